@@ -1,0 +1,30 @@
+"""The clipped straight-through estimator: the gradient passes only near the threshold."""
+
+import tensorflow as tf
+from jaxtyping import Float
+
+from estimators.base import positive, surrogate
+
+
+@surrogate(
+    label="Clipped STE",
+    source="Courbariaux, Hubara, Soudry, El-Yaniv, Bengio 2016, arXiv:1602.02830 (there clip = 1)",
+    even=True,
+    positive=True,
+    area=lambda clip: 2 * clip,
+    peak=1,
+    support=lambda clip: clip,
+    counterpart=lambda x, clip: tf.clip_by_value(x, -clip, clip),
+    known=((0.0, 1.0), (1.0, 1.0), (-1.0, 1.0), (1.001, 0.0)),
+    needs={"clip": positive},
+)
+def ste_clipped(x: Float[tf.Tensor, "*shape"], *, clip=1.0) -> Float[tf.Tensor, "*shape"]:
+    r"""The slope of hard tanh; the edge itself passes, as it does in Larq.
+
+    Replaces  d sign(x)/dx = 2 δ(x)
+    With      1 where |x| ≤ clip, else 0
+    Needs     clip > 0
+
+    x: any shape; returns the same shape and dtype.
+    """
+    return tf.cast(tf.abs(x) <= clip, x.dtype)

@@ -1,0 +1,97 @@
+"""hydra/sweeper=replicas: splits a sweep's axes into runs and replicas, and launches what is not recorded yet.
+
+Hydra demands that plugins live in this namespace package; the work is done in runners/. Whatever launcher is configured
+is used. Nothing is imported at the top that would slow the command line down.
+"""
+
+import itertools
+import sys
+from dataclasses import dataclass
+
+from hydra.core.config_store import ConfigStore
+from hydra.core.override_parser.overrides_parser import OverridesParser
+from hydra.core.plugins import Plugins
+from hydra.errors import ConfigCompositionException
+from hydra.plugins.sweeper import Sweeper
+from omegaconf import OmegaConf
+from omegaconf.errors import OmegaConfBaseException
+
+
+@dataclass
+class ReplicasSweeperConf:
+    """The sweeper's own configuration: the default axes, as Hydra's basic sweeper has them."""
+
+    _target_: str = "hydra_plugins.replicas_sweeper.ReplicasSweeper"
+    params: dict[str, str] | None = None
+
+
+ConfigStore.instance().store(group="hydra/sweeper", name="replicas", node=ReplicasSweeperConf, provider="steeplechase")
+
+
+class ReplicasSweeper(Sweeper):
+    """Axes that change a program make runs, one job each; axes that are numbers of a replica make lists within a run."""
+
+    def __init__(self, params):
+        self.params = params or {}
+
+    def setup(self, *, hydra_context, task_function, config):
+        self.hydra_context, self.config = hydra_context, config
+        self.launcher = Plugins.instance().instantiate_launcher(
+            hydra_context=hydra_context, task_function=task_function, config=config
+        )
+
+    def sweep(self, arguments):
+        from runners import conduct
+        from runners.config import Mistake
+
+        try:
+            jobs = self.split(arguments)
+            return [conduct.sweep(jobs, self.compose, self.launch, self.experiment(), list(arguments))]
+        except Mistake as mistake:
+            print(f"steeplechase: {mistake}", file=sys.stderr)
+            sys.exit(2)
+
+    def split(self, arguments: list[str]) -> list[list[str]]:
+        """The overrides of each job: the product of the program axes, with every replica axis as a list."""
+        from runners.config import makes_replicas, page
+
+        lines = [f"{key}={value}" for key, value in self.params.items()] + list(arguments)
+        loader = self.hydra_context.config_loader
+        axes: dict[str, list[str]] = {}
+        for override in OverridesParser.create(config_loader=loader).parse_overrides(lines):
+            key = override.get_key_element()
+            swept = override.is_sweep_override()
+            axes[key] = list(override.sweep_string_iterator()) if swept else [override.get_value_element_as_str()]
+        # Which of an optimizer's numbers make replicas depends on the optimizer, so that is chosen first.
+        chosen = axes.pop("optimizer", [self.config.hydra.runtime.choices.get("optimizer")])
+        jobs = []
+        for optimizer in chosen:
+            own = page("optimizer", optimizer)
+            replicas = [key for key, values in axes.items() if makes_replicas(key, own) and len(values) > 1]
+            lists = [f"{key}=[{','.join(axes[key])}]" for key in replicas]
+            programs = {key: values for key, values in axes.items() if key not in replicas}
+            for values in itertools.product(*programs.values()):
+                settings = [f"{key}={value}" for key, value in zip(programs, values, strict=True)]
+                jobs.append([f"optimizer={optimizer}", *settings, *lists])
+        return jobs
+
+    def compose(self, overrides: list[str]) -> dict:
+        """A job's configuration as plain data, without Hydra's own part. Raises Mistake."""
+        from runners.config import Mistake
+
+        try:
+            cfg = self.hydra_context.config_loader.load_sweep_config(self.config, list(overrides))
+            OmegaConf.set_struct(cfg, False)
+            cfg.pop("hydra")
+            return OmegaConf.to_container(cfg, resolve=True)
+        except (ConfigCompositionException, OmegaConfBaseException) as error:
+            cause = error.__cause__ if isinstance(error.__cause__, OmegaConfBaseException) else error
+            raise Mistake(" ".join(str(cause).split("\n")[0].split())) from None
+
+    def launch(self, jobs: list[list[str]]) -> list:
+        """The jobs' returns, from the configured launcher."""
+        return self.launcher.launch(jobs, initial_job_idx=0)
+
+    def experiment(self) -> str:
+        """The name of the chosen experiment, or `none`."""
+        return self.config.hydra.runtime.choices.get("experiment") or "none"

@@ -1,0 +1,49 @@
+"""One figure a module: draw(table) -> figure, a pure function of a complete table."""
+
+from __future__ import annotations
+
+import textwrap
+from pathlib import Path
+
+import pandas as pd
+from matplotlib.figure import Figure
+
+from results import schema, statistics, style
+
+# What of a file depends on the clock or on the version at hand is left out.
+_METADATA = {"png": {"Software": None}, "svg": {"Date": None}, "pdf": {"CreationDate": None}}
+
+
+def complete(table: pd.DataFrame) -> None:
+    """Raises schema.RecordError, naming what is missing, unless the table holds every replica that its plan wants."""
+    missing = table.attrs.get("missing")
+    if missing:
+        named = [f"{count} of {run}" for run, count in sorted(missing.items())]
+        more = f" and {len(named) - 3} more runs" if len(named) > 3 else ""
+        raise schema.RecordError(f"the table lacks {sum(missing.values())} replicas: {', '.join(named[:3])}{more}.")
+    if table.empty:
+        raise schema.RecordError("the table is empty: nothing has been recorded yet.")
+    if missing is None:
+        raise schema.RecordError("the table does not say whether it is complete; take it from results.load as it is.")
+    statistics.accounts(table)
+
+
+def save(figure: Figure, folder: str | Path, name: str) -> list[Path]:
+    """Writes NAME.png, NAME.svg and NAME.pdf; the same figure gives the same bytes. Returns their paths."""
+    folder = Path(folder)
+    folder.mkdir(parents=True, exist_ok=True)
+    paths = []
+    with style.context():
+        for kind, metadata in _METADATA.items():
+            paths.append(folder / f"{name}.{kind}")
+            figure.savefig(paths[-1], metadata=metadata)
+    return paths
+
+
+def caption(figure: Figure, text: str, size: float = 7) -> None:
+    """Writes the text along the lower edge, and keeps the panels above it."""
+    width, height = figure.get_size_inches()
+    lines = textwrap.wrap(text, int((width - 0.2) * 72 / (0.53 * size)))  # a letter is about half as wide as high
+    tall = len(lines) * size * 1.35 / 72 + 0.1
+    figure.text(0.1 / width, 0.05 / height, "\n".join(lines), va="bottom", ha="left", size=size, color="#404040")
+    figure.get_layout_engine().set(rect=(0, tall / height, 1, 1 - tall / height))

@@ -1,0 +1,99 @@
+"""Throughput: how many replica-steps a second each run trained."""
+
+from __future__ import annotations
+
+import numpy as np
+import pandas as pd
+import seaborn as sns
+from matplotlib.axes import Axes
+from matplotlib.figure import Figure
+from matplotlib.lines import Line2D
+
+from results import figures, statistics, style
+
+
+def draw(table: pd.DataFrame) -> Figure:
+    """A panel a task, a row an optimizer; a small point is one recorded part, the large one a run's median.
+
+    Raises schema.RecordError for an incomplete table.
+    """
+    figures.complete(table)
+    rates = _rates(table)
+    tasks = sorted(rates["task_label"].unique())
+    looks = style.looks(rates["estimator"])
+    labels = rates.groupby("estimator", sort=True)["estimator_label"].first()
+    with style.context():
+        columns = min(len(tasks), 3)
+        rows = -(-len(tasks) // columns)
+        height = 0.55 + 0.11 * len(labels) * rates["optimizer_label"].nunique()
+        width = max(4.6, 0.6 + 3.0 * columns)
+        figure = Figure(figsize=(width, 0.8 + rows * max(1.1, height)), layout="constrained")
+        panels = figure.subplots(rows, columns, squeeze=False).flat
+        for axes, task in zip(panels, tasks, strict=False):
+            _panel(axes, task, rates[rates["task_label"] == task], looks)
+        for axes in list(panels)[len(tasks) :]:
+            axes.set_visible(False)
+        handles = [Line2D([], [], linestyle="", color=looks[n].colour, marker=looks[n].marker, ms=6) for n in labels.index]
+        fitting = max(1, int(width / (0.45 + 0.075 * labels.str.len().max())))
+        figure.legend(handles, labels, loc="outside upper center", ncols=min(fitting, len(handles)))
+        parts = rates.groupby("run").size()
+        counted = f"{parts.min()}" if parts.min() == parts.max() else f"{parts.min()} to {parts.max()}"
+        figures.caption(
+            figure,
+            f"Small points: recorded parts, {counted} a run; each is the block's replicas divided by the median time of a "
+            "step over the chunks after the first, without compiling and judging. Large points: medians of the parts.",
+        )
+    return figure
+
+
+def _rates(table: pd.DataFrame) -> pd.DataFrame:
+    """One row a part: the columns of `statistics.runs`, `device`, `block` and `rate` (replica-steps/s, NaN if unknown)."""
+    parts = [
+        {"run": a["run"], "device": a["device"], "block": a["block"], "rate": a.get("replica_steps_per_s")}
+        for a in table.attrs["parts"]
+    ]
+    found = statistics.runs(table).merge(pd.DataFrame(parts), on="run", validate="one_to_many")
+    return found.assign(rate=found["rate"].astype("float64"))
+
+
+def _panel(axes: Axes, task: str, rates: pd.DataFrame, looks: dict[str, style.Look]) -> None:
+    # A row of the panel is an optimizer; a device or block of its own makes another one.
+    several = rates[["device", "block"]].drop_duplicates().shape[0] > 1
+    where = rates["device"].astype(str) + ", block " + rates["block"].astype(str)
+    rates = rates.assign(row=rates["optimizer_label"] + (" (" + where + ")" if several else ""))
+    order, names = sorted(rates["row"].unique()), sorted(rates["estimator"].unique())
+    axes.set_title(task if several else f"{task}, {where.iloc[0]}")
+    known = rates[np.isfinite(rates["rate"]) & (rates["rate"] > 0)]
+    shared = {"x": "rate", "y": "row", "order": order, "hue": "estimator", "hue_order": names, "legend": False, "ax": axes}
+    palette = {name: looks[name].colour for name in names}
+    if len(known):
+        sns.stripplot(known, **shared, palette=palette, dodge=len(names) > 1, jitter=False, size=3, alpha=0.5)
+        sns.pointplot(
+            known,
+            **shared,
+            palette=palette,
+            markers=[looks[name].marker for name in names],
+            dodge=0.8 - 0.8 / len(names) if len(names) > 1 else False,
+            estimator="median",
+            errorbar=None,
+            linestyle="none",
+            markersize=6,
+            markeredgewidth=0,
+        )
+        _axis(axes, known["rate"])
+    else:
+        axes.text(0.5, 0.5, "not measured", transform=axes.transAxes, ha="center", va="center", color="#808080")
+        axes.set_yticks(range(len(order)), order)
+    for edge in range(1, len(order)):
+        axes.axhline(edge - 0.5, color="#e4e4e4", linewidth=0.5)
+    axes.set_ylim(len(order) - 0.5, -0.5)
+    axes.grid(False, axis="y")
+    axes.set(xlabel="replica-steps/s", ylabel="")
+
+
+def _axis(axes: Axes, rates: pd.Series) -> None:
+    """From zero where the rates lie within a factor of ten, else logarithmic."""
+    if rates.max() < 10 * rates.min():
+        axes.set_xlim(0, 1.08 * rates.max())
+    else:
+        axes.set_xscale("log")

@@ -1,0 +1,258 @@
+"""What records say: intervals over seeds, the settings that were chosen, and how fast a target was reached.
+
+Pure functions of a record's table (results/schema.py) and of a run's account; no chance anywhere.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+import numpy as np
+import pandas as pd
+from scipy import stats
+
+from results import schema
+
+
+@dataclass(frozen=True)
+class Measure:
+    """A measure as a run's account has it: how it is printed, its unit ("" for a pure number), which way is better."""
+
+    name: str
+    label: str
+    unit: str
+    better: str  # "higher", "lower", or "" where it has no direction
+
+    @property
+    def title(self) -> str:
+        """Label and unit, as on an axis."""
+        return f"{self.label} ({self.unit})" if self.unit else self.label
+
+    @property
+    def worst(self) -> float:
+        """The worst possible value: 0 or 1 for a share, else infinite."""
+        if self.unit.startswith("share"):
+            return 0.0 if self.better == "higher" else 1.0
+        return -math.inf if self.better == "higher" else math.inf
+
+    def cost(self, values: pd.Series) -> pd.Series:
+        """The values as numbers of which the smallest is the best; one that is not finite is the worst possible."""
+        filled = values.astype("float64").where(np.isfinite(values.astype("float64")), self.worst)
+        return -filled if self.better == "higher" else filled
+
+    def reached(self, values: pd.Series, target: float) -> pd.Series:
+        """Whether each value is at least as good as the target; one that is not finite never is."""
+        values = values.astype("float64")
+        return np.isfinite(values) & ((values >= target) if self.better == "higher" else (values <= target))
+
+
+def measure(name: str, account: Mapping) -> Measure:
+    """The measure of this name: the task's own declaration if there is one, else the schema's.
+
+    An accuracy is a share, whatever unit it was given. Raises schema.RecordError for a name that is in neither.
+    """
+    declared = account["measures"].get(name)
+    if declared is None and name not in schema.MEASURES:
+        raise schema.RecordError(f"measure '{name}' is neither in results/schema.py nor declared by the task.")
+    known = declared or {"unit": schema.MEASURES[name].unit, "better": schema.MEASURES[name].better}
+    label = known.get("label") or name.replace("_", " ").capitalize()
+    unit = "" if known["unit"] == "1" else known["unit"]
+    return Measure(name, label, "share" if name.endswith("accuracy") else unit, known["better"])
+
+
+def interval(values, worst: float = math.nan, level: float = 0.95) -> tuple[float, float, float]:
+    """Mean over seeds, and the lower and upper end of its t interval: mean ± t(n−1, (1+level)/2) · s/√n.
+
+    values: [n], one number a seed, in any unit; the three results have the same unit. Student 1908; below 20 seeds a t
+    interval covers what it promises where a percentile bootstrap does not.
+    One seed has no interval: its ends are NaN. A value that is not finite belongs to a replica that diverged: it is
+    never dropped but counts as `worst`, the worst possible value (0 for an accuracy). Where that is not finite itself,
+    as for a loss, the mean over seeds is unknown and all three results are NaN.
+    The ends are not cut off at a measure's bounds.
+    """
+    values = np.asarray(values, "float64")
+    values = np.where(np.isfinite(values), values, worst)
+    if not values.size or not np.isfinite(values).all():
+        return math.nan, math.nan, math.nan
+    mean = float(values.mean())
+    if values.size == 1:
+        return mean, math.nan, math.nan
+    half = float(stats.t.ppf((1 + level) / 2, values.size - 1) * values.std(ddof=1) / math.sqrt(values.size))
+    return mean, mean - half, mean + half
+
+
+def accounts(table: pd.DataFrame) -> dict[str, dict]:
+    """The account of each run, from `table.attrs["parts"]`; of several parts of one run the last.
+
+    Raises schema.RecordError where a run has none: such a table did not come from `results.load`.
+    """
+    found = {account["run"]: account for account in table.attrs.get("parts", ())}
+    absent = sorted(set(table["run"]) - set(found)) if len(table) else []
+    if absent:
+        raise schema.RecordError(f"run {absent[0]} has no account; take the table from results.load as it is.")
+    return found
+
+
+def runs(table: pd.DataFrame) -> pd.DataFrame:
+    """One row a run: `run, task, estimator, optimizer` (names), `task_label, estimator_label, optimizer_label`, and
+    `variant`: in what it differs from other runs of the same three labels, as "normalize=peak"; "" where there is none.
+    """
+    described, table = accounts(table), bare(table)
+    columns = ["run", "task", "estimator", "optimizer"]
+    out = table[columns].drop_duplicates("run").sort_values(columns[1:] + ["run"]).reset_index(drop=True)
+    for kind in ("task", "estimator", "optimizer"):
+        labels = [described[run]["labels"].get(kind) or name for run, name in zip(out["run"], out[kind], strict=True)]
+        out[f"{kind}_label"] = pd.Series(labels, dtype="string")
+    out["variant"] = pd.Series("", index=out.index, dtype="string")
+    own = set(columns) | {"replica", "seed", "learning_rate"}
+    traits = [c for c in table.columns if (c in schema.IDENTITY or c.startswith(schema.PREFIXES)) and c not in own]
+    for _, group in out.groupby(["task_label", "estimator_label", "optimizer_label"], dropna=False):
+        if len(group) > 1:
+            values = {name: {c: _one(table.loc[table["run"] == name, c]) for c in traits} for name in group["run"]}
+            differing = [c for c in traits if len({values[name][c] for name in group["run"]}) > 1]
+            for at, name in group["run"].items():
+                words = [f"{c}={values[name][c]}" for c in differing if values[name][c] is not None]
+                out.loc[at, "variant"] = ", ".join(words) or f"run {name[-8:]}"
+    return out
+
+
+def ends(table: pd.DataFrame) -> pd.DataFrame:
+    """The last recorded row of every replica. Raises schema.RecordError where replicas of one run end differently."""
+    table = bare(table)
+    last = table.loc[table.groupby(["run", "replica"], sort=True)["step"].idxmax()].reset_index(drop=True)
+    uneven = last.groupby("run")["step"].nunique()
+    if (uneven > 1).any():
+        raise schema.RecordError(f"the replicas of run {uneven.idxmax()} do not end at one step.")
+    return last
+
+
+def choose(table: pd.DataFrame, account: Mapping) -> pd.DataFrame:
+    """The settings that the `selects` measure chooses, one row a run of this account's task.
+
+    A setting is a learning rate and the value of everything else that was swept over replicas (the columns of
+    estimator, weights' estimator, task and optimizer that vary within the run). The best one has the best mean over
+    seeds at the last step, a value that is not finite counting as the worst possible; of equally good ones it is the
+    one with the smallest rate and then the smallest parameters. Columns:
+
+    run, task, estimator, optimizer
+    learning_rate  the rate that was chosen
+    parameters     the other chosen values, as "estimator.scale=2"; "" where nothing else was swept
+    selected       mean of the `selects` measure over seeds, at the last step; infinite if one diverged without bound
+    edge           "low" or "high" where it is the smallest or largest of three or more rates tried, and no rate between
+                   them is as good: a better one may lie outside. Else ""
+    rates          how many rates were tried
+    replicas       the ids of the replicas with this setting, one a seed, as a tuple
+
+    Raises schema.RecordError where `selects` has no direction or was not recorded, or two replicas of one setting have
+    the same seed.
+    """
+    chosen, last = measure(account["selects"], account), ends(table)
+    if not chosen.better:
+        raise schema.RecordError(f"settings cannot be chosen by '{chosen.name}', which has no better direction.")
+    found = []
+    for run, rows in last.groupby("run", sort=True):
+        cost = chosen.cost(_recorded(rows, chosen.name))
+        swept = [c for c in rows.columns if c.startswith(schema.PREFIXES) and rows[c].nunique(dropna=False) > 1]
+        rows = rows.assign(**{c: rows[c].map(_number) for c in swept})
+        tried = []
+        for key, group in rows.groupby(["learning_rate", *swept], dropna=False, sort=False):
+            twice = group["seed"].duplicated()
+            if twice.any():
+                seed = group.loc[twice, "seed"].iloc[0]
+                raise schema.RecordError(f"run {run} has two replicas of seed {seed} that differ in nothing recorded.")
+            tried.append((float(cost[group.index].mean()), key, tuple(group["replica"])))
+        tried.sort(key=lambda setting: [_order(value) for value in setting[1]])
+        best, key, replicas = min(tried, key=lambda setting: setting[0])
+        rates = sorted({other[0] for _, other, _ in tried})
+        equal = {other[0] for score, other, _ in tried if score == best}
+        at_edge = len(rates) >= 3 and equal <= {rates[0], rates[-1]}
+        found.append(
+            {
+                **rows.iloc[0][["run", "task", "estimator", "optimizer"]],
+                "learning_rate": key[0],
+                "parameters": ", ".join(f"{c}={_word(v)}" for c, v in zip(swept, key[1:], strict=True)),
+                "selected": -best if chosen.better == "higher" else best,
+                "edge": ("low" if key[0] == rates[0] else "high") if at_edge else "",
+                "rates": len(rates),
+                "replicas": replicas,
+            }
+        )
+    return pd.DataFrame(found)
+
+
+def settings(table: pd.DataFrame) -> pd.DataFrame:
+    """`choose` for every run of a table, each by its own account, beside the columns of `runs`."""
+    described, rows = accounts(table), bare(table)
+    parts = [choose(own, described[run]) for run, own in rows.groupby("run", sort=True)]
+    chosen = pd.concat(parts, ignore_index=True).drop(columns=["task", "estimator", "optimizer"])
+    return runs(table).merge(chosen, on="run", validate="one_to_one")
+
+
+def validated(table: pd.DataFrame, account: Mapping) -> pd.DataFrame:
+    """Per replica, the step at which the `selects` measure is best along the training, the earliest of equals, and the
+    `reports` measure there: `run, replica, step` (updates), `value` (the reported measure's unit; NaN if not finite).
+
+    This is early stopping after the fact (Prechelt 1998). Where `selects` is what is reported, the value is the best
+    one of the whole training, and too good for that.
+    """
+    rows = bare(table).sort_values(["run", "replica", "step"]).reset_index(drop=True)
+    cost = measure(account["selects"], account).cost(_recorded(rows, account["selects"]))
+    _recorded(rows, account["reports"])
+    at = cost.groupby([rows["run"], rows["replica"]]).idxmin()
+    out = rows.loc[at, ["run", "replica", "step", account["reports"]]].reset_index(drop=True)
+    return out.rename(columns={account["reports"]: "value"})
+
+
+def steps_to_target(table: pd.DataFrame, account: Mapping) -> pd.DataFrame:
+    """Per replica, the first recorded step (updates) at which the task's target was reached: `run, replica, steps`.
+
+    Missing where it never was. It is known to the spacing of the recorded steps, and never too small.
+    """
+    rows, (name, value) = bare(table), account["target"]
+    reached = rows[measure(name, account).reached(_recorded(rows, name), value)]
+    first = reached.groupby(["run", "replica"])["step"].min().rename("steps")
+    every = rows[["run", "replica"]].drop_duplicates().sort_values(["run", "replica"])
+    return every.merge(first, how="left", on=["run", "replica"]).astype({"steps": "Int64"})
+
+
+def bare(table: pd.DataFrame) -> pd.DataFrame:
+    """The table without its attributes, which pandas would copy deeply at every step."""
+    out = table.reset_index(drop=True)
+    out.attrs = {}
+    return out
+
+
+def _recorded(rows: pd.DataFrame, name: str) -> pd.Series:
+    """A measure's column. A replica that diverged may lack every value of it, but then it says that it did."""
+    if name not in rows or rows[name].isna().all() and ("diverged" not in rows or rows["diverged"].isna().all()):
+        raise schema.RecordError(f"run {rows['run'].iloc[0]} has no '{name}', which its account speaks of.")
+    return rows[name]
+
+
+def _number(value):
+    """A parameter as a number where it is one: a column that also holds schedules has its numbers as text."""
+    try:
+        return float(value)
+    except (TypeError, ValueError):
+        return value
+
+
+def _order(value) -> tuple:
+    """Numbers by size, then text, then what is missing."""
+    if pd.isna(value):
+        return 2, 0.0, ""
+    return (1, 0.0, value) if isinstance(value, str) else (0, value, "")
+
+
+def _one(values: pd.Series) -> str | None:
+    """The one value that a run has of a column, as a word; None where it has several: then it was swept."""
+    distinct = values.drop_duplicates()
+    return _word(distinct.iloc[0]) if len(distinct) == 1 else None
+
+
+def _word(value) -> str:
+    if pd.isna(value):
+        return "none"
+    return f"{value:g}" if isinstance(value, (float, np.floating)) else str(value)

@@ -1,0 +1,219 @@
+"""The store: records written once and found again, each beside the account of how it came to be.
+
+    STORE/runs/RUN/FINGERPRINT/run-*.json        how a part came to be; it names its table and the table's SHA-256
+    STORE/runs/RUN/FINGERPRINT/record-*.parquet  the part's rows; the name is the beginning of its SHA-256
+    STORE/plans/NAME/*.json                      which replicas a command wanted
+
+A part counts once its JSON is there, and that is written last; so a run that is killed, or a disk that fills up, leaves
+nothing that could be taken for a record. RUN holds the program hash, FINGERPRINT the code and the numeric stack: parts
+under another fingerprint are stale, stay where they are, and are not read.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import io
+import json
+import os
+import tempfile
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+
+import pandas as pd
+
+from results import schema
+
+DEFAULT = Path(__file__).parent
+
+
+class StoreError(OSError):
+    """A store that cannot be used, told in one sentence."""
+
+
+@dataclass(frozen=True)
+class Plan:
+    """What a command wanted: for each run its configuration, its fingerprint and the ids of its replicas."""
+
+    name: str
+    command: str
+    written: str  # ISO 8601, UTC
+    runs: tuple[Mapping, ...]  # {"run", "fingerprint", "sources", "configuration", "replicas"}
+    figures: tuple[str, ...] = ()  # what is drawn of it
+    tables: tuple[str, ...] = ()
+
+    @property
+    def replicas(self) -> int:
+        return sum(len(run["replicas"]) for run in self.runs)
+
+
+class Store:
+    """One store, by its folder. Reading makes nothing; writing makes what is missing and overwrites nothing."""
+
+    def __init__(self, root: str | Path = DEFAULT):
+        self.root = Path(root)
+
+    def folder(self, run: str, fingerprint: str) -> Path:
+        return self.root / "runs" / run / fingerprint
+
+    def make_writable(self) -> None:
+        """Raises StoreError where nothing can be written."""
+        try:
+            (self.root / "runs").mkdir(parents=True, exist_ok=True)
+            with tempfile.TemporaryFile(dir=self.root / "runs"):
+                pass
+        except OSError as error:
+            raise StoreError(f"the store {self.root} cannot be written: {error.strerror}.") from None
+
+    # Parts
+
+    def write(self, run: str, fingerprint: str, table: pd.DataFrame, info: Mapping) -> None:
+        """Adds one part. info: its account; `replicas` (their ids) and `measures` (declared by the task) are needed.
+
+        Raises schema.RecordError for a table that is no record, StoreError where it cannot be written.
+        """
+        folder = self.folder(run, fingerprint)
+        buffer = io.BytesIO()
+        schema.check(table, info["measures"]).to_parquet(buffer, index=False)
+        digest = hashlib.sha256(buffer.getvalue()).hexdigest()
+        account = {"schema": schema.VERSION, **info, "table": f"record-{digest[:16]}.parquet", "sha256": digest}
+        name = hashlib.sha256("".join(sorted(info["replicas"])).encode()).hexdigest()[:16]
+        try:
+            folder.mkdir(parents=True, exist_ok=True)
+            _publish(folder / account["table"], buffer.getvalue())
+            _publish(folder / f"run-{name}.json", json.dumps(account, indent=1, sort_keys=True).encode())
+        except OSError as error:
+            raise StoreError(f"the record of {run} could not be written to {self.root}: {error.strerror}.") from None
+
+    def parts(self, run: str, fingerprint: str) -> Iterator[tuple[Path, dict | None, str]]:
+        """Each part as (path of its JSON, account, "") or, where it is damaged, (path, None, what is wrong)."""
+        for path in sorted(self.folder(run, fingerprint).glob("run-*.json")):
+            try:
+                account = json.loads(path.read_bytes())
+                table = (path.parent / account["table"]).read_bytes()
+            except (OSError, ValueError, KeyError, TypeError) as error:
+                yield path, None, f"{type(error).__name__}: {error}"
+                continue
+            if hashlib.sha256(table).hexdigest() != account["sha256"]:
+                yield path, None, f"{account['table']} is not the table that was written"
+            elif account["schema"] != schema.VERSION:
+                yield path, None, f"its schema is version {account['schema']}, not {schema.VERSION}"
+            else:
+                yield path, account, ""
+
+    def done(self, run: str, fingerprint: str, damaged: Callable[[Path, str], None]) -> set[str]:
+        """The ids of the replicas that are recorded. `damaged(path, reason)` is told of each part that is not whole."""
+        found: set[str] = set()
+        for path, account, fault in self.parts(run, fingerprint):
+            if account is None:
+                damaged(path, fault)
+            else:
+                found.update(account["replicas"])
+        return found
+
+    def stale(self, run: str, fingerprint: str) -> dict[str, dict]:
+        """Accounts of the newest part under each other fingerprint of this run, by fingerprint."""
+        found = {}
+        for folder in sorted((self.root / "runs" / run).glob("*/")):
+            if folder.name != fingerprint:
+                accounts = [account for _, account, _ in self.parts(run, folder.name) if account]
+                if accounts:
+                    found[folder.name] = max(accounts, key=lambda account: account["ended"])
+        return found
+
+    @staticmethod
+    def set_aside(path: Path) -> Path:
+        """Renames a damaged part's JSON, so that it no longer counts; returns the new path. Nothing is deleted."""
+        for number in range(1_000_000):
+            aside = path.with_name(f"damaged-{number}-{path.name}")
+            if not aside.exists():
+                path.rename(aside)
+                return aside
+        raise StoreError(f"{path.parent} holds a million damaged parts.")
+
+    # Plans
+
+    def write_plan(self, plan: Plan) -> None:
+        """Adds a plan; the newest of a name is the one that figures are drawn by."""
+        content = json.dumps(vars(plan), indent=1, sort_keys=True).encode()
+        folder = self.root / "plans" / plan.name
+        try:
+            folder.mkdir(parents=True, exist_ok=True)
+            _publish(folder / f"{plan.written.replace(':', '-')}-{hashlib.sha256(content).hexdigest()[:8]}.json", content)
+        except OSError as error:
+            raise StoreError(f"the plan {plan.name} could not be written to {self.root}: {error.strerror}.") from None
+
+    def plans(self) -> list[str]:
+        """The names of all plans."""
+        return sorted(folder.name for folder in (self.root / "plans").glob("*/"))
+
+    def plan(self, name: str) -> Plan:
+        """The newest plan of this name. Raises StoreError where there is none, or it cannot be read."""
+        paths = sorted((self.root / "plans" / name).glob("*.json"))
+        if not paths:
+            raise StoreError(f"there is no plan '{name}' in {self.root}; known are: {', '.join(self.plans()) or 'none'}.")
+        try:
+            content = json.loads(paths[-1].read_bytes())
+            return Plan(**{**content, "runs": tuple(content["runs"])})
+        except (OSError, ValueError, TypeError, KeyError) as error:
+            raise StoreError(f"the plan {paths[-1]} cannot be read: {error}.") from None
+
+
+def load(store: str | Path | Store = DEFAULT, plan: str | Plan | None = None) -> pd.DataFrame:
+    """All recorded rows that a plan wants, as one table (columns: results/schema.py).
+
+    plan: a plan or its name; None takes, of every run, the fingerprint whose newest part is the youngest.
+    `table.attrs["parts"]` holds the accounts of the parts that were read, `table.attrs["missing"]` how many replicas of
+    the plan were not found, by run. Raises schema.RecordError for a part that is damaged, StoreError for an unknown plan.
+    """
+    store = store if isinstance(store, Store) else Store(store)
+    plan = store.plan(plan) if isinstance(plan, str) else plan
+    tables, accounts, missing = [], [], {}
+    for run, fingerprint, wanted in _wanted(store, plan):
+        found: set[str] = set()
+        for path, account, fault in store.parts(run, fingerprint):
+            if account is None:
+                raise schema.RecordError(f"the record {path} is damaged ({fault}); run its sweep again to replace it.")
+            ids = set(account["replicas"]) if wanted is None else set(account["replicas"]) & wanted
+            if ids - found:
+                table = pd.read_parquet(path.parent / account["table"])
+                tables.append(schema.check(table[table.replica.isin(ids - found)], account["measures"]))
+                accounts.append(account)
+                found |= ids
+        if wanted is not None and wanted - found:
+            missing[run] = len(wanted - found)
+    whole = pd.concat(tables, ignore_index=True) if tables else pd.DataFrame(columns=list(schema.COLUMNS))
+    whole.attrs = {"parts": accounts, "missing": missing}
+    return whole
+
+
+def _wanted(store: Store, plan: Plan | None) -> Iterable[tuple[str, str, set[str] | None]]:
+    if plan is not None:
+        return [(run["run"], run["fingerprint"], set(run["replicas"])) for run in plan.runs]
+    chosen = []
+    for folder in sorted((store.root / "runs").glob("*/")):
+        newest = store.stale(folder.name, "")
+        if newest:
+            chosen.append((folder.name, max(newest, key=lambda name: newest[name]["ended"]), None))
+    return chosen
+
+
+def _publish(path: Path, content: bytes) -> None:
+    """Writes a file that is either whole or not there; one that is there stays as it is."""
+    handle, temporary = tempfile.mkstemp(dir=path.parent, prefix=".writing-")
+    try:
+        with os.fdopen(handle, "wb") as file:
+            file.write(content)
+            file.flush()
+            os.fsync(file.fileno())
+        try:
+            os.link(temporary, path)
+        except FileExistsError:
+            return
+    finally:
+        os.unlink(temporary)
+    folder = os.open(path.parent, os.O_RDONLY)
+    try:
+        os.fsync(folder)
+    finally:
+        os.close(folder)

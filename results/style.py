@@ -1,0 +1,100 @@
+"""How figures look: one colour and one marker per name, the same in every figure, and the settings for print."""
+
+from __future__ import annotations
+
+import hashlib
+import warnings
+from collections.abc import Iterable, Iterator
+from contextlib import contextmanager
+from typing import NamedTuple
+
+import matplotlib as mpl
+
+# seaborn's "colorblind" palette without its two palest colours
+BLUE, ORANGE, GREEN, RED, PURPLE, BROWN, GREY, SKY = PALETTE = (
+    "#0173b2",
+    "#de8f05",
+    "#029e73",
+    "#d55e00",
+    "#cc78bc",
+    "#ca9161",
+    "#949494",
+    "#56b4e9",
+)
+MARKERS = ("v", "^", "<", ">", "P", "*", "p", "h", "d")  # of names that are not pinned; none of them is in PINNED
+
+
+class Look(NamedTuple):
+    """A colour as #rrggbb and a marker as Matplotlib has it."""
+
+    colour: str
+    marker: str
+
+
+# Names whose look was given away by hand. Any other name has one too: see look().
+PINNED = {
+    "sigmoid_derivative": Look(BLUE, "o"),
+    "ste": Look(RED, "s"),
+    "tanh_slope": Look(GREEN, "D"),
+    "ste_clipped": Look(ORANGE, "X"),
+    "zero": Look(GREY, "."),
+}
+
+
+def look(name: str) -> Look:
+    """The look of a name: as pinned, else from the name's hash, so that it depends on no other name and no order.
+
+    Hashed names never look like pinned ones, whose markers are their own. Two of them share a colour once in 8 times
+    and look the same altogether once in 72: `looks` warns of that, and pinning one of the two ends it.
+    """
+    if name in PINNED:
+        return PINNED[name]
+    number = int.from_bytes(hashlib.sha256(name.encode()).digest()[:8], "big")
+    return Look(PALETTE[number % len(PALETTE)], MARKERS[number // len(PALETTE) % len(MARKERS)])
+
+
+def looks(names: Iterable[str]) -> dict[str, Look]:
+    """The look of each name that one figure shows; warns where two look the same."""
+    found, seen = {}, {}
+    for name in sorted(set(names)):
+        found[name] = look(name)
+        if found[name] in seen:
+            warnings.warn(f"'{seen[found[name]]}' and '{name}' look the same; pin one in results/style.py", stacklevel=2)
+        seen.setdefault(found[name], name)
+    return found
+
+
+PRINT = {
+    "axes.axisbelow": True,
+    "axes.grid": True,
+    "axes.labelsize": 8,
+    "axes.linewidth": 0.6,
+    "axes.spines.right": False,
+    "axes.spines.top": False,
+    "axes.titlesize": 8,
+    "figure.dpi": 100,
+    "font.family": "DejaVu Sans",  # comes with Matplotlib, so that every machine draws the same
+    "font.size": 8,
+    "grid.color": "#e4e4e4",
+    "grid.linewidth": 0.5,
+    "legend.fontsize": 8,
+    "legend.frameon": False,
+    "lines.linewidth": 1.2,
+    "lines.markersize": 4,
+    "pdf.fonttype": 42,  # fonts are embedded as TrueType, and text stays text
+    "ps.fonttype": 42,
+    "savefig.dpi": 200,
+    "svg.fonttype": "none",
+    "svg.hashsalt": "steeplechase",  # the same figure has the same bytes
+    "xtick.labelsize": 7,
+    "ytick.labelsize": 7,
+}
+
+
+@contextmanager
+def context() -> Iterator[None]:
+    """Matplotlib's own defaults with the settings for print: nothing of the user's configuration shows through."""
+    with mpl.rc_context():
+        mpl.rcdefaults()
+        mpl.rcParams.update(PRINT)
+        yield

@@ -1,0 +1,244 @@
+"""The result table: what each estimator reached on each task with each optimizer, and how surely."""
+
+from __future__ import annotations
+
+import io
+import math
+from collections.abc import Iterator
+from pathlib import Path
+
+import pandas as pd
+from rich.console import Console
+from rich.table import Table
+
+from results import statistics
+
+COLUMNS = {  # of summary(): name and what it holds
+    "run": "the run, as the store has it",
+    "task": "name of the task",
+    "task_label": "the task as it is printed",
+    "estimator": "name of the estimator",
+    "estimator_label": "the estimator as it is printed",
+    "optimizer": "name of the optimizer",
+    "optimizer_label": "the optimizer as it is printed",
+    "variant": "in what the run differs from others of the same three labels",
+    "learning_rate": "the rate that was chosen",
+    "parameters": "the other values that were chosen",
+    "edge": "low or high where the rate is the smallest or largest of three or more, and none between them is as good",
+    "remark": "what a reader must know of this row",
+    "seeds": "replicas with the chosen setting",
+    "selects": "the measure that the setting was chosen by",
+    "reports": "the measure that the next six columns hold",
+    "unit": "its unit; empty for a pure number",
+    "end_mean": "its mean over seeds at the last step",
+    "end_low": "lower end of the 95 % t interval",
+    "end_high": "upper end",
+    "validated_mean": "its mean over seeds at the step that validation chose, for each seed its own",
+    "validated_low": "lower end of the 95 % t interval",
+    "validated_high": "upper end",
+    "target": "what counts as arrived",
+    "steps_to_target": "median of the first recorded step at which it was reached, over the seeds that did (updates)",
+    "reached": "seeds that reached it",
+    "diverged": "replicas that diverged, of all settings",
+    "replicas": "replicas of all settings",
+    "replica_steps_per_s": "median over parts (1/s)",
+    "device": "device class",
+    "block": "replicas that one compiled call trains",
+}
+
+
+def summary(table: pd.DataFrame) -> pd.DataFrame:
+    """The result table (columns: COLUMNS), one row a task, estimator and optimizer: that is, one a run.
+
+    An incomplete table has its summary too: the remark says of each row how many replicas are missing, and
+    `summary.attrs["missing"]` has what `table.attrs["missing"]` had. No records give no rows.
+    Raises schema.RecordError for a table that does not come from `results.load`.
+    """
+    missing = dict(table.attrs.get("missing", {}))
+    if table.empty:
+        out = pd.DataFrame(columns=list(COLUMNS))
+    else:
+        accounts, rows = statistics.accounts(table), dict(list(statistics.bare(table).groupby("run")))
+        rates = pd.DataFrame(table.attrs["parts"]).groupby("run")["replica_steps_per_s"].median()
+        out = pd.DataFrame(
+            [
+                {**setting, **_row(rows[setting["run"]], setting, accounts[setting["run"]], missing.get(setting["run"], 0))}
+                | {"replica_steps_per_s": rates[setting["run"]]}
+                for setting in statistics.settings(table).to_dict("records")
+            ]
+        )[list(COLUMNS)].astype({"steps_to_target": "float64"})
+        out = out.sort_values(["task_label", "optimizer_label", "estimator_label", "variant"], ignore_index=True)
+    out.attrs = {"missing": missing}
+    return out
+
+
+def show(summary: pd.DataFrame, console: Console | None = None) -> list[Table]:
+    """Prints the summary as one table a task, at most 100 columns wide with short names; returns the tables."""
+    console = console or Console()
+    if not console.is_terminal and console.width < 100:
+        console = Console(file=console.file, width=100)
+    tables = []
+    for task, rows in _tasks(summary):
+        first = rows.iloc[0]
+        name = _called(first, "reports")
+        table = Table(title=f"{task}: {name}", caption=_caption(rows, summary), caption_justify="left", title_justify="left")
+        for header in ("estimator", "optimizer", "rate", f"{name}\nat end", "at validated\nstep"):
+            table.add_column(header, overflow="fold")
+        for header in ("steps to\ntarget", "di-\nverged", "replica-\nsteps/s"):
+            table.add_column(header, justify="right", overflow="fold")
+        for row in rows.itertuples():
+            table.add_row(
+                row.estimator_label + (f"\n{row.variant}" if row.variant else ""),
+                row.optimizer_label,
+                "\n".join(word for word in (f"{row.learning_rate:g}", _edge(row.edge), row.parameters) if word),
+                _aggregate(row, "end").replace(" [", "\n["),
+                _aggregate(row, "validated").replace(" [", "\n["),
+                _steps(row).replace(" (", "\n("),
+                f"{row.diverged}/{row.replicas}",
+                _digits(row.replica_steps_per_s, 3),
+            )
+        console.print(table)
+        tables.append(table)
+    return tables
+
+
+def write(summary: pd.DataFrame, folder: str | Path, name: str) -> list[Path]:
+    """Writes NAME.csv (every number as it is, columns as in COLUMNS), and NAME.md and NAME.tex (as one would print it,
+    a table a task). Returns their paths."""
+    folder = Path(folder)
+    folder.mkdir(parents=True, exist_ok=True)
+    markdown, latex = io.StringIO(), io.StringIO()
+    for number, (task, rows) in enumerate(_tasks(summary), 1):
+        printed, text = _printed(rows), _caption(rows, summary)
+        markdown.write(f"### {task}\n\n{printed.to_markdown(index=False, disable_numparse=True)}\n\n{text}\n\n")
+        styled = printed.style.hide(axis="index").format(escape="latex").format_index(escape="latex", axis=1)
+        latex.write(
+            styled.to_latex(
+                hrules=True,
+                position="htbp",
+                position_float="centering",
+                column_format="l" * len(printed.columns),
+                caption=_escape(f"{task}. {text}"),
+                label=f"tab:{name}-{number}",
+            )
+        )
+        latex.write("\n")
+    paths = [folder / f"{name}.{kind}" for kind in ("csv", "md", "tex")]
+    summary.to_csv(paths[0], index=False)
+    paths[1].write_text(markdown.getvalue(), encoding="utf-8")
+    paths[2].write_text(latex.getvalue(), encoding="utf-8")
+    return paths
+
+
+def _row(rows: pd.DataFrame, setting: dict, account: dict, missing: int) -> dict:
+    """What one run's rows say at its chosen setting."""
+    measure = statistics.measure(account["reports"], account)
+    kept = rows[rows["replica"].isin(setting["replicas"])]
+    every, last = statistics.ends(rows), statistics.ends(kept)
+    end = statistics.interval(last[measure.name], measure.worst)
+    best = statistics.interval(statistics.validated(kept, account)["value"], measure.worst)
+    steps = statistics.steps_to_target(kept, account)["steps"].dropna()
+    alone = account["selects"] == account["reports"]
+    remarks = [
+        f"{_edge(setting['edge'])} rate tried" if setting["edge"] else "",
+        "nothing held out: chosen by what is reported" if alone else "",
+        f"{missing} planned replicas missing" if missing else "",
+    ]
+    target, value = account["target"]
+    sign = "≥" if statistics.measure(target, account).better == "higher" else "≤"
+    return {
+        "remark": "; ".join(remark for remark in remarks if remark),
+        "seeds": len(setting["replicas"]),
+        "selects": account["selects"],
+        "reports": measure.name,
+        "unit": measure.unit,
+        **dict(zip(("end_mean", "end_low", "end_high"), end, strict=True)),
+        **dict(zip(("validated_mean", "validated_low", "validated_high"), best, strict=True)),
+        "target": f"{statistics.measure(target, account).label.lower()} {sign} {value:g}",
+        "steps_to_target": float(steps.median()) if len(steps) else math.nan,
+        "reached": len(steps),
+        "diverged": int(every["diverged"].notna().sum()) if "diverged" in every else 0,
+        "replicas": len(every),
+        "device": account["device"],
+        "block": account["block"],
+    }
+
+
+def _tasks(summary: pd.DataFrame) -> Iterator[tuple[str, pd.DataFrame]]:
+    yield from summary.groupby("task_label", sort=True)
+
+
+def _printed(rows: pd.DataFrame) -> pd.DataFrame:
+    """The rows of one task as text, with labels and units in the headers."""
+    first = rows.iloc[0]
+    name = _called(first, "reports") + (f" ({first.unit})" if first.unit else "")
+    columns = {
+        "Estimator": [r.estimator_label + (f" ({r.variant})" if r.variant else "") for r in rows.itertuples()],
+        "Optimizer": list(rows["optimizer_label"]),
+        "Learning rate": [f"{r.learning_rate:g}" for r in rows.itertuples()],
+        "Parameters": list(rows["parameters"]),
+        "Seeds": [str(n) for n in rows["seeds"]],
+        f"{name} at end": [_aggregate(r, "end") for r in rows.itertuples()],
+        f"{name} at validated step": [_aggregate(r, "validated") for r in rows.itertuples()],
+        "Steps to target (reached)": [_steps(r) for r in rows.itertuples()],
+        "Diverged": [f"{r.diverged}/{r.replicas}" for r in rows.itertuples()],
+        "Replica-steps/s": [_digits(r.replica_steps_per_s, 3) for r in rows.itertuples()],
+        "Remark": list(rows["remark"]),
+    }
+    return pd.DataFrame({k: v for k, v in columns.items() if k not in ("Parameters", "Remark") or any(v)})
+
+
+def _caption(rows: pd.DataFrame, summary: pd.DataFrame) -> str:
+    first, seeds = rows.iloc[0], sorted(set(rows["seeds"]))
+    many = f"{seeds[0]}" if len(seeds) == 1 else f"{seeds[0]} to {seeds[-1]}"
+    text = f"Mean over {many} seed{'s' * (seeds[-1] > 1)}" + (" with 95 % t interval" if seeds[-1] > 1 else "")
+    text += f"; learning rate chosen by {_called(first, 'selects').lower()} at the last step"
+    if first["selects"] == first["reports"]:
+        text += ", which is also what is reported: nothing is held out, and the validated step is the best one"
+    text += f". Target: {first['target']}; median over the seeds that reached it."
+    if rows[["end_mean", "validated_mean"]].isna().any(axis=None):
+        text += " Unknown: at least one seed diverged."
+    missing = summary.attrs.get("missing")
+    if missing:
+        text += f" INCOMPLETE: {sum(missing.values())} planned replicas of {len(missing)} runs are missing."
+    return text
+
+
+def _called(row: pd.Series, column: str) -> str:
+    return str(row[column]).replace("_", " ").capitalize()
+
+
+def _edge(edge: str) -> str:
+    return {"low": "smallest", "high": "largest"}.get(edge, "")
+
+
+def _aggregate(row, which: str) -> str:
+    """Mean and interval, to the digits that the interval supports: 0.912 [0.905, 0.919]."""
+    mean, low, high = (getattr(row, f"{which}_{part}") for part in ("mean", "low", "high"))
+    if math.isnan(mean):
+        return "unknown"
+    half = (high - low) / 2
+    if row.unit.startswith("share"):
+        return f"{mean:.3f}" + ("" if math.isnan(half) else f" [{low:.3f}, {high:.3f}]")
+    needed = math.ceil(math.log10(abs(mean) / half)) + 1 if half > 0 and mean else 3
+    digits = min(max(3, needed), 6)
+    return _digits(mean, digits) + ("" if math.isnan(half) else f" [{_digits(low, digits)}, {_digits(high, digits)}]")
+
+
+def _digits(number: float, digits: int) -> str:
+    """A number to so many significant digits, without a bare point at its end."""
+    if math.isnan(number):
+        return "unknown"
+    return f"{number:#.{digits}g}".removesuffix(".") if number else "0"
+
+
+def _steps(row) -> str:
+    steps = "never" if math.isnan(row.steps_to_target) else f"{row.steps_to_target:.0f}"
+    return f"{steps} ({row.reached}/{row.seeds})"
+
+
+def _escape(text: str) -> str:
+    """Text as LaTeX has it."""
+    special = {c: f"\\{c}" for c in "&%$#_{}"}
+    special |= {"~": r"\textasciitilde{}", "^": r"\textasciicircum{}", "\\": r"\textbackslash{}"}
+    return text.translate(str.maketrans({**special, "≤": r"$\leq$", "≥": r"$\geq$", "×": r"$\times$"}))

@@ -1,0 +1,136 @@
+"""Trains one block from its start, or from where it was left, to its end, and makes the record's rows of it."""
+
+from __future__ import annotations
+
+import io
+import json
+import os
+import zipfile
+from collections.abc import Callable, Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pandas as pd
+
+from runners.trainer import Replica, Trainer
+from tasks.base import Task
+
+
+def recorded(steps: int, rows: int) -> list[int]:
+    """The steps at which rows are taken: 0, and `rows` more up to the last, evenly spread."""
+    return [int(step) for step in np.unique(np.round(np.linspace(0, steps, rows + 1)))]
+
+
+def seat(values: Mapping[str, Any], latent: bool) -> Replica:
+    """A replica of the trainer from its flat values. Hard weights have the activations' numbers if none of their own."""
+
+    def part(prefix):
+        return {name.removeprefix(prefix): value for name, value in values.items() if name.startswith(prefix)}
+
+    activations = part("estimator.")
+    weights = part("estimator_weights.") or activations if latent else {}
+    return Replica(values["seed"], values["learning_rate"], activations, weights, part("optimizer."))
+
+
+def train(
+    trainer: Trainer,
+    replicas: Sequence[Replica],
+    steps: int,
+    rows: int,
+    kept: Path,
+    every: float,
+    report: Callable[[int], None],
+) -> tuple[dict[str, np.ndarray], list[float]]:
+    """(measures {name: [rows + 1, replicas]}, seconds per step of each chunk), with `train_s` among the measures.
+
+    kept: where the state is saved after at least `every` seconds of training, and looked for at the start; numbers do
+    not depend on when it was saved. report(steps done) is called after every chunk.
+    """
+    marks = recorded(steps, rows)
+    history, paces = _restore(trainer, replicas, steps, kept)
+    if not history:
+        trainer.begin(replicas, steps)
+        history, paces = [_row(trainer, len(replicas))], []
+    unsaved = 0.0
+    for mark in marks[len(history) :]:
+        updates = mark - trainer.step
+        seconds = trainer.advance(mark)
+        paces.append(seconds / updates)
+        history.append(_row(trainer, len(replicas)))
+        unsaved += seconds
+        if unsaved >= every and mark < steps:
+            _keep(trainer, history, paces, kept)
+            unsaved = 0.0
+        report(mark)
+    names = sorted({name for row in history for name in row})
+    missing = np.full(len(replicas), np.nan)
+    return {name: np.stack([row.get(name, missing) for row in history]) for name in names}, paces
+
+
+def table(
+    values: Sequence[Mapping[str, Any]],
+    ids: Sequence[str],
+    measures: Mapping[str, np.ndarray],
+    identity: Mapping[str, Any],
+    task: Task,
+    marks: Sequence[int],
+    block: int,
+) -> pd.DataFrame:
+    """The record's rows, replica by replica. identity: the columns that are the same in every row."""
+    frames = []
+    for i, (own, name) in enumerate(zip(values, ids, strict=True)):
+        rate = own["learning_rate"]
+        columns = {
+            **identity,
+            **{k: _plain(v) for k, v in own.items() if k != "learning_rate"},
+            "replica": name,
+            "learning_rate": rate["from"] if isinstance(rate, Mapping) else rate,
+            "step": marks,
+            "examples": [step * task.batch for step in marks],
+            "evaluations": marks,
+            "block": block,
+        }
+        if isinstance(rate, Mapping):
+            columns["optimizer.learning_rate"] = _plain(rate)
+        frames.append(pd.DataFrame({**columns, **{name: array[:, i] for name, array in measures.items()}}))
+    whole = pd.concat(frames, ignore_index=True)
+    # A loss becomes not finite between two rows; a row says so only from that step on.
+    whole["diverged"] = whole["diverged"].where(whole["diverged"] <= whole["step"])
+    return whole
+
+
+def _plain(value):
+    return json.dumps(value, sort_keys=True) if isinstance(value, (Mapping, list)) else value
+
+
+def _row(trainer, replicas):
+    return trainer.look() | {"train_s": np.full(replicas, trainer.train_s / replicas)}
+
+
+def _keep(trainer, history, paces, path):
+    held = {f"state/{name}": array for name, array in trainer.state().items()}
+    held |= {f"history/{i}/{name}": array for i, row in enumerate(history) for name, array in row.items()}
+    buffer = io.BytesIO()
+    np.savez(buffer, paces=np.array(paces), **held)
+    temporary = path.with_name(f".keeping-{os.getpid()}-{path.name}")
+    path.parent.mkdir(parents=True, exist_ok=True)
+    temporary.write_bytes(buffer.getvalue())
+    temporary.replace(path)
+
+
+def _restore(trainer, replicas, steps, path):
+    """(history, paces) of the state that was kept, or two empty lists: a state that is not whole is trained again."""
+    try:
+        with np.load(path, allow_pickle=False) as kept:
+            arrays = {name: kept[name] for name in kept.files}
+    except (FileNotFoundError, zipfile.BadZipFile, ValueError, EOFError, OSError):
+        return [], []
+    trainer.restore(replicas, steps, {k.removeprefix("state/"): a for k, a in arrays.items() if k.startswith("state/")})
+    history: list[dict] = []
+    for name, array in arrays.items():
+        if name.startswith("history/"):
+            _, i, measure = name.split("/", 2)
+            history.extend({} for _ in range(int(i) + 1 - len(history)))
+            history[int(i)][measure] = array
+    return history, list(arrays["paces"])

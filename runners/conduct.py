@@ -1,0 +1,179 @@
+"""Conducts a sweep: plans it, has the missing runs launched, and says what became of them."""
+
+from __future__ import annotations
+
+import shlex
+import sys
+import time
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any
+
+from hydra.core.utils import JobReturn
+from rich.console import Console
+from rich.table import Table
+
+from results.store import Plan, Store, StoreError
+from runners import config, device, figures, identity
+from runners.config import Mistake
+from runners.provenance import now
+from runners.run import Outcome, Wanted, identify
+
+_CONTROL = ("store", "plan", "figures", "tables", "checkpoint")  # the same for a whole sweep
+
+
+@dataclass(frozen=True)
+class State:
+    """A planned run: what is recorded, and why what is recorded under other code does not count."""
+
+    wanted: Wanted
+    overrides: list[str]
+    done: int
+    stale: str
+    damaged: int
+
+    @property
+    def missing(self) -> int:
+        return len(self.wanted.ids) - self.done
+
+
+def sweep(
+    jobs: list[list[str]],
+    compose: Callable[[list[str]], dict[str, Any]],
+    launch: Callable[[list[list[str]]], list[JobReturn]],
+    experiment: str,
+    arguments: list[str],
+) -> list[JobReturn]:
+    """Plans the jobs, trains what is missing and ends with tables and figures; returns the launched jobs' returns.
+
+    jobs: the overrides of each. Every one is composed and checked before the first starts. Exits with 1 where a run
+    failed. Raises Mistake.
+    """
+    started = time.perf_counter()
+    console = Console(soft_wrap=not sys.stdout.isatty(), width=None if sys.stdout.isatty() else 140)
+    states, common = _plan(jobs, compose)
+    if common["plan"]:
+        _show(console, states)
+        return []
+    name = _name(experiment, arguments)
+    store = Store(common["store"])
+    try:
+        store.make_writable()
+        plan = Plan(name, _command(arguments), now(), tuple(state.wanted.plan for state in states),
+                    tuple(common["figures"]), tuple(common["tables"]))
+        store.write_plan(plan)
+    except StoreError as error:
+        raise Mistake(str(error)) from None
+    ahead = [state for state in states if state.missing]
+    _announce(console, states, ahead)
+    returns = []
+    if ahead:
+        returns = launch([[*s.overrides, f"progress={i}/{len(ahead)}"] for i, s in enumerate(ahead, 1)])
+    outcomes = [_outcome(state, answer) for state, answer in zip(ahead, returns, strict=True)]
+    failed = _report(console, ahead, outcomes, time.perf_counter() - started)
+    if not failed:
+        figures.draw(console, store, plan)
+    if failed:
+        sys.exit(1)
+    return returns
+
+
+def _plan(jobs, compose) -> tuple[list[State], dict[str, Any]]:
+    states, common, seen = [], {}, set()
+    for overrides in jobs:
+        cfg = compose(overrides)
+        try:
+            run = config.resolve(cfg, device.find(cfg["device"]))
+        except Mistake as mistake:
+            raise Mistake(f"{mistake} (in the run {' '.join(overrides)})" if len(jobs) > 1 else str(mistake)) from None
+        wanted = identify(run)
+        if wanted.name in seen:
+            raise Mistake(f"two runs of this sweep are the same: {' '.join(overrides)}.")
+        seen.add(wanted.name)
+        own = {key: cfg[key] for key in _CONTROL}
+        if common and own != common:
+            raise Mistake(f"{', '.join(_CONTROL)} are the same for a whole sweep, and cannot be swept.")
+        common, store, faults = own, Store(run.store), []
+        done = store.done(wanted.name, wanted.fingerprint, lambda path, fault, faults=faults: faults.append(path))
+        old = store.stale(wanted.name, wanted.fingerprint)
+        newest = max(old.values(), key=lambda account: account["ended"]) if old else None
+        stale = identity.changed(newest["sources"], wanted.covers) if newest else ""
+        states.append(State(wanted, overrides, len(done & set(wanted.ids)), stale, len(faults)))
+    return states, common
+
+
+def _show(console, states):
+    table = Table(title="The plan: nothing is trained")
+    for column in ("task", "estimator", "optimizer", "run"):
+        table.add_column(column, overflow="fold")
+    for column in ("wanted", "done", "missing"):
+        table.add_column(column, justify="right")
+    table.add_column("stale, because", overflow="fold")
+    for state in states:
+        numbers = (len(state.wanted.ids), state.done, state.missing)
+        remark = state.stale + (f" · {state.damaged} damaged" if state.damaged else "")
+        table.add_row(*state.wanted.run.words, state.wanted.name, *map(str, numbers), remark)
+    console.print(table)
+    console.print(
+        f"{len(states)} runs, {sum(len(s.wanted.ids) for s in states)} replicas: "
+        f"{sum(s.done for s in states)} done, {sum(s.missing for s in states)} missing."
+    )
+
+
+def _announce(console, states, ahead):
+    replicas, done = sum(len(s.wanted.ids) for s in states), sum(s.done for s in states)
+    if ahead:
+        missing = sum(s.missing for s in ahead)
+        console.print(f"{len(states)} runs, {replicas} replicas: {done} are recorded, {missing} in {len(ahead)} runs to train.")
+    else:
+        console.print(f"All {replicas} replicas of {len(states)} runs are recorded already: nothing to train.")
+    for state in ahead:
+        if state.stale:
+            console.print(f"  stale: {state.wanted.name}: {state.stale}")
+
+
+def _outcome(state: State, answer: JobReturn) -> Outcome:
+    """What a launched job came to; a job that raised or was lost is a failed outcome."""
+    try:
+        value = answer.return_value
+    except Exception as error:  # Hydra hands a job's exception out here; it is told below, and makes the exit code
+        value = Outcome(state.wanted.name, state.wanted.run.words, len(state.wanted.ids), error=f"{error}")
+    return value
+
+
+def _report(console, ahead, outcomes, seconds) -> int:
+    for outcome in outcomes:
+        for remark in outcome.remarks:
+            console.print(f"  {outcome.run}: {remark}")
+    failed = [(state, outcome) for state, outcome in zip(ahead, outcomes, strict=True) if outcome.error]
+    if outcomes:
+        clocks = {name: sum(getattr(o, name) for o in outcomes) for name in ("compile_s", "train_s", "judge_s")}
+        trained, resumed, diverged = (sum(getattr(o, n) for o in outcomes) for n in ("trained", "resumed", "diverged"))
+        rest = seconds - sum(clocks.values())
+        console.print(
+            f"Trained {trained} replicas in {seconds:.0f} s: {clocks['compile_s']:.0f} compiling, "
+            f"{clocks['train_s']:.0f} training, {clocks['judge_s']:.0f} judging, {rest:.0f} for all else."
+            + (f" {resumed} went on from where they were." if resumed else "")
+            + (f" {diverged} diverged." if diverged else "")
+        )
+    if failed:
+        table = Table(title=f"{len(failed)} of {len(outcomes)} runs failed")
+        table.add_column("run", overflow="fold")
+        table.add_column("why", overflow="fold")
+        table.add_column("the command that repeats it", overflow="fold")
+        for state, outcome in failed:
+            table.add_row(outcome.run, outcome.error, f"python -m runners.sweep {shlex.join(state.overrides)}")
+        console.print(table)
+    return len(failed)
+
+
+def _name(experiment: str, arguments: list[str]) -> str:
+    """An experiment's own name where the command changes none of its content; else with a hash of what it changes."""
+    own = sorted(a for a in arguments if a.split("=")[0] not in ("experiment", *_CONTROL) and not a.startswith("hydra"))
+    return f"{experiment}-{identity.digest(own)[:8]}" if own else experiment
+
+
+def _command(arguments: list[str]) -> str:
+    """The command without the places where things lie."""
+    kept = [a for a in arguments if a.split("=")[0] not in ("store", "task.data", "task.labels")]
+    return shlex.join(["python", "-m", "runners.sweep", *kept])

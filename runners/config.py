@@ -1,0 +1,259 @@
+"""From a composed configuration to a run: which program, which replicas, and every mistake told in one sentence.
+
+Knows neither Hydra nor TensorFlow. `Sweep` is the typed schema of conf/config.yaml; a page's own keys are typed by the
+defaults in its YAML.
+"""
+
+from __future__ import annotations
+
+import difflib
+import itertools
+import math
+from collections.abc import Mapping
+from dataclasses import dataclass, field, fields
+from pathlib import Path
+from typing import Any
+
+import yaml
+
+from runners import schedule
+
+CONF = Path(__file__).resolve().parents[1] / "conf"
+GROUPS = ("task", "estimator", "optimizer", "experiment")
+FRESH = 2**31 - 1  # seeds and sizes are int32
+
+
+class Mistake(ValueError):
+    """What a user got wrong: the key, the value, what is allowed, and the nearest match, in one sentence."""
+
+
+@dataclass
+class Sweep:
+    """Every key of conf/config.yaml. A list where the type is Any makes replicas."""
+
+    task: dict[str, Any] = field(default_factory=dict)  # name, steps, and the page's arguments
+    estimator: dict[str, Any] = field(default_factory=dict)  # name, and the page's parameters: each makes replicas
+    estimator_weights: dict[str, Any] | None = None  # the same for hard weights; null: the same estimator
+    optimizer: dict[str, Any] = field(default_factory=dict)  # name, keras, learning_rate (makes replicas), arguments
+    seed: Any = 0  # makes replicas
+    forward: str = "sign"  # the hard function: sign or step
+    at_zero: int = 1  # the sign that zero is given: 1, 0 or -1
+    normalize: str = "none"  # scale the slope: none, peak or area
+    steps: int = 1000  # updates
+    rows: int = 10  # recorded steps after the start, evenly spread
+    precision: str = "float32"  # float32 or float64
+    device: str = "auto"  # auto, cpu or gpu
+    block: int | None = None  # replicas in one compiled call; null: by the trainer's rule
+    store: str = "results"  # where records, plans and figures go
+    checkpoint: float = 10.0  # seconds of training after which a block's state is saved; 0: after every chunk
+    plan: bool = False  # print what is done, missing or stale, and train nothing
+    figures: list[str] = field(default_factory=list)  # drawn at the end
+    tables: list[str] = field(default_factory=list)  # printed at the end
+    progress: str = ""  # which run of how many: set by the sweeper
+
+
+@dataclass(frozen=True)
+class Run:
+    """One program and its replicas, as plain data.
+
+    program: everything that makes the program (identity covers it). replicas: for each its values by flat name: `seed`,
+    `learning_rate`, `estimator.NAME`, `estimator_weights.NAME`, `optimizer.NAME`. files: where a task's files lie.
+    """
+
+    program: Mapping[str, Any]
+    replicas: tuple[Mapping[str, Any], ...]
+    files: Mapping[str, str]
+    store: str
+    checkpoint: float
+    progress: str = ""
+
+    @property
+    def words(self) -> tuple[str, str, str]:
+        """The names of the task, the estimator and the optimizer."""
+        return tuple(self.program[group]["name"] for group in ("task", "estimator", "optimizer"))
+
+
+def resolve(cfg: Mapping[str, Any], device: str) -> Run:
+    """The run that a composed and resolved configuration describes. device: `cpu` or `gpu`, decided by the caller.
+
+    Raises Mistake.
+    """
+    for name in ("task", "estimator", "optimizer"):
+        _typed(name, cfg[name])
+    weights = cfg["estimator_weights"]
+    if weights:
+        _typed("estimator", weights, "estimator_weights")
+    _one_of("forward", cfg["forward"], "sign", "step")
+    _one_of("at_zero", cfg["at_zero"], 1, 0, -1)
+    _one_of("normalize", cfg["normalize"], "none", "peak", "area")
+    _one_of("precision", cfg["precision"], "float32", "float64")
+    for name in ("steps", "rows", "block"):
+        if cfg[name] is not None and not 1 <= cfg[name] <= FRESH:
+            raise Mistake(f"{name} is {cfg[name]}, but must be a whole number from 1 to {FRESH}.")
+    if cfg["checkpoint"] < 0:
+        raise Mistake(f"checkpoint is {cfg['checkpoint']}, but must be at least 0 seconds.")
+
+    task = {k: v for k, v in cfg["task"].items() if k != "steps"}
+    optimizer = {k: v for k, v in cfg["optimizer"].items() if k not in ("learning_rate", "grid")}
+    own = PER_REPLICA.get(optimizer["keras"], ())
+    axes = {"seed": _seeds(cfg["seed"]), "learning_rate": _rates(cfg["optimizer"]["learning_rate"])}
+    for group, chosen in (("estimator", cfg["estimator"]), ("estimator_weights", weights)):
+        for name, value in (chosen or {}).items():
+            if name != "name":
+                axes[f"{group}.{name}"] = _numbers(f"{group}.{name}", value)
+    for name in own:
+        if optimizer.get(name) is not None:
+            axes[f"optimizer.{name}"] = _numbers(f"optimizer.{name}", optimizer.pop(name), schedules=False)
+    for name, value in optimizer.items():
+        if isinstance(value, list):
+            raise Mistake(f"optimizer.{name} is a list, but {optimizer['keras']} cannot have one value per replica of it.")
+    program = {
+        "task": task,
+        "per_replica": [name.removeprefix("optimizer.") for name in axes if name.startswith("optimizer.")],
+        "estimator": {"name": cfg["estimator"]["name"]},
+        "estimator_weights": {"name": weights["name"]} if weights else None,
+        "optimizer": optimizer,
+        **{name: cfg[name] for name in ("forward", "at_zero", "normalize", "steps", "precision", "block")},
+        "rows": min(cfg["rows"], cfg["steps"]),
+        "device": device,
+    }
+    files = {k: task[k] for k in ("data", "labels") if task.get(k)}
+    replicas = tuple(dict(zip(axes, values, strict=True)) for values in itertools.product(*axes.values()))
+    return Run(program, replicas, files, cfg["store"], cfg["checkpoint"], cfg["progress"])
+
+
+# The arguments of Keras' optimizers that may have one value per replica: those that were tested to be tensors.
+# It stands here, and not in runners/optimizer.py, because a plan needs it without Keras.
+PER_REPLICA = {
+    "Adam": ("beta_1", "beta_2", "epsilon"),
+    "AdamW": ("beta_1", "beta_2", "epsilon", "weight_decay"),
+    "Bop": ("adaptivity", "threshold"),
+    "Lion": ("beta_1", "beta_2"),
+    "RMSprop": ("rho", "epsilon"),
+}
+
+
+def makes_replicas(key: str, optimizer: Mapping[str, Any]) -> bool:
+    """Whether several values of this key are replicas of one run (or else are runs), with this optimizer chosen."""
+    group, _, name = key.partition(".")
+    if group == "optimizer":
+        return name == "learning_rate" or name in PER_REPLICA.get(optimizer.get("keras"), ())
+    return key == "seed" or (group in ("estimator", "estimator_weights") and bool(name))
+
+
+def nearest(name: str, known) -> str:
+    """A hint at the nearest known name, or nothing."""
+    near = difflib.get_close_matches(name, list(known), 1, 0.5)
+    return f"; did you mean '{near[0]}'?" if near else "."
+
+
+def check_key(key: str, values: list[str]) -> None:
+    """Refuses an override whose key, or whose choice in a group, is unknown. Raises Mistake."""
+    group, _, rest = key.partition("@")[0].partition(".")
+    if group in GROUPS and not rest:
+        options = sorted(path.stem for path in (CONF / group).glob("*.yaml"))
+        for value in values:
+            if value not in options and value != "null":
+                raise Mistake(f"there is no {group} '{value}'{nearest(value, options)} Known are: {', '.join(options)}.")
+        return
+    known = [f.name for f in fields(Sweep)]
+    if group not in known:
+        raise Mistake(f"there is no key '{key}'{nearest(key, [*known, *GROUPS, *_page_keys()])}")
+    pages = "estimator" if group == "estimator_weights" else group
+    if rest and pages in GROUPS:
+        known = {name for path in (CONF / pages).glob("*.yaml") for name in page(pages, path.stem)}
+        if rest.split(".")[0] not in known:
+            raise Mistake(f"there is no key '{key}'{nearest(rest, known)}")
+
+
+def _page_keys():
+    return [f"{g}.{k}" for g in GROUPS[:3] for path in (CONF / g).glob("*.yaml") for k in page(g, path.stem)]
+
+
+def page(group: str, name: str) -> dict[str, Any]:
+    """What conf/GROUP/NAME.yaml says. Raises Mistake where there is no such page."""
+    path = CONF / group / f"{name}.yaml"
+    if not path.exists():
+        raise Mistake(f"there is no {group} '{name}'{nearest(str(name), [p.stem for p in path.parent.glob('*.yaml')])}")
+    return yaml.safe_load(path.read_text()) or {}
+
+
+def _typed(group: str, given: Mapping[str, Any], shown: str | None = None) -> None:
+    """Holds a page's values against the defaults in its YAML: the same keys, and the same kind of value."""
+    defaults = page(group, given.get("name"))
+    for name, value in given.items():
+        key = f"{shown or group}.{name}"
+        if name not in defaults:
+            known = [k for k in defaults if k not in ("name", "keras", "grid")]
+            has = f"its keys are: {', '.join(known)}" if known else "it has none"
+            raise Mistake(f"{given['name']} has no key '{name}' ({key}); {has}.")
+        axis = group == "estimator" or (group == "optimizer" and name in (*sum(PER_REPLICA.values(), ()), "learning_rate"))
+        if not axis and name != "grid":
+            _kind(key, value, defaults[name])
+
+
+def _kind(key: str, value: Any, default: Any) -> None:
+    if default is None or value is None:
+        fine = value is None or default is None and isinstance(value, (str, int, float)) or isinstance(default, (str, list))
+        kind = "a single value"
+    elif isinstance(default, bool):
+        fine, kind = isinstance(value, bool), "true or false"
+    elif isinstance(default, int):
+        fine, kind = isinstance(value, int) and not isinstance(value, bool), "a whole number"
+    elif isinstance(default, float):
+        fine, kind = isinstance(value, (int, float)) and not isinstance(value, bool), "a number"
+        fine = fine and math.isfinite(value)
+    elif isinstance(default, list):
+        fine = isinstance(value, list) and all(isinstance(v, type(default[0])) for v in value)
+        kind = f"a list like {default}"
+    elif isinstance(default, str) and not default.startswith("${"):
+        fine, kind = isinstance(value, str), "a word"
+    else:
+        return
+    if not fine:
+        raise Mistake(f"{key} is {value!r}, but must be {kind}.")
+
+
+def _one_of(key: str, value: Any, *allowed: Any) -> None:
+    if value not in allowed:
+        near = nearest(str(value), map(str, allowed))
+        raise Mistake(f"{key} is {value!r}, but must be one of: {', '.join(map(str, allowed))}{near}")
+
+
+def _listed(key: str, value: Any) -> list:
+    values = value if isinstance(value, list) else [value]
+    if not values:
+        raise Mistake(f"{key} is an empty list: there is nothing to train.")
+    for i, v in enumerate(values):
+        if v in values[:i]:
+            raise Mistake(f"{key} lists {v} twice.")
+    return values
+
+
+def _numbers(key: str, value: Any, schedules: bool = True) -> list:
+    for v in _listed(key, value):
+        if isinstance(v, Mapping) and schedules:
+            try:
+                schedule.encode(key, v)
+            except schedule.ScheduleError as error:
+                raise Mistake(str(error)) from None
+        elif isinstance(v, bool) or not isinstance(v, (int, float)) or not math.isfinite(v):
+            raise Mistake(f"{key} is {v!r}, but must be a finite number" + (" or a schedule." if schedules else "."))
+    return [v if isinstance(v, Mapping) else float(v) for v in _listed(key, value)]
+
+
+def _rates(value: Any) -> list:
+    key = "optimizer.learning_rate"
+    rates = _numbers(key, value)
+    for rate in rates:
+        for number in (rate["from"], rate["to"]) if isinstance(rate, Mapping) else (rate,):
+            if number <= 0 and not (isinstance(rate, Mapping) and number == 0):
+                raise Mistake(f"{key} is {number}, but must be greater than 0.")
+    return rates
+
+
+def _seeds(value: Any) -> list[int]:
+    for seed in _listed("seed", value):
+        if isinstance(seed, bool) or not isinstance(seed, int) or not 0 <= seed <= FRESH:
+            raise Mistake(f"seed is {seed!r}, but must be a whole number from 0 to {FRESH}.")
+    return _listed("seed", value)

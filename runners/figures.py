@@ -1,0 +1,81 @@
+"""python -m runners.figures: tables and figures of what a sweep planned, from records alone. No TensorFlow."""
+
+from __future__ import annotations
+
+import argparse
+import importlib
+import sys
+from pathlib import Path
+
+from rich.console import Console
+
+from results import style, tables
+from results.schema import RecordError
+from results.store import DEFAULT, Plan, Store, StoreError, load
+from runners import identity
+from runners.config import Mistake, Run, nearest
+
+
+def draw(console: Console, store: Store, plan: Plan) -> list[Path]:
+    """Prints the plan's tables, draws its figures, and says where they lie; returns their files.
+
+    Raises RecordError for an incomplete or damaged table, naming what is missing.
+    """
+    table, folder = load(store, plan), store.root / "output" / plan.name
+    written: list[Path] = []
+    for name in plan.tables:
+        for text in getattr(tables, name).show(table):
+            console.print(text)
+        written += getattr(tables, name).write(table, folder)
+    for name in plan.figures:
+        figure = importlib.import_module(f"results.figures.{name}").draw(table)
+        written += style.save(figure, folder, name)
+    if written:
+        console.print(f"Tables and figures: {', '.join(sorted({str(path.with_suffix('.*')) for path in written}))}")
+    return written
+
+
+def check_fresh(plan: Plan) -> None:
+    """Raises Mistake where the code that made the plan's records has changed since."""
+    for entry in plan.runs:
+        run = Run(entry["configuration"], (), {}, "", 0.0)
+        fingerprint, covers = identity.fingerprint(run)
+        if fingerprint != entry["fingerprint"]:
+            reason = identity.changed(entry["sources"], covers)
+            raise Mistake(
+                f"the records of {plan.name} are stale ({reason}): run `{plan.command}` again, or give --stale to draw them."
+            )
+
+
+def main(arguments: list[str] | None = None) -> int:
+    """The command. Exit codes: 0 drawn, 1 records missing, damaged or stale, 2 a mistake in the command."""
+    parser = argparse.ArgumentParser(prog="python -m runners.figures", description=__doc__)
+    parser.add_argument("names", nargs="*", metavar="NAME", help="a plan: an experiment's name, or as the sweep said")
+    parser.add_argument("--store", default=str(DEFAULT), help="where the records are (default: results)")
+    parser.add_argument("--stale", action="store_true", help="draw records that older code made, too")
+    options = parser.parse_args(arguments)
+    store = Store(options.store)
+    known = store.plans()
+    if not known:
+        return _complain(f"there is no plan in {store.root} yet; `python -m runners.sweep` makes one.", 1)
+    for name in options.names:
+        if name not in known:
+            return _complain(f"there is no plan '{name}' in {store.root}{nearest(name, known)} Known are: {', '.join(known)}.", 2)
+    try:
+        for name in options.names or known:
+            plan = store.plan(name)
+            if not options.stale:
+                check_fresh(plan)
+            draw(Console(), store, plan)
+    except (RecordError, StoreError, Mistake) as error:
+        return _complain(str(error), 1)
+    return 0
+
+
+def _complain(text: str, code: int) -> int:
+    print(f"steeplechase: {text}", file=sys.stderr)
+    return code
+
+
+if __name__ == "__main__":
+    sys.exit(main())

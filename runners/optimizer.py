@@ -1,0 +1,94 @@
+"""Optimizers on stacked variables: Keras' own where they are element-wise, and Bop.
+
+Every parameter is one variable [replicas, size]. An optimizer that works element by element then trains each row as if
+it were alone; one that looks at a whole tensor would mix the replicas without any error, and is refused.
+"""
+
+from __future__ import annotations
+
+import difflib
+import inspect
+from collections.abc import Mapping
+
+import keras
+import tensorflow as tf
+
+ELEMENTWISE = ("Adadelta", "Adagrad", "Adam", "AdamW", "Adamax", "Bop", "Ftrl", "Lion", "Nadam", "RMSprop", "SGD")
+_WHOLE = {
+    "Adafactor": "it factors the second moment over rows and columns",
+    "Lamb": "it scales each tensor by its norm",
+    "Muon": "it orthogonalises each matrix",
+    "LossScaleOptimizer": "it skips a step for all when one gradient overflows",
+}
+_WHOLE_ARGUMENTS = {
+    "clipnorm": "it clips by the norm of a whole tensor (clipvalue is element-wise)",
+    "global_clipnorm": "it clips by the norm of all tensors (clipvalue is element-wise)",
+    "use_ema": "it keeps a second set of weights that judging would not see",
+    "gradient_accumulation_steps": "it makes a step that is not an update",
+    "loss_scale_factor": "the trainer does not scale the loss",
+    "name": "names are given by conf/optimizer",
+}
+
+
+class OptimizerError(ValueError):
+    """A mistake in describing an optimizer, told in one sentence."""
+
+
+class Bop(keras.optimizers.Adam):
+    """Binary optimizer: flips hard weights where a running gradient asks for it; the other parameters get Adam.
+
+    m ← (1 − γ)·m + γ·g;  w ← −w where |m| > τ and sign(m) = sign(w), strictly: at τ = 0 a zero gradient flips nothing.
+    γ is `adaptivity`, τ is `threshold`. Source: Helwegen et al. 2019, arXiv:1906.02107.
+    `flips` holds the names of the variables that are hard weights; they must start at ±1.
+    """
+
+    def __init__(self, learning_rate=0.001, adaptivity=1e-4, threshold=1e-8, flips=(), **arguments):
+        super().__init__(learning_rate, **arguments)
+        self.adaptivity, self.threshold, self.flips = adaptivity, threshold, flips
+
+    def update_step(self, gradient, variable, learning_rate):
+        if variable.name not in self.flips:
+            return super().update_step(gradient, variable, learning_rate)
+        momentum = self._momentums[self._get_variable_index(variable)]
+        rate = tf.cast(self.adaptivity, variable.dtype)
+        mean = (1 - rate) * momentum + rate * gradient
+        w = tf.convert_to_tensor(variable.value)
+        self.assign(momentum, mean)
+        self.assign(variable, tf.where(w * mean > tf.cast(self.threshold, variable.dtype), -w, w))
+
+
+def check(keras_name: str, arguments: Mapping[str, object]) -> type:
+    """The optimizer's class. Raises OptimizerError where rows would not stay apart, or for what it does not know."""
+    if keras_name in _WHOLE:
+        raise OptimizerError(f"optimizer {keras_name} is not element-wise, and replicas would mix: {_WHOLE[keras_name]}.")
+    if keras_name not in ELEMENTWISE:
+        near = difflib.get_close_matches(str(keras_name), ELEMENTWISE, 1)
+        hint = f"; did you mean '{near[0]}'?" if near else ""
+        raise OptimizerError(f"optimizer.keras is '{keras_name}'{hint} Tested to be element-wise: {', '.join(ELEMENTWISE)}.")
+    kind = Bop if keras_name == "Bop" else getattr(keras.optimizers, keras_name)
+    known = set(inspect.signature(keras.optimizers.Adam).parameters) if kind is Bop else set()
+    known = (known | set(inspect.signature(kind).parameters)) - {"kwargs", "arguments", "flips", "learning_rate"}
+    known -= {"weight_decay"} if kind is Bop else set()  # it would shrink the hard weights
+    for name, value in arguments.items():
+        if name in _WHOLE_ARGUMENTS and value not in (None, False):
+            raise OptimizerError(f"optimizer.{name} is refused, replicas would mix: {_WHOLE_ARGUMENTS[name]}.")
+        if name not in known:
+            near = difflib.get_close_matches(name, known, 1)
+            hint = f"; did you mean '{near[0]}'?" if near else ""
+            raise OptimizerError(f"{keras_name} has no argument '{name}'{hint}")
+    return kind
+
+
+def build(keras_name: str, arguments: Mapping[str, object], rate, variables, weights=(), rows: Mapping = {}):
+    """A Keras optimizer, built on stacked variables.
+
+    rate: a callable that returns the learning rates [replicas, 1]. rows: arguments with one value per replica, as
+    tensors [replicas, 1]. weights: names of the variables that are hard weights (Bop flips those).
+    Raises OptimizerError as `check` does.
+    """
+    kind = check(keras_name, {**arguments, **rows})
+    optimizer = kind(rate, **arguments, **({"flips": tuple(weights)} if kind is Bop else {}))
+    for name, value in rows.items():
+        setattr(optimizer, name, value)
+    optimizer.build(variables)
+    return optimizer

@@ -1,0 +1,41 @@
+"""Progress of a run: a bar with rate and remaining time on a terminal, plain lines elsewhere."""
+
+from __future__ import annotations
+
+import sys
+import time
+
+_QUIET_S = 10.0  # between two plain lines
+
+
+class Bar:
+    """Called with (replica-steps done, of how many, seconds of training). A context manager."""
+
+    def __init__(self, words: tuple[str, ...], position: str = ""):
+        self._name = " · ".join([*([position] if position else []), *words])
+        self._last = time.monotonic()
+        self._bar = None
+
+    def __enter__(self) -> Bar:
+        if sys.stderr.isatty():
+            from rich.console import Console
+            from rich.progress import BarColumn, Progress, TextColumn, TimeRemainingColumn
+
+            columns = (TextColumn("{task.description}"), BarColumn(), TextColumn("{task.fields[rate]}"), TimeRemainingColumn())
+            self._bar = Progress(*columns, console=Console(stderr=True), transient=True)
+            self._bar.start()
+            self._task = self._bar.add_task(self._name, total=None, rate="compiling")
+        return self
+
+    def __call__(self, done: int, total: int, seconds: float) -> None:
+        rate = f"{done / seconds:,.0f} replica-steps/s" if seconds else ""
+        if self._bar:
+            self._bar.update(self._task, completed=done, total=total, rate=rate)
+        elif time.monotonic() - self._last > _QUIET_S:
+            self._last = time.monotonic()
+            left = (total - done) * seconds / done if done else float("nan")
+            print(f"{self._name}: {done / total:.0%}, {rate}, about {left:.0f} s left", file=sys.stderr, flush=True)
+
+    def __exit__(self, *_) -> None:
+        if self._bar:
+            self._bar.stop()

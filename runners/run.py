@@ -1,0 +1,249 @@
+"""One run: finds what is recorded, trains what is missing, block by block, and records it."""
+
+from __future__ import annotations
+
+import functools
+import hashlib
+import json
+import time
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from typing import Any
+
+from results.store import Store, StoreError
+from runners import identity
+from runners.config import Mistake, Run
+
+
+@dataclass
+class Outcome:
+    """What became of a run. `error` is empty where all its replicas are recorded."""
+
+    run: str
+    words: tuple[str, str, str]
+    wanted: int
+    found: int = 0  # replicas that were recorded before
+    trained: int = 0
+    resumed: int = 0  # replicas that went on from a saved state
+    diverged: int = 0
+    seconds: float = 0.0
+    compile_s: float = 0.0
+    train_s: float = 0.0
+    judge_s: float = 0.0
+    memory_bytes: int = 0
+    error: str = ""
+    remarks: list[str] = field(default_factory=list)
+
+
+@dataclass(frozen=True)
+class Wanted:
+    """A run with its identity: names, ids in the order of its replicas, and what is recorded already."""
+
+    run: Run
+    name: str
+    program_hash: str
+    fingerprint: str
+    covers: dict[str, str]
+    ids: tuple[str, ...]
+
+    @property
+    def plan(self) -> dict[str, Any]:
+        """This run's part of a plan."""
+        return {
+            "run": self.name,
+            "fingerprint": self.fingerprint,
+            "sources": self.covers,
+            "configuration": identity.configuration(self.run),
+            "replicas": list(self.ids),
+        }
+
+
+def identify(run: Run) -> Wanted:
+    """Decides what would count as this run's records. Imports no TensorFlow. Raises Mistake."""
+    name, program_hash = identity.program(run)
+    fingerprint, covers = identity.fingerprint(run)
+    ids = tuple(identity.replica(program_hash, values) for values in run.replicas)
+    return Wanted(run, name, program_hash, fingerprint, covers, ids)
+
+
+def execute(run: Run, report: Callable[[int, int, float], None]) -> Outcome:
+    """Trains and records the replicas of this run that are not recorded yet.
+
+    report(replica-steps done, of how many, seconds of training so far) is called after every chunk. A mistake, a full
+    disk or a failing program ends this run alone: it is told in the outcome's `error`.
+    """
+    wanted, started = identify(run), time.perf_counter()
+    outcome = Outcome(wanted.name, run.words, len(wanted.ids))
+    store = Store(run.store)
+    try:
+        store.make_writable()
+        _execute(wanted, store, outcome, report)
+    except (Mistake, StoreError) as error:
+        outcome.error = str(error)
+    outcome.seconds = time.perf_counter() - started
+    return outcome
+
+
+def _execute(wanted: Wanted, store: Store, outcome: Outcome, report) -> None:
+    run = wanted.run
+
+    def damaged(path, fault):
+        aside = store.set_aside(path)
+        outcome.remarks.append(f"{path.name} was damaged ({fault}); it is set aside as {aside.name} and trained again")
+
+    done = store.done(wanted.name, wanted.fingerprint, damaged)
+    missing = [i for i, name in enumerate(wanted.ids) if name not in done]
+    outcome.found = len(wanted.ids) - len(missing)
+    if not missing:
+        return
+
+    from runners import block, provenance, trainer  # TensorFlow from here on
+
+    task, program = _build(json.dumps(dict(run.program), sort_keys=True))
+    latent = program.hard.weights is not None
+    for page, prefix in ((program.hard.activations, "estimator."), (program.hard.weights, "estimator_weights.")):
+        for values in run.replicas:
+            for own in _ends({k.removeprefix(prefix): v for k, v in values.items() if k.startswith(prefix)}):
+                _said(lambda page=page, own=own: page.check(**own))
+    heart = trainer.trainer(program)
+    steps, rows = run.program["steps"], run.program["rows"]
+    folder = store.folder(wanted.name, wanted.fingerprint)
+    groups = [missing[at : at + program.block] for at in range(0, len(missing), program.block)]
+    total, spent = len(missing) * steps, 0.0
+    surroundings = provenance.surroundings(run.program["device"])
+    for number, group in enumerate(groups):
+        began = provenance.now()
+        values, ids = [run.replicas[i] for i in group], [wanted.ids[i] for i in group]
+        kept = folder / f"state-{hashlib.sha256(''.join(ids).encode()).hexdigest()[:16]}.npz"
+        resumed = kept.exists()
+        before = sum(len(g) for g in groups[:number]) * steps
+
+        def tell(step, before=before, size=len(group), spent=spent):
+            report(before + size * step, total, spent + heart.train_s)
+
+        seats = [block.seat(own, latent) for own in values]
+        measures, paces = block.train(heart, seats, steps, rows, kept, run.checkpoint, tell)
+        table = block.table(
+            values, ids, measures, _columns(wanted, latent), task, block.recorded(steps, rows), program.block
+        )
+        info = {
+            **surroundings,
+            **provenance.rates(paces, len(group), task.batch, task.flops, surroundings["matrix_product_flops"]),
+            "run": wanted.name,
+            "fingerprint": wanted.fingerprint,
+            "sources": wanted.covers,
+            "configuration": identity.configuration(run),
+            "replicas": ids,
+            "labels": {
+                "task": task.label,
+                "estimator": program.hard.activations.label,
+                "optimizer": run.program["optimizer"]["name"],
+            },
+            "measures": {name: vars(measure) for name, measure in task.measures.items()},
+            "selects": task.selects,
+            "reports": task.reports,
+            "target": list(task.target),
+            "optimum": task.optimum,
+            "parameters": sum(_product(shape) for shape in task.sizes.values()),
+            "flops_per_step": task.flops,
+            "block": program.block,
+            "compile_s": heart.compile_s,
+            "train_s": heart.train_s,
+            "judge_s": heart.judge_s,
+            "peak_memory_bytes": provenance.peak_memory_bytes(),
+            "started": began,
+            "ended": provenance.now(),
+        }
+        store.write(wanted.name, wanted.fingerprint, table, info)
+        kept.unlink(missing_ok=True)
+        spent += heart.train_s
+        outcome.trained += len(group)
+        outcome.resumed += len(group) if resumed else 0
+        outcome.diverged += int((~table.groupby("replica")["diverged"].last().isna()).sum())
+        outcome.compile_s += heart.compile_s
+        outcome.train_s += heart.train_s
+        outcome.judge_s += heart.judge_s
+        outcome.memory_bytes = info["peak_memory_bytes"]
+
+
+@functools.lru_cache(maxsize=None)
+def _build(text: str):
+    """(task, trainer's program) of a program as data: the same objects for the same text, so that nothing compiles twice."""
+    import estimators
+    from runners import optimizer, trainer
+    from runners.gradient import Hard
+
+    program = json.loads(text)
+    device, precision = program["device"], program["precision"]
+    task = _said(lambda: _task(json.dumps(program["task"], sort_keys=True), precision))
+    page = _said(lambda: estimators.book[program["estimator"]["name"]])
+    own = program["estimator_weights"]
+    weights = _said(lambda: estimators.book[own["name"]]) if own else page
+    keras_name = program["optimizer"]["keras"]
+    if keras_name == "Bop":
+        if own:
+            raise Mistake("estimator_weights has no meaning with bop, which has no latent weights: leave it out.")
+        weights = None
+    for surrogate in {page, weights} - {None}:
+        reason = surrogate.decline(program["normalize"])
+        if reason:
+            raise Mistake(f"declined: {reason}")
+    fixed = {k: v for k, v in program["optimizer"].items() if k not in ("name", "keras") and v is not None}
+    hard = Hard(page, weights, program["forward"], program["at_zero"], program["normalize"])
+    _said(lambda: optimizer.check(keras_name, fixed))
+    size = program["block"] or trainer.block_size(task, device)
+    rows = tuple(program["per_replica"])
+    arguments = tuple(sorted(fixed.items()))
+    return task, trainer.Program(task, hard, keras_name, arguments, rows, size, precision, device)
+
+
+@functools.lru_cache(maxsize=None)
+def _task(text: str, precision: str):
+    import tasks
+
+    arguments = json.loads(text)
+    return tasks.book[arguments.pop("name")](**arguments, dtype=precision)
+
+
+def _said(action):
+    """Runs what may find a user's mistake in a wing, and tells it as one of ours."""
+    from estimators.base import EstimatorError
+    from runners.optimizer import OptimizerError
+    from tasks.base import TaskError
+    from tasks.data import DataError
+
+    try:
+        return action()
+    except (EstimatorError, OptimizerError, TaskError, DataError) as error:
+        raise Mistake(str(error)) from None
+
+
+def _ends(own):
+    """The parameters at the start and at the end of training: both must be allowed."""
+    return [{k: v[end] if isinstance(v, dict) else v for k, v in own.items()} for end in ("from", "to")]
+
+
+def _columns(wanted: Wanted, latent: bool) -> dict[str, Any]:
+    program = identity.configuration(wanted.run)
+    weights = program["estimator_weights"] or program["estimator"]
+    columns = {
+        "run": wanted.name,
+        "task": program["task"]["name"],
+        "estimator": program["estimator"]["name"],
+        "estimator_weights": weights["name"] if latent else None,
+        "optimizer": program["optimizer"]["name"],
+        "data": program["task"].get("data"),
+        **{name: program[name] for name in ("forward", "at_zero", "normalize", "precision", "device")},
+    }
+    for group in ("task", "optimizer"):
+        for name, value in program[group].items():
+            if name not in ("name", "data") and value is not None:
+                columns[f"{group}.{name}"] = json.dumps(value) if isinstance(value, list) else value
+    return columns
+
+
+def _product(shape) -> int:
+    product = 1
+    for size in shape:
+        product *= size
+    return product

@@ -1,0 +1,76 @@
+"""python -m runners.sweep: trains what is missing of a sweep, records it, and shows who won."""
+
+from __future__ import annotations
+
+import sys
+
+import hydra
+from hydra.core.config_store import ConfigStore
+from hydra.core.override_parser.overrides_parser import OverridesParser
+from hydra.errors import OverrideParseException
+from omegaconf import DictConfig, OmegaConf
+
+from runners import config
+
+# With one of these Hydra answers by itself, or the caller has chosen the mode.
+_OWN = {"-m", "--multirun", "-r", "--run", "-c", "--cfg", "-i", "--info", "-h", "--help", "--hydra-help", "--version"}
+_OWN |= {"-sc", "--shell-completion", "--experimental-rerun"}
+
+ConfigStore.instance().store(name="schema", node=config.Sweep, provider="steeplechase")
+
+
+@hydra.main(version_base="1.3", config_path=str(config.CONF), config_name="config")
+def main(cfg: DictConfig):
+    """One job: one run. Returns its runners.run.Outcome, in which any error is told."""
+    from runners import device, worker
+    from runners.progress import Bar
+
+    content = {k: v for k, v in OmegaConf.to_container(cfg, resolve=True).items() if k != "hydra"}
+    run = config.resolve(content, device.find(cfg.device))
+    with Bar(run.words, run.progress) as bar:
+        return worker.train(run, bar)
+
+
+def check_overrides(arguments: list[str]) -> None:
+    """Refuses what Hydra would report in words that mislead, or not at all. Raises config.Mistake."""
+    overrides = [a for a in arguments if not a.startswith("-") and "=" in a.lstrip("~+")]
+    try:
+        parsed = OverridesParser.create().parse_overrides(overrides)
+    except OverrideParseException as error:
+        raise config.Mistake(f"'{error.override}' cannot be read: {str(error).splitlines()[0]}.") from None
+    for override in parsed:
+        key = override.get_key_element().lstrip("+~")
+        if key.split(".")[0] in ("hydra", "hydra/launcher") or key.startswith("hydra/"):
+            continue
+        if override.is_add() or override.is_force_add():
+            raise config.Mistake(f"'{override.input_line}' would add a key, and nothing reads keys that are not there.")
+        if override.is_delete():
+            raise config.Mistake(f"'{override.input_line}' would delete a key that is needed.")
+        if override.is_sweep_override():
+            if not override.is_discrete_sweep():
+                raise config.Mistake(f"'{override.input_line}': only listed values and ranges can be swept.")
+            values = list(override.sweep_string_iterator())
+        else:
+            values = [str(override.value())]
+        config.check_key(key, values)
+
+
+def cli() -> None:
+    """The command. Exit codes: 0 all recorded, 1 a run failed, 2 a mistake in the command."""
+    arguments = sys.argv[1:]
+    try:
+        check_overrides(arguments)
+    except config.Mistake as mistake:
+        sys.exit(_complain(mistake))
+    if not _OWN & {a.split("=")[0] for a in arguments} and "hydra.mode=RUN" not in arguments:
+        sys.argv.append("--multirun")
+    main()
+
+
+def _complain(mistake: Exception) -> int:
+    print(f"steeplechase: {mistake}", file=sys.stderr)
+    return 2
+
+
+if __name__ == "__main__":
+    cli()

@@ -1,0 +1,107 @@
+"""The process that trains: started with its own TensorFlow, renewed before its memory grows past a bound.
+
+A compiled program keeps some 43 MiB that nothing releases, so a long sweep needs more than one process; and what kills
+one, a crash or the system for lack of memory, ends one run and not the sweep.
+"""
+
+from __future__ import annotations
+
+import atexit
+import multiprocessing
+import os
+import threading
+import time
+import traceback
+from collections.abc import Callable
+from concurrent.futures import ProcessPoolExecutor
+from concurrent.futures.process import BrokenProcessPool
+from pathlib import Path
+
+from runners.config import Run
+from runners.run import Outcome, execute, identify
+
+BOUND = 2 * 2**30  # bytes of resident memory after which the process is renewed
+
+_current: tuple[ProcessPoolExecutor, object, str] | None = None  # the process, where its progress arrives, its device
+_send = None  # in the process that trains: where progress goes
+
+
+def warm_up(device: str) -> None:
+    """Starts the process, so that TensorFlow is loading while the caller goes on. device: `cpu` or `gpu`."""
+    global _current
+    if _current is None or _current[2] != device:
+        close()
+        context = multiprocessing.get_context("spawn")
+        receive, send = context.Pipe(duplex=False)
+        pool = ProcessPoolExecutor(1, mp_context=context, initializer=_begin, initargs=(send, os.getpid(), device))
+        pool.submit(os.getpid)
+        _current = pool, receive, device
+
+
+def train(run: Run, report: Callable[[int, int, float], None]) -> Outcome:
+    """`execute` in that process. Whatever happens there comes back as an outcome. report as in `execute`."""
+    warm_up(run.program["device"])
+    pool, receive, _ = _current
+    try:
+        future = pool.submit(_execute, run)
+        while not future.done():
+            if receive.poll(0.1):
+                report(*receive.recv())
+        outcome = future.result()
+    except BrokenProcessPool:
+        close()
+        outcome = _failed(run, "the training process was killed, perhaps for lack of memory")
+    except EOFError:
+        close()
+        outcome = _failed(run, "the training process ended without an answer")
+    if outcome.memory_bytes > BOUND:
+        close()
+    return outcome
+
+
+def close() -> None:
+    """Ends the process, if there is one."""
+    global _current
+    if _current is not None:
+        _current[0].shutdown(wait=True, cancel_futures=True)
+        _current = None
+
+
+atexit.register(close)
+
+
+def _begin(send, parent, device):
+    global _send
+    _send = send
+    threading.Thread(target=_die_with, args=(parent,), daemon=True).start()
+    from runners import quiet
+
+    fault = quiet.start_tensorflow(device)
+    if fault:
+        os.environ["STEEPLECHASE_FAULT"] = fault
+
+
+def _die_with(parent):
+    """A process that outlived its parent would go on writing beside the next one."""
+    while os.getppid() == parent:
+        time.sleep(0.2)
+    os._exit(1)
+
+
+def _execute(run: Run) -> Outcome:
+    fault = os.environ.get("STEEPLECHASE_FAULT")
+    if fault:
+        return _failed(run, fault)
+    try:
+        return execute(run, lambda *progress: _send.send(progress))
+    except Exception as error:  # any program can fail in any way: it is told, written down, and the next one starts
+        name = identify(run).name
+        path = Path(run.store) / "errors" / f"{name}-{os.getpid()}-{time.time_ns()}.txt"
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_text(traceback.format_exc())
+        return _failed(run, f"{type(error).__name__}: {str(error).strip().splitlines()[0][:200]} (all of it: {path})")
+
+
+def _failed(run, reason):
+    wanted = identify(run)
+    return Outcome(wanted.name, run.words, len(wanted.ids), error=reason)

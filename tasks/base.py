@@ -1,0 +1,90 @@
+"""What a task is, and the book they are entered in."""
+
+from __future__ import annotations
+
+import difflib
+import importlib
+import inspect
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass, field
+
+
+class TaskError(ValueError):
+    """A mistake in describing a task, told in one sentence."""
+
+
+@dataclass(frozen=True)
+class Measure:
+    """A quantity that a task reports: how it is printed, its unit (1 for a pure number) and which way is better."""
+
+    label: str
+    unit: str
+    better: str  # "higher", "lower" or "" where neither is
+
+
+@dataclass(frozen=True, eq=False)
+class Task:
+    """What is descended, written for one replica: plain functions of tensors, no replica axis anywhere.
+
+    start(chance) -> parameters, a dict of tensors.
+    loss(parameters, batch, hard, chance) -> (loss, measures): `batch` holds a slice of each array in `examples`;
+        `hard(x, at=site)` is the hard operation. Sites are named `PLACE/weights` or `PLACE/activations`.
+    judge(parameters, hard) -> measures over the held-out parts, with no gradient and no chance.
+    """
+
+    name: str
+    label: str
+    start: Callable
+    loss: Callable
+    judge: Callable
+    measures: Mapping[str, Measure]
+    selects: str  # the measure by which settings are chosen: never the one that is reported, where there is a choice
+    reports: str  # the measure that is reported
+    target: tuple[str, float]  # the measure and value that count as arrived
+    sizes: Mapping[str, tuple[int, ...]]  # the shape of each parameter
+    flops: float  # floating-point operations of one training step, forward and backward, counted as in the page
+    weights: tuple[str, ...] = ()  # the parameters that only enter through a hard function
+    examples: tuple = ()  # arrays with one leading axis, from which batches are drawn; () for a full objective
+    batch: int = 1
+    bounds: Mapping[str, tuple[float, float]] = field(default_factory=dict)  # kept after each update
+    optimum: float | None = None  # the smallest possible loss, where it is known
+
+
+class Book(Mapping):
+    """Task pages by name. A page is the function `tasks.NAME.NAME(**arguments) -> Task`."""
+
+    def __init__(self, *names: str):
+        self._names = names
+
+    def __getitem__(self, name: str) -> Callable[..., Task]:
+        if name not in self._names:
+            near = difflib.get_close_matches(str(name), self._names, 1)
+            hint = f"; did you mean '{near[0]}'?" if near else ""
+            raise TaskError(f"there is no task '{name}'{hint} Known are: {', '.join(self)}.")
+        return getattr(importlib.import_module(f"tasks.{name}"), name)
+
+    def __iter__(self) -> Iterator[str]:
+        return iter(self._names)
+
+    def __len__(self) -> int:
+        return len(self._names)
+
+    def parameters(self, name: str) -> dict[str, object]:
+        """The arguments of a page with their defaults."""
+        return {k: p.default for k, p in inspect.signature(self[name]).parameters.items()}
+
+
+def at_least(least: int, **values: int) -> None:
+    """Refuses whole numbers below `least`, by name, in one sentence (TaskError)."""
+    for name, value in values.items():
+        if not isinstance(value, int) or isinstance(value, bool) or value < least:
+            raise TaskError(f"task.{name} is {value!r}, but must be a whole number of at least {least}.")
+
+
+def one_of(*allowed: str, **values: str) -> None:
+    """Refuses words that are not allowed, by name, in one sentence (TaskError)."""
+    for name, value in values.items():
+        if value not in allowed:
+            near = difflib.get_close_matches(str(value), allowed, 1)
+            hint = f"; did you mean '{near[0]}'?" if near else ""
+            raise TaskError(f"task.{name} is {value!r}, but must be one of: {', '.join(allowed)}{hint}.")

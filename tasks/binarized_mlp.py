@@ -1,0 +1,140 @@
+"""A multilayer perceptron with hard weights and hard activations, on images of digits or clothes."""
+
+import math
+
+import numpy as np
+import tensorflow as tf
+
+from tasks.base import Measure, Task, TaskError, at_least, one_of
+from tasks.data import load, split
+
+EPSILON = 1e-4  # batch norm, as in BinaryNet's code
+PIECE = 1024  # examples judged at once: bounds the memory, not the numbers
+
+
+def binarized_mlp(
+    *,
+    data: str = "digits",
+    labels: str | None = None,
+    hidden: tuple[int, ...] = (128, 128),
+    batch_norm: bool = True,
+    loss: str = "cross_entropy",
+    clip: bool = False,
+    batch: int = 64,
+    validation: float = 0.2,
+    test: float = 0.2,
+    reference: int = 2048,
+    split_seed: int = 0,
+    dtype: str = "float32",
+) -> Task:
+    """A network of the BinaryNet kind (Hubara et al. 2016, arXiv:1602.02830): every weight matrix is hard, every
+    hidden activation is hard, the first layer's input is real, batch norm follows each product.
+
+    data, labels: a named set or files (tasks.data). hidden: widths. loss: `cross_entropy` or `squared_hinge` (with
+    targets ±1, as in BinaryNet). clip: keep the latent weights within [−1, 1]. validation, test: shares of the
+    examples, drawn with `split_seed`; a set with test files of its own keeps them. reference: how many training
+    examples give the statistics that replace the batch's when judging. Without batch norm a product is divided by
+    √fan-in and a bias is added.
+    Latent weights start Glorot-uniform, scales at 1, shifts at 0.
+    Raises TaskError or DataError with one sentence.
+    """
+    hidden = tuple(hidden)
+    at_least(1, batch=batch, reference=reference, **{f"hidden[{i}]": width for i, width in enumerate(hidden)})
+    at_least(0, split_seed=split_seed)
+    one_of("cross_entropy", "squared_hinge", loss=loss)
+    examples = load(data, labels)
+    parts = split(examples, seed=split_seed, validation=validation, test=test)
+    if batch > len(parts.train.y):
+        raise TaskError(f"task.batch is {batch}, but {data} leaves only {len(parts.train.y)} training examples.")
+
+    widths = (examples.x.shape[1], *hidden, examples.classes)
+    layers = range(1, len(widths))
+    sizes = {f"layer{i}/weights": (widths[i - 1], widths[i]) for i in layers}
+    sizes |= {f"layer{i}/scale": (widths[i],) for i in layers if batch_norm}
+    sizes |= {f"layer{i}/shift": (widths[i],) for i in layers}
+    known = tf.constant(parts.train.x[:reference], dtype)
+    held_out = {
+        name: [
+            (tf.constant(part.x[at : at + PIECE], dtype), tf.constant(part.y[at : at + PIECE]))
+            for at in range(0, len(part.y), PIECE)
+        ]
+        for name, part in (("validation", parts.validation), ("test", parts.test))
+    }
+
+    def start(chance):
+        parameters = {}
+        for name, shape in sizes.items():
+            if name.endswith("weights"):
+                reach = math.sqrt(6 / sum(shape))
+                parameters[name] = tf.cast((chance.of(name).uniform(shape) * 2 - 1) * reach, dtype)
+            else:
+                parameters[name] = (tf.ones if name.endswith("scale") else tf.zeros)(shape, dtype)
+        return parameters
+
+    def layer(parameters, i, x, hard, statistics=None):
+        """One layer's product, normalised by the statistics given or by its own; and the statistics used."""
+        h = tf.matmul(x, hard(parameters[f"layer{i}/weights"], at=f"layer{i}/weights"))
+        if not batch_norm:
+            return h / math.sqrt(widths[i - 1]) + parameters[f"layer{i}/shift"], None
+        if statistics is None:
+            mean = tf.reduce_mean(h, 0)
+            statistics = mean, tf.reduce_mean(tf.square(h - mean), 0)
+        mean, variance = statistics
+        gain = parameters[f"layer{i}/scale"] * tf.math.rsqrt(variance + EPSILON)
+        return (h - mean) * gain + parameters[f"layer{i}/shift"], statistics
+
+    def forward(parameters, x, hard, statistics=None):
+        """The network's outputs, and each layer's statistics."""
+        used = []
+        for i in layers:
+            x, own = layer(parameters, i, x, hard, statistics and statistics[i - 1])
+            used.append(own)
+            if i < len(widths) - 1:
+                x = hard(x, at=f"layer{i}/activations")
+        return x, used
+
+    def losses(outputs, y):
+        if loss == "cross_entropy":
+            return tf.nn.sparse_softmax_cross_entropy_with_logits(labels=y, logits=outputs)
+        signs = 2 * tf.one_hot(y, widths[-1], dtype=outputs.dtype) - 1
+        return tf.reduce_mean(tf.square(tf.nn.relu(1 - signs * outputs)), -1)
+
+    def training_loss(parameters, batch, hard, chance):
+        x, y = batch
+        outputs, _ = forward(parameters, x, hard)
+        return tf.reduce_mean(losses(outputs, y)), {}
+
+    def judge(parameters, hard):
+        _, statistics = forward(parameters, known, hard)
+        measures = {}
+        for name, pieces in held_out.items():
+            total, right, count = tf.zeros([], dtype), tf.zeros([], dtype), sum(len(y) for _, y in pieces)
+            for x, y in pieces:
+                outputs, _ = forward(parameters, x, hard, statistics if batch_norm else None)
+                total += tf.reduce_sum(losses(outputs, y))
+                right += tf.reduce_sum(tf.cast(tf.argmax(outputs, -1, tf.int32) == y, dtype))
+                finite = tf.reduce_all(tf.math.is_finite(outputs))
+                right = tf.where(finite, right, tf.constant(np.nan, dtype))  # argmax answers even where all is NaN
+            measures |= {f"{name}_loss": total / count, f"{name}_accuracy": right / count}
+        return measures
+
+    products = sum(math.prod(sizes[f"layer{i}/weights"]) for i in layers)
+    first = math.prod(sizes["layer1/weights"])
+    return Task(
+        name="binarized_mlp",
+        label=f"Binarized MLP ({'-'.join(map(str, widths))})",
+        start=start,
+        loss=training_loss,
+        judge=judge,
+        measures={},
+        selects="validation_accuracy",
+        reports="test_accuracy",
+        target=("validation_accuracy", 0.9),
+        sizes=sizes,
+        # Three products a layer, two in the first, whose input needs no gradient.
+        flops=2.0 * batch * (3 * products - first),
+        weights=tuple(name for name in sizes if name.endswith("weights")),
+        examples=(parts.train.x, parts.train.y),
+        batch=batch,
+        bounds={f"layer{i}/weights": (-1.0, 1.0) for i in layers} if clip else {},
+    )

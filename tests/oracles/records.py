@@ -1,0 +1,156 @@
+"""Made-up records with known properties, as `results.load` gives them: for tests of tables, figures and the store."""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Callable, Mapping, Sequence
+
+import numpy as np
+import pandas as pd
+
+from results import schema
+
+LABELS = {"sigmoid_derivative": "Sigmoid derivative", "ste": "Straight-through", "tanh_slope": "Tanh slope"}
+ACCURACY = {  # a task that holds examples out, and is judged by accuracy
+    "label": "Binarized MLP (64-128-128-10)",
+    "measures": {},
+    "selects": "validation_accuracy",
+    "reports": "test_accuracy",
+    "target": ["validation_accuracy", 0.8],
+    "optimum": None,
+    "data": "digits",
+    "block": 4,
+    "pace": 2000.0,
+}
+LOSS = {  # a task with nothing held out and a known optimum
+    "label": "Sign fitting (identity, 1)",
+    "measures": {"wrong_signs": {"label": "Wrong signs", "unit": "share of coordinates", "better": "lower"}},
+    "selects": "train_loss",
+    "reports": "train_loss",
+    "target": ["wrong_signs", 0.0],
+    "optimum": 0.0,
+    "data": None,
+    "block": 64,
+    "pace": 3e6,
+}
+TASKS = {"binarized_mlp": ACCURACY, "sign_fitting": LOSS}
+
+
+def make(
+    *,
+    estimators: Sequence[str] = ("sigmoid_derivative", "ste", "tanh_slope"),
+    tasks: Sequence[str] | Mapping[str, dict] = ("binarized_mlp", "sign_fitting"),
+    optimizers: Sequence[str] = ("adam",),
+    seeds: int = 3,
+    rates: Sequence[float] = (0.001, 0.01, 0.1),
+    rows: int = 5,
+    diverged: Callable[[str, float, int], bool] = lambda estimator, rate, seed: False,
+    parts: int = 1,
+    spread: float = 0.01,
+    missing: Mapping[str, int] | None = None,
+    chance: int = 0,
+) -> pd.DataFrame:
+    """A table that is checked by the schema, with `attrs` as `results.load` gives them.
+
+    Runs are tasks × estimators × optimizers, replicas rates × seeds, and each has `rows` rows, 100 updates apart. The
+    middle one of the rates is the best; estimators rank as they are given, the first is the worst. diverged(estimator,
+    rate, seed) says which replicas lose their finite numbers half way. parts: how many parts each run was recorded in.
+    spread: standard deviation over seeds, in logits of accuracy or natural logarithms of loss. missing: what the table
+    claims to lack, by run. tasks: names in TASKS, or accounts like those by name.
+    """
+    tasks = tasks if isinstance(tasks, Mapping) else {name: TASKS[name] for name in tasks}
+    draw, frames, accounts = np.random.default_rng(chance), [], []
+    steps = np.arange(rows) * 100
+    for task, has in tasks.items():
+        for rank, estimator in enumerate(estimators):
+            for at, optimizer in enumerate(optimizers):
+                run, ids = name(task, estimator, optimizer), []
+                for rate in rates:
+                    off = abs(np.log10(rate / sorted(rates)[len(rates) // 2]))
+                    for seed in range(seeds):
+                        ids.append(_hash(run, rate, seed))
+                        progress = np.linspace(0, 1, rows) * (2 + 0.5 * rank + 0.3 * at - 0.8 * off)
+                        lost = diverged(estimator, rate, seed) & (steps >= steps[-1] / 2)
+                        noise = spread * draw.normal(size=(4, rows))
+                        frames.append(
+                            pd.DataFrame(
+                                {
+                                    "run": run,
+                                    "task": task,
+                                    "estimator": estimator,
+                                    "estimator_weights": estimator,
+                                    "optimizer": optimizer,
+                                    "forward": "sign",
+                                    "at_zero": 1,
+                                    "normalize": "none",
+                                    "data": has["data"],
+                                    "precision": "float32",
+                                    "device": "cpu",
+                                    "replica": ids[-1],
+                                    "seed": seed,
+                                    "learning_rate": rate,
+                                    "step": steps,
+                                    "examples": steps * 64,
+                                    "evaluations": steps,
+                                    "train_s": steps / has["pace"],
+                                    "block": has["block"],
+                                    **_measures(has, progress, noise, lost),
+                                    "gradient_norm": np.where(lost, np.nan, 0.1),
+                                    "diverged": np.where(lost, steps[-1] / 2, np.nan) if rows > 1 else np.nan,
+                                }
+                            )
+                        )
+                for part in range(parts):
+                    accounts.append(_account(has, (task, estimator, optimizer), ids[part::parts], draw))
+    declared = {k: v for has in tasks.values() for k, v in has["measures"].items()}
+    table = schema.check(pd.concat([f.dropna(axis=1, how="all") for f in frames], ignore_index=True), declared)
+    table.attrs = {"parts": accounts, "missing": dict(missing or {})}
+    return table
+
+
+def name(task: str, estimator: str, optimizer: str) -> str:
+    """The name of a run."""
+    return f"{task}-{estimator}-{optimizer}-{_hash(task, estimator, optimizer)[:8]}"
+
+
+def _measures(has, progress, noise, lost):
+    loss = np.where(lost, np.nan, 2.3 * np.exp(-progress + noise[0]))
+    if has["reports"] == "train_loss":
+        wrong = np.where(lost, 1.0, progress < 0.5 * progress[-1])
+        return {"train_loss": np.where(loss < 0.25, 0.0, loss), "wrong_signs": wrong}
+    share = [1 / (1 + np.exp(2.2 - 2 * progress + n)) for n in noise[1:3]]
+    return {
+        "train_loss": loss,
+        "validation_loss": loss * 1.1,
+        "validation_accuracy": np.where(lost, np.nan, share[0]),
+        "test_loss": loss * 1.1,
+        "test_accuracy": np.where(lost, np.nan, share[1]),
+        "flip_rate": np.abs(noise[3]),
+        "saturation": 0.2 + noise[3],
+    }
+
+
+def _account(has, words, ids, draw):
+    pace = has["pace"] * draw.uniform(0.9, 1.1)
+    return {
+        **{key: has[key] for key in ("measures", "selects", "reports", "target", "optimum", "block")},
+        "run": name(*words),
+        "fingerprint": "f" * 16,
+        "replicas": ids,
+        "configuration": {"steps": 1000},
+        "labels": {"task": has["label"], "estimator": LABELS.get(words[1], words[1]), "optimizer": words[2]},
+        "compile_s": 1.5,
+        "train_s": 2.0,
+        "judge_s": 0.1,
+        "replica_steps_per_s": pace,
+        "examples_per_s": pace * 64,
+        "step_s": {"median": 1 / pace, "q25": 0.9 / pace, "q75": 1.1 / pace},
+        "peak_memory_bytes": 2**29,
+        "device": "cpu",
+        "started": "2026-01-01T00:00:00.000000+00:00",
+        "ended": "2026-01-01T00:00:02.000000+00:00",
+    }
+
+
+def _hash(*words):
+    return hashlib.sha256(repr(words).encode()).hexdigest()[:16]
