@@ -81,7 +81,7 @@ class Surrogate:
         """The page's keyword-only parameters with their defaults."""
         return {k: p.default for k, p in inspect.signature(self.rule).parameters.items() if p.kind is p.KEYWORD_ONLY}
 
-    def check(self, **parameters: float) -> None:
+    def check(self, **parameters) -> None:
         """Refuses what the page does not know or does not allow: names, and numbers outside `needs`.
 
         Raises EstimatorError with one sentence.

@@ -29,7 +29,7 @@ ConfigStore.instance().store(group="hydra/sweeper", name="replicas", node=Replic
 
 
 class ReplicasSweeper(Sweeper):
-    """Axes that change a program make runs, one job each; axes that are numbers of a replica make lists within a run."""
+    """Axes that change a program make runs, one job each; axes that are a replica's numbers make lists in a run."""
 
     def __init__(self, params):
         self.params = params or {}

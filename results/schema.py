@@ -56,8 +56,12 @@ MEASURES = {
     "test_accuracy": Column("number", "share of that part answered rightly", "1", "higher", False),
     "gradient_norm": Column("number", "Euclidean norm of the gradient of train_loss, as the estimator has it", "1"),
     "flip_rate": Column("number", "share of hard weights whose sign changed since the row before", "1", "", False),
-    "saturation": Column("number", "share of slopes that are exactly zero, over all sites of the batch", "1", "", False),
-    "diverged": Column("count", "the step at which the loss was first not finite; missing while it is", "updates", "", False),
+    "saturation": Column(
+        "number", "share of slopes that are exactly zero, over all sites of the batch", "1", "", False
+    ),
+    "diverged": Column(
+        "count", "the step at which the loss was first not finite; missing while it is", "updates", "", False
+    ),
 }
 COLUMNS = {**IDENTITY, **CLOCK, **MEASURES}
 PREFIXES = ("estimator.", "estimator_weights.", "task.", "optimizer.")  # a parameter each, as the configuration has it
@@ -82,12 +86,16 @@ def check(table: pd.DataFrame, declared: Mapping[str, Mapping[str, str]]) -> pd.
     for name in [*COLUMNS, *declared, *sorted(c for c in table.columns if c.startswith(PREFIXES))]:
         if name not in table.columns:
             continue
+        column = table[name]
         if name.startswith(PREFIXES):
-            typed[name] = table[name]
+            mixed = pd.api.types.infer_dtype(column, skipna=True).startswith("mixed")  # numbers beside schedules
+            typed[name] = column.astype("string") if mixed else column
             continue
         kind = COLUMNS[name].kind if name in COLUMNS else "number"
         try:
-            typed[name] = table[name].astype(_DTYPES[kind])
+            if kind == "count" and pd.api.types.is_float_dtype(column):
+                column = column.astype("float64")  # of which pandas refuses to cut off a fraction
+            typed[name] = column.astype(_DTYPES[kind])
         except (TypeError, ValueError) as error:
             raise RecordError(f"column '{name}' holds something that is not a {kind}: {error}.") from None
     out = pd.DataFrame(typed)

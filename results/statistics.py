@@ -190,6 +190,11 @@ def settings(table: pd.DataFrame) -> pd.DataFrame:
     return runs(table).merge(chosen, on="run", validate="one_to_one")
 
 
+def short(parameters: str) -> str:
+    """The parameters of a setting without the groups' names, for where there is little room: "scale=2"."""
+    return parameters.replace("estimator.", "").replace("optimizer.", "")
+
+
 def validated(table: pd.DataFrame, account: Mapping) -> pd.DataFrame:
     """Per replica, the step at which the `selects` measure is best along the training, the earliest of equals, and the
     `reports` measure there: `run, replica, step` (updates), `value` (the reported measure's unit; NaN if not finite).

@@ -80,7 +80,10 @@ class Store:
         name = hashlib.sha256("".join(sorted(info["replicas"])).encode()).hexdigest()[:16]
         try:
             folder.mkdir(parents=True, exist_ok=True)
-            _publish(folder / account["table"], buffer.getvalue())
+            path = folder / account["table"]
+            if path.exists() and path.read_bytes() != buffer.getvalue():
+                self.set_aside(path)  # named like these bytes, but damaged since
+            _publish(path, buffer.getvalue())
             _publish(folder / f"run-{name}.json", json.dumps(account, indent=1, sort_keys=True).encode())
         except OSError as error:
             raise StoreError(f"the record of {run} could not be written to {self.root}: {error.strerror}.") from None
@@ -91,13 +94,14 @@ class Store:
             try:
                 account = json.loads(path.read_bytes())
                 table = (path.parent / account["table"]).read_bytes()
+                digest, version, _ = account["sha256"], account["schema"], account["replicas"]
             except (OSError, ValueError, KeyError, TypeError) as error:
                 yield path, None, f"{type(error).__name__}: {error}"
                 continue
-            if hashlib.sha256(table).hexdigest() != account["sha256"]:
+            if hashlib.sha256(table).hexdigest() != digest:
                 yield path, None, f"{account['table']} is not the table that was written"
-            elif account["schema"] != schema.VERSION:
-                yield path, None, f"its schema is version {account['schema']}, not {schema.VERSION}"
+            elif version != schema.VERSION:
+                yield path, None, f"its schema is version {version}, not {schema.VERSION}"
             else:
                 yield path, account, ""
 
@@ -123,7 +127,7 @@ class Store:
 
     @staticmethod
     def set_aside(path: Path) -> Path:
-        """Renames a damaged part's JSON, so that it no longer counts; returns the new path. Nothing is deleted."""
+        """Renames a damaged file, so that it no longer counts; returns the new path. Nothing is deleted."""
         for number in range(1_000_000):
             aside = path.with_name(f"damaged-{number}-{path.name}")
             if not aside.exists():
@@ -139,7 +143,9 @@ class Store:
         folder = self.root / "plans" / plan.name
         try:
             folder.mkdir(parents=True, exist_ok=True)
-            _publish(folder / f"{plan.written.replace(':', '-')}-{hashlib.sha256(content).hexdigest()[:8]}.json", content)
+            _publish(
+                folder / f"{plan.written.replace(':', '-')}-{hashlib.sha256(content).hexdigest()[:8]}.json", content
+            )
         except OSError as error:
             raise StoreError(f"the plan {plan.name} could not be written to {self.root}: {error.strerror}.") from None
 
@@ -151,10 +157,12 @@ class Store:
         """The newest plan of this name. Raises StoreError where there is none, or it cannot be read."""
         paths = sorted((self.root / "plans" / name).glob("*.json"))
         if not paths:
-            raise StoreError(f"there is no plan '{name}' in {self.root}; known are: {', '.join(self.plans()) or 'none'}.")
+            raise StoreError(
+                f"there is no plan '{name}' in {self.root}; known are: {', '.join(self.plans()) or 'none'}."
+            )
         try:
             content = json.loads(paths[-1].read_bytes())
-            return Plan(**{**content, "runs": tuple(content["runs"])})
+            return Plan(**{key: tuple(value) if isinstance(value, list) else value for key, value in content.items()})
         except (OSError, ValueError, TypeError, KeyError) as error:
             raise StoreError(f"the plan {paths[-1]} cannot be read: {error}.") from None
 
@@ -164,7 +172,7 @@ def load(store: str | Path | Store = DEFAULT, plan: str | Plan | None = None) ->
 
     plan: a plan or its name; None takes, of every run, the fingerprint whose newest part is the youngest.
     `table.attrs["parts"]` holds the accounts of the parts that were read, `table.attrs["missing"]` how many replicas of
-    the plan were not found, by run. Raises schema.RecordError for a part that is damaged, StoreError for an unknown plan.
+    the plan were not found, by run. Raises schema.RecordError for a damaged part, StoreError for an unknown plan.
     """
     store = store if isinstance(store, Store) else Store(store)
     plan = store.plan(plan) if isinstance(plan, str) else plan

@@ -6,9 +6,11 @@ import hashlib
 import warnings
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
+from pathlib import Path
 from typing import NamedTuple
 
 import matplotlib as mpl
+from matplotlib.figure import Figure
 
 # seaborn's "colorblind" palette without its two palest colours
 BLUE, ORANGE, GREEN, RED, PURPLE, BROWN, GREY, SKY = PALETTE = (
@@ -21,7 +23,7 @@ BLUE, ORANGE, GREEN, RED, PURPLE, BROWN, GREY, SKY = PALETTE = (
     "#949494",
     "#56b4e9",
 )
-MARKERS = ("v", "^", "<", ">", "P", "*", "p", "h", "d")  # of names that are not pinned; none of them is in PINNED
+MARKERS = ("v", "^", "<", ">", "P", "h", "d")  # of names that are not pinned; none of them is in PINNED
 
 
 class Look(NamedTuple):
@@ -37,7 +39,7 @@ PINNED = {
     "ste": Look(RED, "s"),
     "tanh_slope": Look(GREEN, "D"),
     "ste_clipped": Look(ORANGE, "X"),
-    "zero": Look(GREY, "."),
+    "zero": Look(GREY, "p"),
 }
 
 
@@ -45,7 +47,7 @@ def look(name: str) -> Look:
     """The look of a name: as pinned, else from the name's hash, so that it depends on no other name and no order.
 
     Hashed names never look like pinned ones, whose markers are their own. Two of them share a colour once in 8 times
-    and look the same altogether once in 72: `looks` warns of that, and pinning one of the two ends it.
+    and look the same altogether once in 56: `looks` warns of that, and pinning one of the two ends it.
     """
     if name in PINNED:
         return PINNED[name]
@@ -59,7 +61,9 @@ def looks(names: Iterable[str]) -> dict[str, Look]:
     for name in sorted(set(names)):
         found[name] = look(name)
         if found[name] in seen:
-            warnings.warn(f"'{seen[found[name]]}' and '{name}' look the same; pin one in results/style.py", stacklevel=2)
+            warnings.warn(
+                f"'{seen[found[name]]}' and '{name}' look the same; pin one in results/style.py", stacklevel=2
+            )
         seen.setdefault(found[name], name)
     return found
 
@@ -80,7 +84,7 @@ PRINT = {
     "legend.fontsize": 8,
     "legend.frameon": False,
     "lines.linewidth": 1.2,
-    "lines.markersize": 4,
+    "lines.markersize": 4.5,
     "pdf.fonttype": 42,  # fonts are embedded as TrueType, and text stays text
     "ps.fonttype": 42,
     "savefig.dpi": 200,
@@ -91,6 +95,10 @@ PRINT = {
 }
 
 
+# What of a file depends on the clock or on the version at hand is left out.
+_METADATA = {"png": {"Software": None}, "svg": {"Date": None}, "pdf": {"CreationDate": None}}
+
+
 @contextmanager
 def context() -> Iterator[None]:
     """Matplotlib's own defaults with the settings for print: nothing of the user's configuration shows through."""
@@ -98,3 +106,15 @@ def context() -> Iterator[None]:
         mpl.rcdefaults()
         mpl.rcParams.update(PRINT)
         yield
+
+
+def save(figure: Figure, folder: str | Path, name: str) -> list[Path]:
+    """Writes NAME.png, NAME.svg and NAME.pdf; the same figure gives the same bytes. Returns their paths."""
+    folder = Path(folder)
+    folder.mkdir(parents=True, exist_ok=True)
+    paths = []
+    with context():
+        for kind, metadata in _METADATA.items():
+            paths.append(folder / f"{name}.{kind}")
+            figure.savefig(paths[-1], metadata=metadata)
+    return paths

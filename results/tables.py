@@ -8,10 +8,12 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pandas as pd
+from rich.box import SIMPLE
 from rich.console import Console
+from rich.markup import escape
 from rich.table import Table
 
-from results import statistics
+from results import schema, statistics
 
 COLUMNS = {  # of summary(): name and what it holds
     "run": "the run, as the store has it",
@@ -62,7 +64,10 @@ def summary(table: pd.DataFrame) -> pd.DataFrame:
         rates = pd.DataFrame(table.attrs["parts"]).groupby("run")["replica_steps_per_s"].median()
         out = pd.DataFrame(
             [
-                {**setting, **_row(rows[setting["run"]], setting, accounts[setting["run"]], missing.get(setting["run"], 0))}
+                {
+                    **setting,
+                    **_row(rows[setting["run"]], setting, accounts[setting["run"]], missing.get(setting["run"], 0)),
+                }
                 | {"replica_steps_per_s": rates[setting["run"]]}
                 for setting in statistics.settings(table).to_dict("records")
             ]
@@ -81,23 +86,40 @@ def show(summary: pd.DataFrame, console: Console | None = None) -> list[Table]:
     for task, rows in _tasks(summary):
         first = rows.iloc[0]
         name = _called(first, "reports")
-        table = Table(title=f"{task}: {name}", caption=_caption(rows, summary), caption_justify="left", title_justify="left")
-        for header in ("estimator", "optimizer", "rate", f"{name}\nat end", "at validated\nstep"):
+        table = Table(
+            title=escape(f"{task}: {name}"),
+            caption=escape(_caption(rows, summary)),
+            title_justify="left",
+            caption_justify="left",
+            box=SIMPLE,
+            padding=0,
+            show_edge=False,
+        )
+        table.add_column("estimator", no_wrap=True)
+        for header in ("optimizer", "rate", f"{name}\nat end", "at validated\nstep"):
             table.add_column(header, overflow="fold")
         for header in ("steps to\ntarget", "di-\nverged", "replica-\nsteps/s"):
-            table.add_column(header, justify="right", overflow="fold")
+            table.add_column(header, justify="right", no_wrap=True)
         for row in rows.itertuples():
             table.add_row(
-                row.estimator_label + (f"\n{row.variant}" if row.variant else ""),
-                row.optimizer_label,
-                "\n".join(word for word in (f"{row.learning_rate:g}", _edge(row.edge), row.parameters) if word),
+                escape(row.estimator_label + (f"\n{row.variant}" if row.variant else "")),
+                escape(row.optimizer_label),
+                "\n".join(
+                    word
+                    for word in (
+                        f"{row.learning_rate:g}",
+                        _edge(row.edge),
+                        escape(statistics.short(row.parameters).replace(", ", "\n")),
+                    )
+                    if word
+                ),
                 _aggregate(row, "end").replace(" [", "\n["),
                 _aggregate(row, "validated").replace(" [", "\n["),
                 _steps(row).replace(" (", "\n("),
                 f"{row.diverged}/{row.replicas}",
-                _digits(row.replica_steps_per_s, 3),
+                _rate(row.replica_steps_per_s),
             )
-        console.print(table)
+        console.print(table, "", soft_wrap=False)
         tables.append(table)
     return tables
 
@@ -128,6 +150,43 @@ def write(summary: pd.DataFrame, folder: str | Path, name: str) -> list[Path]:
     paths[1].write_text(markdown.getvalue(), encoding="utf-8")
     paths[2].write_text(latex.getvalue(), encoding="utf-8")
     return paths
+
+
+def notebook(table: pd.DataFrame) -> pd.DataFrame:
+    """The table that the notebook of this project printed: its step k has the loss, the gradient and y before update k,
+    and x after it; every tenth step.
+
+    Raises schema.RecordError where the table is not one replica of a scalar task with a row for every step.
+    """
+    rows = table.sort_values("step").reset_index(drop=True)
+    needed = ["train_loss", "gradient", "x", "y"]
+    if not {*needed} <= {*rows.columns} or list(rows["step"]) != list(range(len(rows))) or len(rows) < 2:
+        raise schema.RecordError("the notebook's table needs one replica of a scalar task with a row for every step.")
+    out = rows[:-1][["step", "train_loss", "gradient", "y"]].assign(x=rows["x"][1:].to_numpy())
+    return out[out["step"] % 10 == 0][["step", "train_loss", "gradient", "x", "y"]].reset_index(drop=True)
+
+
+def _show_summary(table: pd.DataFrame, folder: Path, console: Console) -> list[Path]:
+    found = summary(table)
+    show(found, console)
+    return write(found, folder, "summary")
+
+
+def _show_notebook(table: pd.DataFrame, folder: Path, console: Console) -> list[Path]:
+    found = notebook(table)
+    shown = Table(title="The notebook's table: loss, gradient and y before the step's update, x after it", box=SIMPLE)
+    for column in found.columns:
+        shown.add_column(column, justify="right")
+    for row in found.itertuples(index=False):
+        shown.add_row(str(row.step), *(f"{number:.6f}" for number in row[1:]))
+    console.print(shown)
+    folder.mkdir(parents=True, exist_ok=True)
+    found.to_csv(folder / "notebook.csv", index=False)
+    return [folder / "notebook.csv"]
+
+
+# What `tables` in the configuration may name: each prints itself, writes its files to a folder and returns their paths.
+TABLES = {"summary": _show_summary, "notebook": _show_notebook}
 
 
 def _row(rows: pd.DataFrame, setting: dict, account: dict, missing: int) -> dict:
@@ -182,7 +241,7 @@ def _printed(rows: pd.DataFrame) -> pd.DataFrame:
         f"{name} at validated step": [_aggregate(r, "validated") for r in rows.itertuples()],
         "Steps to target (reached)": [_steps(r) for r in rows.itertuples()],
         "Diverged": [f"{r.diverged}/{r.replicas}" for r in rows.itertuples()],
-        "Replica-steps/s": [_digits(r.replica_steps_per_s, 3) for r in rows.itertuples()],
+        "Replica-steps/s": [_rate(r.replica_steps_per_s) for r in rows.itertuples()],
         "Remark": list(rows["remark"]),
     }
     return pd.DataFrame({k: v for k, v in columns.items() if k not in ("Parameters", "Remark") or any(v)})
@@ -197,7 +256,9 @@ def _caption(rows: pd.DataFrame, summary: pd.DataFrame) -> str:
         text += ", which is also what is reported: nothing is held out, and the validated step is the best one"
     text += f". Target: {first['target']}; median over the seeds that reached it."
     if rows[["end_mean", "validated_mean"]].isna().any(axis=None):
-        text += " Unknown: at least one seed diverged."
+        text += " Unknown: at least one of the seeds diverged, and its value is not finite."
+    elif rows["diverged"].any() and str(first["unit"]).startswith("share"):
+        text += " A seed that diverged counts as the worst share."
     missing = summary.attrs.get("missing")
     if missing:
         text += f" INCOMPLETE: {sum(missing.values())} planned replicas of {len(missing)} runs are missing."
@@ -230,6 +291,11 @@ def _digits(number: float, digits: int) -> str:
     if math.isnan(number):
         return "unknown"
     return f"{number:#.{digits}g}".removesuffix(".") if number else "0"
+
+
+def _rate(number: float) -> str:
+    """A rate to three significant digits, with its thousands set apart: 2,040."""
+    return "unknown" if math.isnan(number) else f"{float(f'{number:.3g}'):,.{0 if number >= 100 else 2}f}"
 
 
 def _steps(row) -> str:

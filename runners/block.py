@@ -23,7 +23,7 @@ def recorded(steps: int, rows: int) -> list[int]:
 
 
 def seat(values: Mapping[str, Any], latent: bool) -> Replica:
-    """A replica of the trainer from its flat values. Hard weights have the activations' numbers if none of their own."""
+    """A replica of the trainer from its flat values. Hard weights without numbers of their own have the others'."""
 
     def part(prefix):
         return {name.removeprefix(prefix): value for name, value in values.items() if name.startswith(prefix)}

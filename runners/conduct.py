@@ -59,8 +59,14 @@ def sweep(
     store = Store(common["store"])
     try:
         store.make_writable()
-        plan = Plan(name, _command(arguments), now(), tuple(state.wanted.plan for state in states),
-                    tuple(common["figures"]), tuple(common["tables"]))
+        plan = Plan(
+            name,
+            _command(arguments),
+            now(),
+            tuple(state.wanted.plan for state in states),
+            tuple(common["figures"]),
+            tuple(common["tables"]),
+        )
         store.write_plan(plan)
     except StoreError as error:
         raise Mistake(str(error)) from None
@@ -124,7 +130,9 @@ def _announce(console, states, ahead):
     replicas, done = sum(len(s.wanted.ids) for s in states), sum(s.done for s in states)
     if ahead:
         missing = sum(s.missing for s in ahead)
-        console.print(f"{len(states)} runs, {replicas} replicas: {done} are recorded, {missing} in {len(ahead)} runs to train.")
+        console.print(
+            f"{len(states)} runs, {replicas} replicas: {done} are recorded, {missing} in {len(ahead)} runs to train."
+        )
     else:
         console.print(f"All {replicas} replicas of {len(states)} runs are recorded already: nothing to train.")
     for state in ahead:

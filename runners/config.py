@@ -106,7 +106,9 @@ def resolve(cfg: Mapping[str, Any], device: str) -> Run:
             axes[f"optimizer.{name}"] = _numbers(f"optimizer.{name}", optimizer.pop(name), schedules=False)
     for name, value in optimizer.items():
         if isinstance(value, list):
-            raise Mistake(f"optimizer.{name} is a list, but {optimizer['keras']} cannot have one value per replica of it.")
+            raise Mistake(
+                f"optimizer.{name} is a list, but {optimizer['keras']} cannot have one value per replica of it."
+            )
     program = {
         "task": task,
         "per_replica": [name.removeprefix("optimizer.") for name in axes if name.startswith("optimizer.")],
@@ -154,7 +156,9 @@ def check_key(key: str, values: list[str]) -> None:
         options = sorted(path.stem for path in (CONF / group).glob("*.yaml"))
         for value in values:
             if value not in options and value != "null":
-                raise Mistake(f"there is no {group} '{value}'{nearest(value, options)} Known are: {', '.join(options)}.")
+                raise Mistake(
+                    f"there is no {group} '{value}'{nearest(value, options)} Known are: {', '.join(options)}."
+                )
         return
     known = [f.name for f in fields(Sweep)]
     if group not in known:
@@ -187,14 +191,21 @@ def _typed(group: str, given: Mapping[str, Any], shown: str | None = None) -> No
             known = [k for k in defaults if k not in ("name", "keras", "grid")]
             has = f"its keys are: {', '.join(known)}" if known else "it has none"
             raise Mistake(f"{given['name']} has no key '{name}' ({key}); {has}.")
-        axis = group == "estimator" or (group == "optimizer" and name in (*sum(PER_REPLICA.values(), ()), "learning_rate"))
+        axis = group == "estimator" or (
+            group == "optimizer" and name in (*sum(PER_REPLICA.values(), ()), "learning_rate")
+        )
         if not axis and name != "grid":
             _kind(key, value, defaults[name])
 
 
 def _kind(key: str, value: Any, default: Any) -> None:
     if default is None or value is None:
-        fine = value is None or default is None and isinstance(value, (str, int, float)) or isinstance(default, (str, list))
+        fine = (
+            value is None
+            or default is None
+            and isinstance(value, (str, int, float))
+            or isinstance(default, (str, list))
+        )
         kind = "a single value"
     elif isinstance(default, bool):
         fine, kind = isinstance(value, bool), "true or false"

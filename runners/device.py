@@ -21,5 +21,7 @@ def find(asked: str) -> str:
         if quiet.start_tensorflow("gpu") is None:
             return "gpu"
     if asked == "gpu":
-        raise Mistake("device is gpu, but this machine has none that TensorFlow can use; use device=cpu or device=auto.")
+        raise Mistake(
+            "device is gpu, but this machine has none that TensorFlow can use; use device=cpu or device=auto."
+        )
     return "cpu"

@@ -24,9 +24,7 @@ def draw(console: Console, store: Store, plan: Plan) -> list[Path]:
     table, folder = load(store, plan), store.root / "output" / plan.name
     written: list[Path] = []
     for name in plan.tables:
-        for text in getattr(tables, name).show(table):
-            console.print(text)
-        written += getattr(tables, name).write(table, folder)
+        written += tables.TABLES[name](table, folder, console)
     for name in plan.figures:
         figure = importlib.import_module(f"results.figures.{name}").draw(table)
         written += style.save(figure, folder, name)
@@ -43,7 +41,7 @@ def check_fresh(plan: Plan) -> None:
         if fingerprint != entry["fingerprint"]:
             reason = identity.changed(entry["sources"], covers)
             raise Mistake(
-                f"the records of {plan.name} are stale ({reason}): run `{plan.command}` again, or give --stale to draw them."
+                f"the records of {plan.name} are stale ({reason}): run `{plan.command}` again, or give --stale."
             )
 
 
@@ -60,7 +58,9 @@ def main(arguments: list[str] | None = None) -> int:
         return _complain(f"there is no plan in {store.root} yet; `python -m runners.sweep` makes one.", 1)
     for name in options.names:
         if name not in known:
-            return _complain(f"there is no plan '{name}' in {store.root}{nearest(name, known)} Known are: {', '.join(known)}.", 2)
+            return _complain(
+                f"there is no plan '{name}' in {store.root}{nearest(name, known)} Known are: {', '.join(known)}.", 2
+            )
     try:
         for name in options.names or known:
             plan = store.plan(name)

@@ -49,7 +49,7 @@ def configuration(run: Run) -> dict[str, Any]:
 
 
 def program(run: Run) -> tuple[str, str]:
-    """(name of the run's folder, program hash). The name is for people: task, estimator, optimizer, beginning of the hash."""
+    """(name of the run's folder, program hash). The name is for people: the three words and the hash's beginning."""
     whole = digest(configuration(run))
     return f"{'-'.join(run.words)}-{whole[:8]}", whole
 
@@ -98,19 +98,23 @@ def closure(*roots: str) -> list[Path]:
     return sorted(found)
 
 
-@functools.lru_cache(maxsize=None)
+@functools.cache
 def tree(path: Path) -> str:
     """SHA-256 of a file's syntax tree, without docstrings."""
     parsed = _parse(path)
     for node in ast.walk(parsed):
         if isinstance(node, (ast.Module, ast.ClassDef, ast.FunctionDef, ast.AsyncFunctionDef)) and node.body:
             first = node.body[0]
-            if isinstance(first, ast.Expr) and isinstance(first.value, ast.Constant) and isinstance(first.value.value, str):
+            if (
+                isinstance(first, ast.Expr)
+                and isinstance(first.value, ast.Constant)
+                and isinstance(first.value.value, str)
+            ):
                 node.body = node.body[1:] or [ast.Pass()]
     return hashlib.sha256(ast.dump(parsed).encode()).hexdigest()
 
 
-@functools.lru_cache(maxsize=None)
+@functools.cache
 def _imports(path: Path) -> tuple[Path, ...]:
     names = []
     for node in ast.walk(_parse(path)):

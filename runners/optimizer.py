@@ -46,13 +46,18 @@ class Bop(keras.optimizers.Adam):
         super().__init__(learning_rate, **arguments)
         self.adaptivity, self.threshold, self.flips = adaptivity, threshold, flips
 
+    def build(self, variables):
+        super().build(variables)
+        self._flipping = [variable.name in self.flips for variable in variables]
+
     def update_step(self, gradient, variable, learning_rate):
-        if variable.name not in self.flips:
+        index = self._get_variable_index(variable)
+        if not self._flipping[index]:
             return super().update_step(gradient, variable, learning_rate)
-        momentum = self._momentums[self._get_variable_index(variable)]
+        momentum = self._momentums[index]
         rate = tf.cast(self.adaptivity, variable.dtype)
         mean = (1 - rate) * momentum + rate * gradient
-        w = tf.convert_to_tensor(variable.value)
+        w = tf.convert_to_tensor(variable)
         self.assign(momentum, mean)
         self.assign(variable, tf.where(w * mean > tf.cast(self.threshold, variable.dtype), -w, w))
 
@@ -60,11 +65,15 @@ class Bop(keras.optimizers.Adam):
 def check(keras_name: str, arguments: Mapping[str, object]) -> type:
     """The optimizer's class. Raises OptimizerError where rows would not stay apart, or for what it does not know."""
     if keras_name in _WHOLE:
-        raise OptimizerError(f"optimizer {keras_name} is not element-wise, and replicas would mix: {_WHOLE[keras_name]}.")
+        raise OptimizerError(
+            f"optimizer {keras_name} is not element-wise, and replicas would mix: {_WHOLE[keras_name]}."
+        )
     if keras_name not in ELEMENTWISE:
         near = difflib.get_close_matches(str(keras_name), ELEMENTWISE, 1)
         hint = f"; did you mean '{near[0]}'?" if near else ""
-        raise OptimizerError(f"optimizer.keras is '{keras_name}'{hint} Tested to be element-wise: {', '.join(ELEMENTWISE)}.")
+        raise OptimizerError(
+            f"optimizer.keras is '{keras_name}'{hint} Tested to be element-wise: {', '.join(ELEMENTWISE)}."
+        )
     kind = Bop if keras_name == "Bop" else getattr(keras.optimizers, keras_name)
     known = set(inspect.signature(keras.optimizers.Adam).parameters) if kind is Bop else set()
     known = (known | set(inspect.signature(kind).parameters)) - {"kwargs", "arguments", "flips", "learning_rate"}

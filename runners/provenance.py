@@ -23,7 +23,7 @@ def now() -> str:
     return datetime.now(UTC).isoformat(timespec="microseconds")
 
 
-@functools.lru_cache(maxsize=None)
+@functools.cache
 def surroundings(device: str) -> dict[str, Any]:
     """What is the same for every part that this process writes."""
     import tensorflow as tf
@@ -90,7 +90,7 @@ def _processor() -> str:
     return next((line.split(":", 1)[1].strip() for line in lines if line.startswith("model name")), platform.machine())
 
 
-@functools.lru_cache(maxsize=None)
+@functools.cache
 def _git() -> dict[str, Any]:
     def ask(*words):
         answer = subprocess.run(["git", "-C", str(_ROOT), *words], capture_output=True, text=True, check=False)

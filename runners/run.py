@@ -166,9 +166,9 @@ def _execute(wanted: Wanted, store: Store, outcome: Outcome, report) -> None:
         outcome.memory_bytes = info["peak_memory_bytes"]
 
 
-@functools.lru_cache(maxsize=None)
+@functools.cache
 def _build(text: str):
-    """(task, trainer's program) of a program as data: the same objects for the same text, so that nothing compiles twice."""
+    """(task, trainer's program) of a program as data: the same objects for the same text, so nothing compiles twice."""
     import estimators
     from runners import optimizer, trainer
     from runners.gradient import Hard
@@ -197,7 +197,7 @@ def _build(text: str):
     return task, trainer.Program(task, hard, keras_name, arguments, rows, size, precision, device)
 
 
-@functools.lru_cache(maxsize=None)
+@functools.cache
 def _task(text: str, precision: str):
     import tasks
 

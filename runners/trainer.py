@@ -1,6 +1,6 @@
 """The heart: one compiled program trains a block of replicas.
 
-vectorized_map over replicas of the task's gradient, inside while_loop over the steps of a chunk, inside one XLA program.
+vectorized_map over replicas of the task's gradient, in while_loop over the steps of a chunk, in one XLA program.
 Every parameter is one Keras variable [replicas, size]; Keras' public `apply` does the whole update. Seeds, rates,
 parameters and step counts are tensor arguments and state is reset, so a program is compiled once and used for every
 block, and for every run that differs in numbers only. Between chunks, outside the training clock, replicas are judged.
@@ -22,9 +22,9 @@ from runners.chance import Chance, key
 from runners.gradient import Hard, gradient
 from tasks.base import Task
 
-# A block is the largest power of two, at most LIMIT, whose parameters together are at most BUDGET numbers: on a CPU they
-# then stay in a core's cache, on a GPU they fill it. The rule knows the program's shape and the device class, never the
-# clock or the machine at hand, because numbers depend on the block.
+# A block is the largest power of two, at most LIMIT, whose parameters together are at most BUDGET numbers: on a CPU
+# they then stay in a core's cache, on a GPU they fill it. The rule knows the program's shape and the device class,
+# never the clock or the machine at hand, because numbers depend on the block.
 LIMIT = {"cpu": 64, "gpu": 4096}
 BUDGET = {"cpu": 2**18, "gpu": 2**25}
 
@@ -65,7 +65,7 @@ class Program:
     device: str
 
 
-@functools.lru_cache(maxsize=None)
+@functools.cache
 def trainer(program: Program) -> Trainer:
     """The trainer of this program, the same one whenever it is asked for again in this process."""
     return Trainer(program)
@@ -83,7 +83,8 @@ class Trainer:
         self._place = f"/{program.device}:0"
         with tf.device(self._place):
             self._examples = tuple(
-                tf.constant(a, program.precision if np.issubdtype(a.dtype, np.floating) else None) for a in task.examples
+                tf.constant(a, program.precision if np.issubdtype(a.dtype, np.floating) else None)
+                for a in task.examples
             )
             self._variables = {
                 name: keras.Variable(np.zeros([block, int(np.prod(shape))]), dtype=program.precision, name=_plain(name))
@@ -181,10 +182,9 @@ class Trainer:
         task, block = self.program.task, self.program.block
         per_epoch = len(task.examples[0]) // task.batch if self._examples else 1
 
+        size = len(task.examples[0]) if self._examples else 0
+
         def order(epoch):
-            if not self._examples:
-                return tf.zeros([block, 0], tf.int32)
-            size = len(task.examples[0])
             return _map(lambda k: Chance(k).of("batches").at(epoch).permutation(size), keys)
 
         def one(replica):
@@ -198,19 +198,21 @@ class Trainer:
             now = _now(numbers, step, steps, self.program.precision)
             self._rate = now["learning_rate"][:, None]
             position = step % per_epoch
-            picks = tf.cond(position == 0, lambda: order(step // per_epoch), lambda: picks)
-            chosen = tf.slice(picks, [0, position * task.batch], [block, task.batch if self._examples else 0])
+            fresh = tf.logical_or(position == 0, step == first)
+            if size:
+                picks = tf.cond(fresh, lambda: order(step // per_epoch), lambda: picks)
+            chosen = tf.slice(picks, [0, position * task.batch], [block, task.batch if size else 0])
             flat = {name: tf.convert_to_tensor(v.value) for name, v in self._variables.items()}
             at = _map(lambda k: Chance(k).at(step).key, keys)
             gradients, loss = _map(one, (flat, chosen, at, {k: now[k] for k in ("activations", "weights")}))
             self._optimizer.apply([gradients[name] for name in self._variables], list(self._variables.values()))
             for name, (low, high) in task.bounds.items():
                 self._variables[name].assign(tf.clip_by_value(self._variables[name].value, low, high))
-            fresh = tf.logical_and(self._diverged < 0, tf.logical_not(tf.math.is_finite(loss)))
-            self._diverged.assign(tf.where(fresh, step, self._diverged))
+            news = tf.logical_and(self._diverged < 0, tf.logical_not(tf.math.is_finite(loss)))
+            self._diverged.assign(tf.where(news, step, self._diverged))
             return step + 1, picks
 
-        tf.while_loop(lambda step, _: step < last, body, (first, order(first // per_epoch)))
+        tf.while_loop(lambda step, _: step < last, body, (first, tf.zeros([block, size], tf.int32)))
         return tf.identity(self._diverged)
 
     # Small things
@@ -255,7 +257,7 @@ class Trainer:
 # Programs that do not depend on the optimizer are shared between trainers.
 
 
-@functools.lru_cache(maxsize=None)
+@functools.cache
 def _starter(task: Task, block: int) -> Callable:
     """keys [block, 2] -> the parameters at the start, {name: [block, size]}."""
 
@@ -265,7 +267,7 @@ def _starter(task: Task, block: int) -> Callable:
     return tf.function(lambda keys: _map(one, keys), jit_compile=True, autograph=False)
 
 
-@functools.lru_cache(maxsize=None)
+@functools.cache
 def _judge(task: Task, forward: str, at_zero: int, block: int) -> Callable:
     """{name: [block, size]} -> the task's judgement, {measure: [block]}. No slope is used, so none is asked for."""
     from estimators.base import value
@@ -276,7 +278,7 @@ def _judge(task: Task, forward: str, at_zero: int, block: int) -> Callable:
     return tf.function(lambda parameters: _map(one, parameters), jit_compile=True, autograph=False)
 
 
-@functools.lru_cache(maxsize=None)
+@functools.cache
 def _probe(task: Task, hard: Hard, block: int) -> Callable:
     """The loss, the gradient's norm and the saturation at the batch that comes next, {measure: [block]}."""
 

@@ -5,7 +5,7 @@ import math
 import numpy as np
 import tensorflow as tf
 
-from tasks.base import Measure, Task, TaskError, at_least, one_of
+from tasks.base import Task, TaskError, at_least, one_of
 from tasks.data import load, split
 
 EPSILON = 1e-4  # batch norm, as in BinaryNet's code

@@ -121,16 +121,12 @@ def split(examples: Examples, *, seed: int, validation: float, test: float) -> S
     shares = {"validation": validation} | ({"test": test} if examples.test is None else {})
     for name, share in shares.items():
         if not 0 < share < 1:
-            raise DataError(
-                f"{name}={share}: allowed is a share of the examples between 0 and 1, both excluded"
-            )
+            raise DataError(f"{name}={share}: allowed is a share of the examples between 0 and 1, both excluded")
     counts = {name: round(share * n) for name, share in shares.items()}
     counts["train"] = n - sum(counts.values())
     if empty := [name for name, count in counts.items() if count < 1]:
         asked = ", ".join(f"{name}={share}" for name, share in shares.items())
-        raise DataError(
-            f"{asked}: of {n} examples none is left for {' and '.join(empty)}, each part needs one"
-        )
+        raise DataError(f"{asked}: of {n} examples none is left for {' and '.join(empty)}, each part needs one")
     order = np.random.Generator(np.random.PCG64(int(_sha256(f"split {seed}"), 16))).permutation(n)
     ends = np.cumsum(list(counts.values()))[:-1]
     parts = {
@@ -200,9 +196,7 @@ def _parts(path: str) -> dict[str, bytes]:
             raw = file.read()
         raw = gzip.decompress(raw) if raw.startswith(b"\x1f\x8b") else raw
     except (OSError, EOFError, zlib.error) as error:
-        raise DataError(
-            f"{path}: cannot be read, allowed are whole, undamaged files ({_said(error)})"
-        ) from error
+        raise DataError(f"{path}: cannot be read, allowed are whole, undamaged files ({_said(error)})") from error
     if not raw.startswith(b"PK"):
         return {"": raw}
     try:
@@ -239,9 +233,7 @@ def _examples(sources: list[tuple[str, bytes]]) -> Examples:
     for images, labels in zip(sources[::2], sources[1::2], strict=True):
         x, y = _images(*images), _labels(*labels)
         if len(x) != len(y):
-            raise DataError(
-                f"{labels[0]}: has {len(y)} labels, allowed are the {len(x)} that {images[0]} needs"
-            )
+            raise DataError(f"{labels[0]}: has {len(y)} labels, allowed are the {len(x)} that {images[0]} needs")
         pairs.append((x, y))
     kinds = [f"{x.dtype} with {x.shape[1]} features" for x, _ in pairs]
     if kinds[0] != kinds[-1]:
@@ -260,9 +252,7 @@ def _images(where: str, raw: bytes) -> np.ndarray:
     if x.dtype != np.uint8 and x.dtype.kind != "f":
         raise DataError(f"{where}: the images are {x.dtype}, allowed are uint8 and floats")
     if x.ndim < 2 or not x.size:
-        raise DataError(
-            f"{where}: the images have the shape {x.shape}, allowed is [n, ...] with none of them 0"
-        )
+        raise DataError(f"{where}: the images have the shape {x.shape}, allowed is [n, ...] with none of them 0")
     if x.dtype.kind == "f":
         with np.errstate(over="ignore"):  # what float32 cannot hold becomes infinite
             x = x.astype(np.float32)
@@ -288,9 +278,7 @@ def _array(where: str, raw: bytes, types: dict[int, str]) -> np.ndarray:
     if raw.startswith(b"\0\0"):
         return _idx(where, raw, types)
     if not raw.startswith(b"\x93NUMPY"):
-        raise DataError(
-            f"{where}: begins with the bytes '{raw[:4].hex(' ')}', allowed are IDX, NPY and NPZ files"
-        )
+        raise DataError(f"{where}: begins with the bytes '{raw[:4].hex(' ')}', allowed are IDX, NPY and NPZ files")
     stream = io.BytesIO(raw)
     try:
         array = np.load(stream, allow_pickle=False)
@@ -314,13 +302,9 @@ def _idx(where: str, raw: bytes, types: dict[int, str]) -> np.ndarray:
     found, needed = len(raw) - start, math.prod(shape) * dtype.itemsize
     if found != needed:
         state = "is truncated" if found < needed else "has trailing bytes"
-        raise DataError(
-            f"{where}: {state}, {found} bytes follow the header and {shape} {dtype} need {needed}"
-        )
+        raise DataError(f"{where}: {state}, {found} bytes follow the header and {shape} {dtype} need {needed}")
     # flattened at once, because IDX allows more dimensions than NumPy has
-    return np.frombuffer(raw, dtype, offset=start).reshape(
-        [shape[0], -1] if needed and len(shape) > 1 else -1
-    )
+    return np.frombuffer(raw, dtype, offset=start).reshape([shape[0], -1] if needed and len(shape) > 1 else -1)
 
 
 def _sha256(words: str) -> str:

@@ -139,9 +139,7 @@ def test_an_npz_may_bring_its_own_test_part(tmp_path, files):
 @quick
 @given(form=st.sampled_from(["idx", "gzip", "npy", "npz"]), bad=st.sampled_from([0, 1]), draw=st.data())
 def test_every_truncation_is_refused_by_name(folder, form, bad, draw):
-    make = {"idx": idx, "gzip": lambda a: gzip.compress(idx(a)), "npy": npy, "npz": lambda a: npz(arr_0=a)}[
-        form
-    ]
+    make = {"idx": idx, "gzip": lambda a: gzip.compress(idx(a)), "npy": npy, "npz": lambda a: npz(arr_0=a)}[form]
     files = {"the_images": make(IMAGES), "the_labels": make(LABELS)}
     name = list(files)[bad]
     files[name] = files[name][: draw.draw(st.integers(0, len(files[name]) - 1))]
@@ -291,9 +289,7 @@ def test_paths_and_names_are_checked_alike_by_load_and_checksum(tmp_path, call):
 
 def test_digits_without_scikit_learn_are_refused(monkeypatch):
     monkeypatch.setattr(module, "find_spec", lambda name: None)
-    assert "data=digits: digits.csv.gz" in refusal("digits") and "scikit-learn" in refusal(
-        "digits", call=checksum
-    )
+    assert "data=digits: digits.csv.gz" in refusal("digits") and "scikit-learn" in refusal("digits", call=checksum)
 
 
 def test_a_file_that_may_not_be_read_is_refused(tmp_path, monkeypatch):
@@ -352,11 +348,7 @@ def test_a_failing_download_is_refused_in_one_sentence(published, monkeypatch, e
 
     keras_with(monkeypatch, get_file)
     message = refusal("mnist")
-    assert (
-        message.startswith("data=mnist: train-images-idx3-ubyte.gz")
-        and "gone" in message
-        and "mirror" in message
-    )
+    assert message.startswith("data=mnist: train-images-idx3-ubyte.gz") and "gone" in message and "mirror" in message
 
 
 def test_the_download_of_keras_keeps_the_checksums(published, tmp_path, monkeypatch):

@@ -3,15 +3,13 @@
 from __future__ import annotations
 
 import textwrap
-from pathlib import Path
+from collections.abc import Sequence
 
 import pandas as pd
+from matplotlib.artist import Artist
 from matplotlib.figure import Figure
 
-from results import schema, statistics, style
-
-# What of a file depends on the clock or on the version at hand is left out.
-_METADATA = {"png": {"Software": None}, "svg": {"Date": None}, "pdf": {"CreationDate": None}}
+from results import schema, statistics
 
 
 def complete(table: pd.DataFrame) -> None:
@@ -28,16 +26,12 @@ def complete(table: pd.DataFrame) -> None:
     statistics.accounts(table)
 
 
-def save(figure: Figure, folder: str | Path, name: str) -> list[Path]:
-    """Writes NAME.png, NAME.svg and NAME.pdf; the same figure gives the same bytes. Returns their paths."""
-    folder = Path(folder)
-    folder.mkdir(parents=True, exist_ok=True)
-    paths = []
-    with style.context():
-        for kind, metadata in _METADATA.items():
-            paths.append(folder / f"{name}.{kind}")
-            figure.savefig(paths[-1], metadata=metadata)
-    return paths
+def legend(figure: Figure, handles: Sequence[Artist], labels: Sequence[str]) -> None:
+    """One legend for all panels, along the upper edge: in one line if it fits."""
+    wide = [0.5 + 0.065 * len(label) for label in labels]  # inches
+    room = figure.get_size_inches()[0] - 0.2
+    columns = len(labels) if sum(wide) <= room else max(1, int(room / max(wide)))
+    figure.legend(handles, labels, loc="outside upper center", ncols=columns)
 
 
 def caption(figure: Figure, text: str, size: float = 7) -> None:

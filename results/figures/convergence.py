@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 
+import numpy as np
 import pandas as pd
 import seaborn as sns
 from matplotlib.axes import Axes
@@ -25,26 +26,24 @@ def draw(table: pd.DataFrame) -> Figure:
     settings["entry"] = _entries(settings)
     tasks, optimizers = sorted(settings["task_label"].unique()), sorted(settings["optimizer_label"].unique())
     with style.context():
-        width = max(4.6, 0.5 + 2.25 * len(optimizers))
-        figure = Figure(figsize=(width, 0.9 + 2.1 * len(tasks)), layout="constrained")
+        figure = Figure(figsize=(max(4.6, 0.5 + 2.25 * len(optimizers)), 0.9 + 2.2 * len(tasks)), layout="constrained")
         panels = figure.subplots(len(tasks), len(optimizers), squeeze=False, sharey="row")
-        handles, cut = _handles(settings), False
+        handles, remarks = _handles(settings), []
         for task, row in zip(tasks, panels, strict=True):
             of_task = settings[settings["task_label"] == task]
             account = accounts[of_task["run"].iloc[0]]
             measure = statistics.measure(account["reports"], account)
             curves = _curves(table, of_task, measure)
-            scale, cut = _scale(curves, measure), cut or bool(curves["mean"].isna().any())
             for optimizer, axes in zip(optimizers, row, strict=True):
                 here = of_task[of_task["optimizer_label"] == optimizer]
-                _panel(axes, curves[curves["run"].isin(here["run"])], here, handles)
+                _panel(axes, curves[curves["run"].isin(here["run"])], handles)
                 axes.set(xlabel="step (updates)", ylabel="")
-                axes.set_title(f"{task}, {optimizer}", pad=4 + 9.5 * _rates(axes, here, handles))
-            row[0].set_yscale(**scale)
+                axes.set_title(f"{task}\n{optimizer}", pad=3 + 10 * _rates(axes, here, handles))
             row[0].set_ylabel(measure.title)
-        columns = max(1, int(width / (0.45 + 0.075 * max(map(len, handles)))))
-        figure.legend(handles.values(), handles.keys(), loc="outside upper center", ncols=min(columns, len(handles)))
-        figures.caption(figure, _caption(settings, accounts, cut))
+            remarks += _scale(row[0], curves, measure)
+        figure.align_ylabels()
+        figures.legend(figure, list(handles.values()), list(handles))
+        figures.caption(figure, " ".join([_caption(settings, accounts), *dict.fromkeys(remarks)]))
     return figure
 
 
@@ -60,36 +59,55 @@ def _handles(settings: pd.DataFrame) -> dict[str, Line2D]:
         for i, entry in enumerate(group["entry"].unique()):
             colour, marker = looks[name]
             dash = DASHES[i % len(DASHES)]
-            handles[entry] = Line2D([], [], color=colour, marker=marker, linestyle=dash, markeredgecolor="white", mew=0.4)
+            handles[entry] = Line2D(
+                [], [], color=colour, marker=marker, linestyle=dash, markeredgecolor="white", mew=0.4
+            )
     return handles
 
 
 def _curves(table: pd.DataFrame, settings: pd.DataFrame, measure: statistics.Measure) -> pd.DataFrame:
-    """`run, entry, step, mean, low, high` of the measure over the seeds of each chosen setting."""
+    """`run, entry, step, mean, low, high` of the measure over the seeds of each chosen setting, and how many of them
+    are `lost`: not finite."""
     kept = table.loc[table["replica"].isin(settings["replicas"].explode()), ["run", "step", measure.name]]
     entry, found = settings.set_index("run")["entry"], []
     for (run, step), rows in kept.groupby(["run", "step"], sort=True):
-        mean, low, high = statistics.interval(rows[measure.name], measure.worst)
-        found.append((run, entry[run], int(step), mean, low, high))
-    return pd.DataFrame(found, columns=["run", "entry", "step", "mean", "low", "high"])
+        values = rows[measure.name].to_numpy("float64")
+        lost = int((~np.isfinite(values)).sum())
+        found.append((run, entry[run], int(step), *statistics.interval(values, measure.worst), lost))
+    return pd.DataFrame(found, columns=["run", "entry", "step", "mean", "low", "high", "lost"])
 
 
-def _scale(curves: pd.DataFrame, measure: statistics.Measure) -> dict:
-    """Logarithmic where a measure that falls spans a decade or more; near zero it is linear, where zeros occur."""
-    means = curves["mean"].dropna()
-    above = means[means > 0]
-    if measure.better != "lower" or measure.worst == 1 or above.empty or means.min() < 0:
-        return {"value": "linear"}
-    if above.max() / above.min() < 10 and len(above) == len(means):
-        return {"value": "linear"}
-    if len(above) == len(means):
-        return {"value": "log", "nonpositive": "clip"}
-    return {"value": "symlog", "linthresh": 10.0 ** math.floor(math.log10(above.min())), "linscale": 0.5}
+def _scale(axes: Axes, curves: pd.DataFrame, measure: statistics.Measure) -> list[str]:
+    """Sets the scale and the limits of a row of panels; returns what the caption must say of them.
+
+    Logarithmic where a loss spans a decade or more, and linear near zero where it reaches zero. A share is shown
+    within its bounds.
+    """
+    means, share = curves["mean"].dropna(), math.isfinite(measure.worst)
+    above, remarks = means[means > 0], []
+    if share:
+        low, high = axes.get_ylim()
+        axes.set_ylim(max(low, -0.03), min(high, 1.03))
+    elif measure.better == "lower" and len(above) and means.min() >= 0:
+        if len(above) < len(means):
+            smallest = 10.0 ** math.floor(math.log10(above.min()))
+            axes.set_yscale("symlog", linthresh=smallest, linscale=0.5)
+            axes.set_ylim(-0.4 * smallest, None)
+        elif above.max() >= 10 * above.min():
+            axes.set_yscale("log", nonpositive="clip")
+            axes.set_ylim(0.5 * above.min(), None)
+    if curves["low"].min() < axes.get_ylim()[0] or curves["high"].max() > axes.get_ylim()[1]:
+        remarks.append("Bands are cut off at the edge of a panel.")
+    if means.size < len(curves):
+        remarks.append("A line ends with × where the next mean is unknown, because a replica diverged.")
+    if (curves["lost"] > 0).any() and share:
+        remarks.append(f"A replica that diverged counts as {measure.label.lower()} {measure.worst:g}.")
+    return remarks
 
 
-def _panel(axes: Axes, curves: pd.DataFrame, settings: pd.DataFrame, handles: dict[str, Line2D]) -> None:
+def _panel(axes: Axes, curves: pd.DataFrame, handles: dict[str, Line2D]) -> None:
     """Bands, lines, and a cross where a line ends because a replica has diverged."""
-    for entry in sorted(settings["entry"]):
+    for entry in [entry for entry in handles if (curves["entry"] == entry).any()]:
         line, curve = handles[entry], curves[curves["entry"] == entry].reset_index(drop=True)
         known = curve["mean"].notna()
         axes.fill_between(curve["step"], curve["low"], curve["high"], color=line.get_color(), alpha=0.18, linewidth=0)
@@ -121,47 +139,45 @@ def _panel(axes: Axes, curves: pd.DataFrame, settings: pd.DataFrame, handles: di
 def _rates(axes: Axes, settings: pd.DataFrame, handles: dict[str, Line2D]) -> int:
     """Writes the chosen rates above the panel; returns how many lines that took."""
     edge = {"low": " ▾", "high": " ▴", "": ""}
-    rows = settings.sort_values("entry")
+    rows = settings.sort_values("entry", key=lambda entries: entries.map(list(handles).index))
     labels = [
-        f"{row.learning_rate:g}{edge[row.edge]}" + (f" ({row.parameters.replace('estimator.', '')})" if row.parameters else "")
+        f"{row.learning_rate:g}{edge[row.edge]}" + (f" ({statistics.short(row.parameters)})" if row.parameters else "")
         for row in rows.itertuples()
     ]
     if not labels:
         return 1
     per_line = max(1, min(len(labels), int(46 / (6 + max(map(len, labels))))))
-    axes.add_artist(
-        axes.legend(
-            [handles[entry] for entry in rows["entry"]],
-            labels,
-            ncols=per_line,
-            loc="lower left",
-            bbox_to_anchor=(-0.02, 0.99),
-            fontsize=6.5,
-            handlelength=1.2,
-            handletextpad=0.4,
-            columnspacing=0.9,
-            labelspacing=0.2,
-            borderpad=0.1,
-            borderaxespad=0.1,
-        )
+    axes.legend(
+        [handles[entry] for entry in rows["entry"]],
+        labels,
+        ncols=per_line,
+        loc="lower left",
+        bbox_to_anchor=(-0.02, 0.99),
+        fontsize=6.5,
+        handlelength=1.2,
+        handletextpad=0.4,
+        columnspacing=0.9,
+        labelspacing=0.2,
+        borderpad=0.1,
+        borderaxespad=0.1,
     )
     return math.ceil(len(labels) / per_line)
 
 
-def _caption(settings: pd.DataFrame, accounts: dict[str, dict], cut: bool) -> str:
+def _caption(settings: pd.DataFrame, accounts: dict[str, dict]) -> str:
     seeds = sorted({len(replicas) for replicas in settings["replicas"]})
     many = f"{seeds[0]} seed{'s' * (seeds[0] > 1)}" if len(seeds) == 1 else f"{seeds[0]} to {seeds[-1]} seeds"
-    text = f"Mean over {many}" + (" with 95 % t interval. " if seeds[-1] > 1 else "; one seed has no interval. ")
-    by = {}
+    text = f"Mean over {many}" + (
+        " with 95 % t interval at each step. " if seeds[-1] > 1 else "; one seed has no interval. "
+    )
+    by: dict[str, list[str]] = {}
     for task, group in settings.groupby("task_label", sort=True):
         account = accounts[group["run"].iloc[0]]
         chosen = statistics.measure(account["selects"], account).label.lower()
         alone = account["selects"] == account["reports"]
         by.setdefault(chosen + (", which is also what is reported" if alone else ""), []).append(task)
-    words = [how + (f" ({', '.join(tasks)})" if len(by) > 1 else "") for how, tasks in by.items()]
-    text += f"Above each panel the learning rates, chosen by {'; by '.join(words)}, at the last step."
+    words = [how + (f", for {', '.join(tasks)}" if len(by) > 1 else "") for how, tasks in by.items()]
+    text += f"Above each panel the learning rates, chosen at the last step by {'; and by '.join(words)}."
     if (settings["edge"] != "").any():
-        text += " ▾ and ▴: the smallest or largest rate tried."
-    if cut:
-        text += " A line ends with × before the step at which a replica diverged."
+        text += " ▾, ▴: the smallest or the largest rate tried."
     return text

@@ -8,8 +8,11 @@ import seaborn as sns
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
+from matplotlib.ticker import EngFormatter
 
 from results import figures, statistics, style
+
+SMALL = {"size": 3, "edgecolor": "white", "linewidth": 0.4, "zorder": 4}
 
 
 def draw(table: pd.DataFrame) -> Figure:
@@ -33,21 +36,22 @@ def draw(table: pd.DataFrame) -> Figure:
             _panel(axes, task, rates[rates["task_label"] == task], looks)
         for axes in list(panels)[len(tasks) :]:
             axes.set_visible(False)
-        handles = [Line2D([], [], linestyle="", color=looks[n].colour, marker=looks[n].marker, ms=6) for n in labels.index]
-        fitting = max(1, int(width / (0.45 + 0.075 * labels.str.len().max())))
-        figure.legend(handles, labels, loc="outside upper center", ncols=min(fitting, len(handles)))
+        handles = [
+            Line2D([], [], linestyle="", color=looks[n].colour, marker=looks[n].marker, ms=6) for n in labels.index
+        ]
+        figures.legend(figure, handles, list(labels))
         parts = rates.groupby("run").size()
         counted = f"{parts.min()}" if parts.min() == parts.max() else f"{parts.min()} to {parts.max()}"
         figures.caption(
             figure,
-            f"Small points: recorded parts, {counted} a run; each is the block's replicas divided by the median time of a "
-            "step over the chunks after the first, without compiling and judging. Large points: medians of the parts.",
+            f"Small points: recorded parts, {counted} a run; a part's rate is its replicas divided by the median time "
+            "of a step, over the chunks after the first, without compiling and judging. Large points: their medians.",
         )
     return figure
 
 
 def _rates(table: pd.DataFrame) -> pd.DataFrame:
-    """One row a part: the columns of `statistics.runs`, `device`, `block` and `rate` (replica-steps/s, NaN if unknown)."""
+    """One row a part: the columns of `statistics.runs`, `device`, `block`, `rate` (replica-steps/s, NaN if unknown)."""
     parts = [
         {"run": a["run"], "device": a["device"], "block": a["block"], "rate": a.get("replica_steps_per_s")}
         for a in table.attrs["parts"]
@@ -62,12 +66,20 @@ def _panel(axes: Axes, task: str, rates: pd.DataFrame, looks: dict[str, style.Lo
     where = rates["device"].astype(str) + ", block " + rates["block"].astype(str)
     rates = rates.assign(row=rates["optimizer_label"] + (" (" + where + ")" if several else ""))
     order, names = sorted(rates["row"].unique()), sorted(rates["estimator"].unique())
-    axes.set_title(task if several else f"{task}, {where.iloc[0]}")
+    axes.set_title(task if several else f"{task}\n{where.iloc[0]}")
     known = rates[np.isfinite(rates["rate"]) & (rates["rate"] > 0)]
-    shared = {"x": "rate", "y": "row", "order": order, "hue": "estimator", "hue_order": names, "legend": False, "ax": axes}
+    shared = {
+        "x": "rate",
+        "y": "row",
+        "order": order,
+        "hue": "estimator",
+        "hue_order": names,
+        "legend": False,
+        "ax": axes,
+    }
     palette = {name: looks[name].colour for name in names}
     if len(known):
-        sns.stripplot(known, **shared, palette=palette, dodge=len(names) > 1, jitter=False, size=3, alpha=0.5)
+        sns.stripplot(known, **shared, palette=palette, dodge=len(names) > 1, jitter=False, **SMALL)
         sns.pointplot(
             known,
             **shared,
@@ -97,3 +109,4 @@ def _axis(axes: Axes, rates: pd.Series) -> None:
         axes.set_xlim(0, 1.08 * rates.max())
     else:
         axes.set_xscale("log")
+    axes.xaxis.set_major_formatter(EngFormatter())

@@ -83,7 +83,7 @@ def make(
                                     "forward": "sign",
                                     "at_zero": 1,
                                     "normalize": "none",
-                                    "data": has["data"],
+                                    "data": pd.array([has["data"]] * rows, "string"),
                                     "precision": "float32",
                                     "device": "cpu",
                                     "replica": ids[-1],
@@ -103,7 +103,7 @@ def make(
                 for part in range(parts):
                     accounts.append(_account(has, (task, estimator, optimizer), ids[part::parts], draw))
     declared = {k: v for has in tasks.values() for k, v in has["measures"].items()}
-    table = schema.check(pd.concat([f.dropna(axis=1, how="all") for f in frames], ignore_index=True), declared)
+    table = schema.check(pd.concat(frames, ignore_index=True), declared)
     table.attrs = {"parts": accounts, "missing": dict(missing or {})}
     return table
 

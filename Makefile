@@ -1,0 +1,48 @@
+# Every target sets up what it needs first: a clean clone and one command are enough.
+PYTHON ?= python3
+VENV := .venv
+RUN := $(VENV)/bin/python
+READY := $(VENV)/ready
+
+.DEFAULT_GOAL := help
+.PHONY: help setup sweep test test-all lint figures perf lock clean
+
+help: ## what can be made
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-10s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
+
+setup: $(READY) ## build .venv from the lock, when it is missing or old
+
+$(READY): requirements.lock pyproject.toml
+	@$(PYTHON) -c 'import sys; sys.exit("steeplechase: Python 3.11 or newer is needed, and $(PYTHON) is " + sys.version.split()[0] + "; try make PYTHON=python3.11") if sys.version_info < (3, 11) else 0'
+	rm -rf $(VENV)
+	$(PYTHON) -m venv $(VENV)
+	$(RUN) -m pip install --quiet --disable-pip-version-check --require-hashes --requirement requirements.lock
+	$(RUN) -m pip install --quiet --disable-pip-version-check --no-deps --no-build-isolation --editable .
+	@touch $(READY)
+
+sweep: $(READY) ## run the default experiment and show who won (ARGS="..." are handed on)
+	$(RUN) -m runners.sweep $(ARGS)
+
+figures: $(READY) ## draw tables and figures anew from the records
+	$(RUN) -m runners.figures $(ARGS)
+
+test: $(READY) ## the tests, at their short sizes
+	$(RUN) -m pytest
+
+test-all: $(READY) ## the tests, long forms included
+	$(RUN) -m pytest -m "long or not long"
+
+lint: $(READY) ## style, and who may import whom
+	$(RUN) -m ruff check .
+	$(RUN) -m ruff format --check .
+	$(VENV)/bin/lint-imports --no-cache
+
+perf: $(READY) ## the speed of the heart, as ratios within one run
+	$(RUN) -m tests.perf.ratios $(ARGS)
+
+lock: ## resolve the dependencies anew into requirements.lock
+	$(VENV)/bin/uv pip compile pyproject.toml --extra dev --universal --python-version 3.11 --generate-hashes \
+		--no-header --no-emit-index-url --no-annotate --quiet --output-file requirements.lock >/dev/null
+
+clean: ## remove the environment (records stay)
+	rm -rf $(VENV) *.egg-info

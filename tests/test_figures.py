@@ -1,0 +1,188 @@
+"""What every figure promises: it draws from a complete table, refuses any other, and is the same twice."""
+
+import importlib
+import itertools
+import pkgutil
+import subprocess
+import sys
+import warnings
+from pathlib import Path
+
+import matplotlib as mpl
+import numpy as np
+import pytest
+from matplotlib.colors import to_hex
+from matplotlib.figure import Figure
+
+from results import figures, schema, style
+from tests.oracles.records import make, name
+
+ROOT = Path(__file__).parents[1]
+NAMES = sorted(module.name for module in pkgutil.iter_modules(figures.__path__))
+every = pytest.mark.parametrize("figure", NAMES)
+
+
+def draw(figure, table):
+    return importlib.import_module(f"results.figures.{figure}").draw(table)
+
+
+CASES = {
+    "tiny": {"estimators": ("ste",), "tasks": ("sign_fitting",), "seeds": 1, "rates": (0.1,), "rows": 2},
+    "two tasks": {},
+    "five estimators": {
+        "estimators": ("sigmoid_derivative", "ste", "tanh_slope", "zero", "somebody's own"),
+        "optimizers": ("adam", "momentum", "sgd"),
+        "rows": 3,
+    },
+    "some diverged": {"diverged": lambda estimator, rate, seed: estimator == "ste" and seed == 1},
+    "all diverged": {"diverged": lambda estimator, rate, seed: True},
+    "only the start": {"rows": 1, "seeds": 2},
+    "several parts": {"parts": 3, "seeds": 2},
+}
+
+
+@every
+@pytest.mark.parametrize("case", CASES)
+def test_draws_from_a_complete_table(figure, case):
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")
+        drawn = draw(figure, make(**CASES[case]))
+        drawn.draw_without_rendering()
+    assert isinstance(drawn, Figure) and any(axes.get_title() for axes in drawn.axes)
+
+
+@every
+def test_refuses_an_incomplete_table(figure):
+    runs = {name("t", str(i), "o"): i + 1 for i in range(5)}
+    with pytest.raises(schema.RecordError, match="lacks 15 replicas.*and 2 more runs"):
+        draw(figure, make(missing=runs))
+    with pytest.raises(schema.RecordError, match="lacks 2 replicas: 2 of some-run"):
+        draw(figure, make(missing={"some-run": 2}))
+
+
+@every
+def test_refuses_an_empty_table_and_one_of_unknown_origin(figure):
+    with pytest.raises(schema.RecordError, match="empty"):
+        draw(figure, _with_attrs(make().iloc[:0], missing={}))
+    with pytest.raises(schema.RecordError, match="lacks 3 replicas"):
+        draw(figure, _with_attrs(make().iloc[:0], missing={"some-run": 3}))
+    with pytest.raises(schema.RecordError, match="results.load"):
+        draw(figure, _with_attrs(make()))
+    with pytest.raises(schema.RecordError, match="no account"):
+        draw(figure, _with_attrs(make(), missing={}, parts=[]))
+
+
+def _with_attrs(table, **attrs):
+    table.attrs = attrs
+    return table
+
+
+@every
+def test_the_same_table_gives_the_same_bytes(figure, tmp_path):
+    first, second = (style.save(draw(figure, make()), tmp_path / which, figure) for which in "ab")
+    assert [path.suffix for path in first] == [".png", ".svg", ".pdf"]
+    for one, other in zip(first, second, strict=True):
+        assert one.stat().st_size > 1000
+        assert one.read_bytes() == other.read_bytes(), one.suffix
+    text = first[1].read_text()
+    assert "<dc:date>" not in text and "Straight-through" in text, "text stays text"
+
+
+@every
+def test_drawing_leaves_table_settings_and_chance_alone(figure):
+    table, settings, state = make(), dict(mpl.rcParams), np.random.get_state()[1].copy()
+    before = table.copy()
+    draw(figure, table)
+    assert table.equals(before) and table.attrs == before.attrs
+    assert dict(mpl.rcParams) == settings and (np.random.get_state()[1] == state).all()
+
+
+@every
+def test_order_of_rows_means_nothing(figure, tmp_path):
+    table = make(optimizers=("adam", "sgd"))
+    mixed = table.sample(frac=1, random_state=np.random.default_rng(0)).reset_index(drop=True)
+    mixed.attrs = table.attrs
+    plain = _labels(draw(figure, table))
+    assert _labels(draw(figure, mixed)) == plain
+
+
+def _labels(figure):
+    return [text.get_text() for text in figure.findobj(mpl.text.Text)]
+
+
+def _colours(figure):
+    """What the legend says: label and colour."""
+    legend = figure.legends[0]
+    lines = legend.legend_handles
+    return {text.get_text(): to_hex(line.get_color()) for text, line in zip(legend.get_texts(), lines, strict=True)}
+
+
+def test_a_name_has_one_colour_in_every_figure():
+    few = make(estimators=("tanh_slope", "somebody's own"))
+    many = make(estimators=("zero", "somebody's own", "ste", "tanh_slope", "sigmoid_derivative"))
+    shown = [_colours(draw(figure, table)) for figure in NAMES for table in (few, many)]
+    for label, name_ in (("Tanh slope", "tanh_slope"), ("somebody's own", "somebody's own")):
+        assert {colours[label] for colours in shown} == {style.look(name_).colour}
+
+
+# Looks
+
+
+def test_looks_are_distinct_or_said_to_be_the_same():
+    assert len(set(style.PINNED.values())) == len(style.PINNED)
+    assert not {pinned.marker for pinned in style.PINNED.values()} & set(style.MARKERS)
+    seen = {}
+    for i in itertools.count():
+        first = seen.setdefault(style.look(f"mine {i}"), f"mine {i}")
+        if first != f"mine {i}":
+            break
+    with pytest.warns(UserWarning, match=f"'{first}' and 'mine {i}' look the same|'mine {i}' and '{first}'"):
+        style.looks([first, f"mine {i}"])
+
+
+def test_the_look_of_a_name_depends_on_the_name_alone():
+    assert style.looks(["b", "ste", "a"])["a"] == style.look("a") == style.looks(["a"])["a"]
+    code = "from results import style; print(style.look('somebody'), style.look('ste'))"
+    first, second = (_python(code, PYTHONHASHSEED=seed) for seed in ("1", "2"))
+    assert first == second
+
+
+def test_the_print_settings_are_known_to_matplotlib_and_undone():
+    before = dict(mpl.rcParams)
+    with mpl.rc_context({"font.size": 30}):
+        with style.context():
+            assert mpl.rcParams["pdf.fonttype"] == 42 and mpl.rcParams["font.size"] == 8
+        assert mpl.rcParams["font.size"] == 30
+    assert dict(mpl.rcParams) == before
+
+
+# Imports
+
+
+def test_results_and_drawing_import_no_tensorflow():
+    code = f"""
+import sys
+from tests.oracles.records import make
+import results
+from results import figures, tables
+import importlib
+table = make(tasks=("sign_fitting",), rows=2, seeds=1)
+tables.show(tables.summary(table))
+for name in {NAMES!r}:
+    importlib.import_module("results.figures." + name).draw(table)
+named = {{name.split(".")[0] for name in sys.modules}}
+print(sorted(named & {{"tensorflow", "keras", "hydra", "estimators", "tasks", "runners"}}))
+"""
+    assert _python(code).splitlines()[-1] == "[]"
+
+
+def _python(code, **environment):
+    done = subprocess.run(
+        [sys.executable, "-c", code],
+        capture_output=True,
+        text=True,
+        env={"PYTHONPATH": str(ROOT), **environment},
+        timeout=120,
+    )
+    assert done.returncode == 0, done.stderr
+    return done.stdout

@@ -1,0 +1,291 @@
+"""What schema and store promise: records are written whole or not at all, never overwritten, and found again."""
+
+import errno
+import json
+import os
+
+import pandas as pd
+import pytest
+
+import results
+from results import schema
+from results.store import Plan, Store, StoreError
+from tests.oracles.records import make
+
+
+@pytest.fixture
+def store(tmp_path):
+    return Store(tmp_path / "store")
+
+
+def part(seeds=2, **choices):
+    """A made part: (run, fingerprint, table, account)."""
+    table = make(tasks=("sign_fitting",), estimators=("ste",), seeds=seeds, **choices)
+    account = table.attrs["parts"][0]
+    return account["run"], account["fingerprint"], table, account
+
+
+def files(store):
+    return {path: path.read_bytes() for path in sorted(store.root.rglob("*")) if path.is_file()}
+
+
+def done(store, made):
+    """(ids that are recorded, parts that are damaged)."""
+    damaged = []
+    return store.done(made[0], made[1], lambda path, fault: damaged.append((path, fault))), damaged
+
+
+def only(store, pattern):
+    (path,) = store.root.rglob(pattern)
+    return path
+
+
+# The schema
+
+
+def test_every_column_is_defined_once_and_fully():
+    groups = (schema.IDENTITY, schema.CLOCK, schema.MEASURES)
+    assert len(schema.COLUMNS) == sum(map(len, groups))
+    for name, column in schema.COLUMNS.items():
+        assert (
+            column.kind in ("text", "count", "number") and column.meaning and column.better in ("", "lower", "higher")
+        )
+        assert not name.startswith(schema.PREFIXES)
+    assert all(column.unit for column in schema.MEASURES.values())
+
+
+def test_check_sets_types_and_order():
+    table = part()[2]
+    mixed = table[list(table.columns[::-1])].astype({"seed": "float64", "run": object})
+    out = schema.check(mixed, part()[3]["measures"])
+    assert list(out.columns) == list(table.columns)
+    pd.testing.assert_frame_equal(out, table, check_flags=False)
+
+
+@pytest.mark.parametrize(
+    "change, says",
+    [
+        (lambda t: t.assign(los=1.0), "'los'"),
+        (lambda t: t.assign(**{"estimater.scale": 1.0}), "'estimater.scale'"),
+        (lambda t: t.drop(columns="gradient_norm"), "'gradient_norm'"),
+        (lambda t: t.drop(columns="seed"), "'seed'"),
+        (lambda t: pd.concat([t, t.iloc[:1]]), "two rows at step 0"),
+        (lambda t: t.assign(train_loss="much"), "'train_loss'"),
+        (lambda t: t.assign(step=t.step + 0.5), "'step'"),
+    ],
+)
+def test_check_refuses(change, says, store):
+    run, fingerprint, table, account = part()
+    with pytest.raises(schema.RecordError, match=says):
+        schema.check(change(table), account["measures"])
+    with pytest.raises(schema.RecordError, match=says):
+        store.write(run, fingerprint, change(table), account)
+    assert not files(store)
+
+
+def test_a_measure_must_be_declared():
+    table = part()[2]
+    with pytest.raises(schema.RecordError, match="wrong_signs"):
+        schema.check(table, {})
+
+
+def test_parameters_may_be_numbers_and_schedules(store):
+    run, fingerprint, table, account = part(rates=(0.1,))
+    schedule = '{"from": 0.1, "to": 1.0}'
+    table["estimator.scale"] = [schedule if seed else 2.0 for seed in table["seed"]]
+    store.write(run, fingerprint, table, account)
+    assert results.load(store)["estimator.scale"].unique().tolist() == ["2.0", schedule]
+
+
+# Parts
+
+
+def test_what_is_written_is_found_again(store):
+    made = part()
+    store.write(*made)
+    assert done(store, made) == (set(made[3]["replicas"]), [])
+    back = results.load(store)
+    pd.testing.assert_frame_equal(back, made[2], check_flags=False)
+    assert back.attrs["missing"] == {}
+    (account,) = back.attrs["parts"]
+    assert {key: account[key] for key in made[3]} == made[3]
+    assert account["schema"] == schema.VERSION
+
+
+def test_more_seeds_are_a_second_part(store):
+    few, more = part(seeds=1), part(seeds=3)
+    store.write(*few)
+    rest = more[2][more[2]["seed"] > 0].reset_index(drop=True)
+    account = {**more[3], "replicas": sorted(rest["replica"].unique())}
+    store.write(more[0], more[1], rest, account)
+    back = results.load(store)
+    assert set(back["replica"]) == set(more[3]["replicas"]) and len(back.attrs["parts"]) == 2
+    assert not back.duplicated(["replica", "step"]).any()
+
+
+def test_a_replica_that_two_parts_hold_is_read_once(store):
+    store.write(*part(seeds=1))
+    store.write(*part(seeds=2))
+    back = results.load(store)
+    assert back["replica"].nunique() == 2 * 3 and not back.duplicated(["replica", "step"]).any()
+
+
+def test_a_second_write_overwrites_nothing(store):
+    made = part()
+    store.write(*made)
+    before = files(store)
+    store.write(*made)
+    assert files(store) == before
+    other = made[2].assign(train_loss=7.0)  # the same replicas, trained elsewhere at the same time
+    store.write(made[0], made[1], other, made[3])
+    assert {path: content for path, content in files(store).items() if path in before} == before
+    assert results.load(store)["train_loss"].tolist() == made[2]["train_loss"].tolist()
+
+
+@pytest.mark.parametrize(
+    "damage",
+    [
+        lambda json_, _: json_.write_bytes(json_.read_bytes()[:100]),
+        lambda json_, _: json_.write_bytes(b""),
+        lambda json_, _: json_.write_bytes(b"\xff\xfe"),
+        lambda json_, _: json_.write_text("[1, 2]"),
+        lambda json_, _: json_.write_text('{"table": "' + _.name + '"}'),
+        lambda json_, _: json_.write_text(json_.read_text().replace(f'"schema": {schema.VERSION}', '"schema": 99')),
+        lambda _, table: flip(table),
+        lambda _, table: table.write_bytes(table.read_bytes()[:-10]),
+        lambda _, table: table.unlink(),
+    ],
+    ids=["cut JSON", "empty JSON", "no text", "a list", "no keys", "schema", "byte flipped", "cut table", "no table"],
+)
+def test_damage_is_seen_said_and_mended(store, damage):
+    made = part()
+    store.write(*made)
+    damage(only(store, "run-*.json"), only(store, "record-*.parquet"))
+    with pytest.raises(schema.RecordError, match="damaged"):
+        results.load(store, plan(made))
+    found, ((path, fault),) = done(store, made)
+    assert not found and fault
+
+    before = files(store)
+    aside = store.set_aside(path)
+    assert aside.exists() and not path.exists() and sorted(files(store).values()) == sorted(before.values())
+    assert done(store, made) == (set(), []), "it no longer counts"
+    store.write(*made)
+    assert done(store, made) == (set(made[3]["replicas"]), [])
+    assert set(before.values()) <= set(files(store).values()), "nothing was deleted"
+    pd.testing.assert_frame_equal(results.load(store, plan(made)), made[2], check_flags=False)
+
+
+def flip(path):
+    content = bytearray(path.read_bytes())
+    content[len(content) // 2] ^= 1
+    path.write_bytes(content)
+
+
+def test_setting_aside_never_overwrites(store):
+    made = part()
+    for _ in range(3):
+        store.write(*made)
+        store.set_aside(only(store, "run-*.json"))
+    assert len(list(store.root.rglob("damaged-*-run-*.json"))) == 3
+
+
+def test_half_written_files_do_not_count(store):
+    made = part()
+    folder = store.folder(*made[:2])
+    folder.mkdir(parents=True)
+    (folder / ".writing-abc").write_bytes(b"{")
+    (folder / "record-0123456789abcdef.parquet").write_bytes(b"PAR1")
+    assert done(store, made) == (set(), [])
+    assert results.load(store).empty and results.load(store).attrs == {"parts": [], "missing": {}}
+    store.write(*made)
+    assert len(results.load(store)) == len(made[2])
+
+
+@pytest.mark.parametrize("call", ["fsync", "link"])
+@pytest.mark.parametrize("which", [1, 2])
+def test_a_full_disk_leaves_no_record(store, monkeypatch, call, which):
+    """The first call that fails belongs to the table, the second one to it or to its account."""
+    made, calls, plain = part(), [], getattr(os, call)
+
+    def fails(*arguments, **more):
+        calls.append(arguments)
+        if len(calls) >= which:
+            raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
+        return plain(*arguments, **more)
+
+    with monkeypatch.context() as patch:
+        patch.setattr(os, call, fails)
+        with pytest.raises(StoreError, match="No space left"):
+            store.write(*made)
+    assert len(calls) >= which
+    assert done(store, made) == (set(), []) and results.load(store).empty
+    assert not list(store.root.rglob(".writing-*")), "no litter"
+    store.write(*made)
+    assert len(results.load(store)) == len(made[2])
+
+
+def test_a_store_that_cannot_be_written_says_so(tmp_path):
+    (tmp_path / "file").write_text("")
+    store, made = Store(tmp_path / "file" / "store"), part()
+    for action in (store.make_writable, lambda: store.write(*made), lambda: store.write_plan(plan(made))):
+        with pytest.raises(StoreError, match="cannot be written|could not be written"):
+            action()
+    assert done(store, made) == (set(), []) and results.load(store).empty and store.plans() == []
+
+
+def test_a_store_is_made_where_there_is_none(store):
+    assert results.load(store).empty and not store.root.exists(), "reading makes nothing"
+    store.make_writable()
+    assert (store.root / "runs").is_dir() and not files(store)
+
+
+# Fingerprints and plans
+
+
+def plan(made, fingerprint=None, replicas=None, **more):
+    run = {"run": made[0], "fingerprint": fingerprint or made[1], "sources": {}, "configuration": {}}
+    run["replicas"] = list(made[3]["replicas"] if replicas is None else replicas)
+    return Plan(**{"name": "p", "command": "c", "written": "2026-01-01T00:00:00+00:00", "runs": (run,), **more})
+
+
+def test_stale_fingerprints_are_not_read(store):
+    made = part()
+    old = made[2].assign(train_loss=9.0)
+    store.write(made[0], "0ld", old, {**made[3], "fingerprint": "0ld", "ended": "2020-01-01"})
+    assert done(store, made) == (set(), [])
+    asked = results.load(store, plan(made))
+    assert asked.empty and asked.attrs["missing"] == {made[0]: len(made[3]["replicas"])}
+    store.write(*made)
+    for table in (results.load(store, plan(made)), results.load(store)):
+        assert table["train_loss"].tolist() == made[2]["train_loss"].tolist()
+        assert [account["fingerprint"] for account in table.attrs["parts"]] == [made[1]]
+    assert list(store.stale(made[0], made[1])) == ["0ld"] and list(store.stale(made[0], "")) == ["0ld", made[1]]
+
+
+def test_a_plan_wants_what_it_names_and_counts_what_is_missing(store):
+    made = part(seeds=2)
+    store.write(*made)
+    ids = made[3]["replicas"]
+    table = results.load(store, plan(made, replicas=[*ids[:2], "unknown"]))
+    assert set(table["replica"]) == set(ids[:2]) and table.attrs["missing"] == {made[0]: 1}
+
+
+def test_the_newest_plan_of_a_name_counts(store):
+    made = part()
+    older, newer = plan(made), plan(made, written="2026-01-02T00:00:00+00:00", replicas=made[3]["replicas"][:1])
+    for one in (newer, older, older):
+        store.write_plan(one)
+    assert store.plan("p") == newer and store.plans() == ["p"] and newer.replicas == 1
+    assert len(files(store)) == 2
+    store.write(*made)
+    assert results.load(store, "p")["replica"].nunique() == 1
+    with pytest.raises(StoreError, match="no plan 'q'.*known are: p"):
+        store.plan("q")
+
+
+def test_a_damaged_plan_says_so(store):
+    store.write_plan(plan(part()))
+    only(store, "*.json").write_text(json.dumps({"name": "p"}))
+    with pytest.raises(StoreError, match="cannot be read"):
+        store.plan("p")

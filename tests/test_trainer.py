@@ -1,0 +1,247 @@
+"""The heart: a replica's numbers are its own, whoever trains beside it, however the steps are cut."""
+
+import keras
+import numpy as np
+import pytest
+import tensorflow as tf
+
+import estimators
+import tasks
+from runners.chance import Chance, key
+from runners.gradient import Hard
+from runners.trainer import BUDGET, LIMIT, Program, Replica, Trainer, block_size
+from tests.conftest import SMALL
+from tests.oracles import tasks as tiny
+
+SCALE = {"scale": 1.0}
+
+
+def program(task, optimizer="Adam", block=4, estimator="tanh_slope", rows=(), **arguments):
+    page = estimators.book[estimator]
+    return Program(task, Hard(page, page), optimizer, tuple(sorted(arguments.items())), rows, block, "float32", "cpu")
+
+
+def replica(seed=0, rate=0.01, own=SCALE, **more):
+    return Replica(seed, rate, own, own, more)
+
+
+def run(trainer, replicas, marks=(0, 20), total=20):
+    """Rows at each mark, and the parameters at the end."""
+    trainer.begin(replicas, total)
+    rows = []
+    for mark in marks:
+        if mark > trainer.step:
+            trainer.advance(mark)
+        rows.append(trainer.look())
+    return rows, trainer.state()
+
+
+def same(a, b, i=0, j=0):
+    """Replica i of one run and replica j of another: every measure and every parameter to the bit."""
+    (rows, state), (others, other) = a, b
+    for row, twin in zip(rows, others, strict=True):
+        assert row.keys() == twin.keys()
+        for name in row:
+            np.testing.assert_array_equal(row[name][i], twin[name][j], err_msg=name)
+    for name in state:
+        if name.startswith("parameters"):
+            np.testing.assert_array_equal(state[name][i], other[name][j], err_msg=name)
+
+
+CARRIED = [
+    *(lambda n=n: tasks.book[n](**SMALL.get(n, {})) for n in tasks.book),
+    tiny.recurrent,
+    tiny.convolutional,
+]
+
+
+@pytest.fixture(params=CARRIED, scope="module", ids=[*tasks.book, "recurrent", "convolutional"])
+def carried(request):
+    """Every task of the book, and a recurrent and a convolutional one, each with a trainer."""
+    task = request.param()
+    return task, Trainer(program(task))
+
+
+def test_a_replica_is_the_same_alone_or_among_others_today_and_again(carried):
+    _, trainer = carried
+    mine, others = replica(3, 0.02), [replica(s, 0.05 * (s + 1)) for s in (8, 9, 10)]
+    alone = run(trainer, [mine])
+    same(alone, run(trainer, [mine]))
+    same(alone, run(trainer, [others[0], mine, others[1]]), 0, 1)
+    same(alone, run(trainer, [*others, mine]), 0, 3)
+    changed = run(trainer, [replica(4, 0.02)])
+    assert any((alone[1][n][0] != changed[1][n][0]).any() for n in alone[1] if n.startswith("parameters")), (
+        "another seed, the same numbers: the comparison could not fail"
+    )
+
+
+def test_chunks_do_not_change_numbers(carried):
+    _, trainer = carried
+    whole = run(trainer, [replica(1)])
+    cut = run(trainer, [replica(1)], marks=(0, 7, 8, 19, 20))
+    same((whole[0][-1:], whole[1]), ([{**cut[0][-1], "flip_rate": whole[0][-1].get("flip_rate", 0)}], cut[1])) if (
+        "flip_rate" in whole[0][-1]
+    ) else same((whole[0][-1:], whole[1]), (cut[0][-1:], cut[1]))
+
+
+def test_a_state_goes_on_bit_for_bit_in_another_trainer(carried):
+    task, trainer = carried
+    replicas = [replica(s) for s in (5, 6)]
+    whole = run(trainer, replicas, marks=(0, 9, 20))
+    trainer.begin(replicas, 20)
+    trainer.look()
+    trainer.advance(9)
+    trainer.look()
+    state = trainer.state()
+    fresh = Trainer(program(task))
+    fresh.restore(replicas, 20, state)
+    assert fresh.step == 9
+    fresh.advance(20)
+    same((whole[0][-1:], whole[1]), ([fresh.look()], fresh.state()), 1, 1)
+
+
+def test_equals_an_eager_loop_over_plain_keras(carried):
+    """The independent reference: one replica, eager gradients, a plain Keras optimizer, the same chance."""
+    task, trainer = carried
+    hard = trainer.program.hard.operation({"activations": SCALE, "weights": SCALE})
+    seed, rate, steps = 7, 0.02, 12
+    chance = Chance(key(seed))
+    begin = tf.function(task.start, jit_compile=True)(chance.of("start"))
+    variables = {name: keras.Variable(v) for name, v in begin.items()}
+    optimizer = keras.optimizers.Adam(rate)
+    optimizer.build(list(variables.values()))
+    for step in range(steps):
+        batch = ()
+        if task.examples:
+            per_epoch = len(task.examples[0]) // task.batch
+            order = chance.of("batches").at(step // per_epoch).permutation(len(task.examples[0])).numpy()
+            picked = order[step % per_epoch * task.batch :][: task.batch]
+            batch = tuple(tf.constant(a[picked]) for a in task.examples)
+        with tf.GradientTape() as tape:
+            parameters = {name: tf.convert_to_tensor(v.value) for name, v in variables.items()}
+            tape.watch(parameters)
+            loss, _ = task.loss(parameters, batch, hard, chance.at(step).of("loss"))
+        gradients = tape.gradient(loss, parameters)
+        optimizer.apply([gradients[name] for name in variables], list(variables.values()))
+    _, state = run(trainer, [replica(seed, rate)], marks=(0, steps), total=steps)
+    for name, variable in variables.items():
+        moved = np.abs(variable.numpy() - begin[name].numpy()).max()
+        assert moved > rate
+        # A sign that flips on the last bit moves a coordinate by up to two rates a step; nearly all must agree.
+        apart = np.abs(state[f"parameters/{name}"][0] - variable.numpy().ravel())
+        assert np.quantile(apart, 0.9) < 2e-4, (name, np.sort(apart)[-5:])
+
+
+def test_programs_are_not_compiled_again(carried):
+    _, trainer = carried
+    run(trainer, [replica(0)])
+    compiled = trainer.compile_s
+    counts = [
+        f.experimental_get_tracing_count() for f in (trainer._train, trainer._judge, trainer._probe, trainer._start)
+    ]
+    run(trainer, [replica(11, 0.3, {"scale": 2.0})] * 3, marks=(0, 3, 4, 30), total=30)
+    again = [
+        f.experimental_get_tracing_count() for f in (trainer._train, trainer._judge, trainer._probe, trainer._start)
+    ]
+    assert counts == again == [1, 1, 1, 1]
+    assert compiled >= 0
+
+
+def test_a_parameter_of_each_replica_acts(carried):
+    _, trainer = carried
+    mixed = run(trainer, [replica(0, own={"scale": s}) for s in (0.5, 1.0, 4.0)])
+    for i, scale in enumerate((0.5, 1.0, 4.0)):
+        same(mixed, run(trainer, [replica(0, own={"scale": scale})]), i, 0)
+    norms = mixed[0][0]["gradient_norm"]
+    assert len(set(norms)) == 3
+
+
+def test_a_schedule_acts_inside_the_program():
+    task = tasks.book["sign_fitting"](dim=1, mixing="identity", start=-1.0, target=1.0)
+    trainer = Trainer(program(task, "SGD"))
+    schedule = {"from": 0.1, "to": 10.0, "shape": "log"}
+    trainer.begin([replica(0, 1e-9, {"scale": schedule}), replica(0, 1e-9, {"scale": 0.1})], 10)
+    seen = []
+    for step in range(10):
+        trainer.advance(step)
+        seen.append(trainer.look()["gradient"])
+    scales = 0.1 * 100 ** (np.arange(10) / 10)
+    expected = -2 * scales * (1 - np.tanh(scales) ** 2)
+    np.testing.assert_allclose([row[0] for row in seen], expected, rtol=1e-5)
+    np.testing.assert_allclose([row[1] for row in seen], expected[0], rtol=1e-5)
+
+
+def test_the_learning_rate_may_be_scheduled():
+    task = tasks.book["sign_fitting"](dim=1, mixing="identity", start=-5.0, target=1.0)
+    trainer = Trainer(program(task, "SGD", estimator="ste"))
+    trainer.begin([replica(0, {"from": 0.2, "to": 0.0, "shape": "linear"}, {}), replica(0, 0.1, {})], 10)
+    trainer.advance(10)
+    x = trainer.state()["parameters/x"]
+    rates = 0.2 * (1 - np.arange(10) / 10)
+    np.testing.assert_allclose(x[0], -5 + 2 * rates.sum(), rtol=1e-5)
+    np.testing.assert_allclose(x[1], -5 + 2 * 0.1 * 10, rtol=1e-5)
+
+
+def test_divergence_is_data_and_stops_nobody():
+    trainer = Trainer(program(tiny.exploding(), "SGD"))
+    rows, _ = run(trainer, [replica(0, 1.0), replica(0, 0.01), replica(0, 2.0)], marks=(0, 3, 20))
+    np.testing.assert_array_equal(rows[-1]["diverged"], [4, np.nan, 2])
+    assert np.isnan(rows[-1]["train_loss"][[0, 2]]).all() and np.isfinite(rows[-1]["train_loss"][1])
+    np.testing.assert_allclose(rows[-1]["validation_loss"][1], -0.2, rtol=1e-4)
+
+
+def test_flips_are_counted_between_rows():
+    task = tasks.book["sign_fitting"](dim=1, mixing="identity", start=-0.25, target=1.0)
+    trainer = Trainer(program(task, "SGD", estimator="ste"))
+    rows, _ = run(trainer, [replica(0, 0.1, {})], marks=(0, 1, 2, 3), total=3)
+    assert [float(row["flip_rate"][0]) for row in rows[1:]] == [0.0, 1.0, 0.0]
+    assert "flip_rate" not in rows[0]
+
+
+def test_latent_weights_stay_in_their_bounds():
+    free = Trainer(program(tasks.book["binarized_mlp"](hidden=[8], batch=16), "SGD"))
+    kept = Trainer(program(tasks.book["binarized_mlp"](hidden=[8], batch=16, clip=True), "SGD"))
+    reach = [
+        max(np.abs(state[n]).max() for n in state if n.startswith("parameters") and n.endswith("weights"))
+        for state in (run(t, [replica(0, 30.0)])[1] for t in (free, kept))
+    ]
+    assert reach[0] > 1 and reach[1] == 1
+
+
+def test_bop_starts_at_signs_and_keeps_them():
+    page = estimators.book["ste_clipped"]
+    task = tasks.book["binarized_mlp"](hidden=[8], batch=16)
+    rows = ("adaptivity", "threshold")
+    trainer = Trainer(Program(task, Hard(page, None), "Bop", (), rows, 4, "float32", "cpu"))
+    numbers = {"adaptivity": 0.1, "threshold": 1e-6}
+    looks, state = run(trainer, [Replica(s, 0.01, {"clip": 1.0}, {}, numbers) for s in range(4)], (0, 200), 200)
+    for name in task.weights:
+        assert set(np.unique(state[f"parameters/{name}"])) == {-1.0, 1.0}
+    assert (looks[-1]["flip_rate"] > 0).all()
+    assert looks[-1]["validation_accuracy"].mean() > looks[0]["validation_accuracy"].mean() + 0.2
+
+
+def test_float64_is_float64():
+    task = tasks.book["sign_fitting"](dtype="float64")
+    page = estimators.book["tanh_slope"]
+    trainer = Trainer(Program(task, Hard(page, page), "Adam", (), (), 4, "float64", "cpu"))
+    _, state = run(trainer, [replica(0)])
+    assert state["parameters/x"].dtype == np.float64
+    assert (state["parameters/x"] != state["parameters/x"].astype(np.float32)).any()
+
+
+def test_the_block_rule_knows_sizes_only():
+    wide = tasks.book["binarized_mlp"](hidden=[512, 512])
+    assert block_size(tasks.book["sign_fitting"](), "cpu") == LIMIT["cpu"]
+    assert block_size(wide, "cpu") == 1
+    for task in (wide, tasks.book["binarized_mlp"]()):
+        numbers = sum(int(np.prod(s)) for s in task.sizes.values())
+        size = block_size(task, "cpu")
+        assert size & (size - 1) == 0
+        assert size == 1 or size * numbers <= BUDGET["cpu"]
+
+
+def test_a_block_takes_no_more_than_it_holds():
+    trainer = Trainer(program(tasks.book["sign_fitting"]()))
+    with pytest.raises(ValueError, match="1 to 4 replicas, not 5"):
+        trainer.begin([replica(s) for s in range(5)], 10)
