@@ -119,10 +119,10 @@ class Surrogate:
         """
         x = _floating(x)
         self.check(**parameters)
-        values = {k: tf.cast(v, x.dtype) for k, v in {**self.parameters, **parameters}.items()}
+        values = {k: _number(v, x.dtype) for k, v in {**self.parameters, **parameters}.items()}
         m = self.rule(x, **values)
         if normalize != "none":
-            m = m * tf.cast(self._scale(forward, normalize, parameters), x.dtype)
+            m = m * _number(self._scale(forward, normalize, parameters), x.dtype)
         return tf.where(tf.math.is_nan(x), x, m)
 
     def hard(self, x, *, forward: str = "sign", at_zero: int = 1, normalize: str = "none", **parameters):
@@ -178,6 +178,10 @@ def surrogate(**traits) -> Callable:
         return rule
 
     return enter
+
+
+def _number(number, dtype):
+    return tf.cast(number, dtype) if tf.is_tensor(number) else tf.constant(number, dtype)  # no detour by float32
 
 
 def _floating(x):

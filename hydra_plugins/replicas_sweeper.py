@@ -53,7 +53,7 @@ class ReplicasSweeper(Sweeper):
 
     def split(self, arguments: list[str]) -> list[list[str]]:
         """The overrides of each job: the product of the program axes, with every replica axis as a list."""
-        from runners.config import makes_replicas, page
+        from runners.config import check_page_keys, makes_replicas, page
 
         lines = [f"{key}={value}" for key, value in self.params.items()] + list(arguments)
         loader = self.hydra_context.config_loader
@@ -63,21 +63,25 @@ class ReplicasSweeper(Sweeper):
             swept = override.is_sweep_override()
             axes[key] = list(override.sweep_string_iterator()) if swept else [override.get_value_element_as_str()]
         # Which of an optimizer's numbers make replicas depends on the optimizer, so that is chosen first.
-        chosen = axes.pop("optimizer", [self.config.hydra.runtime.choices.get("optimizer")])
+        choices = dict(self.config.hydra.runtime.choices)
+        chosen = axes.pop("optimizer", [choices.get("optimizer")])
         jobs = []
         for optimizer in chosen:
-            own = page("optimizer", optimizer)
-            replicas = [key for key, values in axes.items() if makes_replicas(key, own) and len(values) > 1]
+            replicas = [
+                k for k, values in axes.items() if makes_replicas(k, page("optimizer", optimizer)) and values[1:]
+            ]
             lists = [f"{key}=[{','.join(axes[key])}]" for key in replicas]
             programs = {key: values for key, values in axes.items() if key not in replicas}
             for values in itertools.product(*programs.values()):
+                own = choices | {"optimizer": optimizer} | dict(zip(programs, values, strict=True))
+                check_page_keys(own, axes)
                 settings = [f"{key}={value}" for key, value in zip(programs, values, strict=True)]
                 jobs.append([f"optimizer={optimizer}", *settings, *lists])
         return jobs
 
     def compose(self, overrides: list[str]) -> dict:
         """A job's configuration as plain data, without Hydra's own part. Raises Mistake."""
-        from runners.config import Mistake
+        from runners.config import Mistake, told
 
         try:
             cfg = self.hydra_context.config_loader.load_sweep_config(self.config, list(overrides))
@@ -85,8 +89,7 @@ class ReplicasSweeper(Sweeper):
             cfg.pop("hydra")
             return OmegaConf.to_container(cfg, resolve=True)
         except (ConfigCompositionException, OmegaConfBaseException) as error:
-            cause = error.__cause__ if isinstance(error.__cause__, OmegaConfBaseException) else error
-            raise Mistake(" ".join(str(cause).split("\n")[0].split())) from None
+            raise Mistake(told(error)) from None
 
     def launch(self, jobs: list[list[str]]) -> list:
         """The jobs' returns, from the configured launcher."""

@@ -22,15 +22,14 @@ def recorded(steps: int, rows: int) -> list[int]:
     return [int(step) for step in np.unique(np.round(np.linspace(0, steps, rows + 1)))]
 
 
-def seat(values: Mapping[str, Any], latent: bool) -> Replica:
-    """A replica of the trainer from its flat values. Hard weights without numbers of their own have the others'."""
+def seat(values: Mapping[str, Any], weights: str) -> Replica:
+    """A replica of the trainer from its flat values. weights: whose numbers go with hard weights: `estimator`,
+    `estimator_weights`, or "" where there are no latent weights."""
 
-    def part(prefix):
-        return {name.removeprefix(prefix): value for name, value in values.items() if name.startswith(prefix)}
+    def part(group):
+        return {k.removeprefix(f"{group}."): v for k, v in values.items() if group and k.startswith(f"{group}.")}
 
-    activations = part("estimator.")
-    weights = part("estimator_weights.") or activations if latent else {}
-    return Replica(values["seed"], values["learning_rate"], activations, weights, part("optimizer."))
+    return Replica(values["seed"], values["learning_rate"], part("estimator"), part(weights), part("optimizer"))
 
 
 def train(

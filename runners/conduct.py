@@ -91,7 +91,8 @@ def _plan(jobs, compose) -> tuple[list[State], dict[str, Any]]:
         try:
             run = config.resolve(cfg, device.find(cfg["device"]))
         except Mistake as mistake:
-            raise Mistake(f"{mistake} (in the run {' '.join(overrides)})" if len(jobs) > 1 else str(mistake)) from None
+            words = " · ".join(cfg[group].get("name", "?") for group in ("task", "estimator", "optimizer"))
+            raise Mistake(f"{mistake} (first seen in the run {words})" if len(jobs) > 1 else str(mistake)) from None
         wanted = identify(run)
         if wanted.name in seen:
             raise Mistake(f"two runs of this sweep are the same: {' '.join(overrides)}.")
@@ -118,7 +119,7 @@ def _show(console, states):
     for state in states:
         numbers = (len(state.wanted.ids), state.done, state.missing)
         remark = state.stale + (f" · {state.damaged} damaged" if state.damaged else "")
-        table.add_row(*state.wanted.run.words, state.wanted.name, *map(str, numbers), remark)
+        table.add_row(*state.wanted.run.words, state.wanted.name.rsplit("-", 1)[1], *map(str, numbers), remark)
     console.print(table)
     console.print(
         f"{len(states)} runs, {sum(len(s.wanted.ids) for s in states)} replicas: "

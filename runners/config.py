@@ -9,7 +9,8 @@ from __future__ import annotations
 import difflib
 import itertools
 import math
-from collections.abc import Mapping
+import re
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field, fields
 from pathlib import Path
 from typing import Any
@@ -33,7 +34,7 @@ class Sweep:
 
     task: dict[str, Any] = field(default_factory=dict)  # name, steps, and the page's arguments
     estimator: dict[str, Any] = field(default_factory=dict)  # name, and the page's parameters: each makes replicas
-    estimator_weights: dict[str, Any] | None = None  # the same for hard weights; null: the same estimator
+    estimator_weights: dict[str, Any] = field(default_factory=dict)  # for hard weights; empty: the same estimator
     optimizer: dict[str, Any] = field(default_factory=dict)  # name, keras, learning_rate (makes replicas), arguments
     seed: Any = 0  # makes replicas
     forward: str = "sign"  # the hard function: sign or step
@@ -98,17 +99,12 @@ def resolve(cfg: Mapping[str, Any], device: str) -> Run:
     own = PER_REPLICA.get(optimizer["keras"], ())
     axes = {"seed": _seeds(cfg["seed"]), "learning_rate": _rates(cfg["optimizer"]["learning_rate"])}
     for group, chosen in (("estimator", cfg["estimator"]), ("estimator_weights", weights)):
-        for name, value in (chosen or {}).items():
+        for name, value in chosen.items():
             if name != "name":
                 axes[f"{group}.{name}"] = _numbers(f"{group}.{name}", value)
     for name in own:
         if optimizer.get(name) is not None:
             axes[f"optimizer.{name}"] = _numbers(f"optimizer.{name}", optimizer.pop(name), schedules=False)
-    for name, value in optimizer.items():
-        if isinstance(value, list):
-            raise Mistake(
-                f"optimizer.{name} is a list, but {optimizer['keras']} cannot have one value per replica of it."
-            )
     program = {
         "task": task,
         "per_replica": [name.removeprefix("optimizer.") for name in axes if name.startswith("optimizer.")],
@@ -170,6 +166,38 @@ def check_key(key: str, values: list[str]) -> None:
             raise Mistake(f"there is no key '{key}'{nearest(rest, known)}")
 
 
+def told(error: Exception) -> str:
+    """What Hydra or OmegaConf says in several lines, in one sentence that names the key."""
+    cause = error.__cause__ if getattr(error.__cause__, "full_key", None) else error
+    key, first = getattr(cause, "full_key", None), " ".join(str(cause).split("\n")[0].split())
+    kinds = {"Integer": "a whole number", "Float": "a number", "Boolean": "true or false"}
+    wrong = re.match(r"Value '(.*)' of type '.*' could not be converted to (\w+)", first)
+    if wrong and key:
+        return f"{key} is '{wrong[1]}', but must be {kinds.get(wrong[2], wrong[2])}."
+    if key and "is not in" in first:
+        return f"there is no key '{key}'{nearest(key, [f.name for f in fields(Sweep)])}"
+    return f"{key}: {first}" if key and key not in first else first
+
+
+def check_page_keys(choices: Mapping[str, str | None], keys: Iterable[str]) -> None:
+    """Refuses keys like `estimator.scale` that the page chosen in that group does not have. Raises Mistake."""
+    for key in keys:
+        group, _, name = key.partition(".")
+        if group not in ("task", "estimator", "estimator_weights", "optimizer") or not name:
+            continue
+        chosen = choices.get("estimator@estimator_weights" if group == "estimator_weights" else group)
+        if not chosen:
+            raise Mistake(f"{key} has no meaning without {group}: choose one with estimator@estimator_weights=NAME.")
+        _known(page("estimator" if group == "estimator_weights" else group, chosen), chosen, name.split(".")[0], key)
+
+
+def _known(defaults: Mapping[str, Any], chosen: str, name: str, key: str) -> None:
+    if name not in defaults:
+        known = [k for k in defaults if k not in ("name", "keras", "grid")]
+        has = f"its keys are: {', '.join(known)}" if known else "it has none"
+        raise Mistake(f"{chosen} has no key '{name}' ({key}); {has}.")
+
+
 def _page_keys():
     return [f"{g}.{k}" for g in GROUPS[:3] for path in (CONF / g).glob("*.yaml") for k in page(g, path.stem)]
 
@@ -187,10 +215,7 @@ def _typed(group: str, given: Mapping[str, Any], shown: str | None = None) -> No
     defaults = page(group, given.get("name"))
     for name, value in given.items():
         key = f"{shown or group}.{name}"
-        if name not in defaults:
-            known = [k for k in defaults if k not in ("name", "keras", "grid")]
-            has = f"its keys are: {', '.join(known)}" if known else "it has none"
-            raise Mistake(f"{given['name']} has no key '{name}' ({key}); {has}.")
+        _known(defaults, given["name"], name, key)
         axis = group == "estimator" or (
             group == "optimizer" and name in (*sum(PER_REPLICA.values(), ()), "learning_rate")
         )

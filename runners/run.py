@@ -121,7 +121,8 @@ def _execute(wanted: Wanted, store: Store, outcome: Outcome, report) -> None:
         def tell(step, before=before, size=len(group), spent=spent):
             report(before + size * step, total, spent + heart.train_s)
 
-        seats = [block.seat(own, latent) for own in values]
+        own_weights = "estimator_weights" if run.program["estimator_weights"] else "estimator"
+        seats = [block.seat(own, own_weights if latent else "") for own in values]
         measures, paces = block.train(heart, seats, steps, rows, kept, run.checkpoint, tell)
         table = block.table(
             values, ids, measures, _columns(wanted, latent), task, block.recorded(steps, rows), program.block

@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
+import os
 import sys
 
 import hydra
 from hydra.core.config_store import ConfigStore
 from hydra.core.override_parser.overrides_parser import OverridesParser
-from hydra.errors import OverrideParseException
+from hydra.errors import HydraException, OverrideParseException
 from omegaconf import DictConfig, OmegaConf
+from omegaconf.errors import OmegaConfBaseException
 
 from runners import config
 
@@ -33,7 +35,12 @@ def main(cfg: DictConfig):
 
 def check_overrides(arguments: list[str]) -> None:
     """Refuses what Hydra would report in words that mislead, or not at all. Raises config.Mistake."""
-    overrides = [a for a in arguments if not a.startswith("-") and "=" in a.lstrip("~+")]
+    overrides, choices, keys = [], {}, []
+    for before, argument in zip(["", *arguments], arguments, strict=False):
+        if "=" in argument and not argument.startswith("-"):
+            overrides.append(argument)
+        elif not argument.startswith(("-", "~")) and not before.startswith("-"):
+            raise config.Mistake(f"'{argument}' is not of the form key=value.")
     try:
         parsed = OverridesParser.create().parse_overrides(overrides)
     except OverrideParseException as error:
@@ -44,15 +51,20 @@ def check_overrides(arguments: list[str]) -> None:
             continue
         if override.is_add() or override.is_force_add():
             raise config.Mistake(f"'{override.input_line}' would add a key, and nothing reads keys that are not there.")
-        if override.is_delete():
+        if override.is_delete() and key != "experiment":
             raise config.Mistake(f"'{override.input_line}' would delete a key that is needed.")
         if override.is_sweep_override():
             if not override.is_discrete_sweep():
                 raise config.Mistake(f"'{override.input_line}': only listed values and ranges can be swept.")
             values = list(override.sweep_string_iterator())
         else:
-            values = [str(override.value())]
+            values = [override.get_value_element_as_str()]
         config.check_key(key, values)
+        keys.append(key)
+        if len(values) == 1:
+            choices[key] = values[0]
+    # Where a page is chosen here, its keys are known here; the others are checked run by run.
+    config.check_page_keys(choices, [key for key in keys if key.split(".")[0] in choices])
 
 
 def cli() -> None:
@@ -60,15 +72,19 @@ def cli() -> None:
     arguments = sys.argv[1:]
     try:
         check_overrides(arguments)
-    except config.Mistake as mistake:
+        # Hydra takes a group back to nothing by ~group, where everybody writes group=null.
+        groups = (*config.GROUPS, "estimator@estimator_weights")
+        sys.argv[1:] = [f"~{a[:-5]}" if a.endswith("=null") and a[:-5] in groups else a for a in arguments]
+        if not _OWN & {a.split("=")[0] for a in arguments} and "hydra.mode=RUN" not in arguments:
+            sys.argv.append("--multirun")
+        os.environ.setdefault("HYDRA_FULL_ERROR", "1")  # Hydra then raises what it would print in many lines
+        main()
+    except (config.Mistake, HydraException, OmegaConfBaseException) as mistake:
         sys.exit(_complain(mistake))
-    if not _OWN & {a.split("=")[0] for a in arguments} and "hydra.mode=RUN" not in arguments:
-        sys.argv.append("--multirun")
-    main()
 
 
 def _complain(mistake: Exception) -> int:
-    print(f"steeplechase: {mistake}", file=sys.stderr)
+    print(f"steeplechase: {config.told(mistake)}", file=sys.stderr)
     return 2
 
 

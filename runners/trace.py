@@ -215,10 +215,10 @@ def layers(
     activations, weights: the parameters of the two surrogates, numbers or schedules (of which the first value counts);
     weights None: those of the activations. compiled: as one XLA program.
 
-    Returns the columns site and elements; `upstream.norm`, `.q05`, `.median`, `.q95` (2-norm and quantiles over the
-    elements of dL/dy, y being the hard output), the same of `slope` and of `downstream`; and saturation, the share of
-    slopes that are exactly zero. Missing where no slope stands, as at Bop's hard weights; and where the loss does not
-    depend on a site.
+    Returns the columns site and elements; `upstream_norm`, `_q05`, `_median`, `_q95` (2-norm and quantiles over
+    the elements of dL/dy, y being the hard output), the same of `slope` and of `downstream`; and saturation, the share
+    of slopes that are exactly zero. Missing where no slope stands, as at Bop's hard weights; and where the loss does
+    not depend on a site.
     """
     import tensorflow as tf
 
@@ -261,9 +261,9 @@ def layers(
             slope = flow["slopes"][0] if flow["slopes"] else None
             row = {"site": site, "elements": np.size(flow["output"])}
             for name, values in zip(FLOW, (flow["upstream"], slope, flow["downstreams"][0]), strict=True):
-                row |= {f"{name}.{k}": _statistic(function, values) for k, function in STATISTICS.items()}
+                row |= {f"{name}_{k}": _statistic(function, values) for k, function in STATISTICS.items()}
             rows.append(row | {"saturation": _statistic(lambda values: np.mean(values == 0), slope)})
-    columns = [f"{name}.{statistic}" for name in FLOW for statistic in STATISTICS]
+    columns = [f"{name}_{statistic}" for name in FLOW for statistic in STATISTICS]
     return pd.DataFrame(rows, columns=["site", "elements", *columns, "saturation"])
 
 
@@ -374,7 +374,7 @@ def _sorted_out(settings: Sequence[str]) -> tuple[dict[str, str], list[str]]:
         else:
             overrides.append(setting)
     if own and "operations" not in own:
-        raise Mistake(f"{next(iter(own))} belongs to a chain, but none is given; give operations={','.join(HARD[:1])}.")
+        raise Mistake(f"{next(iter(own))} belongs to a chain, but none is given: add, for example, operations=sign.")
     return own, overrides
 
 
@@ -388,18 +388,24 @@ def _composed(overrides: list[str]) -> config.Run:
 
     from runners import sweep  # it registers the schema
 
+    overrides = [override for override in overrides if override != "experiment=null"]
     sweep.check_overrides(overrides)
     for override in OverridesParser.create().parse_overrides(overrides):
         if override.is_sweep_override():
             raise Mistake(f"'{override.input_line}' has several values, but one replica is traced: give one.")
-    if not any(override.startswith("experiment=") for override in overrides):
-        overrides = [*overrides, "experiment=null"]
+    chosen = [override.split("=")[0] for override in overrides]
+    own = [key for key in chosen if key.startswith("estimator_weights.")]
+    if own and "estimator@estimator_weights" not in chosen:
+        raise Mistake(f"{own[0]} belongs to no estimator: add estimator@estimator_weights=NAME.")
+    if "experiment" not in chosen:
+        overrides = [*overrides, "~experiment"]  # Hydra's own way to choose none
     try:
         with initialize_config_dir(str(config.CONF), version_base="1.3"):
             cfg = OmegaConf.to_container(compose("config", overrides), resolve=True)
     except (HydraException, OmegaConfBaseException) as error:
         cause = error.__cause__ if isinstance(error.__cause__, OmegaConfBaseException) else error
-        raise Mistake(" ".join(str(cause).split("\n")[0].split())) from None
+        key, sentence = getattr(cause, "full_key", None), " ".join(str(cause).split("\n")[0].split())
+        raise Mistake(f"{key}: {sentence}." if key else sentence) from None
     if cfg["device"] not in ("auto", "cpu"):
         raise Mistake(f"device is {cfg['device']!r}, but the trace runs on the CPU: leave it out.")
     run = config.resolve(cfg, "cpu")
@@ -410,6 +416,12 @@ def _composed(overrides: list[str]) -> config.Run:
             f"{len(run.replicas)} replicas are asked for by {', '.join(several)}, but one is traced: give one."
         )
     return run
+
+
+def _part(run: config.Run, group: str) -> dict[str, Any]:
+    """The parameters of a surrogate of the only replica."""
+    values = run.replicas[0]
+    return {k.removeprefix(f"{group}."): v for k, v in values.items() if k.startswith(f"{group}.")}
 
 
 def _own_chain(own: Mapping[str, str], overrides: list[str]) -> Callable:
@@ -428,7 +440,7 @@ def _own_chain(own: Mapping[str, str], overrides: list[str]) -> Callable:
         if group not in OF_CHAIN:
             raise Mistake(f"'{override}' says nothing of a chain; with operations there are: {', '.join(OF_CHAIN)}.")
     run = _composed(overrides)
-    numbers = {k.removeprefix("estimator."): v for k, v in run.replicas[0].items() if k.startswith("estimator.")}
+    numbers = _part(run, "estimator")
     for name, value in numbers.items():
         if isinstance(value, Mapping):
             raise Mistake(f"estimator.{name} is a schedule, but a chain has no training: give a number.")
@@ -458,27 +470,22 @@ def _own_task(overrides: list[str]) -> Callable:
     run = _composed(overrides)
 
     def show(console, compiled):
-        from runners import block
         from runners.run import _build
 
         task, program = _build(json.dumps(dict(run.program), sort_keys=True))
-        latent = program.hard.weights is not None
-        seat = block.seat(run.replicas[0], latent)
-        used = [(program.hard.activations, seat.activations)]
-        used += [(program.hard.weights, seat.weights)] if latent else []
-        for page, values in used:
-            for end in ("from", "to"):
-                page.check(**{k: v[end] if isinstance(v, Mapping) else v for k, v in values.items()})
-        table = layers(
-            task,
-            program.hard,
-            seed=seat.seed,
-            activations=seat.activations,
-            weights=seat.weights,
-            compiled=compiled,
-        )
-        labels = " / ".join(dict.fromkeys(page.label for page, _ in reversed(used)))
-        title = f"{task.label} through {labels}, seed {seat.seed}: the first step"
+        pages = {"activations": program.hard.activations, "weights": program.hard.weights}
+        numbers = {"activations": _part(run, "estimator")}
+        own = _part(run, "estimator_weights") if run.program["estimator_weights"] else numbers["activations"]
+        numbers["weights"] = own if pages["weights"] else {}
+        for place, values in numbers.items():
+            for end in ("from", "to") if pages[place] else ():
+                pages[place].check(**{k: v[end] if isinstance(v, Mapping) else v for k, v in values.items()})
+        seed = run.replicas[0]["seed"]
+        table = layers(task, program.hard, seed=seed, **numbers, compiled=compiled)
+        through = pages["activations"].label
+        if pages["weights"] is not pages["activations"]:
+            through += f" (weights: {pages['weights'].label if pages['weights'] else 'none'})"
+        title = f"{task.label} through {through}, seed {seed}: the first step"
         _print_layers(console, table, title, compiled)
 
     return show
@@ -497,7 +504,7 @@ def _demonstrations(console, compiled):
         gradients(product, 2.0, 3.0, compiled=compiled),
         "product of a = 2 and b = 3",
         compiled,
-        "The gradient by one factor is the other; a and b are not connected, so between them is none, which is not zero.",
+        "The gradient by one factor is the other; a and b are not connected, so between them is none: that is not 0.",
     )
     _print(
         console,
@@ -524,13 +531,14 @@ def _console():
     return Console(width=None if sys.stdout.isatty() else 120, highlight=False)
 
 
-def _rich(title: str, compiled: bool, words: Sequence[str], numbers: Sequence[str]):
+def _rich(console, title: str, compiled: bool, words: Sequence[str], numbers: Sequence[str]):
     from rich.box import SIMPLE
     from rich.markup import escape
     from rich.table import Table
 
     how = "compiled" if compiled else "eager"
-    table = Table(title=escape(f"{title} ({how})"), box=SIMPLE, title_justify="left")
+    console.print(escape(f"{title} ({how})"), style="bold", soft_wrap=True)
+    table = Table(box=SIMPLE)
     for name in words:
         table.add_column(name, overflow="fold")
     for name in numbers:
@@ -540,7 +548,7 @@ def _rich(title: str, compiled: bool, words: Sequence[str], numbers: Sequence[st
 
 def _print(console, frame: pd.DataFrame, title: str, compiled: bool, line: str = "") -> None:
     name, *numbers = frame.columns
-    table = _rich(title, compiled, [name], numbers)
+    table = _rich(console, title, compiled, [name], numbers)
     for row in frame.itertuples(index=False):
         table.add_row(row[0], *(_written(cell) for cell in row[1:]))
     console.print(table)
@@ -549,12 +557,12 @@ def _print(console, frame: pd.DataFrame, title: str, compiled: bool, line: str =
 
 
 def _print_layers(console, frame: pd.DataFrame, title: str, compiled: bool) -> None:
-    table = _rich(title, compiled, ["site", "gradient"], ["elements", *STATISTICS, "exactly zero"])
+    table = _rich(console, title, compiled, ["site", "gradient"], ["elements", *STATISTICS, "exactly zero"])
     for row in frame.to_dict("records"):
         for name in FLOW:
             site, elements = (row["site"], str(row["elements"])) if name == FLOW[0] else ("", "")
             share = f"{row['saturation']:.1%}" if name == "slope" and not math.isnan(row["saturation"]) else ""
-            cells = [row[f"{name}.{statistic}"] for statistic in STATISTICS]
+            cells = [row[f"{name}_{statistic}"] for statistic in STATISTICS]
             shown = ["–" if math.isnan(cell) else f"{cell:.4g}" for cell in cells]
             table.add_row(site, name, elements, *shown, share, end_section=name == FLOW[-1])
     console.print(table)

@@ -12,9 +12,9 @@ SCALAR = {"x": "x", "y": "sign(x)", "gradient": "Gradient by x"}  # what the not
 
 def sign_fitting(
     *,
-    dim: int = 32,
+    dim: int = 64,
     mixing: str = "gaussian",
-    rows: int = 64,
+    rows: int = 40,
     start: float | None = None,
     target: float | None = None,
     instance_seed: int = 0,
@@ -24,9 +24,9 @@ def sign_fitting(
 
     mixing="identity": A is the identity and every b is `target`, so that coordinates do not interact. The notebook's
     case is dim=1, start=−1, target=+1. There is nothing to hold out: settings are chosen by the training loss.
-    mixing="gaussian": A is [rows, dim] with independent N(0, 1/rows) entries and b = A·s for random signs s, all from
-    `instance_seed` and shared by every replica; x = s, whatever its length, is a solution. As many rows again are
-    held out for validation, and as many for testing.
+    mixing="gaussian": A is [rows, dim] with independent N(0, 1/rows) entries (to 2⁻¹²) and b = A·s for random signs s,
+    all from `instance_seed` and shared by every replica; x = s, whatever its length, is a solution. As many rows again
+    are held out for validation, and as many for testing.
 
     start: every coordinate's first value; None draws them from N(0, 1) with the replica's own chance.
     Raises TaskError with one sentence for arguments that make no task.
@@ -43,7 +43,9 @@ def sign_fitting(
     else:
         draw = np.random.Generator(np.random.PCG64([instance_seed, dim, rows]))
         signs = draw.choice([-1.0, 1.0], dim)
-        parts = [(a, a @ signs) for a in (draw.normal(0, 1 / math.sqrt(rows), [rows, dim]) for _ in range(3))]
+        # Multiples of 2⁻¹²: sums of signs times these are exact in float32, so that a solution's loss is exactly 0.
+        matrices = [np.round(draw.normal(0, 1 / math.sqrt(rows), [rows, dim]) * 4096) / 4096 for _ in range(3)]
+        parts = [(a, a @ signs) for a in matrices]
     (train, validation, test) = [tuple(tf.constant(v, dtype) for v in part) for part in parts]
     held_out = mixing != "identity"
 

@@ -201,14 +201,14 @@ def test_the_book_is_the_folder():
 
 
 FAULTS = {
-    "a dropped factor": dict(rule=lambda x, *, scale=1.0: tf.sigmoid(scale * x) * tf.sigmoid(-scale * x)),
-    "a parameter that does nothing": dict(rule=lambda x, *, scale=1.0: tf.sigmoid(x) * tf.sigmoid(-x) + 0 * scale),
-    "overflow": dict(rule=lambda x, *, scale=1.0: scale * tf.exp(-scale * x) / (1 + tf.exp(-scale * x)) ** 2),
-    "a wrong area": dict(area=2),
-    "a wrong peak": dict(peak=1),
-    "not even": dict(rule=lambda x, *, scale=1.0: scale * tf.sigmoid(scale * x) * tf.sigmoid(-scale * x + 0.1)),
-    "another type": dict(rule=lambda x, *, scale=1.0: tf.cast(x, tf.float64) * 0 + 1),
-    "a wrong range": dict(needs={"slope": Range(above=0)}),
+    "a dropped factor": {"rule": lambda x, *, scale=1.0: tf.sigmoid(scale * x) * tf.sigmoid(-scale * x)},
+    "a parameter that does nothing": {"rule": lambda x, *, scale=1.0: tf.sigmoid(x) * tf.sigmoid(-x) + 0 * scale},
+    "overflow": {"rule": lambda x, *, scale=1.0: scale * tf.exp(-scale * x) / (1 + tf.exp(-scale * x)) ** 2},
+    "a wrong area": {"area": 2},
+    "a wrong peak": {"peak": 1},
+    "not even": {"rule": lambda x, *, scale=1.0: scale * tf.sigmoid(scale * x) * tf.sigmoid(-scale * x + 0.1)},
+    "another type": {"rule": lambda x, *, scale=1.0: tf.cast(x, tf.float64) * 0 + 1},
+    "a wrong range": {"needs": {"slope": Range(above=0)}},
 }
 CONTRACT = [
     test_formula_is_the_derivative_of_its_counterpart,

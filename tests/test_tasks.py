@@ -59,8 +59,6 @@ def test_only_hard_weights_are_called_weights(task):
 
 
 def test_starts_differ_by_seed_only(task):
-    if all(name == "x" for name in task.sizes):
-        pass
     one, again, other = (task.start(Chance(key(seed)).of("start")) for seed in (0, 0, 1))
     assert all((one[n].numpy() == again[n].numpy()).all() for n in one)
     assert any((one[n].numpy() != other[n].numpy()).any() for n in one)
@@ -70,7 +68,7 @@ def test_sign_fitting_against_numpy():
     task = tasks.book["sign_fitting"](dim=5, rows=9, instance_seed=3)
     draw = np.random.Generator(np.random.PCG64([3, 5, 9]))
     s = draw.choice([-1.0, 1.0], 5)
-    matrices = [draw.normal(0, 1 / 3, [9, 5]) for _ in range(3)]
+    matrices = [np.round(draw.normal(0, 1 / 3, [9, 5]) * 4096) / 4096 for _ in range(3)]
     x = np.array([0.3, -2.0, 0.0, 5.0, -0.1], np.float32)
     y = np.where(x >= 0, 1.0, -1.0)
     losses = [0.5 * np.sum((a @ y - a @ s) ** 2) for a in matrices]
@@ -80,7 +78,7 @@ def test_sign_fitting_against_numpy():
     np.testing.assert_allclose([judged["validation_loss"], judged["test_loss"]], losses[1:], rtol=1e-5)
     np.testing.assert_allclose(judged["wrong_signs"], np.mean(y != s), rtol=1e-6)
     solved = task.judge({"x": tf.constant(s * 7, tf.float32)}, lambda x, at: value(x))
-    assert solved["wrong_signs"] == 0 and abs(solved["test_loss"] - task.optimum) < 1e-9
+    assert solved["wrong_signs"] == 0 and solved["test_loss"] == task.optimum == 0
 
 
 def test_the_notebooks_case():

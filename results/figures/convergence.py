@@ -88,6 +88,11 @@ def _scale(axes: Axes, curves: pd.DataFrame, measure: statistics.Measure) -> lis
     if share:
         low, high = axes.get_ylim()
         axes.set_ylim(max(low, -0.03), min(high, 1.03))
+        later = means[curves["step"] > 0]
+        if len(later) and later.min() - means.min() > later.max() - later.min():
+            # The start is so far off that it would flatten everything that is to be compared.
+            axes.set_ylim(later.min() - 0.3 * (later.max() - later.min()) - 0.005, None)
+            remarks.append(f"The start, at {means[curves['step'] == 0].mean():.2f}, lies outside the panels.")
     elif measure.better == "lower" and len(above) and means.min() >= 0:
         if len(above) < len(means):
             smallest = 10.0 ** math.floor(math.log10(above.min()))

@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-import os
 from collections.abc import Sequence
-from pathlib import Path
 
 import keras
 import numpy as np
@@ -21,17 +19,6 @@ SLOPES = {  # from the papers' formulas, with all parameters 1
     "ste_clipped": lambda x: tf.cast(tf.abs(x) <= 1, x.dtype),
     "zero": tf.zeros_like,
 }
-
-
-def mnist_files() -> tuple[str, str] | None:
-    """The paths of 10,000 MNIST images and their labels, or None where there are none.
-
-    Looked for in the folder that STEEPLECHASE_MNIST names, else in shared/data/mnist-10k beside the repository.
-    """
-    beside = Path(__file__).resolve().parents[3] / "shared" / "data" / "mnist-10k"
-    folder = Path(os.environ.get("STEEPLECHASE_MNIST", beside))
-    paths = [folder / f"t10k-{name}-ubyte.gz" for name in ("images-idx3", "labels-idx1")]
-    return (str(paths[0]), str(paths[1])) if all(path.is_file() for path in paths) else None
 
 
 def parts(data: str, labels: str | None) -> Splits:

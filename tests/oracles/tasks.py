@@ -49,7 +49,7 @@ def _task(name, sizes, weights, logits, x, y, batch=8):
 
 
 def recurrent(steps: int = 6, units: int = 10) -> Task:
-    """Spiking units unrolled over time: each fires (hard step), is reset by its own spike, and the spikes are summed."""
+    """Spiking units unrolled over time: each fires (hard), its own spike resets it, and the spikes are summed."""
     x, y = _examples([steps, 3])
     sizes = {"in": (3, units), "back": (units, units), "out": (units, 2)}
 

@@ -1,0 +1,118 @@
+"""The house: names that stand in several places are the same names, and nobody looks over a wall."""
+
+import ast
+import inspect
+import re
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+import yaml
+
+import estimators
+import tasks
+from results import style, tables
+from runners import config
+
+ROOT = Path(__file__).parents[1]
+
+
+def pages(group):
+    return {path.stem: yaml.safe_load(path.read_text()) for path in (ROOT / "conf" / group).glob("*.yaml")}
+
+
+def test_every_estimator_has_its_yaml_with_its_parameters():
+    given = {name: {k: v for k, v in page.items() if k != "name"} for name, page in pages("estimator").items()}
+    assert given == {name: page.parameters for name, page in estimators.book.items()}
+    assert all(page["name"] == name for name, page in pages("estimator").items())
+
+
+def test_every_task_has_its_yaml_with_its_arguments():
+    given = pages("task")
+    assert set(given) == set(tasks.book)
+    for name, page in given.items():
+        own = {k: v for k, v in page.items() if k not in ("name", "steps")}
+        defaults = {k: list(v) if isinstance(v, tuple) else v for k, v in tasks.book.parameters(name).items()}
+        defaults.pop("dtype")  # precision
+        assert own == defaults and page["name"] == name and page["steps"] > 0
+
+
+def test_every_optimizer_has_a_rate_inside_a_log_spaced_grid():
+    for name, page in pages("optimizer").items():
+        assert page["name"] == name
+        for grid in page["grid"].values():
+            ratios = {round(b / a, 1) for a, b in zip(grid, grid[1:], strict=False)}
+            assert len(grid) == 5 and max(ratios) < 1.4 * min(ratios) and min(ratios) > 2, (name, grid)
+
+
+def test_every_drawn_figure_and_table_is_there():
+    for name, page in {
+        **pages("experiment"),
+        "config": yaml.safe_load((ROOT / "conf/config.yaml").read_text()),
+    }.items():
+        for figure in page.get("figures", []):
+            assert (ROOT / "results/figures" / f"{figure}.py").exists(), name
+        assert set(page.get("tables", [])) <= set(tables.TABLES), name
+    drawn = {path.stem for path in (ROOT / "results/figures").glob("*.py")} - {"__init__"}
+    assert drawn <= set(pages("experiment")), "a figure is made from the experiment of its name"
+
+
+def test_every_name_of_the_book_has_a_look():
+    assert set(estimators.book) <= set(style.PINNED)
+
+
+def test_the_schema_knows_every_key():
+    known = {field.name for field in config.fields(config.Sweep)}
+    assert set(yaml.safe_load((ROOT / "conf/config.yaml").read_text())) - {"defaults", "hydra"} <= known
+
+
+@pytest.mark.parametrize("wing", ["runners", "tasks", "results"])
+def test_no_estimators_name_decides_anything(wing):
+    """Only oracles, conf and the pages themselves may name an estimator; style.py gives each a look."""
+    for path in (ROOT / wing).rglob("*.py"):
+        if path.name == "style.py":
+            continue
+        words = {n.value for n in ast.walk(ast.parse(path.read_text())) if isinstance(n, ast.Constant)}
+        found = {w for w in words if isinstance(w, str)} & set(estimators.book)
+        defaults = {"sigmoid_derivative"} if path.name == "trace.py" else set()  # what a bare `sign` means there
+        assert found <= defaults, (path, found)
+
+
+def test_every_file_says_what_it_is():
+    for folder in ("estimators", "tasks", "runners", "results", "hydra_plugins", "tests"):
+        for path in (ROOT / folder).rglob("*.py"):
+            first = ast.get_docstring(ast.parse(path.read_text()))
+            assert first and first.splitlines()[0].strip(), path
+
+
+def test_every_public_function_of_the_wings_says_what_it_does():
+    for folder in ("estimators", "tasks", "runners", "results"):
+        for path in (ROOT / folder).rglob("*.py"):
+            for node in ast.parse(path.read_text()).body:
+                if isinstance(node, (ast.FunctionDef, ast.ClassDef)) and not node.name.startswith("_"):
+                    assert ast.get_docstring(node), f"{path}: {node.name}"
+
+
+def test_results_and_planning_need_no_tensorflow():
+    for module in ("results", "runners.figures", "runners.conduct", "runners.sweep", "tasks", "tasks.data"):
+        code = f"import sys, {module}; sys.exit('tensorflow' in sys.modules or 'keras' in sys.modules)"
+        assert subprocess.run([sys.executable, "-c", code], cwd=ROOT, check=False).returncode == 0, module
+
+
+def test_the_lock_holds_every_dependency_with_hashes_and_names_no_index():
+    lock = (ROOT / "requirements.lock").read_text()
+    assert not re.search(r"https?://|--(extra-)?index-url|--find-links", lock)
+    pinned = re.findall(r"^([a-z0-9][a-z0-9._-]*)==", lock, re.MULTILINE)
+    wanted = re.findall(
+        r'^\s+"([A-Za-z0-9_.-]+)', (ROOT / "pyproject.toml").read_text().split("[tool.")[0], re.MULTILINE
+    )
+    assert {w.lower() for w in wanted} <= set(pinned)
+    entries = re.split(r"\n(?=[a-z0-9])", lock.strip())
+    assert all("--hash=sha256:" in entry for entry in entries)
+
+
+def test_signatures_of_task_pages_are_keywords_only():
+    for name in tasks.book:
+        kinds = {p.kind for p in inspect.signature(tasks.book[name]).parameters.values()}
+        assert kinds == {inspect.Parameter.KEYWORD_ONLY}

@@ -1,0 +1,345 @@
+"""The command, end to end, as a user types it: in processes of its own, in a folder of its own."""
+
+import json
+import os
+import random
+import signal
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import pandas as pd
+import pytest
+
+from results import load
+from results.store import Store
+
+ROOT = Path(__file__).parents[1]
+QUIET = ["figures=[]", "tables=[]"]
+SMALL = [
+    *(
+        "experiment=null",
+        "task=sign_fitting,binarized_mlp",
+        "estimator=tanh_slope",
+        "optimizer=adam",
+        "task.steps=4000",
+    ),
+    *("seed=0,1", "optimizer.learning_rate=0.003,0.03", "rows=40", "checkpoint=0", *QUIET),
+]
+
+
+def sweep(*arguments, store, module="runners.sweep", root=ROOT, timeout=240):
+    command = [sys.executable, "-m", module, *arguments, *([f"store={store}"] if store else [])]
+    return subprocess.run(command, cwd=root, capture_output=True, text=True, timeout=timeout, check=False)
+
+
+def records(store) -> pd.DataFrame:
+    table = load(store).drop(columns="train_s")
+    return table.sort_values(["replica", "step"], ignore_index=True)
+
+
+@pytest.fixture(scope="module")
+def finished(tmp_path_factory):
+    """A store in which a small sweep has run once, undisturbed, and how many seconds that took."""
+    store, started = tmp_path_factory.mktemp("finished"), time.monotonic()
+    done = sweep(*SMALL, store=store)
+    assert done.returncode == 0, done.stderr
+    return store, time.monotonic() - started, done
+
+
+def test_a_sweep_trains_records_and_says_so(finished):
+    store, _, done = finished
+    table = load(store)
+    assert table.replica.nunique() == 8 and table.run.nunique() == 2
+    assert (table.groupby("replica").step.nunique() == 41).all()
+    assert "Trained 8 replicas" in done.stdout and "Traceback" not in done.stderr
+    assert table.attrs["missing"] == {}
+    [account, *_] = table.attrs["parts"]
+    for key in ("versions", "commit", "dirty", "cores", "started", "ended", "compile_s", "step_s", "peak_memory_bytes"):
+        assert key in account
+    assert account["replica_steps_per_s"] > 0
+    text = json.dumps(table.attrs["parts"])
+    assert str(Path.home()) not in text and str(ROOT) not in text and os.uname().nodename not in text
+
+
+def test_the_second_time_nothing_is_trained(finished):
+    store, _, _ = finished
+    before = {path: path.stat().st_mtime_ns for path in (store / "runs").rglob("*") if path.is_file()}
+    again = sweep(*SMALL, store=store)
+    assert again.returncode == 0
+    assert "All 8 replicas of 2 runs are recorded already: nothing to train." in again.stdout
+    assert before == {path: path.stat().st_mtime_ns for path in (store / "runs").rglob("*") if path.is_file()}
+
+
+def test_more_seeds_train_the_new_ones_only_and_equal_a_sweep_of_all(finished, tmp_path):
+    store, _, _ = finished
+    some = [*SMALL[:1], "task=sign_fitting", *SMALL[2:5], "seed=0", *SMALL[6:]]
+    more = [*some[:5], "seed=0,1", *some[6:]]
+    assert "Trained 2 replicas" in sweep(*some, store=tmp_path).stdout
+    assert "4 replicas: 2 are recorded, 2 in 1 runs to train" in sweep(*more, store=tmp_path).stdout
+    whole = records(store)
+    pd.testing.assert_frame_equal(
+        records(tmp_path).dropna(axis=1, how="all"),
+        whole[whole.task == "sign_fitting"].dropna(axis=1, how="all").reset_index(drop=True),
+        check_exact=True,
+        check_like=True,
+    )
+
+
+def test_a_plan_trains_nothing(finished, tmp_path):
+    store, _, _ = finished
+    shown = sweep(*SMALL, "plan=true", store=store)
+    assert "2 runs, 8 replicas: 8 done, 0 missing." in shown.stdout
+    empty = sweep(*SMALL, "plan=true", store=tmp_path / "new")
+    assert "8 missing" in empty.stdout and not (tmp_path / "new").exists()
+
+
+def killed_at(moments, store):
+    """Starts the sweep again and again, kills it with its children after so many seconds, then lets it end."""
+    cut = 0
+    for seconds in moments:
+        command = [sys.executable, "-m", "runners.sweep", *SMALL, f"store={store}"]
+        process = subprocess.Popen(command, cwd=ROOT, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
+        try:
+            process.wait(seconds)
+        except subprocess.TimeoutExpired:
+            cut += 1
+            os.kill(process.pid, signal.SIGKILL)  # its training process must notice by itself
+            process.wait()
+    last = sweep(*SMALL, store=store)
+    assert last.returncode == 0, last.stderr
+    return cut, last
+
+
+def check_killed(finished, tmp_path, moments):
+    store, seconds, _ = finished
+    cut, _ = killed_at([share * seconds for share in moments], tmp_path)
+    assert cut, "the sweep was over before it could be killed"
+    pd.testing.assert_frame_equal(records(tmp_path), records(store), check_exact=True)
+    assert not list(tmp_path.rglob("state-*.npz")), "a finished block leaves no state"
+
+
+def test_killed_at_any_moment_it_ends_with_the_same_records(finished, tmp_path):
+    """Three random moments: while it starts, compiles, trains or writes. They are printed, to be tried again."""
+    moments = [random.SystemRandom().uniform(0.2, 0.98) for _ in range(3)]
+    print("killed at", moments)
+    check_killed(finished, tmp_path, moments)
+
+
+@pytest.mark.long
+def test_killed_at_twenty_moments(finished, tmp_path):
+    for i in range(20):
+        moment = random.SystemRandom().uniform(0.2, 1.0)
+        print("killed at", moment)
+        check_killed(finished, tmp_path / str(i), [moment])
+
+
+def test_a_resumed_block_goes_on_and_does_not_start_anew(finished, tmp_path):
+    """Killed right after its first state was saved, it says that it went on."""
+    command = [sys.executable, "-m", "runners.sweep", *SMALL, f"store={tmp_path}"]
+    process = subprocess.Popen(command, cwd=ROOT, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
+    deadline = time.monotonic() + 120
+    while not list(tmp_path.rglob("state-*.npz")) and time.monotonic() < deadline:
+        time.sleep(0.005)
+    os.kill(process.pid, signal.SIGKILL)
+    process.wait()
+    time.sleep(0.5)
+    if list(tmp_path.rglob("state-*.npz")):  # else the block was recorded in the same moment
+        assert "went on from where they were" in sweep(*SMALL, store=tmp_path).stdout
+    else:
+        sweep(*SMALL, store=tmp_path)
+    pd.testing.assert_frame_equal(records(tmp_path), records(finished[0]), check_exact=True)
+
+
+def test_a_damaged_record_is_set_aside_and_trained_again(finished, tmp_path):
+    store, _, _ = finished
+    copy = tmp_path / "copy"
+    subprocess.run(["cp", "-r", str(store), str(copy)], check=True)
+    victim = next(copy.rglob("sign_fitting*/*/record-*.parquet"))
+    content = bytearray(victim.read_bytes())
+    content[len(content) // 2] ^= 1
+    victim.write_bytes(content)
+    mended = sweep(*SMALL, store=copy)
+    assert mended.returncode == 0, mended.stderr
+    assert "was damaged" in mended.stdout and "Trained 4 replicas" in mended.stdout
+    assert list(copy.rglob("damaged-*"))
+    pd.testing.assert_frame_equal(records(copy), records(store), check_exact=True)
+
+
+def test_one_failing_run_leaves_the_others(tmp_path):
+    mixed = sweep(
+        *("experiment=null", "task=sign_fitting", "estimator=ste,tanh_slope", "normalize=area", "optimizer=sgd"),
+        *("task.steps=20", *QUIET),
+        store=tmp_path,
+    )
+    assert mixed.returncode == 1
+    assert "1 of 2 runs failed" in mixed.stdout and "ste cannot be normalised by area" in mixed.stdout.replace("\n", "")
+    assert "Traceback" not in mixed.stdout + mixed.stderr
+    table = load(tmp_path)
+    assert set(table.estimator) == {"tanh_slope"} and table.step.max() == 20
+
+
+def test_the_notebook(tmp_path):
+    """Its printed table against NumPy in float64, to 5·10⁻⁵."""
+    import numpy as np
+
+    done = sweep("experiment=notebook", store=tmp_path)
+    assert done.returncode == 0, done.stderr
+    printed = pd.read_csv(tmp_path / "output" / "notebook" / "notebook.csv").set_index("step")
+    assert list(printed.index) == list(range(0, 100, 10))
+    x, m, v = -1.0, 0.0, 0.0
+    for k in range(100):
+        y = 1.0 if x > 0 else -1.0
+        loss, gradient = 0.5 * (y - 1) ** 2, (y - 1) / (1 + np.exp(-x)) / (1 + np.exp(x))
+        m, v = 0.9 * m + 0.1 * gradient, 0.999 * v + 0.001 * gradient**2
+        x -= 0.1 * np.sqrt(1 - 0.999 ** (k + 1)) / (1 - 0.9 ** (k + 1)) * m / (np.sqrt(v) + 1e-7)
+        if k % 10 == 0:
+            row = printed.loc[k]
+            np.testing.assert_allclose([row.train_loss, row.gradient, row.y, row.x], [loss, gradient, y, x], atol=5e-5)
+            assert f"{row.x:.6f}" in done.stdout
+    assert load(tmp_path).step.tolist() == list(range(101))
+
+
+@pytest.fixture
+def house(tmp_path):
+    """A copy of the project's code that a test may edit."""
+    copy = tmp_path / "house"
+    folders = ["conf", "estimators", "tasks", "runners", "results", "hydra_plugins"]
+    copy.mkdir()
+    for folder in folders:
+        subprocess.run(["cp", "-r", str(ROOT / folder), str(copy / folder)], check=True)
+    subprocess.run(["rm", "-rf", str(copy / "results" / "runs"), str(copy / "results" / "plans")], check=True)
+    return copy
+
+
+def test_editing_a_page_makes_exactly_its_records_stale(house, tmp_path):
+    store = tmp_path / "store"
+    small = [
+        "experiment=null",
+        "estimator=ste,tanh_slope",
+        "optimizer=sgd",
+        "task=sign_fitting",
+        "task.steps=10",
+        *QUIET,
+    ]
+    assert sweep(*small, store=store, root=house).returncode == 0
+    page = house / "estimators" / "tanh_slope.py"
+    text = page.read_text()
+
+    page.write_text(text.replace('"""The slope', '"""A slope') + "# a comment\n")
+    assert "2 done, 0 missing" in sweep(*small, "plan=true", store=store, root=house).stdout
+
+    page.write_text(text.replace("return 4 * scale", "return 4.0000001 * scale"))
+    shown = sweep(*small, "plan=true", store=store, root=house).stdout
+    assert "1 done, 1 missing" in shown
+    assert "estimators/tanh_slope.py changed" in shown.replace("\n", "")
+    figures = sweep("--store", str(store), store=None, module="runners.figures", root=house)
+    assert figures.returncode == 1 and "stale" in figures.stderr and "tanh_slope.py changed" in figures.stderr
+    again = sweep(*small, store=store, root=house).stdout
+    assert "Trained 1 replicas" in again
+
+    page.write_text(text)  # the old records are still there
+    assert "2 done, 0 missing" in sweep(*small, "plan=true", store=store, root=house).stdout
+
+
+def test_joblib_launches_too(tmp_path):
+    done = sweep(
+        *("experiment=null", "hydra/launcher=joblib", "hydra.launcher.n_jobs=2", "task=sign_fitting"),
+        *("estimator=ste,tanh_slope", "optimizer=sgd", "task.steps=10", *QUIET),
+        store=tmp_path,
+    )
+    assert done.returncode == 0, done.stderr
+    assert load(tmp_path).estimator.nunique() == 2
+
+
+@pytest.mark.parametrize("flags", [["--help"], ["--cfg", "job"], ["--info", "searchpath"]])
+def test_hydras_own_answers(flags):
+    answer = sweep(*flags, store=None)
+    assert answer.returncode == 0, answer.stderr
+    assert answer.stdout.strip()
+
+
+def test_tab_completion():
+    line = "python -m runners.sweep estimator=tanh"
+    environment = {**os.environ, "COMP_LINE": line, "COMP_POINT": str(len(line))}
+    command = [sys.executable, "-m", "runners.sweep", "-sc", "query=bash"]
+    answer = subprocess.run(command, cwd=ROOT, env=environment, capture_output=True, text=True, timeout=60, check=False)
+    assert "estimator=tanh_slope" in answer.stdout
+
+
+MISTAKES = {
+    "estimator=tanh_slop": "did you mean 'tanh_slope'?",
+    "task=sign_fiting": "did you mean 'sign_fitting'?",
+    "optimizer=adm": "did you mean 'adam'?",
+    "experiment=notbook": "did you mean 'notebook'?",
+    "stpes=3": "did you mean 'steps'?",
+    "+foo=1": "would add a key",
+    "~task": "would delete a key",
+    "estimator=ste estimator.scale=2": "ste has no key 'scale'",
+    "task=sign_fitting task.hidden=[3]": "sign_fitting has no key 'hidden'",
+    "estimator=ste,tanh_slope estimator.scale=1,2": "ste has no key 'scale'",
+    "optimizer.learning_rate=-1": "must be greater than 0",
+    "optimizer.learning_rate=0": "must be greater than 0",
+    "optimizer.learning_rate=abc": "must be a finite number or a schedule",
+    "steps=0": "steps is 0",
+    "steps=many": "must be a whole number",
+    "steps=[1,2]": "must be a whole number",
+    "rows=0": "rows is 0",
+    "seed=-1": "seed is -1",
+    "seed=1,1": "lists 1 twice",
+    "seed=[]": "an empty list",
+    "normalize=are": "did you mean 'area'?",
+    "device=gpu": "device is gpu",
+    "task=binarized_mlp task.hidden=12": "must be a list",
+    "task=binarized_mlp task.batch=x": "must be a whole number",
+    "task=binarized_mlp task.data=nowhere.gz": "there is no such file",
+    "range(3": "not of the form key=value",
+    "seed=range(3": "cannot be read",
+    "store=/proc/none": "cannot be written",
+}
+
+
+@pytest.mark.parametrize("mistake", MISTAKES)
+def test_a_mistake_is_one_sentence(mistake, tmp_path):
+    store = None if "store=" in mistake else tmp_path
+    answer = sweep(*mistake.split(), store=store, timeout=60)
+    assert answer.returncode == 2, answer.stdout
+    assert MISTAKES[mistake] in answer.stderr
+    assert answer.stderr.startswith("steeplechase: ") and len(answer.stderr.strip().splitlines()) == 1
+    assert "Traceback" not in answer.stderr
+
+
+@pytest.mark.parametrize(
+    "mistake, said",
+    [
+        ("task=binarized_mlp task.hidden=[0]", "task.hidden[0] is 0"),
+        ("task=binarized_mlp task.batch=5000", "task.batch is 5000"),
+        ("task=sign_fitting estimator.scale=-1", "tanh_slope.scale is -1"),
+        ("task=sign_fitting optimizer.keras=Lamb", "not element-wise"),
+    ],
+)
+def test_a_mistake_that_a_page_finds_fails_its_run(mistake, said, tmp_path):
+    arguments = ["experiment=null", "estimator=tanh_slope", "optimizer=sgd", *mistake.split(), *QUIET]
+    answer = sweep(*arguments, store=tmp_path)
+    assert answer.returncode == 1
+    assert said in answer.stdout.replace("│", "").replace("\n", " ").replace("  ", " ") or said in answer.stdout
+    assert "Traceback" not in answer.stdout + answer.stderr
+
+
+def test_a_full_disk_leaves_nothing_that_could_be_read(tmp_path):
+    """A store of 64 KiB: the record does not fit, the run says so, and nothing half-written counts."""
+    store = tmp_path / "small"
+    store.mkdir()
+    mounted = subprocess.run(
+        ["mount", "-t", "tmpfs", "-o", "size=64k", "tmpfs", str(store)], capture_output=True, check=False
+    )
+    if mounted.returncode:
+        pytest.skip("mounting a small file system needs rights that this user has not")
+    try:
+        done = sweep(*SMALL[:1], "task=sign_fitting", *SMALL[2:5], "seed=range(64)", "rows=400", *QUIET, store=store)
+        assert done.returncode in (1, 2)
+        assert "No space left" in done.stdout + done.stderr and "Traceback" not in done.stdout + done.stderr
+        assert not list(Store(store).root.rglob("run-*.json"))
+    finally:
+        subprocess.run(["umount", str(store)], check=True)
