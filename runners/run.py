@@ -99,7 +99,7 @@ def _execute(wanted: Wanted, store: Store, outcome: Outcome, report) -> None:
 
     from runners import block, provenance, trainer  # TensorFlow from here on
 
-    task, program = _build(json.dumps(dict(run.program), sort_keys=True))
+    task, program = build(json.dumps(dict(run.program), sort_keys=True))
     latent = program.hard.weights is not None
     for page, prefix in ((program.hard.activations, "estimator."), (program.hard.weights, "estimator_weights.")):
         for values in run.replicas:
@@ -168,7 +168,7 @@ def _execute(wanted: Wanted, store: Store, outcome: Outcome, report) -> None:
 
 
 @functools.cache
-def _build(text: str):
+def build(text: str):
     """(task, trainer's program) of a program as data: the same objects for the same text, so nothing compiles twice."""
     import estimators
     from runners import optimizer, trainer

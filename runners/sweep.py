@@ -81,6 +81,9 @@ def cli() -> None:
         main()
     except (config.Mistake, HydraException, OmegaConfBaseException) as mistake:
         sys.exit(_complain(mistake))
+    except KeyboardInterrupt:
+        print("steeplechase: stopped; the same command goes on from here.", file=sys.stderr)
+        sys.exit(130)
 
 
 def _complain(mistake: Exception) -> int:

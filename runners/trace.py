@@ -7,305 +7,28 @@ import json
 import math
 import sys
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, fields
-from typing import TYPE_CHECKING, Any
+from dataclasses import fields
+from typing import Any
 
 import numpy as np
 import pandas as pd
 
-from runners import config, schedule
+from runners import config
 from runners.config import Mistake, nearest
-
-if TYPE_CHECKING:
-    from runners.gradient import Hard
-    from tasks.base import Task
-
-FLOW = ("upstream", "slope", "downstream")
-STATISTICS = {
-    "norm": np.linalg.norm,
-    "q05": lambda values: np.quantile(values, 0.05),
-    "median": np.median,
-    "q95": lambda values: np.quantile(values, 0.95),
-}
-
-
-@dataclass(frozen=True)
-class Operation:
-    """An elementwise function and what its backward pass multiplies the upstream gradient by.
-
-    forward(*inputs) -> output; slope(*inputs) -> one slope, or one for each of several inputs. All have one shape.
-    """
-
-    name: str
-    forward: Callable
-    slope: Callable
-    inputs: int = 1
-
-    def __call__(self, *inputs):
-        import tensorflow as tf
-
-        @tf.custom_gradient
-        def operation(*inputs):
-            def backward(upstream):
-                return [upstream * slope for slope in self.slopes(*inputs)]
-
-            return self.forward(*inputs), backward
-
-        return operation(*inputs)
-
-    def slopes(self, *inputs) -> tuple:
-        """One slope for each input."""
-        slope = self.slope(*inputs)
-        return slope if isinstance(slope, tuple) else (slope,)
-
-
-square = Operation("square", lambda x: x * x, lambda x: 2 * x)
-product = Operation("product", lambda a, b: a * b, lambda a, b: (b, a), inputs=2)
-PLAIN = {operation.name: operation for operation in (square, product)}
-HARD = ("sign", "step")
-
-
-def l2_loss(target: float) -> Operation:
-    """½(y − target)²."""
-    return Operation("l2_loss", lambda y: (y - target) * (y - target) / 2, lambda y: y - target)
-
-
-def hard(
-    estimator: str = "sigmoid_derivative",
-    *,
-    forward: str = "sign",
-    at_zero: int = 1,
-    normalize: str = "none",
-    **parameters: float,
-) -> Operation:
-    """The hard function `forward` (`sign` or `step`), through the slope of the surrogate of this name.
-
-    Raises estimators.base.EstimatorError for a name, a parameter or a normalisation that cannot be.
-    """
-    from estimators import book
-    from estimators.base import value
-
-    page = book[estimator]
-    page.check(**parameters)
-    return Operation(
-        forward,
-        lambda x: value(x, forward=forward, at_zero=at_zero),
-        lambda x: page.slope(x, forward=forward, normalize=normalize, **parameters),
-    )
-
-
-class Recorder:
-    """Follows operations under a tape, and has the tape tell what came back to each of them.
-
-    Nothing is kept but tensors of the program that is being run or traced, and `flows` hands them out as its values:
-    so the same code records eagerly, in tf.function and under XLA.
-    """
-
-    def __init__(self, tape):
-        self._tape = tape
-        self._seen: list[tuple] = []
-
-    def inlet(self, x):
-        """x, apart from all else that x is used for: what comes back here came through this operation alone."""
-        import tensorflow as tf
-
-        x = tf.identity(x)
-        self._tape.watch(x)
-        return x
-
-    def note(self, name: str, inputs: tuple, output, slopes: tuple) -> None:
-        """An operation from its inlets to its output. slopes: one for each input, or () where none stands there."""
-        self._seen.append((name, inputs, output, slopes))
-
-    def flows(self, result) -> list[dict[str, dict[str, Any]]]:
-        """{name: {inputs, output, upstream, slopes, downstreams}} for each operation, last first.
-
-        The gradients are those of `result`; None where it does not depend on the operation.
-        """
-        ends = [(output, inputs) for _, inputs, output, _ in self._seen]
-        gradients = self._tape.gradient(result, ends)
-        return [
-            {
-                name: {
-                    "inputs": inputs,
-                    "output": output,
-                    "upstream": upstream,
-                    "slopes": slopes,
-                    "downstreams": downstreams,
-                }
-            }
-            for (name, inputs, output, slopes), (upstream, downstreams) in zip(self._seen, gradients, strict=True)
-        ][::-1]
-
-
-def chain(operations: Sequence[Operation], x: Any, *, compiled: bool = False) -> pd.DataFrame:
-    """What flows through operations of which each takes the one before's output; a row an operation, last first.
-
-    x: a number or an array (integers count as float32); a tuple of them where the first operation takes several inputs.
-    Returns the columns operation, input, output, upstream, slope, downstream. A cell is a number, an array where x is
-    one, and a tuple of those (but for output and upstream) where an operation has several inputs. The last upstream
-    is 1. compiled: as one XLA program. Raises Mistake for a number of inputs that does not fit.
-    """
-    import tensorflow as tf
-
-    inputs = x if isinstance(x, tuple) else (x,)
-    check_inputs([(operation.name, operation.inputs) for operation in operations], len(inputs))
-
-    def run(*inputs):
-        with tf.GradientTape() as tape:
-            recorder = Recorder(tape)
-            for operation in operations:
-                inputs = tuple(recorder.inlet(x) for x in inputs)
-                output = operation(*inputs)
-                recorder.note(operation.name, inputs, output, operation.slopes(*inputs))
-                inputs = (output,)
-        return recorder.flows(inputs[0])
-
-    rows = [
-        {
-            "operation": name,
-            "input": _single(flow["inputs"]),
-            "output": flow["output"],
-            "upstream": flow["upstream"],
-            "slope": _single(flow["slopes"]),
-            "downstream": _single(flow["downstreams"]),
-        }
-        for flows in _run(run, compiled, *map(_floating, inputs))
-        for name, flow in flows.items()
-    ]
-    return pd.DataFrame(rows, columns=["operation", "input", "output", *FLOW])
-
-
-def gradients(function: Callable, *inputs: Any, compiled: bool = False) -> pd.DataFrame:
-    """The gradients of a function's output, and of each of its inputs, by each of its inputs.
-
-    function: an Operation, or any function of tensors. Returns the columns of, value, `by a`, `by b` …, one for each
-    input. A gradient is None where there is no connection: that is not a gradient of zero.
-    """
-    import tensorflow as tf
-
-    names = [chr(ord("a") + i) for i in range(len(inputs))]
-
-    def run(*inputs):
-        with tf.GradientTape(persistent=True) as tape:
-            tape.watch(inputs)
-            values = (function(*inputs), *inputs)
-        return [(value, tape.gradient(value, list(inputs))) for value in values]
-
-    found = _run(run, compiled, *map(_floating, inputs))
-    rows = [
-        {"of": name, "value": value, **{f"by {x}": gradient for x, gradient in zip(names, own, strict=True)}}
-        for name, (value, own) in zip([getattr(function, "name", "output"), *names], found, strict=True)
-    ]
-    return pd.DataFrame(rows, dtype=object)
-
-
-def layers(
-    task: Task,
-    hard: Hard,
-    *,
-    seed: int = 0,
-    activations: Mapping[str, float | Mapping] | None = None,
-    weights: Mapping[str, float | Mapping] | None = None,
-    compiled: bool = False,
-) -> pd.DataFrame:
-    """What flows through the hard sites of a task in a replica's first step; a row a site, last first.
-
-    The parameters are at their start and the batch is the first one, as the trainer draws both from `seed`.
-    activations, weights: the parameters of the two surrogates, numbers or schedules (of which the first value counts);
-    weights None: those of the activations. compiled: as one XLA program.
-
-    Returns the columns site and elements; `upstream_norm`, `_q05`, `_median`, `_q95` (2-norm and quantiles over
-    the elements of dL/dy, y being the hard output), the same of `slope` and of `downstream`; and saturation, the share
-    of slopes that are exactly zero. Missing where no slope stands, as at Bop's hard weights; and where the loss does
-    not depend on a site.
-    """
-    import tensorflow as tf
-
-    from runners.chance import Chance, key
-
-    def first(values):
-        coded = {name: schedule.encode(name, value) for name, value in (values or {}).items()}
-        return {name: schedule.value(tf.constant(own, tf.float64), 0) for name, own in coded.items()}
-
-    numbers = {"activations": first(activations), "weights": first(activations if weights is None else weights)}
-
-    def run(key, numbers, examples):
-        chance, batch = Chance(key), ()
-        parameters = task.start(chance.of("start"))
-        if hard.weights is None:  # no latent weights: the hard ones start at the signs
-            signs = {name: tf.where(parameters[name] >= 0, 1.0, -1.0) for name in task.weights}
-            parameters |= {name: tf.cast(value, parameters[name].dtype) for name, value in signs.items()}
-        dtype = next(iter(parameters.values())).dtype
-        if examples:
-            picked = chance.of("batches").at(0).permutation(len(task.examples[0]))[: task.batch]
-            batch = [tf.gather(a, picked) for a in examples]
-            batch = tuple(tf.cast(a, dtype) if a.dtype.is_floating else a for a in batch)
-        with tf.GradientTape() as tape:
-            recorder = Recorder(tape)
-
-            def followed(x, *, at):
-                x, slopes = recorder.inlet(x), []
-                operation = hard.operation(numbers, lambda site, x, slope: slopes.append(slope))
-                y = operation(x, at=at)
-                recorder.note(at, (x,), y, tuple(slopes))
-                return y
-
-            loss, _ = task.loss(parameters, batch, followed, Chance(chance.at(0).key).of("loss"))
-        return recorder.flows(loss)
-
-    examples = tuple(tf.constant(a) for a in task.examples)
-    rows = []
-    for flows in _run(run, compiled, tf.constant(key(seed)), numbers, examples):
-        for site, flow in flows.items():
-            slope = flow["slopes"][0] if flow["slopes"] else None
-            row = {"site": site, "elements": np.size(flow["output"])}
-            for name, values in zip(FLOW, (flow["upstream"], slope, flow["downstreams"][0]), strict=True):
-                row |= {f"{name}_{k}": _statistic(function, values) for k, function in STATISTICS.items()}
-            rows.append(row | {"saturation": _statistic(lambda values: np.mean(values == 0), slope)})
-    columns = [f"{name}_{statistic}" for name in FLOW for statistic in STATISTICS]
-    return pd.DataFrame(rows, columns=["site", "elements", *columns, "saturation"])
-
-
-def check_inputs(operations: Sequence[tuple[str, int]], given: int) -> None:
-    """Refuses a chain that does not fit together. operations: name and number of inputs of each. Raises Mistake."""
-    for name, inputs in operations:
-        if inputs != given:
-            takes = "1 input" if inputs == 1 else f"{inputs} inputs"
-            raise Mistake(f"{name} takes {takes}, but would be given {given} here.")
-        given = 1
-
-
-def _run(function, compiled, *arguments):
-    """The function's tensors as numbers (where they have no shape) and arrays; None stays None."""
-    import tensorflow as tf
-
-    def plain(tensor):
-        if tensor is None:
-            return None
-        array = tensor.numpy()
-        return array if np.ndim(array) else float(array)
-
-    call = tf.function(function, jit_compile=True, autograph=False) if compiled else function
-    return tf.nest.map_structure(plain, call(*arguments))
-
-
-def _floating(x):
-    import tensorflow as tf
-
-    x = tf.convert_to_tensor(x)
-    return x if x.dtype.is_floating else tf.cast(x, tf.float32)
-
-
-def _single(values):
-    return values[0] if len(values) == 1 else values
-
-
-def _statistic(function, values):
-    return math.nan if values is None else float(function(np.ravel(values).astype(np.float64)))
-
-
-# The command
+from runners.flow import (
+    FLOW,
+    HARD,
+    PLAIN,
+    STATISTICS,
+    chain,
+    check_inputs,
+    gradients,
+    hard,
+    l2_loss,
+    layers,
+    product,
+    square,
+)
 
 KEYS = ("operations", "x", "target")
 OF_CHAIN = ("estimator", "at_zero", "normalize", "precision")  # the sweep's keys that say something of a chain, too
@@ -470,9 +193,9 @@ def _own_task(overrides: list[str]) -> Callable:
     run = _composed(overrides)
 
     def show(console, compiled):
-        from runners.run import _build
+        from runners.run import build
 
-        task, program = _build(json.dumps(dict(run.program), sort_keys=True))
+        task, program = build(json.dumps(dict(run.program), sort_keys=True))
         pages = {"activations": program.hard.activations, "weights": program.hard.weights}
         numbers = {"activations": _part(run, "estimator")}
         own = _part(run, "estimator_weights") if run.program["estimator_weights"] else numbers["activations"]

@@ -9,6 +9,7 @@ from __future__ import annotations
 import atexit
 import multiprocessing
 import os
+import signal
 import threading
 import time
 import traceback
@@ -48,6 +49,10 @@ def train(run: Run, report: Callable[[int, int, float], None]) -> Outcome:
             if receive.poll(0.1):
                 report(*receive.recv())
         outcome = future.result()
+    except KeyboardInterrupt:
+        for process in multiprocessing.active_children():  # its state is saved; waiting for its end is not what was asked
+            process.terminate()
+        raise
     except BrokenProcessPool:
         close()
         outcome = _failed(run, "the training process was killed, perhaps for lack of memory")
@@ -73,6 +78,7 @@ atexit.register(close)
 def _begin(send, parent, device):
     global _send
     _send = send
+    signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C is the parent's to answer
     threading.Thread(target=_die_with, args=(parent,), daemon=True).start()
     from runners import quiet
 

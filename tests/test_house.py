@@ -2,6 +2,7 @@
 
 import ast
 import inspect
+import itertools
 import re
 import subprocess
 import sys
@@ -42,7 +43,7 @@ def test_every_optimizer_has_a_rate_inside_a_log_spaced_grid():
     for name, page in pages("optimizer").items():
         assert page["name"] == name
         for grid in page["grid"].values():
-            ratios = {round(b / a, 1) for a, b in zip(grid, grid[1:], strict=False)}
+            ratios = {round(b / a, 1) for a, b in itertools.pairwise(grid)}
             assert len(grid) == 5 and max(ratios) < 1.4 * min(ratios) and min(ratios) > 2, (name, grid)
 
 

@@ -15,8 +15,8 @@ import tasks
 from estimators.base import Declined, EstimatorError
 from runners.chance import Chance, key
 from runners.config import Mistake
+from runners.flow import FLOW, STATISTICS, Operation, chain, gradients, hard, l2_loss, layers, product, square
 from runners.gradient import Hard
-from runners.trace import FLOW, STATISTICS, Operation, chain, gradients, hard, l2_loss, layers, product, square
 from runners.trainer import Program, Replica, Trainer
 from tasks.base import Task
 
