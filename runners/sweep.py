@@ -37,9 +37,9 @@ def check_overrides(arguments: list[str]) -> None:
     """Refuses what Hydra would report in words that mislead, or not at all. Raises config.Mistake."""
     overrides, choices, keys = [], {}, []
     for before, argument in zip(["", *arguments], arguments, strict=False):
-        if "=" in argument and not argument.startswith("-"):
+        if argument.startswith("~") or ("=" in argument and not argument.startswith("-")):
             overrides.append(argument)
-        elif not argument.startswith(("-", "~")) and not before.startswith("-"):
+        elif not argument.startswith("-") and not before.startswith("-"):
             raise config.Mistake(f"'{argument}' is not of the form key=value.")
     try:
         parsed = OverridesParser.create().parse_overrides(overrides)
@@ -71,7 +71,8 @@ def cli() -> None:
     """The command. Exit codes: 0 all recorded, 1 a run failed, 2 a mistake in the command."""
     arguments = sys.argv[1:]
     try:
-        check_overrides(arguments)
+        if not {"-sc", "--shell-completion"} & {*arguments}:
+            check_overrides(arguments)
         # Hydra takes a group back to nothing by ~group, where everybody writes group=null.
         groups = (*config.GROUPS, "estimator@estimator_weights")
         sys.argv[1:] = [f"~{a[:-5]}" if a.endswith("=null") and a[:-5] in groups else a for a in arguments]

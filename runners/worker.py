@@ -40,17 +40,24 @@ def warm_up(device: str) -> None:
 
 
 def train(run: Run, report: Callable[[int, int, float], None]) -> Outcome:
-    """`execute` in that process. Whatever happens there comes back as an outcome. report as in `execute`."""
+    """`execute` in that process. Whatever happens there comes back as an outcome. report as in `execute`.
+
+    In a process that a launcher started (joblib's), that process trains itself: it is one of several already.
+    """
+    if multiprocessing.current_process().name != "MainProcess":
+        return _alone(run, report)
     warm_up(run.program["device"])
     pool, receive, _ = _current
     try:
-        future = pool.submit(_execute, run)
+        future = pool.submit(_remote, run)
         while not future.done():
             if receive.poll(0.1):
                 report(*receive.recv())
         outcome = future.result()
     except KeyboardInterrupt:
-        for process in multiprocessing.active_children():  # its state is saved; waiting for its end is not what was asked
+        for (
+            process
+        ) in multiprocessing.active_children():  # its state is saved; waiting for its end is not what was asked
             process.terminate()
         raise
     except BrokenProcessPool:
@@ -94,12 +101,21 @@ def _die_with(parent):
     os._exit(1)
 
 
-def _execute(run: Run) -> Outcome:
-    fault = os.environ.get("STEEPLECHASE_FAULT")
+def _alone(run, report):
+    from runners import quiet
+
+    return _execute(run, report, quiet.start_tensorflow(run.program["device"]))
+
+
+def _remote(run):
+    return _execute(run, lambda *progress: _send.send(progress), os.environ.get("STEEPLECHASE_FAULT"))
+
+
+def _execute(run: Run, report, fault: str | None) -> Outcome:
     if fault:
         return _failed(run, fault)
     try:
-        return execute(run, lambda *progress: _send.send(progress))
+        return execute(run, report)
     except Exception as error:  # any program can fail in any way: it is told, written down, and the next one starts
         name = identify(run).name
         path = Path(run.store) / "errors" / f"{name}-{os.getpid()}-{time.time_ns()}.txt"
