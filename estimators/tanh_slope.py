@@ -27,5 +27,7 @@ def tanh_slope(x: Float[tf.Tensor, "*shape"], *, scale=1.0) -> Float[tf.Tensor, 
 
     x: any shape; returns the same shape and dtype.
     """
-    # 4σ(2z)σ(−2z) is 1 − tanh²(z) without the cancellation that makes the latter zero from z = 9 on in float32.
-    return 4 * scale * tf.sigmoid(2 * scale * x) * tf.sigmoid(-2 * scale * x)
+    # 4e/(1 + e)² with e = exp(−2|z|) is 1 − tanh²(z), without the cancellation that makes the latter zero from z = 9
+    # on in float32.
+    e = tf.exp(-2 * tf.abs(scale * x))
+    return 4 * scale * e / tf.square(1 + e)

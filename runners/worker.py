@@ -55,9 +55,8 @@ def train(run: Run, report: Callable[[int, int, float], None]) -> Outcome:
                 report(*receive.recv())
         outcome = future.result()
     except KeyboardInterrupt:
-        for (
-            process
-        ) in multiprocessing.active_children():  # its state is saved; waiting for its end is not what was asked
+        # What was trained is saved; waiting for the end of the run is not what was asked.
+        for process in multiprocessing.active_children():
             process.terminate()
         raise
     except BrokenProcessPool:

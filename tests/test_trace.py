@@ -105,8 +105,8 @@ def test_sign_at_three_with_target_minus_one(compiled):
     assert table.index.tolist() == ["l2_loss", "sign"]
     assert table.loc["l2_loss"].tolist() == [1, 2, 1, 2, 2]
     assert table.loc["sign", ["input", "output", "upstream"]].tolist() == [3, 1, 2]
-    assert table.loc["sign", "slope"] == pytest.approx(0.0451766551, abs=1e-8)
-    assert table.loc["sign", "downstream"] == pytest.approx(0.0903533101, abs=1e-8)
+    assert table.loc["sign", "slope"] == pytest.approx(0.0451766551, abs=2e-8)
+    assert table.loc["sign", "downstream"] == pytest.approx(0.0903533101, abs=2e-8)
 
 
 @pytest.mark.parametrize(
@@ -309,8 +309,8 @@ def test_command_without_arguments():
     assert ["product", "6", "3", "2"] in shown
     assert ["a", "2", "1", "none"] in shown
     (sign,) = (row for row in shown if row[:4] == ["sign", "3", "1", "2"])
-    assert float(sign[4]) == pytest.approx(0.0451766551, abs=1e-8)
-    assert float(sign[5]) == pytest.approx(0.0903533101, abs=1e-8)
+    assert float(sign[4]) == pytest.approx(0.0451766551, abs=2e-8)
+    assert float(sign[5]) == pytest.approx(0.0903533101, abs=2e-8)
 
 
 def test_command_with_a_task():

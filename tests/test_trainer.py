@@ -201,10 +201,12 @@ def test_flips_are_counted_between_rows():
 def test_latent_weights_stay_in_their_bounds():
     free = Trainer(program(tasks.book["binarized_mlp"](hidden=[8], batch=16), "SGD"))
     kept = Trainer(program(tasks.book["binarized_mlp"](hidden=[8], batch=16, clip=True), "SGD"))
-    reach = [
-        max(np.abs(state[n]).max() for n in state if n.startswith("parameters") and n.endswith("weights"))
-        for state in (run(t, [replica(0, 30.0)])[1] for t in (free, kept))
-    ]
+    reach = []
+    for trainer in (free, kept):
+        trainer.begin([replica(0, 30.0)], 20)
+        trainer.advance(20)
+        state = trainer.state()
+        reach.append(max(np.abs(a).max() for n, a in state.items() if n.startswith("par") and n.endswith("weights")))
     assert reach[0] > 1 and reach[1] == 1
 
 

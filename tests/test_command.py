@@ -1,0 +1,107 @@
+"""The command line: Hydra's own answers, launchers, and every mistake told in one sentence."""
+
+import os
+import subprocess
+import sys
+
+import pytest
+
+from results import load
+from tests.oracles.command import QUIET, ROOT, sweep
+
+
+def test_one_failing_run_leaves_the_others(tmp_path):
+    mixed = sweep(
+        *("experiment=null", "task=sign_fitting", "estimator=ste,tanh_slope", "normalize=area", "optimizer=sgd"),
+        *("task.steps=20", *QUIET),
+        store=tmp_path,
+    )
+    assert mixed.returncode == 1
+    assert "1 of 2 runs failed" in mixed.stdout and "ste cannot be normalised by area" in mixed.stdout.replace("\n", "")
+    assert "Traceback" not in mixed.stdout + mixed.stderr
+    table = load(tmp_path)
+    assert set(table.estimator) == {"tanh_slope"} and table.step.max() == 20
+
+
+def test_joblib_launches_too(tmp_path):
+    done = sweep(
+        *("experiment=null", "hydra/launcher=joblib", "hydra.launcher.n_jobs=2", "task=sign_fitting"),
+        *("estimator=ste,tanh_slope", "optimizer=sgd", "task.steps=10", *QUIET),
+        store=tmp_path,
+    )
+    assert done.returncode == 0, done.stderr
+    assert load(tmp_path).estimator.nunique() == 2
+
+
+@pytest.mark.parametrize("flags", [["--help"], ["--cfg", "job"], ["--info", "searchpath"]])
+def test_hydras_own_answers(flags):
+    answer = sweep(*flags, store=None)
+    assert answer.returncode == 0, answer.stderr
+    assert answer.stdout.strip()
+
+
+def test_tab_completion():
+    line = "steeplechase estimator=tanh"
+    environment = {**os.environ, "COMP_LINE": line, "COMP_POINT": str(len(line))}
+    command = [sys.executable, "-m", "runners.sweep", "-sc", "query=bash"]
+    answer = subprocess.run(command, cwd=ROOT, env=environment, capture_output=True, text=True, timeout=60, check=False)
+    assert "estimator=tanh_slope" in answer.stdout
+
+
+MISTAKES = {
+    "estimator=tanh_slop": "did you mean 'tanh_slope'?",
+    "task=sign_fiting": "did you mean 'sign_fitting'?",
+    "optimizer=adm": "did you mean 'adam'?",
+    "experiment=notbook": "did you mean 'notebook'?",
+    "stpes=3": "did you mean 'steps'?",
+    "+foo=1": "would add a key",
+    "~task": "would delete a key",
+    "estimator=ste estimator.scale=2": "ste has no key 'scale'",
+    "task=sign_fitting task.hidden=[3]": "sign_fitting has no key 'hidden'",
+    "estimator=ste,tanh_slope estimator.scale=1,2": "ste has no key 'scale'",
+    "optimizer.learning_rate=-1": "must be greater than 0",
+    "optimizer.learning_rate=0": "must be greater than 0",
+    "optimizer.learning_rate=abc": "must be a finite number or a schedule",
+    "steps=0": "steps is 0",
+    "steps=many": "must be a whole number",
+    "steps=[1,2]": "must be a whole number",
+    "rows=0": "rows is 0",
+    "seed=-1": "seed is -1",
+    "seed=1,1": "lists 1 twice",
+    "seed=[]": "an empty list",
+    "normalize=are": "did you mean 'area'?",
+    "device=gpu": "device is gpu",
+    "task=binarized_mlp task.hidden=12": "must be a list",
+    "task=binarized_mlp task.batch=x": "must be a whole number",
+    "task=binarized_mlp task.data=nowhere.gz": "there is no such file",
+    "range(3": "not of the form key=value",
+    "seed=range(3": "cannot be read",
+    "store=/proc/none": "cannot be written",
+}
+
+
+@pytest.mark.parametrize("mistake", MISTAKES)
+def test_a_mistake_is_one_sentence(mistake, tmp_path):
+    store = None if "store=" in mistake else tmp_path
+    answer = sweep(*mistake.split(), store=store, timeout=60)
+    assert answer.returncode == 2, answer.stdout
+    assert MISTAKES[mistake] in answer.stderr
+    assert answer.stderr.startswith("steeplechase: ") and len(answer.stderr.strip().splitlines()) == 1
+    assert "Traceback" not in answer.stderr
+
+
+@pytest.mark.parametrize(
+    "mistake, said",
+    [
+        ("task=binarized_mlp task.hidden=[0]", "task.hidden[0] is 0"),
+        ("task=binarized_mlp task.batch=5000", "task.batch is 5000"),
+        ("task=sign_fitting estimator.scale=-1", "tanh_slope.scale is -1"),
+        ("task=sign_fitting optimizer.keras=Lamb", "not element-wise"),
+    ],
+)
+def test_a_mistake_that_a_page_finds_fails_its_run(mistake, said, tmp_path):
+    arguments = ["experiment=null", "estimator=tanh_slope", "optimizer=sgd", *mistake.split(), *QUIET]
+    answer = sweep(*arguments, store=tmp_path)
+    assert answer.returncode == 1
+    assert said in answer.stdout.replace("│", "").replace("\n", " ").replace("  ", " ") or said in answer.stdout
+    assert "Traceback" not in answer.stdout + answer.stderr
