@@ -1,6 +1,6 @@
 """The store: records written once and found again, each beside the account of how it came to be.
 
-    STORE/runs/RUN/FINGERPRINT/run-*.json        how a part came to be; it names its table and the table's SHA-256
+    STORE/runs/RUN/FINGERPRINT/run-*.json        how a part came to be; names its table and its SHA-256; sealed
     STORE/runs/RUN/FINGERPRINT/record-*.parquet  the part's rows; the name is the beginning of its SHA-256
     STORE/plans/NAME/*.json                      which replicas a command wanted
 
@@ -77,6 +77,7 @@ class Store:
         schema.check(table, info["measures"]).to_parquet(buffer, index=False)
         digest = hashlib.sha256(buffer.getvalue()).hexdigest()
         account = {"schema": schema.VERSION, **info, "table": f"record-{digest[:16]}.parquet", "sha256": digest}
+        account["seal"] = _seal(account)
         name = hashlib.sha256("".join(sorted(info["replicas"])).encode()).hexdigest()[:16]
         try:
             folder.mkdir(parents=True, exist_ok=True)
@@ -95,10 +96,13 @@ class Store:
                 account = json.loads(path.read_bytes())
                 table = (path.parent / account["table"]).read_bytes()
                 digest, version, _ = account["sha256"], account["schema"], account["replicas"]
+                sealed = account["seal"] == _seal(account)
             except (OSError, ValueError, KeyError, TypeError) as error:
                 yield path, None, f"{type(error).__name__}: {error}"
                 continue
-            if hashlib.sha256(table).hexdigest() != digest:
+            if not sealed:
+                yield path, None, "it is not the account that was written"
+            elif hashlib.sha256(table).hexdigest() != digest:
                 yield path, None, f"{account['table']} is not the table that was written"
             elif version != schema.VERSION:
                 yield path, None, f"its schema is version {version}, not {schema.VERSION}"
@@ -116,13 +120,15 @@ class Store:
         return found
 
     def stale(self, run: str, fingerprint: str) -> dict[str, dict]:
-        """Accounts of the newest part under each other fingerprint of this run, by fingerprint."""
+        """By each other fingerprint of this run, the account of its newest part, with the replicas of all its parts."""
         found = {}
         for folder in sorted((self.root / "runs" / run).glob("*/")):
             if folder.name != fingerprint:
                 accounts = [account for _, account, _ in self.parts(run, folder.name) if account]
                 if accounts:
-                    found[folder.name] = max(accounts, key=lambda account: account["ended"])
+                    replicas = sorted({name for account in accounts for name in account["replicas"]})
+                    newest = max(accounts, key=lambda account: account["ended"])
+                    found[folder.name] = {**newest, "replicas": replicas}
         return found
 
     @staticmethod
@@ -204,6 +210,12 @@ def _wanted(store: Store, plan: Plan | None) -> Iterable[tuple[str, str, set[str
         if newest:
             chosen.append((folder.name, max(newest, key=lambda name: newest[name]["ended"]), None))
     return chosen
+
+
+def _seal(account: Mapping) -> str:
+    """SHA-256 of an account without its seal."""
+    content = {key: value for key, value in account.items() if key != "seal"}
+    return hashlib.sha256(json.dumps(content, sort_keys=True).encode()).hexdigest()
 
 
 def _publish(path: Path, content: bytes) -> None:

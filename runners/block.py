@@ -114,8 +114,11 @@ def _keep(trainer, history, paces, path):
     np.savez(buffer, paces=np.array(paces), **held)
     temporary = path.with_name(f".keeping-{os.getpid()}-{path.name}")
     path.parent.mkdir(parents=True, exist_ok=True)
-    temporary.write_bytes(buffer.getvalue())
-    temporary.replace(path)
+    try:
+        temporary.write_bytes(buffer.getvalue())
+        temporary.replace(path)
+    finally:
+        temporary.unlink(missing_ok=True)
 
 
 def _restore(trainer, replicas, steps, path):

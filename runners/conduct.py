@@ -13,6 +13,7 @@ from hydra.core.utils import JobReturn
 from rich.console import Console
 from rich.table import Table
 
+from results.schema import RecordError
 from results.store import Plan, Store, StoreError
 from runners import config, device, figures, identity
 from runners.config import Mistake
@@ -52,6 +53,7 @@ def sweep(
     started = time.perf_counter()
     console = Console(soft_wrap=not sys.stdout.isatty(), width=None if sys.stdout.isatty() else 140)
     states, common = _plan(jobs, compose)
+    figures.check_names(common["figures"], common["tables"])
     if common["plan"]:
         _show(console, states)
         return []
@@ -77,9 +79,12 @@ def sweep(
         returns = launch([[*s.overrides, f"progress={i}/{len(ahead)}"] for i, s in enumerate(ahead, 1)])
     outcomes = [_outcome(state, answer) for state, answer in zip(ahead, returns, strict=True)]
     failed = _report(console, ahead, outcomes, time.perf_counter() - started)
-    if not failed:
-        figures.draw(console, store, plan)
     if failed:
+        sys.exit(1)
+    try:
+        figures.draw(console, store, plan)
+    except (RecordError, OSError) as error:
+        print(f"steeplechase: {error}", file=sys.stderr)
         sys.exit(1)
     return returns
 
@@ -101,9 +106,15 @@ def _plan(jobs, compose) -> tuple[list[State], dict[str, Any]]:
         if common and own != common:
             raise Mistake(f"{', '.join(_CONTROL)} are the same for a whole sweep, and cannot be swept.")
         common, store, faults = own, Store(run.store), []
-        done = store.done(wanted.name, wanted.fingerprint, lambda path, fault, faults=faults: faults.append(path))
-        old = store.stale(wanted.name, wanted.fingerprint)
-        newest = max(old.values(), key=lambda account: account["ended"]) if old else None
+        done = store.done(
+            wanted.name, wanted.fingerprint, lambda path, fault, faults=faults: faults.append((path, fault))
+        )
+        if not cfg["plan"]:
+            for path, fault in faults:
+                print(f"{path} was damaged ({fault}); it is set aside as {store.set_aside(path).name}.")
+        lacking = {*wanted.ids} - done
+        old = [o for o in store.stale(wanted.name, wanted.fingerprint).values() if lacking & {*o["replicas"]}]
+        newest = max(old, key=lambda account: account["ended"], default=None)
         stale = identity.changed(newest["sources"], wanted.covers) if newest else ""
         states.append(State(wanted, overrides, len(done & set(wanted.ids)), stale, len(faults)))
     return states, common
@@ -161,7 +172,8 @@ def _report(console, ahead, outcomes, seconds) -> int:
         rest = seconds - sum(clocks.values())
         console.print(
             f"Trained {trained} replicas in {seconds:.0f} s: {clocks['compile_s']:.0f} compiling, "
-            f"{clocks['train_s']:.0f} training, {clocks['judge_s']:.0f} judging, {rest:.0f} for all else."
+            f"{clocks['train_s']:.0f} training, {clocks['judge_s']:.0f} judging"
+            + (f", {rest:.0f} for all else." if rest >= 0 else ", in several processes.")
             + (f" {resumed} went on from where they were." if resumed else "")
             + (f" {diverged} diverged." if diverged else "")
         )

@@ -216,22 +216,20 @@ def _typed(group: str, given: Mapping[str, Any], shown: str | None = None) -> No
     for name, value in given.items():
         key = f"{shown or group}.{name}"
         _known(defaults, given["name"], name, key)
-        axis = group == "estimator" or (
-            group == "optimizer" and name in (*sum(PER_REPLICA.values(), ()), "learning_rate")
-        )
-        if not axis and name != "grid":
+        if value is None and defaults[name] is not None:
+            raise Mistake(f"{key} is null, but needs a value; its default is {defaults[name]}.")
+        own = PER_REPLICA.get(given.get("keras"), ())
+        axis = group == "estimator" or (group == "optimizer" and name in (*own, "learning_rate"))
+        if name != "grid" and (not axis or name == "name"):
             _kind(key, value, defaults[name])
 
 
 def _kind(key: str, value: Any, default: Any) -> None:
-    if default is None or value is None:
-        fine = (
-            value is None
-            or default is None
-            and isinstance(value, (str, int, float))
-            or isinstance(default, (str, list))
-        )
-        kind = "a single value"
+    if default is None and key == "task.labels":
+        fine, kind = value is None or isinstance(value, str), "a path or null"
+    elif default is None:
+        fine = value is None or (isinstance(value, (int, float)) and not isinstance(value, bool))
+        kind = "a number or null"
     elif isinstance(default, bool):
         fine, kind = isinstance(value, bool), "true or false"
     elif isinstance(default, int):

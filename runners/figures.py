@@ -11,7 +11,7 @@ from rich.console import Console
 
 from results import style, tables
 from results.schema import RecordError
-from results.store import DEFAULT, Plan, Store, StoreError, load
+from results.store import Plan, Store, StoreError, load
 from runners import identity
 from runners.config import Mistake, Run, nearest
 
@@ -33,6 +33,17 @@ def draw(console: Console, store: Store, plan: Plan) -> list[Path]:
     return written
 
 
+def check_names(wanted_figures: list[str], wanted_tables: list[str]) -> None:
+    """Raises Mistake for a figure or a table that there is not."""
+    drawn = [path.stem for path in (Path(style.__file__).parent / "figures").glob("*.py") if path.stem != "__init__"]
+    for kind, names, known in (("figure", wanted_figures, drawn), ("table", wanted_tables, list(tables.TABLES))):
+        for name in names:
+            if name not in known:
+                raise Mistake(
+                    f"there is no {kind} '{name}'{nearest(name, known)} Known are: {', '.join(sorted(known))}."
+                )
+
+
 def check_fresh(plan: Plan) -> None:
     """Raises Mistake where the code that made the plan's records has changed since."""
     for entry in plan.runs:
@@ -49,7 +60,7 @@ def main(arguments: list[str] | None = None) -> int:
     """The command. Exit codes: 0 drawn, 1 records missing, damaged or stale, 2 a mistake in the command."""
     parser = argparse.ArgumentParser(prog="python -m runners.figures", description=__doc__)
     parser.add_argument("names", nargs="*", metavar="NAME", help="a plan: an experiment's name, or as the sweep said")
-    parser.add_argument("--store", default=str(DEFAULT), help="where the records are (default: results)")
+    parser.add_argument("--store", default="results", help="where the records are (default: results)")
     parser.add_argument("--stale", action="store_true", help="draw records that older code made, too")
     options = parser.parse_args(arguments)
     store = Store(options.store)
@@ -61,15 +72,16 @@ def main(arguments: list[str] | None = None) -> int:
             return _complain(
                 f"there is no plan '{name}' in {store.root}{nearest(name, known)} Known are: {', '.join(known)}.", 2
             )
-    try:
-        for name in options.names or known:
+    failed = 0
+    for name in options.names or known:  # one plan that cannot be drawn does not keep the others back
+        try:
             plan = store.plan(name)
             if not options.stale:
                 check_fresh(plan)
             draw(Console(), store, plan)
-    except (RecordError, StoreError, Mistake) as error:
-        return _complain(str(error), 1)
-    return 0
+        except (RecordError, StoreError, Mistake) as error:
+            failed = _complain(str(error), 1)
+    return failed
 
 
 def _complain(text: str, code: int) -> int:

@@ -21,7 +21,7 @@ from pathlib import Path
 from typing import Any
 
 from runners.config import Mistake, Run
-from tasks import data
+from tasks import data as sets
 
 ROOT = Path(__file__).resolve().parents[1]
 _HOUSE = ("estimators", "tasks", "runners", "results")
@@ -40,8 +40,8 @@ def configuration(run: Run) -> dict[str, Any]:
     program = json.loads(json.dumps(dict(run.program)))
     if run.files:
         try:
-            checksum = data.checksum(**run.files)
-        except data.DataError as error:
+            checksum = _checksum(**run.files)
+        except sets.DataError as error:
             raise Mistake(str(error)) from None
         program["task"] |= {name: Path(path).name for name, path in run.files.items()}
         program["data"] = checksum
@@ -64,7 +64,10 @@ def fingerprint(run: Run) -> tuple[str, dict[str, str]]:
     pages = [f"tasks/{run.program['task']['name']}.py", f"estimators/{run.program['estimator']['name']}.py"]
     if run.program["estimator_weights"]:
         pages.append(f"estimators/{run.program['estimator_weights']['name']}.py")
-    covers = {str(path.relative_to(ROOT)): tree(path) for path in closure("runners/block.py", *pages)}
+    covers = {
+        str(path.relative_to(ROOT)): tree(path)
+        for path in closure("runners/block.py", "runners/building.py", "runners/quiet.py", *pages)
+    }
     covers |= {name: importlib.metadata.version(name) for name in _STACK}
     covers["python"] = ".".join(map(str, sys.version_info[:2]))
     covers |= {name: os.environ[name] for name in _FLAGS if os.environ.get(name)}
@@ -96,6 +99,12 @@ def closure(*roots: str) -> list[Path]:
             found.add(path)
             ahead.extend(_imports(path))
     return sorted(found)
+
+
+@functools.cache
+def _checksum(data: str, labels: str | None = None) -> str:
+    """Once a process, as the data is loaded once a process: so one that has old data has the old checksum."""
+    return sets.checksum(data, labels)
 
 
 @functools.cache

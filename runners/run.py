@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import functools
 import hashlib
 import json
 import time
@@ -10,7 +9,7 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import Any
 
-from results.store import Store, StoreError
+from results.store import Store
 from runners import identity
 from runners.config import Mistake, Run
 
@@ -66,8 +65,11 @@ def identify(run: Run) -> Wanted:
     return Wanted(run, name, program_hash, fingerprint, covers, ids)
 
 
-def execute(run: Run, report: Callable[[int, int, float], None]) -> Outcome:
+def execute(run: Run, report: Callable[[int, int, float], None], expected: tuple[str, str] | None = None) -> Outcome:
     """Trains and records the replicas of this run that are not recorded yet.
+
+    expected: the name and the fingerprint that the caller found for this run. A process that finds others may have
+    loaded code or data that changed since, and trains nothing.
 
     report(replica-steps done, of how many, seconds of training so far) is called after every chunk. A mistake, a full
     disk or a failing program ends this run alone: it is told in the outcome's `error`.
@@ -76,9 +78,11 @@ def execute(run: Run, report: Callable[[int, int, float], None]) -> Outcome:
     outcome = Outcome(wanted.name, run.words, len(wanted.ids))
     store = Store(run.store)
     try:
+        if expected and expected != (wanted.name, wanted.fingerprint):
+            raise Mistake("code or data changed while the sweep was under way: run it again.")
         store.make_writable()
         _execute(wanted, store, outcome, report)
-    except (Mistake, StoreError) as error:
+    except (Mistake, OSError) as error:
         outcome.error = str(error)
     outcome.seconds = time.perf_counter() - started
     return outcome
@@ -97,12 +101,12 @@ def _execute(wanted: Wanted, store: Store, outcome: Outcome, report) -> None:
     if not missing:
         return
 
-    from runners import block, provenance, trainer  # TensorFlow from here on
+    from runners import block, building, provenance, trainer  # TensorFlow from here on
 
-    task, program = build(json.dumps(dict(run.program), sort_keys=True))
+    task, program = _said(lambda: building.build(json.dumps(dict(run.program), sort_keys=True)))
     latent = program.hard.weights is not None
     for page, prefix in ((program.hard.activations, "estimator."), (program.hard.weights, "estimator_weights.")):
-        for values in run.replicas:
+        for values in run.replicas if page else ():
             for own in _ends({k.removeprefix(prefix): v for k, v in values.items() if k.startswith(prefix)}):
                 _said(lambda page=page, own=own: page.check(**own))
     heart = trainer.trainer(program)
@@ -121,8 +125,8 @@ def _execute(wanted: Wanted, store: Store, outcome: Outcome, report) -> None:
         def tell(step, before=before, size=len(group), spent=spent):
             report(before + size * step, total, spent + heart.train_s)
 
-        own_weights = "estimator_weights" if run.program["estimator_weights"] else "estimator"
-        seats = [block.seat(own, own_weights if latent else "") for own in values]
+        numbers = building.numbers_of_weights(program, run.program)
+        seats = [block.seat(own, numbers) for own in values]
         measures, paces = block.train(heart, seats, steps, rows, kept, run.checkpoint, tell)
         table = block.table(
             values, ids, measures, _columns(wanted, latent), task, block.recorded(steps, rows), program.block
@@ -161,49 +165,10 @@ def _execute(wanted: Wanted, store: Store, outcome: Outcome, report) -> None:
         outcome.trained += len(group)
         outcome.resumed += len(group) if resumed else 0
         outcome.diverged += int((~table.groupby("replica")["diverged"].last().isna()).sum())
-        outcome.compile_s += heart.compile_s
-        outcome.train_s += heart.train_s
-        outcome.judge_s += heart.judge_s
+        outcome.compile_s += heart.compile_s - heart.before["compile_s"]
+        outcome.train_s += heart.train_s - heart.before["train_s"]
+        outcome.judge_s += heart.judge_s - heart.before["judge_s"]
         outcome.memory_bytes = info["peak_memory_bytes"]
-
-
-@functools.cache
-def build(text: str):
-    """(task, trainer's program) of a program as data: the same objects for the same text, so nothing compiles twice."""
-    import estimators
-    from runners import optimizer, trainer
-    from runners.gradient import Hard
-
-    program = json.loads(text)
-    device, precision = program["device"], program["precision"]
-    task = _said(lambda: _task(json.dumps(program["task"], sort_keys=True), precision))
-    page = _said(lambda: estimators.book[program["estimator"]["name"]])
-    own = program["estimator_weights"]
-    weights = _said(lambda: estimators.book[own["name"]]) if own else page
-    keras_name = program["optimizer"]["keras"]
-    if keras_name == "Bop":
-        if own:
-            raise Mistake("estimator_weights has no meaning with bop, which has no latent weights: leave it out.")
-        weights = None
-    for surrogate in {page, weights} - {None}:
-        reason = surrogate.decline(program["normalize"])
-        if reason:
-            raise Mistake(f"declined: {reason}")
-    fixed = {k: v for k, v in program["optimizer"].items() if k not in ("name", "keras") and v is not None}
-    hard = Hard(page, weights, program["forward"], program["at_zero"], program["normalize"])
-    _said(lambda: optimizer.check(keras_name, fixed))
-    size = program["block"] or trainer.block_size(task, device)
-    rows = tuple(program["per_replica"])
-    arguments = tuple(sorted(fixed.items()))
-    return task, trainer.Program(task, hard, keras_name, arguments, rows, size, precision, device)
-
-
-@functools.cache
-def _task(text: str, precision: str):
-    import tasks
-
-    arguments = json.loads(text)
-    return tasks.book[arguments.pop("name")](**arguments, dtype=precision)
 
 
 def _said(action):

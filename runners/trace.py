@@ -193,7 +193,7 @@ def _own_task(overrides: list[str]) -> Callable:
     run = _composed(overrides)
 
     def show(console, compiled):
-        from runners.run import build
+        from runners.building import build
 
         task, program = build(json.dumps(dict(run.program), sort_keys=True))
         pages = {"activations": program.hard.activations, "weights": program.hard.weights}

@@ -144,6 +144,7 @@ class Trainer:
         self._signs = {name: state[f"measures/signs/{name}"] for name in self.program.task.weights}
         self._diverged.assign(state["measures/diverged"])
         self.compile_s, self.train_s, self.judge_s = (float(clock) for clock in state["clocks"])
+        self.before = {"compile_s": self.compile_s, "train_s": self.train_s, "judge_s": self.judge_s}
         self.step = int(state["step"])
 
     def advance(self, step: int) -> float:
@@ -235,6 +236,7 @@ class Trainer:
         for name, variable in self._rows.items():
             variable.assign([[r.optimizer[name]] for r in seated])
         self.compile_s = self.train_s = self.judge_s = 0.0
+        self.before = {"compile_s": 0.0, "train_s": 0.0, "judge_s": 0.0}  # what the clocks held when this sitting began
         self.step = 0
 
     def _timed(self, clock, function, *arguments):

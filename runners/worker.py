@@ -28,7 +28,7 @@ _send = None  # in the process that trains: where progress goes
 
 
 def warm_up(device: str) -> None:
-    """Starts the process, so that TensorFlow is loading while the caller goes on. device: `cpu` or `gpu`."""
+    """Starts the process, unless one is there for this device (`cpu` or `gpu`)."""
     global _current
     if _current is None or _current[2] != device:
         close()
@@ -49,7 +49,8 @@ def train(run: Run, report: Callable[[int, int, float], None]) -> Outcome:
     warm_up(run.program["device"])
     pool, receive, _ = _current
     try:
-        future = pool.submit(_remote, run)
+        wanted = identify(run)
+        future = pool.submit(_remote, run, (wanted.name, wanted.fingerprint))
         while not future.done():
             if receive.poll(0.1):
                 report(*receive.recv())
@@ -91,6 +92,12 @@ def _begin(send, parent, device):
     fault = quiet.start_tensorflow(device)
     if fault:
         os.environ["STEEPLECHASE_FAULT"] = fault
+        return
+    import estimators  # noqa: F401
+    import tasks
+
+    for page in tasks.book:  # all code is loaded now: what changes later is noticed, and not loaded
+        tasks.book[page]
 
 
 def _die_with(parent):
@@ -103,24 +110,27 @@ def _die_with(parent):
 def _alone(run, report):
     from runners import quiet
 
-    return _execute(run, report, quiet.start_tensorflow(run.program["device"]))
+    return _execute(run, report, quiet.start_tensorflow(run.program["device"]), None)
 
 
-def _remote(run):
-    return _execute(run, lambda *progress: _send.send(progress), os.environ.get("STEEPLECHASE_FAULT"))
+def _remote(run, expected):
+    return _execute(run, lambda *progress: _send.send(progress), os.environ.get("STEEPLECHASE_FAULT"), expected)
 
 
-def _execute(run: Run, report, fault: str | None) -> Outcome:
+def _execute(run: Run, report, fault: str | None, expected) -> Outcome:
     if fault:
         return _failed(run, fault)
     try:
-        return execute(run, report)
+        return execute(run, report, expected)
     except Exception as error:  # any program can fail in any way: it is told, written down, and the next one starts
-        name = identify(run).name
-        path = Path(run.store) / "errors" / f"{name}-{os.getpid()}-{time.time_ns()}.txt"
-        path.parent.mkdir(parents=True, exist_ok=True)
-        path.write_text(traceback.format_exc())
-        return _failed(run, f"{type(error).__name__}: {str(error).strip().splitlines()[0][:200]} (all of it: {path})")
+        said = (str(error).strip().splitlines() or ["no reason given"])[0][:200]
+        path = Path(run.store) / "errors" / f"{identify(run).name}-{os.getpid()}-{time.time_ns()}.txt"
+        try:
+            path.parent.mkdir(parents=True, exist_ok=True)
+            path.write_text(traceback.format_exc())
+        except OSError as full:
+            path = f"could not be written: {full.strerror}"
+        return _failed(run, f"{type(error).__name__}: {said} (all of it: {path})")
 
 
 def _failed(run, reason):

@@ -48,6 +48,7 @@ class Task:
     batch: int = 1
     bounds: Mapping[str, tuple[float, float]] = field(default_factory=dict)  # kept after each update
     optimum: float | None = None  # the smallest possible loss, where it is known
+    forwards: tuple[str, ...] = ("sign", "step")  # the hard functions that it is written for
 
 
 class Book(Mapping):

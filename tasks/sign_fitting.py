@@ -35,8 +35,10 @@ def sign_fitting(
     at_least(0, instance_seed=instance_seed)
     one_of("identity", "gaussian", mixing=mixing)
     if (mixing == "identity") == (target is None):
-        needs = "a number" if mixing == "identity" else "null, since b follows from the drawn signs"
+        needs = "1 or -1" if mixing == "identity" else "null, since b follows from the drawn signs"
         raise TaskError(f"task.target is {target}, but mixing={mixing} needs {needs}.")
+    if target not in (None, 1, -1):
+        raise TaskError(f"task.target is {target}, but a sign can only reach 1 or -1.")
     if mixing == "identity":
         parts = [(np.eye(dim), np.full(dim, target))] * 3
         signs = np.sign(np.full(dim, target))
@@ -87,4 +89,5 @@ def sign_fitting(
         flops=float(4 * rows * dim if held_out else 4 * dim),  # the product with A, and with its transpose
         weights=("x",),
         optimum=0.0,
+        forwards=("sign",),
     )

@@ -69,6 +69,11 @@ MISTAKES = {
     "seed=-1": "seed is -1",
     "seed=1,1": "lists 1 twice",
     "seed=[]": "an empty list",
+    "tables=[sumary]": "did you mean 'summary'?",
+    "figures=[convergense]": "did you mean 'convergence'?",
+    "optimizer=adamw optimizer.weight_decay=null": "is null, but needs a value",
+    "optimizer=nadam optimizer.beta_1=[0.9,0.8]": "must be a number",
+    "optimizer=sgd optimizer.clipvalue=abc": "must be a number or null",
     "normalize=are": "did you mean 'area'?",
     "device=gpu": "device is gpu",
     "task=binarized_mlp task.hidden=12": "must be a list",
@@ -97,6 +102,7 @@ def test_a_mistake_is_one_sentence(mistake, tmp_path):
         ("task=binarized_mlp task.batch=5000", "task.batch is 5000"),
         ("task=sign_fitting estimator.scale=-1", "tanh_slope.scale is -1"),
         ("task=sign_fitting optimizer.keras=Lamb", "not element-wise"),
+        ("task=sign_fitting forward=step", "is written for sign"),
     ],
 )
 def test_a_mistake_that_a_page_finds_fails_its_run(mistake, said, tmp_path):
@@ -105,3 +111,15 @@ def test_a_mistake_that_a_page_finds_fails_its_run(mistake, said, tmp_path):
     assert answer.returncode == 1
     assert said in answer.stdout.replace("│", "").replace("\n", " ").replace("  ", " ") or said in answer.stdout
     assert "Traceback" not in answer.stdout + answer.stderr
+
+
+def test_bop_runs(tmp_path):
+    done = sweep("experiment=null", "task=sign_fitting", "optimizer=bop", "steps=20", "rows=2", *QUIET, store=tmp_path)
+    assert done.returncode == 0, done.stdout + done.stderr
+    table = load(tmp_path)
+    assert table.estimator_weights.isna().all() and table["optimizer.threshold"].eq(1e-6).all()
+
+
+def test_a_table_that_cannot_be_made_is_one_sentence(tmp_path):
+    answer = sweep("experiment=notebook", "seed=0,1", "steps=10", "rows=10", store=tmp_path)
+    assert answer.returncode == 1 and "needs one replica" in answer.stderr and "Traceback" not in answer.stderr

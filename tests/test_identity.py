@@ -104,7 +104,7 @@ def test_a_file_counts_by_its_content_and_base_name(tmp_path):
         return identity.program(changed(task={**page, "data": str(folder / "set.npz")}))[1]
 
     assert program(tmp_path / "a", x) == program(tmp_path / "b", x)
-    assert program(tmp_path / "a", x + 1) != program(tmp_path / "b", x)
+    assert program(tmp_path / "c", x + 1) != program(tmp_path / "a", x)
 
 
 @pytest.fixture
@@ -131,7 +131,7 @@ def test_the_closure_is_what_the_run_uses():
     _, covers = identity.fingerprint(changed())
     files = {name for name in covers if name.endswith(".py")}
     assert {"estimators/tanh_slope.py", "estimators/base.py", "tasks/sign_fitting.py", "tasks/base.py"} <= files
-    assert {"runners/trainer.py", "runners/block.py", "runners/chance.py", "runners/optimizer.py"} <= files
+    assert {"runners/trainer.py", "runners/block.py", "runners/building.py", "runners/quiet.py"} <= files
     assert not {name for name in files if name.startswith(("results/", "runners/sweep", "runners/worker"))}
     assert "estimators/ste.py" not in files and "tasks/binarized_mlp.py" not in files
     assert {"tensorflow", "keras", "numpy", "python"} <= set(covers)
@@ -155,3 +155,10 @@ def test_tables_of_contents_hold_nothing_but_contents():
             docstring = isinstance(node, ast.Expr) and isinstance(node.value, ast.Constant)
             book = isinstance(node, ast.Assign) and wing == "tasks" and ast.unparse(node.value).startswith("Book(")
             assert docstring or book or isinstance(node, ast.ImportFrom), ast.unparse(node)
+
+
+def test_a_process_that_may_hold_older_code_trains_nothing(tmp_path):
+    from runners.run import execute
+
+    outcome = execute(changed(store=str(tmp_path)), lambda *_: None, ("another name", "another fingerprint"))
+    assert "changed while the sweep was under way" in outcome.error and not list(tmp_path.rglob("run-*.json"))

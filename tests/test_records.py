@@ -150,12 +150,12 @@ def test_a_second_write_overwrites_nothing(store):
         lambda json_, _: json_.write_bytes(b"\xff\xfe"),
         lambda json_, _: json_.write_text("[1, 2]"),
         lambda json_, _: json_.write_text('{"table": "' + _.name + '"}'),
-        lambda json_, _: json_.write_text(json_.read_text().replace(f'"schema": {schema.VERSION}', '"schema": 99')),
+        lambda json_, _: json_.write_text(json_.read_text().replace('"block": ', '"block": 1')),
         lambda _, table: flip(table),
         lambda _, table: table.write_bytes(table.read_bytes()[:-10]),
         lambda _, table: table.unlink(),
     ],
-    ids=["cut JSON", "empty JSON", "no text", "a list", "no keys", "schema", "byte flipped", "cut table", "no table"],
+    ids=["cut JSON", "empty JSON", "no text", "a list", "no keys", "a digit", "byte flipped", "cut table", "no table"],
 )
 def test_damage_is_seen_said_and_mended(store, damage):
     made = part()
@@ -174,6 +174,14 @@ def test_damage_is_seen_said_and_mended(store, damage):
     assert done(store, made) == (set(made[3]["replicas"]), [])
     assert set(before.values()) <= set(files(store).values()), "nothing was deleted"
     pd.testing.assert_frame_equal(results.load(store, plan(made)), made[2], check_flags=False)
+
+
+def test_another_schema_is_not_read_as_this_one(store, monkeypatch):
+    made = part()
+    store.write(*made)
+    monkeypatch.setattr(schema, "VERSION", schema.VERSION + 1)
+    found, ((_, fault),) = done(store, made)
+    assert not found and "schema is version" in fault
 
 
 def flip(path):

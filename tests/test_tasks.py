@@ -150,8 +150,9 @@ def test_judging_answers_nan_for_a_network_of_nan():
         ("binarized_mlp", {"loss": "cross_entrpy"}, "did you mean 'cross_entropy'"),
         ("binarized_mlp", {"split_seed": -1}, "task.split_seed is -1"),
         ("sign_fitting", {"dim": 0}, "task.dim is 0"),
-        ("sign_fitting", {"mixing": "identity"}, "needs a number"),
+        ("sign_fitting", {"mixing": "identity"}, "needs 1 or -1"),
         ("sign_fitting", {"target": 1.0}, "needs null"),
+        ("sign_fitting", {"mixing": "identity", "target": 0.5}, "can only reach 1 or -1"),
     ],
 )
 def test_bad_arguments_are_one_sentence(name, arguments, said):
