@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import json
+import math
 import time
 from collections.abc import Callable
 from dataclasses import dataclass, field
@@ -149,7 +150,7 @@ def _execute(wanted: Wanted, store: Store, outcome: Outcome, report) -> None:
             "reports": task.reports,
             "target": list(task.target),
             "optimum": task.optimum,
-            "parameters": sum(_product(shape) for shape in task.sizes.values()),
+            "parameters": sum(math.prod(shape) for shape in task.sizes.values()),
             "flops_per_step": task.flops,
             "block": program.block,
             "compile_s": heart.compile_s,
@@ -206,10 +207,3 @@ def _columns(wanted: Wanted, latent: bool) -> dict[str, Any]:
             if name not in ("name", "data") and value is not None:
                 columns[f"{group}.{name}"] = json.dumps(value) if isinstance(value, list) else value
     return columns
-
-
-def _product(shape) -> int:
-    product = 1
-    for size in shape:
-        product *= size
-    return product
