@@ -25,61 +25,130 @@ class Declined(EstimatorError):
 
 @dataclass(frozen=True)
 class Range:
-    """The open interval that a parameter must lie in. It says so when printed."""
+    """The numbers that a parameter may have: between two open ends, or from `least` on. It says so when printed."""
 
     above: float = -math.inf
     below: float = math.inf
+    least: float = -math.inf
+    whole: bool = False
 
     def __contains__(self, value: float) -> bool:
-        return self.above < value < self.below
+        inside = self.above < value < self.below and value >= self.least
+        return inside and not (self.whole and value != round(value))
 
     def __str__(self) -> str:
-        limits = [f"> {self.above:g}"] * (self.above > -math.inf) + [f"< {self.below:g}"] * (self.below < math.inf)
-        return " and ".join(limits) or "any number"
+        limits = [f"{sign} {end:g}" for sign, end in ((">", self.above), ("≥", self.least), ("<", self.below))]
+        limits = " and ".join(limit for limit in limits if "inf" not in limit)
+        return f"{'a whole number' if self.whole else ''} {limits}".strip() or "any number"
 
 
 positive = Range(above=0)
+not_negative = Range(least=0)
 
 
 class Book(dict):
-    """Estimators by name. A name that is not in it is answered with the nearest one that is."""
+    """Estimators by name. Another name for one of them is answered with its name here, what was left out on purpose
+    with the reason, and any other name with the nearest one."""
 
     def __missing__(self, name):
-        near = difflib.get_close_matches(str(name), self, 1)
-        hint = f"; did you mean '{near[0]}'?" if near else ""
-        raise EstimatorError(f"there is no estimator '{name}'{hint} Known are: {', '.join(sorted(self))}.")
+        raise EstimatorError(unknown(str(name), {n: page.aliases for n, page in self.items()}))
+
+
+def unknown(name: str, aliases: Mapping[str, tuple[str, ...]]) -> str:
+    """What is said of an estimator's name that is none, in one sentence. aliases: those of every name that is one."""
+    plain = _plain(name)
+    called = {_plain(other): own for own, others in aliases.items() for other in (own, *others)}
+    if plain in called:
+        return f"there is no estimator '{name}': it is called '{called[plain]}' here."
+    left = {_plain(other): (other, reason) for other, reason in LEFT_OUT.items()}
+    if plain in left:
+        return f"there is no estimator '{name}': it was left out, because {left[plain][1]}."
+    near = difflib.get_close_matches(plain, called, 1)
+    hint = f"; did you mean '{called[near[0]]}'?" if near else "."
+    return f"there is no estimator '{name}'{hint} Known are: {', '.join(sorted(aliases))}."
+
+
+def _plain(name):
+    return "".join(letter for letter in name.lower() if letter.isalnum())
 
 
 book = Book()
+
+# What the field has and the book has not, and why: whoever asks for one of these is told.
+LEFT_OUT = {
+    "rsign": "its threshold is learned with the network; the slope around it is approx_sign",
+    "dorefa": "it rounds to k bits, and is no rule for sign or step",
+    "fda": "its base frequency is not stated and its residual is a network that is trained beside; the series itself "
+    "is fourier",
+    "adaste": "its weights are not hard until late in training, and its factor depends on the gradient that arrives",
+    "lns": "it trains a second network that predicts the signs, and is no rule for one function",
+    "bayesbinn": "it samples relaxed weights and changes the optimizer's update, and is no rule for one function",
+    "learnable": "training a slope's parameter was found to be the same as training the threshold; schedule it instead",
+}
 
 
 @dataclass(frozen=True, eq=False)
 class Surrogate:
     """A rule that keeps a function hard and replaces its derivative by a slope m(x).
 
-    The traits say what can be checked of the page, and choose its tests. `area` (the integral of the slope), `peak`
-    (its largest value) and `support` (half the width outside which it is exactly zero) are numbers, or functions of
-    the page's parameters; `counterpart` is the smooth function whose derivative the slope is; `known` holds pairs of
-    x and slope at the default parameters, from the source; `needs` holds the range of each parameter.
+    The traits say what can be checked of the page, and choose its tests. Those that may depend on the page's parameters
+    are numbers, or functions of these.
+
+    source        where the formula is from
+    aliases       other names that the field has for it
+    ships         by library, the name and the defaults under which it ships the same slope
+    even          m(−x) = m(x)
+    positive      m(x) ≥ 0 everywhere
+    area          the integral of m over all x; infinite, or None where there is none that a number says
+    peak          the largest value of m, or what it comes arbitrarily close to; None as above
+    support       half the width outside which m is exactly zero
+    corners       the x at which m jumps or bends
+    counterpart   the smooth function whose derivative m is, as a function of x and the parameters
+    elementwise   m at x depends on no other element
+    known         pairs of x and m(x) at the default parameters, from the source
+    equals        other pages that are the same: (own parameters, the other's name, the other's parameters)
+    needs         the range of each parameter
+    roles         what each parameter does: `height` multiplies m and nothing else, `width` changes how far it reaches
+                  at half its peak, `tail` changes m elsewhere
     """
 
     name: str
     label: str
     rule: Callable
     source: str
-    even: bool
-    positive: bool
-    area: float | Callable
-    peak: float | Callable
+    aliases: tuple[str, ...] = ()
+    ships: Mapping[str, str] = field(default_factory=dict)
+    even: bool = True
+    positive: bool = True
+    area: float | Callable | None = None
+    peak: float | Callable | None = None
     support: float | Callable = math.inf
+    corners: tuple[float, ...] | Callable = ()
     counterpart: Callable | None = None
+    elementwise: bool = True
     known: tuple[tuple[float, float], ...] = ()
+    equals: tuple[tuple[Mapping[str, float], str, Mapping[str, float]], ...] = ()
     needs: Mapping[str, Range] = field(default_factory=dict)
+    roles: Mapping[str, str] = field(default_factory=dict)
 
     @property
     def parameters(self) -> dict[str, float]:
         """The page's keyword-only parameters with their defaults."""
-        return {k: p.default for k, p in inspect.signature(self.rule).parameters.items() if p.kind is p.KEYWORD_ONLY}
+        keywords = inspect.signature(self.rule).parameters.values()
+        return {p.name: p.default for p in keywords if p.kind is p.KEYWORD_ONLY and p.name != "chance"}
+
+    @property
+    def random(self) -> bool:
+        """Whether the slope is drawn anew each time: the page takes `chance`."""
+        return "chance" in inspect.signature(self.rule).parameters
+
+    def settings(self) -> list[dict[str, float]]:
+        """The defaults, as {}, and each parameter alone at a smaller and at a larger value, where its range allows."""
+        found: list[dict[str, float]] = [{}]
+        for name, default in self.parameters.items():
+            tried = (default / 2, default * 2, default * 3) if default else (0.25, 0.5, -0.25)
+            found += [{name: value} for value in tried if value in self.needs.get(name, Range())][:2]
+        return found
 
     def check(self, **parameters) -> None:
         """Refuses what the page does not know or does not allow: names, and numbers outside `needs`.
@@ -95,60 +164,83 @@ class Surrogate:
                 raise EstimatorError(f"{self.name}.{name} is {value}, but must be {allowed}.")
 
     def trait(self, name: str, **parameters):
-        """A trait's value (`area`, `peak`, `support`) at these parameters (numbers or tensors)."""
+        """A trait's value (`area`, `peak`, `support`, `corners`) at these parameters (numbers or tensors)."""
         value = getattr(self, name)
         return value(**{**self.parameters, **parameters}) if callable(value) else value
 
     def decline(self, normalize: str) -> str | None:
         """Why this slope cannot be normalised so, or None. The answer depends on the page alone."""
+        if normalize not in NORMALIZATIONS:
+            raise EstimatorError(f"normalize is '{normalize}', but must be one of: {', '.join(NORMALIZATIONS)}.")
         if normalize == "none":
             return None
         value = self.trait(normalize)
-        if 0 < value < math.inf:
+        if value is not None and 0 < value < math.inf:
             return None
-        return f"{self.name} cannot be normalised by {normalize}: its {normalize} is {value:g}."
+        told = "not a single number" if value is None else f"{value:g}"
+        return f"{self.name} cannot be normalised by {normalize}: its {normalize} is {told}."
 
-    def slope(self, x, *, forward: str = "sign", normalize: str = "none", **parameters):
+    def gain(self, normalize, *, forward: str = "sign", **parameters):
+        """What the slope is multiplied by to be normalised.
+
+        normalize: one of NORMALIZATIONS, or its index as a scalar tensor; where the slope cannot be normalised so, the
+        name raises Declined and the index gives 1. `peak` scales to a largest value of 1, `area` to the area of the
+        hard function's derivative: 2 for `sign`, 1 for `step`.
+        """
+        if isinstance(normalize, str):
+            reason = self.decline(normalize)
+            if reason:
+                raise Declined(reason)
+            return 1.0 if normalize == "none" else self._gain(normalize, forward, parameters)
+        gain = tf.ones([], normalize.dtype)
+        for index, kind in enumerate(NORMALIZATIONS[1:], 1):
+            if not self.decline(kind):
+                own = _number(self._gain(kind, forward, parameters), normalize.dtype)
+                gain = tf.where(tf.equal(normalize, tf.cast(index, normalize.dtype)), own, gain)
+        return gain
+
+    def slope(self, x, *, forward: str = "sign", normalize="none", chance=None, **parameters):
         """The multiplier m(x): what the gradient from above is multiplied by.
 
         x: anything that becomes a tensor, any shape, any floating dtype (integers count as float32); returns the
         same shape and dtype. NaN stays NaN. Parameters are numbers or scalar tensors; those not given have the
-        page's defaults. `normalize` scales the slope to peak 1, or to the area of the hard function's derivative
-        (2 for `sign`, 1 for `step`). Raises EstimatorError for an unknown parameter, Declined for a pair that
-        cannot be.
+        page's defaults. normalize: as in `gain`. chance: where a page that is random draws from: anything with
+        `uniform(shape)` in [0, 1), such as a tf.random.Generator. Raises EstimatorError for an unknown parameter and
+        for a lack of chance, Declined for a pair that cannot be.
         """
         x = _floating(x)
         self.check(**parameters)
         values = {k: _number(v, x.dtype) for k, v in {**self.parameters, **parameters}.items()}
+        if self.random:
+            if chance is None:
+                raise EstimatorError(f"{self.name} is random in its backward pass: give it chance, to draw from.")
+            values["chance"] = chance
         m = self.rule(x, **values)
-        if normalize != "none":
-            m = m * _number(self._scale(forward, normalize, parameters), x.dtype)
+        if not isinstance(normalize, str) or normalize != "none":
+            numbers = {name: values[name] for name in self.parameters}
+            m = m * _number(self.gain(normalize, forward=forward, **numbers), x.dtype)
         return tf.where(tf.math.is_nan(x), x, m)
 
-    def hard(self, x, *, forward: str = "sign", at_zero: int = 1, normalize: str = "none", **parameters):
+    def hard(self, x, *, forward: str = "sign", at_zero: int = 1, normalize="none", chance=None, **parameters):
         """The operation: hard in the forward pass, the upstream gradient times the slope in the backward pass.
 
-        x as in `slope`; returns `value(x)`. Works eagerly, in tf.function, under XLA and in tf.vectorized_map. The
-        parameters get no gradient.
+        x, normalize and chance as in `slope`; returns `value(x)`. Works eagerly, in tf.function, under XLA and in
+        tf.vectorized_map. The parameters get no gradient.
         """
         x = _floating(x)
 
         @tf.custom_gradient
         def operation(x):
             def backward(upstream):
-                return upstream * self.slope(x, forward=forward, normalize=normalize, **parameters)
+                m = self.slope(x, forward=forward, normalize=normalize, chance=chance, **parameters)
+                return upstream * m
 
             return value(x, forward=forward, at_zero=at_zero), backward
 
         return operation(x)
 
-    def _scale(self, forward, normalize, parameters):
-        if normalize not in NORMALIZATIONS:
-            raise EstimatorError(f"normalize is '{normalize}', but must be one of: {', '.join(NORMALIZATIONS)}.")
-        reason = self.decline(normalize)
-        if reason:
-            raise Declined(reason)
-        return (1.0 if normalize == "peak" else _JUMP[forward]) / self.trait(normalize, **parameters)
+    def _gain(self, kind, forward, parameters):
+        return (1.0 if kind == "peak" else _JUMP[forward]) / self.trait(kind, **parameters)
 
 
 def value(x, *, forward: str = "sign", at_zero: int = 1):

@@ -8,15 +8,22 @@ from estimators.base import positive, surrogate
 
 @surrogate(
     label="Sigmoid derivative",
-    source="Bengio, Léonard, Courville 2013, arXiv:1308.3432 (there scale = 1); SpikingJelly ships scale = 4, "
-    "snnTorch 25",
+    source="Bengio, Léonard, Courville 2013, arXiv:1308.3432 (there scale = 1)",
+    aliases=("sigmoid", "logistic"),
+    ships={
+        "SpikingJelly": "Sigmoid(alpha=4.0)",
+        "snnTorch": "sigmoid(slope=25)",
+        "stork": "the sigmoid type of its custom spike, scale = 10",
+    },
     even=True,
     positive=True,
     area=1,
     peak=lambda scale: scale / 4,
     counterpart=lambda x, scale: tf.sigmoid(scale * x),
     known=((0.0, 0.25), (3.0, 0.0451766597), (-3.0, 0.0451766597)),
+    equals=(({"scale": 1.0}, "sigmoid_n", {"scale": 1.0}),),
     needs={"scale": positive},
+    roles={"scale": "width"},
 )
 def sigmoid_derivative(x: Float[tf.Tensor, "*shape"], *, scale=1.0) -> Float[tf.Tensor, "*shape"]:
     r"""The logistic density, σ′.

@@ -8,15 +8,18 @@ from estimators.base import positive, surrogate
 
 @surrogate(
     label="Tanh slope",
-    source="Qin et al. 2020, arXiv:1909.10788, whose EDE it is at a fixed t = scale; QKeras ships it for binary() "
-    "with scale = 1",
+    source="Qin et al. 2020, arXiv:1909.10788, whose EDE it is at a fixed t = scale ≥ 1",
+    aliases=("tanh",),
+    ships={"QKeras": "binary(), scale = 1", "Norse": "tanh, the same at k = 1 only"},
     even=True,
     positive=True,
     area=2,
     peak=lambda scale: scale,
     counterpart=lambda x, scale: tf.tanh(scale * x),
     known=((0.0, 1.0), (1.0, 0.4199743416), (-1.0, 0.4199743416)),
+    equals=(({"scale": 1.0}, "ede", {"t": 1.0}), ({"scale": 2.0}, "ede", {"t": 2.0})),
     needs={"scale": positive},
+    roles={"scale": "width"},
 )
 def tanh_slope(x: Float[tf.Tensor, "*shape"], *, scale=1.0) -> Float[tf.Tensor, "*shape"]:
     r"""The derivative of tanh(scale·x).

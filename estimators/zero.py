@@ -9,6 +9,8 @@ from estimators.base import surrogate
 @surrogate(
     label="Zero (true derivative)",
     source="elementary calculus; what tf.sign itself hands back",
+    aliases=("true derivative", "negative control"),
+    ships={"TensorFlow": "tf.sign"},
     even=True,
     positive=True,
     area=0,

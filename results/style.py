@@ -33,13 +33,46 @@ class Look(NamedTuple):
     marker: str
 
 
-# Names whose look was given away by hand. Any other name has one too: see look().
+# Names whose look was given away by hand; slopes of one kind share a colour. Any other name has a look too: see look().
 PINNED = {
     "sigmoid_derivative": Look(BLUE, "o"),
-    "ste": Look(RED, "s"),
+    "sigmoid_n": Look(BLUE, "s"),
+    "swish_sign": Look(BLUE, "D"),
+    "s2nn": Look(BLUE, "X"),
+    "exponential": Look(BLUE, "p"),
     "tanh_slope": Look(GREEN, "D"),
+    "ede": Look(GREEN, "o"),
+    "dsq": Look(GREEN, "s"),
+    "erf": Look(GREEN, "X"),
+    "gauss": Look(GREEN, "p"),
+    "multi_gauss": Look(GREEN, "*"),
     "ste_clipped": Look(ORANGE, "X"),
+    "rect": Look(ORANGE, "o"),
+    "slope_annealing": Look(ORANGE, "s"),
+    "leaky": Look(ORANGE, "D"),
+    "mag_aware": Look(ORANGE, "p"),
+    "reste": Look(ORANGE, "*"),
+    "ste": Look(RED, "s"),
+    "leaky_k_relu": Look(RED, "o"),
+    "lso": Look(RED, "D"),
+    "spike_op": Look(RED, "X"),
+    "sso": Look(RED, "p"),
+    "log_tailed_relu": Look(RED, "*"),
+    "approx_sign": Look(PURPLE, "o"),
+    "triangle": Look(PURPLE, "s"),
+    "piecewise_quadratic": Look(PURPLE, "D"),
+    "rbnn": Look(PURPLE, "X"),
+    "fast_sigmoid": Look(BROWN, "o"),
+    "softsign": Look(BROWN, "s"),
+    "superspike_asym": Look(BROWN, "D"),
+    "sparse_fs": Look(BROWN, "X"),
+    "q_pseudo": Look(BROWN, "p"),
+    "atan": Look(SKY, "o"),
+    "circ": Look(SKY, "s"),
+    "nonzero_sign_log_abs": Look(SKY, "D"),
+    "fake_numerical": Look(SKY, "X"),
     "zero": Look(GREY, "p"),
+    "fourier": Look(GREY, "o"),
 }
 
 

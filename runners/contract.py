@@ -1,0 +1,66 @@
+"""python -m runners.contract: holds an estimator's page to what every page promises, yours as well as the book's."""
+
+from __future__ import annotations
+
+import argparse
+import sys
+
+from rich.console import Console
+
+from runners import config, pages
+from runners.mistake import Mistake
+
+
+def main(arguments: list[str] | None = None) -> int:
+    """The command. Exit codes: 0 every promise is kept, 1 one is broken, 2 a mistake in the command or in the file."""
+    parser = argparse.ArgumentParser(prog="python -m runners.contract", description=__doc__)
+    parser.add_argument("pages", nargs="*", metavar="PAGE", help="a file with a page, or a name; none: the whole book")
+    asked = parser.parse_args(arguments).pages
+    files = [page for page in asked if page.endswith(".py")]
+    try:
+        pages.name_files([f"estimator.file={','.join(files)}"] * bool(files))
+        names = [*pages.files(), *(page for page in asked if page not in files)]
+        for name in names:
+            config.page("estimator", name)  # a name that is none is answered here, in no time
+        from runners import quiet
+
+        quiet.start_tensorflow("cpu")
+        for name in names:
+            pages.enter(name)
+    except Mistake as mistake:
+        print(f"steeplechase: {mistake}", file=sys.stderr)
+        return 2
+    import estimators
+
+    console = Console(highlight=False, soft_wrap=True)
+    broken = [name for name in names or list(estimators.book) if not _kept(console, name, verbose=bool(asked))]
+    if broken:
+        print(f"steeplechase: the contract is broken by {', '.join(broken)}.", file=sys.stderr)
+    return 1 if broken else 0
+
+
+def _kept(console: Console, name: str, verbose: bool) -> bool:
+    """Prints what the page promises and how it is kept; the kept ones only where it is asked for."""
+    import estimators
+    from runners import promises
+
+    page, found = estimators.book[name], []
+    with console.status(f"{name} ..."):
+        found = list(promises.keeps(page))
+    faults = [(words, fault) for words, fault in found if fault]
+    written = pages.find(name)
+    console.print(
+        f"{page.label} ({name}{f', {written.place}' if written else ''}): "
+        f"{len(found) - len(faults)} of {len(found)} promises are kept."
+    )
+    for words, fault in found:
+        if fault:
+            console.print(f"  [red]broken[/] {words}")
+            console.print(f"         {fault}", markup=False)
+        elif verbose:
+            console.print(f"  kept   {words}")
+    return not faults
+
+
+if __name__ == "__main__":
+    sys.exit(main())
