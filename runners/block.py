@@ -13,6 +13,7 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
+from runners import schedule
 from runners.trainer import Replica, Trainer
 from tasks.base import Task
 
@@ -22,14 +23,15 @@ def recorded(steps: int, rows: int) -> list[int]:
     return [int(step) for step in np.unique(np.round(np.linspace(0, steps, rows + 1)))]
 
 
-def seat(values: Mapping[str, Any], weights: str) -> Replica:
+def seat(values: Mapping[str, Any], weights: str, normalize: str) -> Replica:
     """A replica of the trainer from its flat values. weights: whose numbers go with hard weights: `estimator`,
-    `estimator_weights`, or "" where there are no latent weights."""
+    `estimator_weights`, or "" where there are no latent weights. normalize: how slopes are scaled."""
 
     def part(group):
         return {k.removeprefix(f"{group}."): v for k, v in values.items() if group and k.startswith(f"{group}.")}
 
-    return Replica(values["seed"], values["learning_rate"], part("estimator"), part(weights), part("optimizer"))
+    parts = part("estimator"), part(weights), part("optimizer")
+    return Replica(values["seed"], values["learning_rate"], *parts, normalize)
 
 
 def train(
@@ -84,7 +86,7 @@ def table(
             **identity,
             **{k: _plain(v) for k, v in own.items() if k != "learning_rate"},
             "replica": name,
-            "learning_rate": rate["from"] if isinstance(rate, Mapping) else rate,
+            "learning_rate": schedule.values(rate)[0],
             "step": marks,
             "examples": [step * task.batch for step in marks],
             "evaluations": marks,

@@ -43,7 +43,7 @@ def build(text: str) -> tuple[Task, Program]:
             raise Declined(reason)
     fixed = {k: v for k, v in chosen.items() if k not in ("name", "keras") and v is not None}
     optimizer.check(chosen["keras"], fixed)
-    hard = Hard(page, weights, described["forward"], described["at_zero"], described["normalize"])
+    hard = Hard(page, weights, described["forward"], described["at_zero"])
     size, rows = described["block"] or block_size(task, device), tuple(described["per_replica"])
     return task, Program(task, hard, chosen["keras"], tuple(sorted(fixed.items())), rows, size, precision, device)
 

@@ -11,7 +11,7 @@ import numpy as np
 import pandas as pd
 
 from runners import schedule
-from runners.config import Mistake
+from runners.mistake import Mistake
 
 if TYPE_CHECKING:
     from runners.gradient import Hard
@@ -81,13 +81,15 @@ def hard(
     """
     from estimators import book
     from estimators.base import value
+    from runners.chance import Chance, key
 
     page = book[estimator]
     page.check(**parameters)
+    chance = Chance(key(0)).of("slope") if page.random else None
     return Operation(
         forward,
         lambda x: value(x, forward=forward, at_zero=at_zero),
-        lambda x: page.slope(x, forward=forward, normalize=normalize, **parameters),
+        lambda x: page.slope(x, forward=forward, normalize=normalize, chance=chance, **parameters),
     )
 
 
@@ -204,13 +206,14 @@ def layers(
     seed: int = 0,
     activations: Mapping[str, float | Mapping] | None = None,
     weights: Mapping[str, float | Mapping] | None = None,
+    normalize: str = "none",
     compiled: bool = False,
 ) -> pd.DataFrame:
     """What flows through the hard sites of a task in a replica's first step; a row a site, last first.
 
     The parameters are at their start and the batch is the first one, as the trainer draws both from `seed`.
     activations, weights: the parameters of the two surrogates, numbers or schedules (of which the first value counts);
-    weights None: those of the activations. compiled: as one XLA program.
+    weights None: those of the activations. normalize: as in Surrogate.gain. compiled: as one XLA program.
 
     Returns the columns site and elements; `upstream_norm`, `_q05`, `_median`, `_q95` (2-norm and quantiles over
     the elements of dL/dy, y being the hard output), the same of `slope` and of `downstream`; and saturation, the share
@@ -238,17 +241,19 @@ def layers(
             picked = chance.of("batches").at(0).permutation(len(task.examples[0]))[: task.batch]
             batch = [tf.gather(a, picked) for a in examples]
             batch = tuple(tf.cast(a, dtype) if a.dtype.is_floating else a for a in batch)
+        drawn = Chance(chance.at(0).key).of("loss")
         with tf.GradientTape() as tape:
             recorder = Recorder(tape)
 
             def followed(x, *, at):
                 x, slopes = recorder.inlet(x), []
-                operation = hard.operation(numbers, lambda site, x, slope: slopes.append(slope))
+                own = {**numbers, "normalize": normalize}
+                operation = hard.operation(own, drawn, lambda site, x, slope: slopes.append(slope))
                 y = operation(x, at=at)
                 recorder.note(at, (x,), y, tuple(slopes))
                 return y
 
-            loss, _ = task.loss(parameters, batch, followed, Chance(chance.at(0).key).of("loss"))
+            loss, _ = task.loss(parameters, batch, followed, drawn)
         return recorder.flows(loss)
 
     examples = tuple(tf.constant(a) for a in task.examples)

@@ -8,6 +8,7 @@ from dataclasses import dataclass
 import tensorflow as tf
 
 from estimators.base import Surrogate
+from runners.chance import Chance
 from tasks.base import Task
 
 
@@ -19,31 +20,36 @@ class Hard:
     weights: Surrogate | None  # None: no latent weights (Bop), the gradient passes to the hard weight itself
     forward: str = "sign"
     at_zero: int = 1
-    normalize: str = "none"
 
     def at(self, site: str) -> Surrogate | None:
         """The surrogate of a site, by the word after its last slash."""
         return self.weights if site.endswith("/weights") else self.activations
 
-    def operation(self, parameters: Mapping[str, Mapping], watch: Callable | None = None) -> Callable:
-        """`hard(x, at=site)` with these parameters (`{"activations": {...}, "weights": {...}}`).
+    def operation(self, numbers: Mapping, chance: Chance, watch: Callable | None = None) -> Callable:
+        """`hard(x, at=site)` with these numbers.
 
-        `watch(site, x, slope)` is called at each site while the forward pass is traced, where one is given.
+        numbers: {"activations": {...}, "weights": {...}} the parameters of the surrogates, and "normalize" how their
+        slopes are scaled, a name or its index as a tensor (Surrogate.gain). chance: what slopes that are random draw
+        from, at each site apart. `watch(site, x, slope)` is called at each site while the forward pass is traced,
+        where one is given.
         """
 
         def hard(x, *, at: str):
             page = self.at(at)
             if page is None:
                 return x  # ±1 already: the weight itself is what is used
-            numbers = parameters["weights" if at.endswith("/weights") else "activations"]
+            own = dict(numbers["weights" if at.endswith("/weights") else "activations"])
+            own |= {"forward": self.forward, "normalize": numbers["normalize"]}
+            if page.random:
+                own["chance"] = chance.of("slope", at)
             if watch:
-                watch(at, x, page.slope(x, forward=self.forward, normalize=self.normalize, **numbers))
-            return page.hard(x, forward=self.forward, at_zero=self.at_zero, normalize=self.normalize, **numbers)
+                watch(at, x, page.slope(x, **own))
+            return page.hard(x, at_zero=self.at_zero, **own)
 
         return hard
 
 
-def gradient(task: Task, parameters: Mapping, batch: tuple, hard: Callable, chance) -> tuple:
+def gradient(task: Task, parameters: Mapping, batch: tuple, hard: Callable, chance: Chance) -> tuple:
     """(gradients, loss, measures) of one replica at one batch; gradients is a dict like `parameters`.
 
     A parameter that the loss does not reach gets zeros, never None.

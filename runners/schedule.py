@@ -1,47 +1,103 @@
-"""Numbers that may change over training: constant, or from one value to another by fraction of training."""
+"""Numbers that may change over training: constant, or by a schedule over the fraction of training that is done."""
 
 from __future__ import annotations
 
+import itertools
 import math
 from collections.abc import Mapping
+from typing import Any
 
-SHAPES = ("constant", "linear", "log", "cosine")
+SHAPES = ("constant", "linear", "log", "cosine", "quarter_cosine", "steps")
+PLATEAUS = 8  # that a schedule in steps may have
+WIDTH = 2 * PLATEAUS  # of a coded number: the shape, the values, and where each value after the first begins
 
 
 class ScheduleError(ValueError):
     """A schedule that is none, told in one sentence."""
 
 
-def encode(name: str, value: float | Mapping) -> tuple[float, float, float]:
-    """(from, to, index of the shape): what a program is given for one number of one replica.
+def encode(name: str, value: float | Mapping[str, Any]) -> list[float]:
+    """[WIDTH]: what a program is given for one number of one replica.
 
-    value: a number, or {"from": number, "to": number, "shape": one of SHAPES}. Raises ScheduleError.
+    value: a number; or {"from": number, "to": number, "shape": one of SHAPES but `steps`}; or
+    {"shape": "steps", "values": [numbers], "at": [fractions of training, rising]}, with one fraction less than values.
+    A key that is None counts as absent. Raises ScheduleError.
     """
     if not isinstance(value, Mapping):
-        return float(value), float(value), 0.0
-    if set(value) != {"from", "to", "shape"}:
-        raise ScheduleError(f"{name} is {dict(value)}, but a schedule has exactly the keys from, to and shape.")
-    if value["shape"] not in SHAPES:
-        raise ScheduleError(f"{name}.shape is '{value['shape']}', but must be one of: {', '.join(SHAPES)}.")
-    for end in ("from", "to"):
-        if isinstance(value[end], bool) or not isinstance(value[end], (int, float)) or not math.isfinite(value[end]):
-            raise ScheduleError(f"{name}.{end} is {value[end]!r}, but must be a finite number.")
-    if value["shape"] == "log" and not (value["from"] > 0 and value["to"] > 0):
-        raise ScheduleError(f"{name} goes from {value['from']} to {value['to']}, but a log schedule needs both > 0.")
-    return float(value["from"]), float(value["to"]), float(SHAPES.index(value["shape"]))
+        return _coded(0, [float(value)] * 2, [])
+    given = {key: part for key, part in value.items() if part is not None}
+    shape = given.get("shape")
+    if shape not in SHAPES:
+        raise ScheduleError(f"{name}.shape is '{shape}', but must be one of: {', '.join(SHAPES)}.")
+    keys = ("values", "at") if shape == "steps" else ("from", "to")
+    if set(given) != {*keys, "shape"}:
+        shown = ", ".join(map(str, given))
+        raise ScheduleError(
+            f"{name} has the keys {shown}, but a {shape} schedule has exactly shape, {keys[0]} and {keys[1]} (an "
+            "override is merged into what the page's configuration says: set what is too much to null)."
+        )
+    if shape == "steps":
+        return _steps(name, given["values"], given["at"])
+    ends = [_number(f"{name}.{end}", given[end]) for end in keys]
+    if shape == "log" and min(ends) <= 0:
+        raise ScheduleError(f"{name} goes from {ends[0]} to {ends[1]}, but a log schedule needs both > 0.")
+    return _coded(SHAPES.index(shape), ends, [])
+
+
+def values(value: float | Mapping[str, Any]) -> list[float]:
+    """The numbers between which a valid schedule stays: its two ends, or its plateaus."""
+    if not isinstance(value, Mapping):
+        return [float(value)]
+    return [float(v) for v in (value["values"] if value["shape"] == "steps" else (value["from"], value["to"]))]
 
 
 def value(coded, progress):
     """The number at this fraction of training (0 at the first update, 1 after the last).
 
-    coded: [..., 3] as `encode` gives it; progress: a scalar; returns [...]. A constant is returned to the bit.
+    coded: [..., WIDTH] as `encode` gives it; progress: a scalar; returns [...]. A constant is returned to the bit.
     """
     import tensorflow as tf
 
-    start, end, shape = tf.unstack(coded, axis=-1)
-    progress = tf.cast(progress, start.dtype)
+    shape, start, end = coded[..., 0], coded[..., 1], coded[..., 2]
+    progress = tf.cast(progress, coded.dtype)
     linear = start + (end - start) * progress
-    tiny = tf.constant(1e-30, start.dtype)
+    tiny = tf.constant(1e-30, coded.dtype)
     log = tf.exp(tf.math.log(tf.maximum(start, tiny)) * (1 - progress) + tf.math.log(tf.maximum(end, tiny)) * progress)
     cosine = start + (end - start) * (1 - tf.cos(math.pi * progress)) / 2
-    return tf.where(shape == 1, linear, tf.where(shape == 2, log, tf.where(shape == 3, cosine, start)))
+    quarter = start + (end - start) * (1 - tf.cos(math.pi / 2 * progress))
+    # The plateau is the one whose start has passed and whose successor's has not; the sum has one term that is not 0.
+    begun = tf.concat([tf.ones_like(coded[..., :1]), tf.cast(progress >= coded[..., PLATEAUS + 1 :], coded.dtype)], -1)
+    here = begun - tf.concat([begun[..., 1:], tf.zeros_like(coded[..., :1])], -1)
+    steps = tf.reduce_sum(here * coded[..., 1 : PLATEAUS + 1], -1)
+    found = start
+    for name, own in (("linear", linear), ("log", log), ("cosine", cosine), ("quarter_cosine", quarter)):
+        found = tf.where(shape == SHAPES.index(name), own, found)
+    return tf.where(shape == SHAPES.index("steps"), steps, found)
+
+
+def _steps(name, numbers, starts):
+    for key, part in (("values", numbers), ("at", starts)):
+        if not isinstance(part, (list, tuple)):
+            raise ScheduleError(f"{name}.{key} is {part!r}, but must be a list of numbers.")
+    numbers = [_number(f"{name}.values", number) for number in numbers]
+    starts = [_number(f"{name}.at", start) for start in starts]
+    if not 2 <= len(numbers) <= PLATEAUS or len(starts) != len(numbers) - 1:
+        raise ScheduleError(
+            f"{name} has {len(numbers)} values at {len(starts)} fractions, but needs 2 to {PLATEAUS} values, and one "
+            "fraction for each value after the first."
+        )
+    if any(a >= b for a, b in itertools.pairwise([0.0, *starts, 1.0])):
+        raise ScheduleError(f"{name}.at is {starts}, but must rise between 0 and 1.")
+    return _coded(SHAPES.index("steps"), numbers, starts)
+
+
+def _coded(shape, numbers, starts):
+    never = 2.0
+    padded = [*numbers, *[numbers[-1]] * (PLATEAUS - len(numbers))]
+    return [float(shape), *padded, *starts, *[never] * (PLATEAUS - 1 - len(starts))]
+
+
+def _number(key, number):
+    if isinstance(number, bool) or not isinstance(number, (int, float)) or not math.isfinite(number):
+        raise ScheduleError(f"{key} is {number!r}, but must be a finite number.")
+    return float(number)

@@ -13,8 +13,7 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from runners import config
-from runners.config import Mistake, nearest
+from runners import config, pages, schedule
 from runners.flow import (
     FLOW,
     HARD,
@@ -29,6 +28,7 @@ from runners.flow import (
     product,
     square,
 )
+from runners.mistake import Mistake, nearest
 
 KEYS = ("operations", "x", "target")
 OF_CHAIN = ("estimator", "at_zero", "normalize", "precision")  # the sweep's keys that say something of a chain, too
@@ -111,7 +111,9 @@ def _composed(overrides: list[str]) -> config.Run:
 
     from runners import sweep  # it registers the schema
 
-    overrides = [override for override in overrides if override != "experiment=null"]
+    overrides = [override for override in sweep.join(overrides) if override != "experiment=null"]
+    if pages.files() and not any(override.startswith("estimator=") for override in overrides):
+        overrides.append(f"estimator={next(iter(pages.files()))}")
     sweep.check_overrides(overrides)
     for override in OverridesParser.create().parse_overrides(overrides):
         if override.is_sweep_override():
@@ -170,6 +172,7 @@ def _own_chain(own: Mapping[str, str], overrides: list[str]) -> Callable:
 
     def show(console, compiled):
         program = run.program
+        pages.enter(program["estimator"]["name"])
         choice = {name: program[name] for name in ("at_zero", "normalize")}
         operations = [
             PLAIN[name] if name in PLAIN else hard(program["estimator"]["name"], forward=name, **choice, **numbers)
@@ -195,19 +198,23 @@ def _own_task(overrides: list[str]) -> Callable:
     def show(console, compiled):
         from runners.building import build
 
+        for group in ("estimator", "estimator_weights"):
+            if run.program[group]:
+                pages.enter(run.program[group]["name"])
         task, program = build(json.dumps(dict(run.program), sort_keys=True))
-        pages = {"activations": program.hard.activations, "weights": program.hard.weights}
+        surrogates = {"activations": program.hard.activations, "weights": program.hard.weights}
         numbers = {"activations": _part(run, "estimator")}
         own = _part(run, "estimator_weights") if run.program["estimator_weights"] else numbers["activations"]
-        numbers["weights"] = own if pages["weights"] else {}
+        numbers["weights"] = own if surrogates["weights"] else {}
         for place, values in numbers.items():
-            for end in ("from", "to") if pages[place] else ():
-                pages[place].check(**{k: v[end] if isinstance(v, Mapping) else v for k, v in values.items()})
+            for name, value in values.items() if surrogates[place] else ():
+                for number in schedule.values(value):
+                    surrogates[place].check(**{name: number})
         seed = run.replicas[0]["seed"]
-        table = layers(task, program.hard, seed=seed, **numbers, compiled=compiled)
-        through = pages["activations"].label
-        if pages["weights"] is not pages["activations"]:
-            through += f" (weights: {pages['weights'].label if pages['weights'] else 'none'})"
+        table = layers(task, program.hard, seed=seed, **numbers, normalize=run.program["normalize"], compiled=compiled)
+        through, weights = surrogates["activations"].label, surrogates["weights"]
+        if weights is not surrogates["activations"]:
+            through += f" (weights: {weights.label if weights else 'none'})"
         title = f"{task.label} through {through}, seed {seed}: the first step"
         _print_layers(console, table, title, compiled)
 

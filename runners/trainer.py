@@ -17,6 +17,7 @@ import keras
 import numpy as np
 import tensorflow as tf
 
+from estimators.base import NORMALIZATIONS, value
 from runners import optimizer, schedule
 from runners.chance import Chance, key
 from runners.gradient import Hard, gradient
@@ -38,13 +39,17 @@ def block_size(task: Task, device: str) -> int:
 
 @dataclass(frozen=True)
 class Replica:
-    """The numbers of one training. Each value is a number or a schedule, but for the seed and the optimizer's own."""
+    """The numbers of one training. The learning rate and the slopes' parameters are numbers or schedules.
+
+    normalize: how the slopes are scaled. It is a number of the replica's, so that it costs no program of its own.
+    """
 
     seed: int
     learning_rate: float | Mapping
     activations: Mapping[str, float | Mapping] = field(default_factory=dict)
     weights: Mapping[str, float | Mapping] = field(default_factory=dict)
     optimizer: Mapping[str, float] = field(default_factory=dict)
+    normalize: str = "none"
 
 
 @dataclass(frozen=True)
@@ -105,6 +110,7 @@ class Trainer:
         self._start = _starter(task, block)
         self._judge = _judge(task, program.hard.forward, program.hard.at_zero, block)
         self._probe = _probe(task, program.hard, block)
+        self._gradients = _gradients(task, program.hard, block)
         self._warm: set[Callable] = set()
         self.compile_s = self.train_s = self.judge_s = 0.0
         self.step = 0
@@ -188,24 +194,16 @@ class Trainer:
         def order(epoch):
             return _map(lambda k: Chance(k).of("batches").at(epoch).permutation(size), keys)
 
-        def one(replica):
-            flat, picked, k, own = replica
-            batch = tuple(tf.gather(a, picked) for a in self._examples)
-            hard = self.program.hard.operation(own)
-            gradients, loss, _ = gradient(task, _shaped(task, flat), batch, hard, Chance(k).of("loss"))
-            return {name: tf.reshape(g, [-1]) for name, g in gradients.items()}, loss
-
         def body(step, picks):
             now = _now(numbers, step, steps, self.program.precision)
-            self._rate = now["learning_rate"][:, None]
+            self._rate = now.pop("learning_rate")[:, None]
             position = step % per_epoch
             fresh = tf.logical_or(position == 0, step == first)
             if size:
                 picks = tf.cond(fresh, lambda: order(step // per_epoch), lambda: picks)
             chosen = tf.slice(picks, [0, position * task.batch], [block, task.batch if size else 0])
             flat = {name: tf.convert_to_tensor(v.value) for name, v in self._variables.items()}
-            at = _map(lambda k: Chance(k).at(step).key, keys)
-            gradients, loss = _map(one, (flat, chosen, at, {k: now[k] for k in ("activations", "weights")}))
+            gradients, loss, _ = self._gradients(flat, chosen, keys, step, now, self._examples)
             self._optimizer.apply([gradients[name] for name in self._variables], list(self._variables.values()))
             for name, (low, high) in task.bounds.items():
                 self._variables[name].assign(tf.clip_by_value(self._variables[name].value, low, high))
@@ -233,6 +231,7 @@ class Trainer:
         for part in ("activations", "weights"):
             names = getattr(seated[0], part)
             self._numbers[part] = {name: coded(name, [getattr(r, part)[name] for r in seated]) for name in names}
+        self._numbers["normalize"] = coded("normalize", [NORMALIZATIONS.index(r.normalize) for r in seated])
         for name, variable in self._rows.items():
             variable.assign([[r.optimizer[name]] for r in seated])
         self.compile_s = self.train_s = self.judge_s = 0.0
@@ -272,7 +271,6 @@ def _starter(task: Task, block: int) -> Callable:
 @functools.cache
 def _judge(task: Task, forward: str, at_zero: int, block: int) -> Callable:
     """{name: [block, size]} -> the task's judgement, {measure: [block]}. No slope is used, so none is asked for."""
-    from estimators.base import value
 
     def one(flat):
         return task.judge(_shaped(task, flat), lambda x, *, at: value(x, forward=forward, at_zero=at_zero))
@@ -281,36 +279,59 @@ def _judge(task: Task, forward: str, at_zero: int, block: int) -> Callable:
 
 
 @functools.cache
-def _probe(task: Task, hard: Hard, block: int) -> Callable:
-    """The loss, the gradient's norm and the saturation at the batch that comes next, {measure: [block]}."""
+def _gradients(task: Task, hard: Hard, block: int) -> Callable:
+    """The block's gradients at a batch: what training and probing have in common, traced once for both.
 
-    def probe(parameters, keys, numbers, step, steps, examples):
-        now = _now(numbers, step, steps, next(iter(parameters.values())).dtype)
-        per_epoch = len(task.examples[0]) // task.batch if examples else 1
+    ({name: [block, size]}, indices of examples [block, batch], keys [block, 2], step, the numbers now, the examples) ->
+    (gradients {name: [block, size]}, losses [block], further measures {name: [block]}). What a program does not use of
+    it, XLA leaves out.
+    """
 
+    def gradients(parameters, picks, keys, step, now, examples):
         def one(replica):
-            flat, k, own = replica
-            batch, zeros = (), []
-            if examples:
-                order = Chance(k).of("batches").at(step // per_epoch).permutation(len(task.examples[0]))
-                picked = tf.gather(order, step % per_epoch * task.batch + tf.range(task.batch))
-                batch = tuple(tf.gather(a, picked) for a in examples)
+            flat, picked, k, own = replica
+            batch, zeros = tuple(tf.gather(a, picked) for a in examples), []
+            chance = Chance(Chance(k).at(step).key).of("loss")
 
             def watch(site, x, slope):
                 zeros.append((tf.reduce_sum(tf.cast(slope == 0, tf.float32)), slope.shape.num_elements()))
 
-            operation = hard.operation(own, watch)
-            chance = Chance(Chance(k).at(step).key).of("loss")
-            gradients, loss, measures = gradient(task, _shaped(task, flat), batch, operation, chance)
-            square = sum(tf.reduce_sum(tf.square(g)) for g in gradients.values())
-            out = {**measures, "train_loss": loss, "gradient_norm": tf.sqrt(square)}
+            found, loss, measures = gradient(
+                task, _shaped(task, flat), batch, hard.operation(own, chance, watch), chance
+            )
+            square = sum(tf.reduce_sum(tf.square(g)) for g in found.values())
+            out = {**measures, "gradient_norm": tf.sqrt(square)}
             if "gradient" in task.measures:  # declared where there is a single parameter
-                out["gradient"] = tf.reshape(*gradients.values(), [])
+                out["gradient"] = tf.reshape(*found.values(), [])
             if zeros:
                 out["saturation"] = tf.add_n([count for count, _ in zeros]) / sum(size for _, size in zeros)
-            return out
+            return {name: tf.reshape(g, [-1]) for name, g in found.items()}, loss, out
 
-        return _map(one, (parameters, keys, {k: now[k] for k in ("activations", "weights")}))
+        return _map(one, (parameters, picks, keys, now))
+
+    return tf.function(gradients, autograph=False)
+
+
+@functools.cache
+def _probe(task: Task, hard: Hard, block: int) -> Callable:
+    """The loss, the gradient's norm and the saturation at the batch that comes next, {measure: [block]}."""
+    gradients = _gradients(task, hard, block)
+
+    def probe(parameters, keys, numbers, step, steps, examples):
+        now = _now(numbers, step, steps, next(iter(parameters.values())).dtype)
+        del now["learning_rate"]
+        picks = tf.zeros([block, 0], tf.int32)
+        if examples:
+            size = len(task.examples[0])
+            epoch, position = step // (size // task.batch), step % (size // task.batch)
+
+            def next_batch(k):
+                order = Chance(k).of("batches").at(epoch).permutation(size)
+                return tf.gather(order, position * task.batch + tf.range(task.batch))
+
+            picks = _map(next_batch, keys)
+        _, loss, measures = gradients(parameters, picks, keys, step, now, examples)
+        return {**measures, "train_loss": loss}
 
     return tf.function(probe, jit_compile=True, autograph=False)
 

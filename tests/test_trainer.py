@@ -103,9 +103,10 @@ def test_a_state_goes_on_bit_for_bit_in_another_trainer(carried):
 def test_equals_an_eager_loop_over_plain_keras(carried):
     """The independent reference: one replica, eager gradients, a plain Keras optimizer, the same chance."""
     task, trainer = carried
-    hard = trainer.program.hard.operation({"activations": SCALE, "weights": SCALE})
     seed, rate, steps = 7, 0.02, 12
     chance = Chance(key(seed))
+    numbers = {"activations": SCALE, "weights": SCALE, "normalize": "none"}
+    hard = trainer.program.hard.operation(numbers, chance)
     begin = tf.function(task.start, jit_compile=True)(chance.of("start"))
     variables = {name: keras.Variable(v) for name, v in begin.items()}
     optimizer = keras.optimizers.Adam(rate)
