@@ -42,7 +42,7 @@ class ReplicasSweeper(Sweeper):
 
     def sweep(self, arguments):
         from runners import conduct
-        from runners.config import Mistake
+        from runners.mistake import Mistake
 
         try:
             jobs = self.split(arguments)
@@ -53,6 +53,7 @@ class ReplicasSweeper(Sweeper):
 
     def split(self, arguments: list[str]) -> list[list[str]]:
         """The overrides of each job: the product of the program axes, with every replica axis as a list."""
+        from runners import pages
         from runners.config import check_page_keys, makes_replicas, page
 
         lines = [f"{key}={value}" for key, value in self.params.items()] + list(arguments)
@@ -62,11 +63,14 @@ class ReplicasSweeper(Sweeper):
             key = override.get_key_element()
             swept = override.is_sweep_override()
             axes[key] = list(override.sweep_string_iterator()) if swept else [override.get_value_element_as_str()]
+        if pages.files() and not any(a.startswith("estimator=") for a in arguments):
+            axes["estimator"] = [*axes.get("estimator", []), *pages.files()]  # beside those of the experiment
         # Which of an optimizer's numbers make replicas depends on the optimizer, so that is chosen first.
         choices = dict(self.config.hydra.runtime.choices)
         chosen = axes.pop("optimizer", [choices.get("optimizer")])
-        jobs = []
+        jobs: list[list[list[str]]] = []
         for optimizer in chosen:
+            jobs.append([])
             replicas = [
                 k for k, values in axes.items() if makes_replicas(k, page("optimizer", optimizer)) and values[1:]
             ]
@@ -76,12 +80,14 @@ class ReplicasSweeper(Sweeper):
                 own = choices | {"optimizer": optimizer} | dict(zip(programs, values, strict=True))
                 check_page_keys(own, axes)
                 settings = [f"{key}={value}" for key, value in zip(programs, values, strict=True)]
-                jobs.append([f"optimizer={optimizer}", *settings, *lists])
-        return jobs
+                jobs[-1].append([f"optimizer={optimizer}", *settings, *lists])
+        # Optimizers in turn: runs that differ in nothing else share most of what is compiled, and are best neighbours.
+        return [job for turn in itertools.zip_longest(*jobs) for job in turn if job]
 
     def compose(self, overrides: list[str]) -> dict:
         """A job's configuration as plain data, without Hydra's own part. Raises Mistake."""
-        from runners.config import Mistake, told
+        from runners.config import told
+        from runners.mistake import Mistake
 
         try:
             cfg = self.hydra_context.config_loader.load_sweep_config(self.config, list(overrides))

@@ -2,6 +2,7 @@
 
     STORE/runs/RUN/FINGERPRINT/run-*.json        how a part came to be; names its table and its SHA-256; sealed
     STORE/runs/RUN/FINGERPRINT/record-*.parquet  the part's rows; the name is the beginning of its SHA-256
+    STORE/runs/RUN/FINGERPRINT/declined.json     why this run cannot be, where it cannot
     STORE/plans/NAME/*.json                      which replicas a command wanted
 
 A part counts once its JSON is there, and that is written last; so a run that is killed, or a disk that fills up, leaves
@@ -33,7 +34,10 @@ class StoreError(OSError):
 
 @dataclass(frozen=True)
 class Plan:
-    """What a command wanted: for each run its configuration, its fingerprint and the ids of its replicas."""
+    """What a command wanted: for each run its configuration, its fingerprint, the ids of its replicas and its
+    optimizer's default rate; the runs that were declined, each with its names and the reason; and the estimator that
+    the others are contrasted with, or "".
+    """
 
     name: str
     command: str
@@ -41,6 +45,8 @@ class Plan:
     runs: tuple[Mapping, ...]  # {"run", "fingerprint", "sources", "configuration", "replicas"}
     figures: tuple[str, ...] = ()  # what is drawn of it
     tables: tuple[str, ...] = ()
+    declined: tuple[Mapping, ...] = ()  # {"run", "task", "estimator", "optimizer", "normalize", "reason"}
+    reference: str = ""
 
     @property
     def replicas(self) -> int:
@@ -131,6 +137,23 @@ class Store:
                     found[folder.name] = {**newest, "replicas": replicas}
         return found
 
+    # What cannot be
+
+    def decline(self, run: str, fingerprint: str, reason: str) -> None:
+        """Notes why this run cannot be. Raises StoreError where it cannot be written."""
+        try:
+            self.folder(run, fingerprint).mkdir(parents=True, exist_ok=True)
+            _publish(self.folder(run, fingerprint) / "declined.json", json.dumps({"reason": reason}).encode())
+        except OSError as error:
+            raise StoreError(f"{run} could not be noted as declined in {self.root}: {error.strerror}.") from None
+
+    def declined(self, run: str, fingerprint: str) -> str:
+        """Why this run cannot be, or "" where nothing is known against it."""
+        try:
+            return json.loads((self.folder(run, fingerprint) / "declined.json").read_bytes())["reason"]
+        except (FileNotFoundError, ValueError, KeyError, TypeError):  # what cannot be read is found out again
+            return ""
+
     @staticmethod
     def set_aside(path: Path) -> Path:
         """Renames a damaged file, so that it no longer counts; returns the new path. Nothing is deleted."""
@@ -177,8 +200,9 @@ def load(store: str | Path | Store = DEFAULT, plan: str | Plan | None = None) ->
     """All recorded rows that a plan wants, as one table (columns: results/schema.py).
 
     plan: a plan or its name; None takes, of every run, the fingerprint whose newest part is the youngest.
-    `table.attrs["parts"]` holds the accounts of the parts that were read, `table.attrs["missing"]` how many replicas of
-    the plan were not found, by run. Raises schema.RecordError for a damaged part, StoreError for an unknown plan.
+    `table.attrs` holds: `parts`, the accounts of the parts that were read; `missing`, how many replicas of the plan
+    were not found, by run; and of the plan `reference`, `declined` and, by run, `default_rates`. Raises
+    schema.RecordError for a damaged part, StoreError for an unknown plan.
     """
     store = store if isinstance(store, Store) else Store(store)
     plan = store.plan(plan) if isinstance(plan, str) else plan
@@ -198,6 +222,9 @@ def load(store: str | Path | Store = DEFAULT, plan: str | Plan | None = None) ->
             missing[run] = len(wanted - found)
     whole = pd.concat(tables, ignore_index=True) if tables else pd.DataFrame(columns=list(schema.COLUMNS))
     whole.attrs = {"parts": accounts, "missing": missing}
+    if plan is not None:
+        whole.attrs["reference"], whole.attrs["declined"] = plan.reference, [dict(one) for one in plan.declined]
+        whole.attrs["default_rates"] = {run["run"]: run["default_rate"] for run in plan.runs if "default_rate" in run}
     return whole
 
 

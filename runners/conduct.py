@@ -6,7 +6,7 @@ import shlex
 import sys
 import time
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 from hydra.core.utils import JobReturn
@@ -15,12 +15,12 @@ from rich.table import Table
 
 from results.schema import RecordError
 from results.store import Plan, Store, StoreError
-from runners import config, device, figures, identity
-from runners.config import Mistake
+from runners import config, device, figures, identity, pages, worker
+from runners.mistake import Mistake
 from runners.provenance import now
 from runners.run import Outcome, Wanted, identify
 
-_CONTROL = ("store", "plan", "figures", "tables", "checkpoint")  # the same for a whole sweep
+_CONTROL = ("store", "plan", "figures", "tables", "checkpoint", "reference")  # the same for a whole sweep
 
 
 @dataclass(frozen=True)
@@ -32,10 +32,11 @@ class State:
     done: int
     stale: str
     damaged: int
+    declined: str  # why there can be no such run, as far as that is known
 
     @property
     def missing(self) -> int:
-        return len(self.wanted.ids) - self.done
+        return 0 if self.declined else len(self.wanted.ids) - self.done
 
 
 def sweep(
@@ -61,20 +62,17 @@ def sweep(
     store = Store(common["store"])
     try:
         store.make_writable()
-        plan = Plan(
-            name,
-            _command(arguments),
-            now(),
-            tuple(state.wanted.plan for state in states),
-            tuple(common["figures"]),
-            tuple(common["tables"]),
-        )
+        plan = _planned(name, arguments, states, common)
         store.write_plan(plan)
     except StoreError as error:
         raise Mistake(str(error)) from None
     ahead = [state for state in states if state.missing]
     _announce(console, states, ahead)
     returns = []
+    if ahead and pages.files():
+        fault = worker.fault(ahead[0].wanted.run.program["device"])
+        if fault:
+            raise Mistake(fault)
     if ahead:
         returns = launch([[*s.overrides, f"progress={i}/{len(ahead)}"] for i, s in enumerate(ahead, 1)])
     outcomes = [_outcome(state, answer) for state, answer in zip(ahead, returns, strict=True)]
@@ -82,8 +80,16 @@ def sweep(
     if failed:
         sys.exit(1)
     try:
+        refused = {outcome.run: outcome.declined for outcome in outcomes if outcome.declined}
+        if refused:  # now it is known which runs cannot be, and that nothing of them is missing
+            states = [replace(state, declined=refused.get(state.wanted.name, state.declined)) for state in states]
+            plan = _planned(name, arguments, states, common)
+            store.write_plan(plan)
+        _list_declined(console, plan)
+        if not plan.runs:
+            sys.exit(1)
         figures.draw(console, store, plan)
-    except (RecordError, OSError) as error:
+    except (RecordError, StoreError, OSError) as error:
         print(f"steeplechase: {error}", file=sys.stderr)
         sys.exit(1)
     return returns
@@ -91,6 +97,8 @@ def sweep(
 
 def _plan(jobs, compose) -> tuple[list[State], dict[str, Any]]:
     states, common, seen = [], {}, set()
+    if len(jobs) > 100:
+        print(f"Composing {len(jobs)} runs, about {len(jobs) * 0.09:.0f} s ...", flush=True)
     for overrides in jobs:
         cfg = compose(overrides)
         try:
@@ -116,8 +124,42 @@ def _plan(jobs, compose) -> tuple[list[State], dict[str, Any]]:
         old = [o for o in store.stale(wanted.name, wanted.fingerprint).values() if lacking & {*o["replicas"]}]
         newest = max(old, key=lambda account: account["ended"], default=None)
         stale = identity.changed(newest["sources"], wanted.covers) if newest else ""
-        states.append(State(wanted, overrides, len(done & set(wanted.ids)), stale, len(faults)))
+        declined = store.declined(wanted.name, wanted.fingerprint)
+        states.append(State(wanted, overrides, len(done & set(wanted.ids)), stale, len(faults), declined))
     return states, common
+
+
+def _planned(name, arguments, states, common) -> Plan:
+    """The plan of what can be: what was declined is named apart, with the reason."""
+    runs, declined = [], []
+    for state in states:
+        run = state.wanted.run
+        if state.declined:
+            words = dict(zip(("task", "estimator", "optimizer"), run.words, strict=True))
+            own = {"run": state.wanted.name, **words, "normalize": run.program["normalize"]}
+            declined.append({**own, "reason": state.declined})
+        else:
+            rate = config.page("optimizer", run.words[2])["learning_rate"]
+            runs.append({**state.wanted.plan, "default_rate": rate})
+    return Plan(
+        name,
+        _command(arguments),
+        now(),
+        tuple(runs),
+        tuple(common["figures"]),
+        tuple(common["tables"]),
+        tuple(declined),
+        common["reference"],
+    )
+
+
+def _list_declined(console, plan):
+    """Pairs that cannot be, once each: they are no failure, and nobody should look for them in vain."""
+    reasons = dict.fromkeys(one["reason"] for one in plan.declined)
+    if reasons:
+        console.print(f"{len(plan.declined)} runs were declined, because they cannot be:")
+        for reason in reasons:
+            console.print(f"  {reason}", highlight=False)
 
 
 def _show(console, states):
@@ -126,10 +168,11 @@ def _show(console, states):
         table.add_column(column, overflow="fold")
     for column in ("wanted", "done", "missing"):
         table.add_column(column, justify="right")
-    table.add_column("stale, because", overflow="fold")
+    table.add_column("stale, because, or else", overflow="fold")
     for state in states:
         numbers = (len(state.wanted.ids), state.done, state.missing)
         remark = state.stale + (f" · {state.damaged} damaged" if state.damaged else "")
+        remark += f"declined: {state.declined}" if state.declined else ""
         table.add_row(*state.wanted.run.words, state.wanted.name.rsplit("-", 1)[1], *map(str, numbers), remark)
     console.print(table)
     console.print(
@@ -139,6 +182,7 @@ def _show(console, states):
 
 
 def _announce(console, states, ahead):
+    states = [state for state in states if not state.declined]
     replicas, done = sum(len(s.wanted.ids) for s in states), sum(s.done for s in states)
     if ahead:
         missing = sum(s.missing for s in ahead)
@@ -183,18 +227,20 @@ def _report(console, ahead, outcomes, seconds) -> int:
         table.add_column("why", overflow="fold")
         table.add_column("the command that repeats it", overflow="fold")
         for state, outcome in failed:
-            table.add_row(outcome.run, outcome.error, f"python -m runners.sweep {shlex.join(state.overrides)}")
+            again = shlex.join([*state.overrides, *pages.as_argument()])
+            table.add_row(outcome.run, outcome.error, f"python -m runners.sweep {again}")
         console.print(table)
     return len(failed)
 
 
 def _name(experiment: str, arguments: list[str]) -> str:
     """An experiment's own name where the command changes none of its content; else with a hash of what it changes."""
-    own = sorted(a for a in arguments if a.split("=")[0] not in ("experiment", *_CONTROL) and not a.startswith("hydra"))
+    told = [*arguments, *pages.as_argument()]
+    own = sorted(a for a in told if a.split("=")[0] not in ("experiment", *_CONTROL) and not a.startswith("hydra"))
     return f"{experiment}-{identity.digest(own)[:8]}" if own else experiment
 
 
 def _command(arguments: list[str]) -> str:
     """The command without the places where things lie."""
     kept = [a for a in arguments if a.split("=")[0] not in ("store", "task.data", "task.labels")]
-    return shlex.join(["python", "-m", "runners.sweep", *kept])
+    return shlex.join(["python", "-m", "runners.sweep", *kept, *pages.as_argument()])

@@ -6,7 +6,7 @@ defaults in its YAML.
 
 from __future__ import annotations
 
-import difflib
+import functools
 import itertools
 import math
 import re
@@ -17,15 +17,12 @@ from typing import Any
 
 import yaml
 
-from runners import schedule
+from runners import pages, schedule
+from runners.mistake import Mistake, nearest
 
 CONF = Path(__file__).resolve().parents[1] / "conf"
 GROUPS = ("task", "estimator", "optimizer", "experiment")
 FRESH = 2**31 - 1  # seeds and sizes are int32
-
-
-class Mistake(ValueError):
-    """What a user got wrong: the key, the value, what is allowed, and the nearest match, in one sentence."""
 
 
 @dataclass
@@ -47,6 +44,7 @@ class Sweep:
     block: int | None = None  # replicas in one compiled call; null: by the trainer's rule
     store: str = "results"  # where records, plans and figures go
     checkpoint: float = 10.0  # seconds of training after which a block's state is saved; 0: after every chunk
+    reference: str = ""  # the estimator that the others are contrasted with, where a table does that
     plan: bool = False  # print what is done, missing or stale, and train nothing
     figures: list[str] = field(default_factory=list)  # drawn at the end
     tables: list[str] = field(default_factory=list)  # printed at the end
@@ -91,11 +89,13 @@ def resolve(cfg: Mapping[str, Any], device: str) -> Run:
     for name in ("steps", "rows", "block"):
         if cfg[name] is not None and not 1 <= cfg[name] <= FRESH:
             raise Mistake(f"{name} is {cfg[name]}, but must be a whole number from 1 to {FRESH}.")
+    if cfg["reference"]:
+        page("estimator", cfg["reference"])
     if cfg["checkpoint"] < 0:
         raise Mistake(f"checkpoint is {cfg['checkpoint']}, but must be at least 0 seconds.")
 
     task = {k: v for k, v in cfg["task"].items() if k != "steps"}
-    optimizer = {k: v for k, v in cfg["optimizer"].items() if k not in ("learning_rate", "grid")}
+    optimizer = {k: v for k, v in cfg["optimizer"].items() if k not in ("learning_rate", *_GRIDS)}
     own = PER_REPLICA.get(optimizer["keras"], ())
     axes = {"seed": _seeds(cfg["seed"]), "learning_rate": _rates(cfg["optimizer"]["learning_rate"])}
     for group, chosen in (("estimator", cfg["estimator"]), ("estimator_weights", weights)):
@@ -120,6 +120,8 @@ def resolve(cfg: Mapping[str, Any], device: str) -> Run:
     return Run(program, replicas, files, cfg["store"], cfg["checkpoint"], cfg["progress"])
 
 
+_GRIDS = ("grid", "wide")  # of an optimizer's page: learning rates for experiments to choose from
+
 # The arguments of Keras' optimizers that may have one value per replica: those that were tested to be tensors.
 # It stands here, and not in runners/optimizer.py, because a plan needs it without Keras.
 PER_REPLICA = {
@@ -139,29 +141,22 @@ def makes_replicas(key: str, optimizer: Mapping[str, Any]) -> bool:
     return key == "seed" or (group in ("estimator", "estimator_weights") and bool(name))
 
 
-def nearest(name: str, known) -> str:
-    """A hint at the nearest known name, or nothing."""
-    near = difflib.get_close_matches(name, list(known), 1, 0.5)
-    return f"; did you mean '{near[0]}'?" if near else "."
-
-
 def check_key(key: str, values: list[str]) -> None:
     """Refuses an override whose key, or whose choice in a group, is unknown. Raises Mistake."""
     group, _, rest = key.partition("@")[0].partition(".")
     if group in GROUPS and not rest:
-        options = sorted(path.stem for path in (CONF / group).glob("*.yaml"))
         for value in values:
-            if value not in options and value != "null":
-                raise Mistake(
-                    f"there is no {group} '{value}'{nearest(value, options)} Known are: {', '.join(options)}."
-                )
+            if value != "null":
+                page(group, value)
         return
     known = [f.name for f in fields(Sweep)]
     if group not in known:
         raise Mistake(f"there is no key '{key}'{nearest(key, [*known, *GROUPS, *_page_keys()])}")
-    pages = "estimator" if group == "estimator_weights" else group
-    if rest and pages in GROUPS:
-        known = {name for path in (CONF / pages).glob("*.yaml") for name in page(pages, path.stem)}
+    pool = "estimator" if group == "estimator_weights" else group
+    if pool == "estimator" and rest == "file":
+        raise Mistake("estimator.file is read from the command line only, as estimator.file=PATH.")
+    if rest and pool in GROUPS:
+        known = {name for option in options(pool) for name in page(pool, option)}
         if rest.split(".")[0] not in known:
             raise Mistake(f"there is no key '{key}'{nearest(rest, known)}")
 
@@ -193,25 +188,43 @@ def check_page_keys(choices: Mapping[str, str | None], keys: Iterable[str]) -> N
 
 def _known(defaults: Mapping[str, Any], chosen: str, name: str, key: str) -> None:
     if name not in defaults:
-        known = [k for k in defaults if k not in ("name", "keras", "grid")]
+        known = [k for k in defaults if k not in ("name", "keras", *_GRIDS)]
         has = f"its keys are: {', '.join(known)}" if known else "it has none"
         raise Mistake(f"{chosen} has no key '{name}' ({key}); {has}.")
 
 
 def _page_keys():
-    return [f"{g}.{k}" for g in GROUPS[:3] for path in (CONF / g).glob("*.yaml") for k in page(g, path.stem)]
+    return [f"{group}.{key}" for group in GROUPS[:3] for option in options(group) for key in page(group, option)]
+
+
+def options(group: str) -> list[str]:
+    """What may be chosen in a group: the pages in conf, and the estimators from elsewhere."""
+    elsewhere = {*pages.files(), *pages.announced()} if group == "estimator" else set()
+    return sorted({path.stem for path in (CONF / group).glob("*.yaml")} | elsewhere)
 
 
 def page(group: str, name: str) -> dict[str, Any]:
-    """What conf/GROUP/NAME.yaml says. Raises Mistake where there is no such page."""
+    """What conf/GROUP/NAME.yaml says, or an estimator's page from elsewhere. Raises Mistake where there is none."""
     path = CONF / group / f"{name}.yaml"
-    if not path.exists():
-        raise Mistake(f"there is no {group} '{name}'{nearest(str(name), [p.stem for p in path.parent.glob('*.yaml')])}")
+    if path.exists():
+        return _read(path)
+    elsewhere = pages.find(name) if group == "estimator" else None
+    if elsewhere:
+        return elsewhere.defaults
+    known = options(group)
+    told = pages.answer(str(name)) if group == "estimator" else ""
+    raise Mistake(told or f"there is no {group} '{name}'{nearest(str(name), known)} Known are: {', '.join(known)}.")
+
+
+@functools.cache
+def _read(path: Path) -> dict[str, Any]:
     return yaml.safe_load(path.read_text()) or {}
 
 
 def _typed(group: str, given: Mapping[str, Any], shown: str | None = None) -> None:
     """Holds a page's values against the defaults in its YAML: the same keys, and the same kind of value."""
+    if group == "estimator" and "file" in given:
+        raise Mistake(f"{shown or group}.file is read from the command line only: no configuration makes code run.")
     defaults = page(group, given.get("name"))
     for name, value in given.items():
         key = f"{shown or group}.{name}"
@@ -220,7 +233,7 @@ def _typed(group: str, given: Mapping[str, Any], shown: str | None = None) -> No
             raise Mistake(f"{key} is null, but needs a value; its default is {defaults[name]}.")
         own = PER_REPLICA.get(given.get("keras"), ())
         axis = group == "estimator" or (group == "optimizer" and name in (*own, "learning_rate"))
-        if name != "grid" and (not axis or name == "name"):
+        if name not in _GRIDS and (not axis or name == "name"):
             _kind(key, value, defaults[name])
 
 
@@ -280,8 +293,8 @@ def _rates(value: Any) -> list:
     key = "optimizer.learning_rate"
     rates = _numbers(key, value)
     for rate in rates:
-        for number in (rate["from"], rate["to"]) if isinstance(rate, Mapping) else (rate,):
-            if number <= 0 and not (isinstance(rate, Mapping) and number == 0):
+        for number in schedule.values(rate):
+            if number < 0 or (number == 0 and not isinstance(rate, Mapping)):
                 raise Mistake(f"{key} is {number}, but must be greater than 0.")
     return rates
 

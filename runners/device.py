@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from runners.config import Mistake
+from runners.mistake import Mistake
 
 _DRIVERS = (Path("/proc/driver/nvidia/gpus"), Path("/dev/nvidia0"), Path("/dev/kfd"), Path("/dev/dxg"))
 

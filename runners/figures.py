@@ -12,8 +12,9 @@ from rich.console import Console
 from results import style, tables
 from results.schema import RecordError
 from results.store import Plan, Store, StoreError, load
-from runners import identity
-from runners.config import Mistake, Run, nearest
+from runners import identity, pages
+from runners.config import Run
+from runners.mistake import Mistake, nearest
 
 
 def draw(console: Console, store: Store, plan: Plan) -> list[Path]:
@@ -59,10 +60,19 @@ def check_fresh(plan: Plan) -> None:
 def main(arguments: list[str] | None = None) -> int:
     """The command. Exit codes: 0 drawn, 1 records missing, damaged or stale, 2 a mistake in the command."""
     parser = argparse.ArgumentParser(prog="python -m runners.figures", description=__doc__)
-    parser.add_argument("names", nargs="*", metavar="NAME", help="a plan: an experiment's name, or as the sweep said")
+    parser.add_argument(
+        "names",
+        nargs="*",
+        metavar="NAME",
+        help="a plan: an experiment's name, or as the sweep said; or estimator.file=PATH, where a plan needs it",
+    )
     parser.add_argument("--store", default="results", help="where the records are (default: results)")
     parser.add_argument("--stale", action="store_true", help="draw records that older code made, too")
     options = parser.parse_args(arguments)
+    try:
+        options.names = pages.name_files(options.names)
+    except Mistake as mistake:
+        return _complain(str(mistake), 2)
     store = Store(options.store)
     known = store.plans()
     if not known:

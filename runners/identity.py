@@ -20,7 +20,9 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-from runners.config import Mistake, Run
+from runners import pages
+from runners.config import Run
+from runners.mistake import Mistake
 from tasks import data as sets
 
 ROOT = Path(__file__).resolve().parents[1]
@@ -61,13 +63,25 @@ def replica(program_hash: str, values: Mapping[str, Any]) -> str:
 
 def fingerprint(run: Run) -> tuple[str, dict[str, str]]:
     """(fingerprint, what it covers): each source file of the run's closure and each part of the numeric stack."""
-    pages = [f"tasks/{run.program['task']['name']}.py", f"estimators/{run.program['estimator']['name']}.py"]
-    if run.program["estimator_weights"]:
-        pages.append(f"estimators/{run.program['estimator_weights']['name']}.py")
-    covers = {
-        str(path.relative_to(ROOT)): tree(path)
-        for path in closure("runners/block.py", "runners/building.py", "runners/quiet.py", *pages)
-    }
+    roots = [ROOT / f"tasks/{run.program['task']['name']}.py"]
+    roots += [ROOT / f"runners/{name}.py" for name in ("block", "building", "quiet")]
+    elsewhere: dict[str, Path] = {}
+    covers: dict[str, str] = {}
+    for chosen in (run.program["estimator"], run.program["estimator_weights"]):
+        if chosen and pages.find(chosen["name"]):
+            files, versions = pages.sources(chosen["name"])
+            elsewhere |= files
+            covers |= versions
+        elif chosen and not (ROOT / f"estimators/{chosen['name']}.py").exists():
+            raise Mistake(
+                f"the estimator '{chosen['name']}' is from elsewhere: add estimator.file=PATH, so that it can be seen "
+                "whether its page has changed."
+            )
+        elif chosen:
+            roots.append(ROOT / f"estimators/{chosen['name']}.py")
+    roots += [path for file in elsewhere.values() for path in _imports(file)]
+    covers |= {name: tree(path) for name, path in elsewhere.items()}
+    covers |= {str(path.relative_to(ROOT)): tree(path) for path in closure(*roots)}
     covers |= {name: importlib.metadata.version(name) for name in _STACK}
     covers["python"] = ".".join(map(str, sys.version_info[:2]))
     covers |= {name: os.environ[name] for name in _FLAGS if os.environ.get(name)}
@@ -85,14 +99,14 @@ def changed(old: Mapping[str, str], new: Mapping[str, str]) -> str:
     return ", ".join(reasons) or "nothing changed"
 
 
-def closure(*roots: str) -> list[Path]:
+def closure(*roots: Path) -> list[Path]:
     """The project files that these files import, directly or not, and themselves, sorted.
 
     The wings' `__init__` pages are tables of contents (a test holds that), and do not count: an estimator's record must
     not become stale because another estimator was entered.
     """
     found: set[Path] = set()
-    ahead = [ROOT / root for root in roots]
+    ahead = list(roots)
     while ahead:
         path = ahead.pop()
         if path not in found:
@@ -139,4 +153,4 @@ def _parse(path: Path) -> ast.Module:
     try:
         return ast.parse(path.read_text())
     except (OSError, SyntaxError) as error:
-        raise Mistake(f"{path.relative_to(ROOT)} cannot be read as Python: {error}.") from None
+        raise Mistake(f"{path.name} cannot be read as Python: {error}.") from None

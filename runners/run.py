@@ -11,8 +11,9 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from results.store import Store
-from runners import identity
-from runners.config import Mistake, Run
+from runners import identity, pages, schedule
+from runners.config import Run
+from runners.mistake import Mistake
 
 
 @dataclass
@@ -32,6 +33,7 @@ class Outcome:
     judge_s: float = 0.0
     memory_bytes: int = 0
     error: str = ""
+    declined: str = ""  # why there can be no such run
     remarks: list[str] = field(default_factory=list)
 
 
@@ -102,14 +104,24 @@ def _execute(wanted: Wanted, store: Store, outcome: Outcome, report) -> None:
     if not missing:
         return
 
-    from runners import block, building, provenance, trainer  # TensorFlow from here on
+    from estimators.base import Declined  # TensorFlow from here on
+    from runners import block, building, provenance, trainer
 
-    task, program = _said(lambda: building.build(json.dumps(dict(run.program), sort_keys=True)))
+    for chosen in (run.program["estimator"], run.program["estimator_weights"]):
+        if chosen:
+            pages.enter(chosen["name"])
+    try:
+        task, program = _said(lambda: building.build(json.dumps(dict(run.program), sort_keys=True)))
+    except Declined as declined:
+        outcome.declined = str(declined)
+        store.decline(wanted.name, wanted.fingerprint, outcome.declined)
+        return
     latent = program.hard.weights is not None
     for page, prefix in ((program.hard.activations, "estimator."), (program.hard.weights, "estimator_weights.")):
         for values in run.replicas if page else ():
-            for own in _ends({k.removeprefix(prefix): v for k, v in values.items() if k.startswith(prefix)}):
-                _said(lambda page=page, own=own: page.check(**own))
+            for name, value in values.items():
+                if name.startswith(prefix):
+                    _said(lambda page=page, own=name.removeprefix(prefix), value=value: _check(page, own, value))
     heart = trainer.trainer(program)
     steps, rows = run.program["steps"], run.program["rows"]
     folder = store.folder(wanted.name, wanted.fingerprint)
@@ -127,7 +139,7 @@ def _execute(wanted: Wanted, store: Store, outcome: Outcome, report) -> None:
             report(before + size * step, total, spent + heart.train_s)
 
         numbers = building.numbers_of_weights(program, run.program)
-        seats = [block.seat(own, numbers) for own in values]
+        seats = [block.seat(own, numbers, run.program["normalize"]) for own in values]
         measures, paces = block.train(heart, seats, steps, rows, kept, run.checkpoint, tell)
         table = block.table(
             values, ids, measures, _columns(wanted, latent), task, block.recorded(steps, rows), program.block
@@ -145,6 +157,7 @@ def _execute(wanted: Wanted, store: Store, outcome: Outcome, report) -> None:
                 "estimator": program.hard.activations.label,
                 "optimizer": run.program["optimizer"]["name"],
             },
+            "control": program.hard.activations.trait("peak") == 0,
             "measures": {name: vars(measure) for name, measure in task.measures.items()},
             "selects": task.selects,
             "reports": task.reports,
@@ -174,20 +187,23 @@ def _execute(wanted: Wanted, store: Store, outcome: Outcome, report) -> None:
 
 def _said(action):
     """Runs what may find a user's mistake in a wing, and tells it as one of ours."""
-    from estimators.base import EstimatorError
+    from estimators.base import Declined, EstimatorError
     from runners.optimizer import OptimizerError
     from tasks.base import TaskError
     from tasks.data import DataError
 
     try:
         return action()
+    except Declined:
+        raise
     except (EstimatorError, OptimizerError, TaskError, DataError) as error:
         raise Mistake(str(error)) from None
 
 
-def _ends(own):
-    """The parameters at the start and at the end of training: both must be allowed."""
-    return [{k: v[end] if isinstance(v, dict) else v for k, v in own.items()} for end in ("from", "to")]
+def _check(page, name, value):
+    """A parameter must be allowed all through its schedule."""
+    for number in schedule.values(value):
+        page.check(**{name: number})
 
 
 def _columns(wanted: Wanted, latent: bool) -> dict[str, Any]:

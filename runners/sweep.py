@@ -12,7 +12,7 @@ from hydra.errors import HydraException, OverrideParseException
 from omegaconf import DictConfig, OmegaConf
 from omegaconf.errors import OmegaConfBaseException
 
-from runners import config
+from runners import config, pages
 
 # With one of these Hydra answers by itself, or the caller has chosen the mode.
 _OWN = {"-m", "--multirun", "-r", "--run", "-c", "--cfg", "-i", "--info", "-h", "--help", "--hydra-help", "--version"}
@@ -31,6 +31,17 @@ def main(cfg: DictConfig):
     run = config.resolve(content, device.find(cfg.device))
     with Bar(run.words, run.progress) as bar:
         return worker.train(run, bar)
+
+
+def join(arguments: list[str]) -> list[str]:
+    """Makes the estimators from elsewhere that a command names a choice like the others; returns its other arguments.
+
+    Raises config.Mistake.
+    """
+    rest = pages.name_files(arguments)
+    for page in pages.mentioned(rest):
+        ConfigStore.instance().store(group="estimator", name=page.name, node=page.defaults, provider="steeplechase")
+    return rest
 
 
 def check_overrides(arguments: list[str]) -> None:
@@ -72,6 +83,7 @@ def cli() -> None:
     arguments = sys.argv[1:]
     try:
         if not {"-sc", "--shell-completion"} & {*arguments}:
+            arguments = join(arguments)
             check_overrides(arguments)
         # Hydra takes a group back to nothing by ~group, where everybody writes group=null.
         groups = (*config.GROUPS, "estimator@estimator_weights")

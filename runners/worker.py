@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import atexit
 import multiprocessing
+import multiprocessing.util
 import os
 import signal
 import threading
@@ -18,7 +19,9 @@ from concurrent.futures import ProcessPoolExecutor
 from concurrent.futures.process import BrokenProcessPool
 from pathlib import Path
 
+from runners import pages
 from runners.config import Run
+from runners.mistake import Mistake
 from runners.run import Outcome, execute, identify
 
 BOUND = 2 * 2**30  # bytes of resident memory after which the process is renewed
@@ -32,6 +35,8 @@ def warm_up(device: str) -> None:
     global _current
     if _current is None or _current[2] != device:
         close()
+        if multiprocessing.get_start_method(allow_none=True) == "loky":
+            multiprocessing.set_start_method("spawn", force=True)  # a spawned process knows no joblib
         context = multiprocessing.get_context("spawn")
         receive, send = context.Pipe(duplex=False)
         pool = ProcessPoolExecutor(1, mp_context=context, initializer=_begin, initargs=(send, os.getpid(), device))
@@ -42,10 +47,8 @@ def warm_up(device: str) -> None:
 def train(run: Run, report: Callable[[int, int, float], None]) -> Outcome:
     """`execute` in that process. Whatever happens there comes back as an outcome. report as in `execute`.
 
-    In a process that a launcher started (joblib's), that process trains itself: it is one of several already.
+    A process that a launcher started (joblib's) has a training process of its own.
     """
-    if multiprocessing.current_process().name != "MainProcess":
-        return _alone(run, report)
     warm_up(run.program["device"])
     pool, receive, _ = _current
     try:
@@ -71,6 +74,12 @@ def train(run: Run, report: Callable[[int, int, float], None]) -> Outcome:
     return outcome
 
 
+def fault(device: str) -> str:
+    """Why the process cannot train as asked, or "": it is started for this, unless it is there."""
+    warm_up(device)
+    return _current[0].submit(os.getenv, "STEEPLECHASE_FAULT", "").result()
+
+
 def close() -> None:
     """Ends the process, if there is one."""
     global _current
@@ -80,6 +89,7 @@ def close() -> None:
 
 
 atexit.register(close)
+multiprocessing.util.Finalize(None, close, exitpriority=100)  # joblib's processes end without atexit
 
 
 def _begin(send, parent, device):
@@ -98,6 +108,11 @@ def _begin(send, parent, device):
 
     for page in tasks.book:  # all code is loaded now: what changes later is noticed, and not loaded
         tasks.book[page]
+    try:
+        for name in pages.files():
+            pages.enter(name)
+    except Mistake as mistake:
+        os.environ["STEEPLECHASE_FAULT"] = str(mistake)
 
 
 def _die_with(parent):
@@ -105,12 +120,6 @@ def _die_with(parent):
     while os.getppid() == parent:
         time.sleep(0.2)
     os._exit(1)
-
-
-def _alone(run, report):
-    from runners import quiet
-
-    return _execute(run, report, quiet.start_tensorflow(run.program["device"]), None)
 
 
 def _remote(run, expected):

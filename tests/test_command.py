@@ -10,17 +10,31 @@ from results import load
 from tests.oracles.command import QUIET, ROOT, sweep
 
 
-def test_one_failing_run_leaves_the_others(tmp_path):
+def test_a_pair_that_cannot_be_is_declined_and_listed(tmp_path):
     mixed = sweep(
         *("experiment=null", "task=sign_fitting", "estimator=ste,tanh_slope", "normalize=area", "optimizer=sgd"),
         *("task.steps=20", *QUIET),
         store=tmp_path,
     )
-    assert mixed.returncode == 1
-    assert "1 of 2 runs failed" in mixed.stdout and "ste cannot be normalised by area" in mixed.stdout.replace("\n", "")
-    assert "Traceback" not in mixed.stdout + mixed.stderr
-    table = load(tmp_path)
+    assert mixed.returncode == 0, mixed.stderr
+    assert "1 runs were declined" in mixed.stdout
+    assert "ste cannot be normalised by area: its area is inf." in mixed.stdout
+    table = load(tmp_path, "none-" + next((tmp_path / "plans").iterdir()).name.split("-")[1])
     assert set(table.estimator) == {"tanh_slope"} and table.step.max() == 20
+    assert [(one["estimator"], one["normalize"]) for one in table.attrs["declined"]] == [("ste", "area")]
+    assert table.attrs["missing"] == {}, "what cannot be is not missing"
+
+
+def test_one_failing_run_leaves_the_others(tmp_path):
+    mixed = sweep(
+        *("experiment=null", "task=sign_fitting", "estimator=q_pseudo,atan", "estimator.alpha=1", "optimizer=sgd"),
+        *("task.steps=20", *QUIET),
+        store=tmp_path,
+    )
+    assert mixed.returncode == 1
+    assert "1 of 2 runs failed" in mixed.stdout and "q_pseudo.alpha is 1.0" in mixed.stdout
+    assert set(load(tmp_path).estimator) == {"atan"}
+    assert "Traceback" not in mixed.stdout + mixed.stderr
 
 
 def test_joblib_launches_too(tmp_path):
@@ -108,7 +122,7 @@ def test_a_mistake_is_one_sentence(mistake, tmp_path):
 def test_a_mistake_that_a_page_finds_fails_its_run(mistake, said, tmp_path):
     arguments = ["experiment=null", "estimator=tanh_slope", "optimizer=sgd", *mistake.split(), *QUIET]
     answer = sweep(*arguments, store=tmp_path)
-    assert answer.returncode == 1
+    assert answer.returncode == 1, "nothing was trained"
     assert said in answer.stdout.replace("│", "").replace("\n", " ").replace("  ", " ") or said in answer.stdout
     assert "Traceback" not in answer.stdout + answer.stderr
 

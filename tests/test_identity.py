@@ -7,7 +7,8 @@ import pytest
 import yaml
 
 from runners import identity
-from runners.config import CONF, Mistake, Run, resolve
+from runners.config import CONF, Run, resolve
+from runners.mistake import Mistake
 
 BASE = {
     "task": yaml.safe_load((CONF / "task/sign_fitting.yaml").read_text()),
@@ -25,6 +26,7 @@ BASE = {
     "block": None,
     "store": "results",
     "checkpoint": 10.0,
+    "reference": "",
     "plan": False,
     "figures": [],
     "tables": [],

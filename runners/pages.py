@@ -1,0 +1,286 @@
+"""Estimators' pages as they are written, read without being run; and those from elsewhere, entered when wanted.
+
+A page from elsewhere is a file that the user names on the command line (estimator.file=my_estimator.py), or belongs to
+an installed package that announces it (entry point group steeplechase.estimators: the page's name, and its module).
+Nothing else is ever run: no configuration and no record can name a file. What was named travels to the processes of a
+sweep in the environment, so that they enter the same pages.
+"""
+
+from __future__ import annotations
+
+import ast
+import functools
+import importlib.metadata
+import importlib.util
+import os
+import sys
+import traceback
+import types
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+from runners.mistake import Mistake
+
+HOUSE = Path(__file__).resolve().parents[1] / "estimators"
+GROUP = "steeplechase.estimators"
+_KEY = "estimator.file="
+_NAMED = "STEEPLECHASE_ESTIMATORS"
+# What a page may import without its being counted: the house and the numeric stack are part of every fingerprint.
+_OURS = ("estimators", "tasks", "runners", "results", "tensorflow", "keras", "numpy", "ml_dtypes", "jaxtyping")
+
+
+@dataclass(frozen=True)
+class Written:
+    """A page as its file has it: the function's name, its parameters with their defaults, where it stands."""
+
+    name: str
+    parameters: tuple[tuple[str, float], ...]
+    aliases: tuple[str, ...]
+    path: Path
+    line: int
+    module: str = ""  # what an installed package calls it; "" for a file
+    package: str = ""  # that package, with its version
+
+    @property
+    def place(self) -> str:
+        """The file's base name and the line, as mistakes are told."""
+        return f"{self.path.name}, line {self.line}"
+
+    @property
+    def defaults(self) -> dict[str, object]:
+        """What conf/estimator/NAME.yaml would say."""
+        return {"name": self.name, **dict(self.parameters)}
+
+
+def name_files(arguments: Sequence[str]) -> list[str]:
+    """Takes `estimator.file=PATH[,PATH]` out of a command's arguments, reads what it names, and keeps it for this
+    process and its children; returns the other arguments. Raises Mistake.
+    """
+    paths = [path for a in arguments if a.startswith(_KEY) for path in a.removeprefix(_KEY).strip("[]").split(",")]
+    if paths:
+        os.environ[_NAMED] = os.pathsep.join(str(Path(path).expanduser().absolute()) for path in paths)
+        files()
+    return [a for a in arguments if not a.startswith(_KEY)]
+
+
+def as_argument() -> list[str]:
+    """The argument that names the files again, or nothing; by their base names, as records speak of them."""
+    named = [page.path.name for page in files().values()]
+    return [_KEY + ",".join(named)] if named else []
+
+
+def files() -> dict[str, Written]:
+    """The pages in the files that the user named, by name."""
+    return _files(os.environ.get(_NAMED, ""))
+
+
+def mentioned(arguments: Sequence[str]) -> list[Written]:
+    """The pages from elsewhere that this command may use: those of named files, and those of installed packages whose
+    name stands in an argument. Raises Mistake where one of them cannot be read."""
+    named = [name for name in announced() if any(name in argument for argument in arguments)]
+    return [*files().values(), *(_installed(name) for name in named)]
+
+
+def find(name: str) -> Written | None:
+    """The page of this name from elsewhere, or None: from a named file, else from an installed package.
+
+    Raises Mistake where such a page cannot be read.
+    """
+    if name in files():
+        return files()[name]
+    return _installed(name) if name in announced() else None
+
+
+@functools.cache
+def announced() -> dict[str, importlib.metadata.EntryPoint]:
+    """What installed packages announce, by the page's name."""
+    return {point.name: point for point in importlib.metadata.entry_points(group=GROUP)}
+
+
+def read(path: Path, name: str = "") -> Written:
+    """The page in this file, without running it. name: which one, where a file may hold several.
+
+    Raises Mistake with the file and the line where it holds none, several, or one that is not of the form.
+    """
+    try:
+        tree = ast.parse(path.read_bytes())
+    except OSError as error:
+        raise Mistake(f"{path.name} cannot be read: {error.strerror}.") from None
+    except (SyntaxError, ValueError) as error:
+        line = f", line {error.lineno}" if isinstance(error, SyntaxError) else ""
+        raise Mistake(f"{path.name}{line} is no Python: {getattr(error, 'msg', error)}.") from None
+    found = [(node, call) for node in tree.body if isinstance(node, ast.FunctionDef) for call in [_entry(node)] if call]
+    if name:
+        found = [(node, call) for node, call in found if node.name == name]
+    if not found:
+        raise Mistake(f"{path.name} has no page{f' named {name}' if name else ''}: a function under @surrogate(...).")
+    if len(found) > 1:
+        raise Mistake(
+            f"{path.name}, line {found[1][0].lineno} has a second page, '{found[1][0].name}' beside "
+            f"'{found[0][0].name}': one page a file."
+        )
+    node, call = found[0]
+    aliases = next((k.value for k in call.keywords if k.arg == "aliases"), None)
+    try:
+        aliases = tuple(ast.literal_eval(aliases)) if aliases is not None else ()
+    except ValueError:
+        raise Mistake(f"{path.name}, line {node.lineno}: aliases must be written out as a tuple of words.") from None
+    return Written(node.name, _parameters(node, path), aliases, path, node.lineno)
+
+
+@functools.cache
+def answer(name: str) -> str:
+    """What is said to somebody who asks for this estimator by another name of the field's, or for one that was left
+    out; "" where it is neither."""
+    own = {_plain(name)}
+    for path in sorted(HOUSE.glob("*.py")):
+        if path.stem not in ("__init__", "base"):
+            page = read(path)
+            if own & {_plain(other) for other in (page.name, *page.aliases)}:
+                return f"there is no estimator '{name}': it is called '{page.name}' here."
+    for node in ast.parse((HOUSE / "base.py").read_text()).body:
+        if isinstance(node, ast.Assign) and getattr(node.targets[0], "id", "") == "LEFT_OUT":
+            for other, reason in ast.literal_eval(node.value).items():
+                if own & {_plain(other)}:
+                    return f"there is no estimator '{name}': it was left out, because {reason}."
+    return ""
+
+
+def enter(name: str) -> None:
+    """Runs the page of this name from elsewhere, so that the book has it; nothing, if the book has it already.
+
+    Raises Mistake with the file and the line where it does not import, or is not what it promised.
+    """
+    import estimators
+    from runners import promises
+
+    page = find(name)
+    if page is None or name in estimators.book:
+        return
+    try:
+        if page.module:
+            importlib.import_module(page.module)
+        else:  # from its source: Python's own cache could hold older code of the same second and size
+            module = types.ModuleType(f"steeplechase_page_{page.name}")
+            exec(compile(page.path.read_bytes(), str(page.path), "exec"), module.__dict__)
+    except Exception as error:  # a user's file can fail in any way: it is told with its place
+        own = [frame.lineno for frame in traceback.extract_tb(error.__traceback__) if frame.filename == str(page.path)]
+        place = f"{page.path.name}, line {own[-1]}" if own else page.place
+        raise Mistake(f"{place} does not import: {type(error).__name__}: {error}") from None
+    if name not in estimators.book:
+        raise Mistake(f"{page.place}: running it did not enter '{name}' in the book; is it under @surrogate(...)?")
+    try:
+        promises.shape_and_type(estimators.book[name])
+    except promises.Broken as broken:
+        raise Mistake(f"{page.place}: {broken}") from None
+    except Exception as error:
+        raise Mistake(f"{page.place} fails on a plain tensor: {type(error).__name__}: {_first(error)}") from None
+
+
+def sources(name: str) -> tuple[dict[str, Path], dict[str, str]]:
+    """What a page from elsewhere consists of: files by the name that they have in records, and versions of packages.
+
+    That is its file or, of an installed package, all its Python files; what these import, where it is neither ours nor
+    Python's own, counts by its version where it is installed, and else by all its files.
+    """
+    page, files, versions = find(name), {}, {}
+    ahead, seen = [], {*sys.stdlib_module_names, *_OURS}
+    if page.module:
+        ahead.append(page.module.split(".")[0])
+        versions[ahead[0]] = page.package
+    else:
+        files[page.path.name] = page.path
+        ahead += _imported(page.path)
+    while ahead:
+        top = ahead.pop()
+        spec = importlib.util.find_spec(top) if top not in seen else None  # of a top-level name: nothing is imported
+        seen.add(top)
+        if spec is None:
+            continue
+        home = Path(next(iter(spec.submodule_search_locations or ()), spec.origin or ""))
+        if {"site-packages", "dist-packages"} & {*home.parts} and top not in versions:
+            owners = importlib.metadata.packages_distributions().get(top, [])
+            versions[top] = ", ".join(f"{owner} {importlib.metadata.version(owner)}" for owner in owners)
+            continue
+        own = sorted(home.rglob("*.py")) if home.is_dir() else [home] * (home.suffix == ".py")
+        files |= {f"{top}/{path.relative_to(home)}" if home.is_dir() else path.name: path for path in own}
+        ahead += [name for path in own for name in _imported(path)]
+    return files, versions
+
+
+@functools.cache
+def _files(named: str) -> dict[str, Written]:
+    found: dict[str, Written] = {}
+    for path in [Path(path) for path in named.split(os.pathsep) if path]:
+        page = read(path)
+        if (HOUSE / f"{page.name}.py").exists():
+            raise Mistake(f"{page.place}: the book has an estimator '{page.name}' already; call yours something else.")
+        if page.name in found:
+            raise Mistake(f"{page.place}: '{page.name}' is in {found[page.name].path.name} already.")
+        found[page.name] = page
+    return found
+
+
+@functools.cache
+def _installed(name: str) -> Written:
+    point = announced()[name]
+    top, *rest = point.module.split(".")
+    spec = importlib.util.find_spec(top)  # of a top-level name: nothing is imported
+    if spec is None:
+        raise Mistake(f"the installed estimator '{name}' is announced in {point.module}, which is not there.")
+    homes = spec.submodule_search_locations
+    path = Path(next(iter(homes))).joinpath(*rest) if homes else Path(spec.origin)
+    path = path / "__init__.py" if path.is_dir() else path.with_suffix(".py")
+    page = read(path, name)
+    package = f"{point.dist.name} {point.dist.version}" if point.dist else ""
+    return Written(page.name, page.parameters, page.aliases, path, page.line, point.module, package)
+
+
+def _imported(path: Path) -> list[str]:
+    """The top-level names that a file imports; none of a relative import's."""
+    try:
+        nodes = list(ast.walk(ast.parse(path.read_bytes())))
+    except (OSError, SyntaxError, ValueError) as error:
+        raise Mistake(f"{path.name} cannot be read as Python: {error}.") from None
+    names = [alias.name for node in nodes if isinstance(node, ast.Import) for alias in node.names]
+    names += [node.module for node in nodes if isinstance(node, ast.ImportFrom) and node.module and not node.level]
+    return [name.split(".")[0] for name in names]
+
+
+def _entry(node: ast.FunctionDef) -> ast.Call | None:
+    """The `@surrogate(...)` over a function, if it is there."""
+    for decorator in node.decorator_list:
+        called = decorator.func if isinstance(decorator, ast.Call) else None
+        if getattr(called, "id", getattr(called, "attr", None)) == "surrogate":
+            return decorator
+    return None
+
+
+def _parameters(node: ast.FunctionDef, path: Path) -> tuple[tuple[str, float], ...]:
+    """The keyword-only parameters. Raises Mistake for a signature that is not (x, *, name=number, ...)."""
+    given, place = node.args, f"{path.name}, line {node.lineno}"
+    if len(given.posonlyargs) + len(given.args) != 1 or given.vararg or given.kwarg or given.defaults:
+        raise Mistake(f"{place}: {node.name} must take x, and its parameters by keyword: ({'x, *, scale=1.0'}).")
+    found = []
+    for argument, default in zip(given.kwonlyargs, given.kw_defaults, strict=True):
+        if argument.arg == "chance" and default is None:
+            continue
+        try:
+            value = ast.literal_eval(default) if default is not None else None
+        except ValueError:
+            value = None
+        if isinstance(value, bool) or not isinstance(value, (int, float)):
+            raise Mistake(f"{place}: the parameter '{argument.arg}' of {node.name} needs a number as its default.")
+        if argument.arg in ("name", "file", "forward", "at_zero", "normalize"):
+            raise Mistake(f"{place}: a parameter cannot be called '{argument.arg}', which means something else.")
+        found.append((argument.arg, float(value)))
+    return tuple(found)
+
+
+def _first(error: Exception) -> str:
+    return (str(error).strip().splitlines() or ["no reason given"])[0]
+
+
+def _plain(name: str) -> str:
+    return "".join(letter for letter in name.lower() if letter.isalnum())

@@ -1,0 +1,206 @@
+"""Estimators from elsewhere: a file that the user names, an installed package; and what happens when they are wrong."""
+
+import os
+import subprocess
+import sys
+
+import pytest
+
+from results import load
+from results.store import Store
+from runners import config, identity, pages
+from runners.mistake import Mistake
+from tests.oracles.command import QUIET, ROOT, sweep
+
+HEAD = "import tensorflow as tf\nfrom estimators.base import positive, surrogate\n\n"
+PAGE = (
+    HEAD
+    + '''@surrogate(label="Cauchy", source="a thesis", area=2, peak=lambda width: 2 / (3.14159265358979 * width),
+           counterpart=lambda x, width: 2 / 3.14159265358979 * tf.atan(x / width), needs={"width": positive})
+def cauchy(x, *, width=1.0):
+    """Replaces  d sign(x)/dx = 2 δ(x)
+    With      2 / (π·width·(1 + (x/width)²))
+    Needs     width > 0; x of any shape."""
+    return 2 / (3.14159265358979 * width * (1 + tf.square(x / width)))
+'''
+)
+ONE_RUN = ["experiment=null", "task=sign_fitting", "optimizer=sgd", "steps=20", "rows=2", *QUIET]
+
+
+@pytest.fixture
+def file(tmp_path, monkeypatch):
+    """Writes a page to a file and names it, as the command line does; forgets it in the end."""
+
+    def write(text, name="my_slope.py"):
+        path = tmp_path / name
+        path.write_text(text)
+        pages.name_files([f"estimator.file={path}"])
+        return path
+
+    monkeypatch.setenv("STEEPLECHASE_ESTIMATORS", "")
+    yield write
+    for cache in (pages._files, identity.tree, identity._imports):
+        cache.cache_clear()
+
+
+def test_a_page_is_read_without_being_run(file):
+    file("raise SystemExit('it was run')\n" + PAGE)
+    page = pages.find("cauchy")
+    assert page.defaults == {"name": "cauchy", "width": 1.0} and page.place == "my_slope.py, line 7"
+    assert config.page("estimator", "cauchy") == page.defaults and "cauchy" in config.options("estimator")
+    with pytest.raises(Mistake, match="did you mean 'cauchy'"):
+        config.page("estimator", "cauchi")
+
+
+WRONG = {
+    "no Python": ("def (:", "my_slope.py, line 1 is no Python"),
+    "no page": ("x = 1\n", "my_slope.py has no page: a function under @surrogate"),
+    "two pages": (PAGE + PAGE[len(HEAD) :].replace("cauchy", "other"), "has a second page, 'other' beside 'cauchy'"),
+    "a name of the book": (PAGE.replace("cauchy", "atan"), "the book has an estimator 'atan' already"),
+    "no default": (PAGE.replace("width=1.0", "width"), "the parameter 'width' of cauchy needs a number as its default"),
+    "a word as default": (PAGE.replace("width=1.0", "width='a'"), "needs a number as its default"),
+    "by position": (
+        PAGE.replace("*, width", "width"),
+        "line 6: cauchy must take x, and its parameters by keyword",
+    ),
+    "a word of ours": (PAGE.replace("width", "forward"), "a parameter cannot be called 'forward'"),
+}
+WRONG_WHEN_RUN = {
+    "does not import": ("import nothing_of_this_name\n" + PAGE, "line 1 does not import: ModuleNotFoundError"),
+    "crashes": (PAGE.replace("    return", "    undefined\n    return"), "fails on a plain tensor: NameError"),
+    "None": (PAGE.replace("    return 2", "    2"), "line 6: cauchy returned None for a float16 x"),
+    "another type": (PAGE.replace("return 2", "return tf.cast(x, tf.float64)\n    2"), "cauchy returned float64"),
+    "another shape": (PAGE.replace("return 2", "return tf.reduce_sum(x)\n    2"), "cauchy returned the shape ()"),
+    "an unknown trait": (PAGE.replace("area=2", "aera=2"), "line 4 does not import: TypeError"),
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("fault", WRONG)
+def test_a_wrong_file_is_refused_by_file_and_line(fault, file):
+    text, said = WRONG[fault]
+    with pytest.raises(Mistake) as told:
+        file(text)
+    assert said in str(told.value) and len(str(told.value).splitlines()) == 1
+
+
+@pytest.mark.parametrize("fault", WRONG_WHEN_RUN)
+def test_a_page_that_does_not_work_is_refused_by_file_and_line(fault, file, monkeypatch):
+    import estimators
+
+    text, said = WRONG_WHEN_RUN[fault]
+    file(text)
+    with pytest.raises(Mistake) as told:
+        pages.enter("cauchy")
+    estimators.book.pop("cauchy", None)
+    assert said in str(told.value) and len(str(told.value).splitlines()) == 1
+
+
+def test_its_code_is_part_of_the_records_identity(file):
+    def fingerprint(text):
+        file(text)
+        for cache in (pages._files, identity.tree, identity._imports):
+            cache.cache_clear()
+        program = {"task": {"name": "sign_fitting"}, "estimator": {"name": "cauchy"}, "estimator_weights": None}
+        found, covers = identity.fingerprint(config.Run(program, (), {}, "", 0.0))
+        assert "my_slope.py" in covers and "estimators/base.py" in covers
+        assert not any("site-packages" in name or os.sep == name[0] for name in covers)
+        return found
+
+    plain = fingerprint(PAGE)
+    assert fingerprint(PAGE.replace("@surrogate", "# a comment\n@surrogate")) == plain
+    assert fingerprint(PAGE.replace("(1 + tf", "(1.5 + tf")) != plain
+    assert fingerprint(PAGE.replace("area=2", "area=3")) != plain
+    assert fingerprint("import scipy\n" + PAGE) != plain, "what it imports counts, by its version"
+
+
+def test_a_configuration_never_makes_a_file_run(tmp_path, monkeypatch):
+    spy = tmp_path / "spy.py"
+    spy.write_text(f"open({str(tmp_path / 'was run')!r}, 'w')\n" + PAGE)
+    experiment = tmp_path / "conf" / "experiment"
+    experiment.mkdir(parents=True)
+    (experiment / "foreign.yaml").write_text(f"# @package _global_\nestimator:\n  file: {spy}\n")
+    answer = sweep(
+        *("experiment=null", f"hydra.searchpath=[file://{tmp_path / 'conf'}]", "task=sign_fitting", *QUIET),
+        "+experiment@_global_=foreign",
+        store=tmp_path / "store",
+    )
+    assert answer.returncode == 2 and not (tmp_path / "was run").exists()
+    with pytest.raises(Mistake, match="read from the command line only"):
+        config.check_key("estimator.file", ["x"])
+    with pytest.raises(Mistake, match="no configuration makes code run"):
+        config._typed("estimator", {"name": "ste", "file": str(spy)})
+
+
+def test_swept_recorded_drawn_and_held_to_the_contract(tmp_path):
+    """The README's way, from outside the repository."""
+    mine = tmp_path / "my_slope.py"
+    mine.write_text(PAGE)
+    steps = ["experiment=null", "task=sign_fitting", "optimizer=sgd,adam", "steps=20", "rows=2", "tables=[summary]"]
+    asked = [*steps, "estimator=ste,cauchy", "estimator.width=1,2", "figures=[convergence]", f"estimator.file={mine}"]
+    wrong = sweep(*asked, store=tmp_path / "store")
+    assert wrong.returncode == 2 and "ste has no key 'width'" in wrong.stderr
+    asked = [part for part in asked if not part.startswith("estimator=")]
+    done = sweep(*asked, store=tmp_path / "store")
+    assert done.returncode == 0, done.stderr
+    [plan] = Store(tmp_path / "store").plans()
+    table = load(tmp_path / "store", plan)
+    assert set(table.estimator) == {"cauchy"} and set(table["estimator.width"]) == {1.0, 2.0}
+    assert (tmp_path / "store/output" / plan / "convergence.png").exists()
+    assert str(tmp_path) not in str(table.attrs["parts"]), "records name no path"
+    again = sweep(*asked, store=tmp_path / "store")
+    assert "nothing to train" in again.stdout
+    mine.write_text(PAGE.replace("(1 + tf", "(1.5 + tf"))
+    stale = sweep(*asked, "plan=true", store=tmp_path / "store")
+    assert "my_slope.py changed" in stale.stdout.replace("\n", "").replace("│", "") or "my_slope" in stale.stdout
+    assert "0 done, 4 missing" in stale.stdout
+    assert sorted(path.name for path in tmp_path.iterdir()) == ["my_slope.py", "store"], "no trace beside the file"
+
+
+def command(module, *arguments, **more):
+    line = [sys.executable, "-m", module, *map(str, arguments)]
+    return subprocess.run(line, cwd=ROOT, capture_output=True, text=True, timeout=120, check=False, **more)
+
+
+def test_the_contract_is_one_command(tmp_path):
+    mine = tmp_path / "my_slope.py"
+    mine.write_text(PAGE)
+    kept = command("runners.contract", mine)
+    assert kept.returncode == 0 and "17 of 17 promises are kept" in kept.stdout, kept.stdout + kept.stderr
+    mine.write_text(PAGE.replace("area=2", "area=1"))
+    broken = command("runners.contract", mine)
+    assert broken.returncode == 1 and "my_slope.py, line 6" in broken.stdout
+    assert "cauchy has another area than it declares: 2 instead of 1" in broken.stdout
+    mine.write_text(PAGE.replace("return 2 ", "return None"))
+    wrong = command("runners.contract", mine)
+    assert wrong.returncode == 2 and "Traceback" not in wrong.stderr and len(wrong.stderr.splitlines()) == 1
+    for name, said in (("identity", "it is called 'ste' here"), ("tanh_slop", "did you mean 'tanh_slope'")):
+        answer = command("runners.contract", name)
+        assert answer.returncode == 2 and said in answer.stderr
+
+
+def test_an_installed_package_announces_its_pages(tmp_path):
+    """A package as pip leaves it: its modules, and what it announces."""
+    package = tmp_path / "site" / "their_slopes"
+    package.mkdir(parents=True)
+    (package / "__init__.py").write_text("")
+    (package / "constants.py").write_text("FACTOR = 1.0\n")
+    text = "from their_slopes.constants import FACTOR\n" + PAGE.replace("return 2 /", "return FACTOR * 2 /")
+    (package / "slopes.py").write_text(text)
+    info = tmp_path / "site" / "their_slopes-1.2.dist-info"
+    info.mkdir()
+    (info / "METADATA").write_text("Metadata-Version: 2.1\nName: their-slopes\nVersion: 1.2\n")
+    (info / "entry_points.txt").write_text("[steeplechase.estimators]\ncauchy = their_slopes.slopes\n")
+    environment = {**os.environ, "PYTHONPATH": f"{ROOT}{os.pathsep}{tmp_path / 'site'}"}
+    arguments = [*ONE_RUN, "estimator=cauchy,ste", f"store={tmp_path / 'store'}"]
+    done = command("runners.sweep", *arguments, env=environment)
+    assert done.returncode == 0, done.stderr + done.stdout
+    table = load(tmp_path / "store")
+    assert set(table.estimator) == {"cauchy", "ste"}
+    account = next(a for a in table.attrs["parts"] if "cauchy" in a["run"])
+    assert account["sources"]["their_slopes"] == "their-slopes 1.2"
+    assert {"their_slopes/slopes.py", "their_slopes/constants.py"} <= set(account["sources"])
+    (package / "constants.py").write_text("FACTOR = 2.0\n")
+    plan = command("runners.sweep", *arguments, "plan=true", env=environment)
+    assert "2 runs, 2 replicas: 1 done, 1 missing." in plan.stdout
+    unknown = command("runners.sweep", *ONE_RUN, "estimator=cauchy", f"store={tmp_path / 'store'}")
+    assert unknown.returncode == 2 and "there is no estimator 'cauchy'" in unknown.stderr
