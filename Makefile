@@ -5,7 +5,7 @@ RUN := $(VENV)/bin/python
 READY := $(VENV)/ready
 
 .DEFAULT_GOAL := help
-.PHONY: help setup sweep test test-all lint figures perf lock clean
+.PHONY: help setup sweep test test-all lint figures docs perf lock clean
 
 help: ## what can be made
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-10s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -25,6 +25,9 @@ sweep: $(READY) ## run the default experiment and show who won (ARGS="..." are h
 
 figures: $(READY) ## draw tables and figures anew from the records
 	$(RUN) -m runners.figures $(ARGS)
+
+docs: $(READY) ## the estimators' page and gallery in docs/, made anew
+	$(RUN) -m runners.gallery $(ARGS)
 
 test: $(READY) ## the tests, at their short sizes
 	$(RUN) -m pytest

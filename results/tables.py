@@ -132,24 +132,55 @@ def write(summary: pd.DataFrame, folder: str | Path, name: str) -> list[Path]:
     markdown, latex = io.StringIO(), io.StringIO()
     for number, (task, rows) in enumerate(_tasks(summary), 1):
         printed, text = _printed(rows), _caption(rows, summary)
-        markdown.write(f"### {task}\n\n{printed.to_markdown(index=False, disable_numparse=True)}\n\n{text}\n\n")
-        styled = printed.style.hide(axis="index").format(escape="latex").format_index(escape="latex", axis=1)
-        latex.write(
-            styled.to_latex(
-                hrules=True,
-                position="htbp",
-                position_float="centering",
-                column_format="l" * len(printed.columns),
-                caption=_escape(f"{task}. {text}"),
-                label=f"tab:{name}-{number}",
-            )
-        )
-        latex.write("\n")
+        markdown.write(as_markdown(printed, task, text))
+        latex.write(as_latex(printed, f"{task}. {text}", f"tab:{name}-{number}"))
     paths = [folder / f"{name}.{kind}" for kind in ("csv", "md", "tex")]
     summary.to_csv(paths[0], index=False)
     paths[1].write_text(markdown.getvalue(), encoding="utf-8")
     paths[2].write_text(latex.getvalue(), encoding="utf-8")
     return paths
+
+
+def as_markdown(printed: pd.DataFrame, title: str, caption: str) -> str:
+    """A table of text as Markdown, under its title and above its caption."""
+    return f"### {title}\n\n{printed.to_markdown(index=False, disable_numparse=True)}\n\n{caption}\n\n"
+
+
+def as_latex(printed: pd.DataFrame, caption: str, label: str) -> str:
+    """A table of text as LaTeX has it, with booktabs; `caption` is plain text."""
+    styled = printed.style.hide(axis="index").format(tex).format_index(tex, axis=1)
+    return (
+        styled.to_latex(
+            hrules=True,
+            position="htbp",
+            position_float="centering",
+            column_format="l" * len(printed.columns),
+            caption=tex(caption),
+            label=label,
+        )
+        + "\n"
+    )
+
+
+def aggregate(mean: float, low: float, high: float, unit: str) -> str:
+    """Mean and interval, to the digits that the interval supports: 0.912 [0.905, 0.919]."""
+    if math.isnan(mean):
+        return "unknown"
+    half = (high - low) / 2
+    if unit.startswith("share"):
+        return f"{mean:.3f}" + ("" if math.isnan(half) else f" [{low:.3f}, {high:.3f}]")
+    needed = math.ceil(math.log10(abs(mean) / half)) + 1 if half > 0 and mean else 3
+    digits = min(max(3, needed), 6)
+    return _digits(mean, digits) + ("" if math.isnan(half) else f" [{_digits(low, digits)}, {_digits(high, digits)}]")
+
+
+def tex(text: str) -> str:
+    """Text as LaTeX has it."""
+    special = {c: f"\\{c}" for c in "&%$#_{}"}
+    special |= {"~": r"\textasciitilde{}", "^": r"\textasciicircum{}", "\\": r"\textbackslash{}"}
+    signs = {"≤": r"\leq", "≥": r"\geq", "×": r"\times", "▲": r"\bigtriangleup", "▼": r"\bigtriangledown"}
+    signs |= {"·": r"\cdot", "ρ": r"\rho", "†": r"\dagger"}
+    return text.translate(str.maketrans({**special, **{c: f"${sign}$" for c, sign in signs.items()}, "–": "--"}))
 
 
 def notebook(table: pd.DataFrame) -> pd.DataFrame:
@@ -185,8 +216,17 @@ def _show_notebook(table: pd.DataFrame, folder: Path, console: Console) -> list[
     return [folder / "notebook.csv"]
 
 
+def _show_surrogates(table: pd.DataFrame, folder: Path, console: Console) -> list[Path]:
+    from results import rankings  # which prints its numbers with this module's functions
+
+    ranked = rankings.rankings(table)
+    spread = rankings.spread(ranked)
+    rankings.show(ranked, spread, console)
+    return rankings.write(ranked, spread, folder)
+
+
 # What `tables` in the configuration may name: each prints itself, writes its files to a folder and returns their paths.
-TABLES = {"summary": _show_summary, "notebook": _show_notebook}
+TABLES = {"summary": _show_summary, "notebook": _show_notebook, "surrogates": _show_surrogates}
 
 
 def _row(rows: pd.DataFrame, setting: dict, account: dict, missing: int) -> dict:
@@ -274,16 +314,7 @@ def _edge(edge: str) -> str:
 
 
 def _aggregate(row, which: str) -> str:
-    """Mean and interval, to the digits that the interval supports: 0.912 [0.905, 0.919]."""
-    mean, low, high = (getattr(row, f"{which}_{part}") for part in ("mean", "low", "high"))
-    if math.isnan(mean):
-        return "unknown"
-    half = (high - low) / 2
-    if row.unit.startswith("share"):
-        return f"{mean:.3f}" + ("" if math.isnan(half) else f" [{low:.3f}, {high:.3f}]")
-    needed = math.ceil(math.log10(abs(mean) / half)) + 1 if half > 0 and mean else 3
-    digits = min(max(3, needed), 6)
-    return _digits(mean, digits) + ("" if math.isnan(half) else f" [{_digits(low, digits)}, {_digits(high, digits)}]")
+    return aggregate(*(getattr(row, f"{which}_{part}") for part in ("mean", "low", "high")), row.unit)
 
 
 def _digits(number: float, digits: int) -> str:
@@ -301,10 +332,3 @@ def _rate(number: float) -> str:
 def _steps(row) -> str:
     steps = "never" if math.isnan(row.steps_to_target) else f"{row.steps_to_target:.0f}"
     return f"{steps} ({row.reached}/{row.seeds})"
-
-
-def _escape(text: str) -> str:
-    """Text as LaTeX has it."""
-    special = {c: f"\\{c}" for c in "&%$#_{}"}
-    special |= {"~": r"\textasciitilde{}", "^": r"\textasciicircum{}", "\\": r"\textbackslash{}"}
-    return text.translate(str.maketrans({**special, "≤": r"$\leq$", "≥": r"$\geq$", "×": r"$\times$"}))

@@ -38,6 +38,14 @@ CASES = {
     "all diverged": {"diverged": lambda estimator, rate, seed: True},
     "only the start": {"rows": 1, "seeds": 2},
     "several parts": {"parts": 3, "seeds": 2},
+    "two scales": {
+        "normalizes": ("none", "area"),
+        "reference": "ste",
+        "default_rate": 0.001,
+        "controls": ("tanh_slope",),
+        "declined": {"tanh_slope": "its slope has no finite area"},
+        "diverged": lambda estimator, rate, seed: estimator == "sigmoid_derivative" and seed == 1,
+    },
 }
 
 
@@ -120,7 +128,8 @@ def _colours(figure):
 def test_a_name_has_one_colour_in_every_figure():
     few = make(estimators=("tanh_slope", "somebody's own"))
     many = make(estimators=("zero", "somebody's own", "ste", "tanh_slope", "sigmoid_derivative"))
-    shown = [_colours(draw(figure, table)) for figure in NAMES for table in (few, many)]
+    of_estimators = [figure for figure in NAMES if figure != "contrasts"]  # whose colours are of conditions
+    shown = [_colours(draw(figure, table)) for figure in of_estimators for table in (few, many)]
     for label, name_ in (("Tanh slope", "tanh_slope"), ("somebody's own", "somebody's own")):
         assert {colours[label] for colours in shown} == {style.look(name_).colour}
 

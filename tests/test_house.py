@@ -14,7 +14,7 @@ import yaml
 import estimators
 import tasks
 from results import style, tables
-from runners import config
+from runners import config, schedule
 
 ROOT = Path(__file__).parents[1]
 
@@ -25,7 +25,16 @@ def pages(group):
 
 def test_every_estimator_has_its_yaml_with_its_parameters():
     given = {name: {k: v for k, v in page.items() if k != "name"} for name, page in pages("estimator").items()}
-    assert given == {name: page.parameters for name, page in estimators.book.items()}
+    assert set(given) == set(estimators.book)
+    for name, page in estimators.book.items():
+        assert given[name].keys() == page.parameters.keys()
+        for parameter, value in given[name].items():
+            if isinstance(value, dict):  # a page whose configuration is the paper's schedule
+                for number in schedule.values(value):
+                    page.check(**{parameter: number})
+                assert schedule.encode(parameter, value)
+            else:
+                assert value == page.parameters[parameter]
     assert all(page["name"] == name for name, page in pages("estimator").items())
 
 
@@ -42,21 +51,20 @@ def test_every_task_has_its_yaml_with_its_arguments():
 def test_every_optimizer_has_a_rate_inside_a_log_spaced_grid():
     for name, page in pages("optimizer").items():
         assert page["name"] == name
-        for grid in page["grid"].values():
-            ratios = {round(b / a, 1) for a, b in itertools.pairwise(grid)}
-            assert len(grid) == 5 and max(ratios) < 1.4 * min(ratios) and min(ratios) > 2, (name, grid)
+        for kind, many in (("grid", 5), ("wide", 7)):
+            for grid in page.get(kind, {}).values():
+                ratios = {round(b / a, 1) for a, b in itertools.pairwise(grid)}
+                assert len(grid) == many and max(ratios) < 1.4 * min(ratios) and min(ratios) > 2, (name, grid)
+                assert kind == "grid" or page["learning_rate"] in grid, (name, grid)
 
 
 def test_every_drawn_figure_and_table_is_there():
-    for name, page in {
-        **pages("experiment"),
-        "config": yaml.safe_load((ROOT / "conf/config.yaml").read_text()),
-    }.items():
-        for figure in page.get("figures", []):
-            assert (ROOT / "results/figures" / f"{figure}.py").exists(), name
+    drawn, asked = {path.stem for path in (ROOT / "results/figures").glob("*.py")} - {"__init__"}, set()
+    config = yaml.safe_load((ROOT / "conf/config.yaml").read_text())
+    for name, page in {**pages("experiment"), "config": config}.items():
+        asked |= set(page.get("figures", []))
         assert set(page.get("tables", [])) <= set(tables.TABLES), name
-    drawn = {path.stem for path in (ROOT / "results/figures").glob("*.py")} - {"__init__"}
-    assert drawn <= set(pages("experiment")), "a figure is made from the experiment of its name"
+    assert asked == drawn, "a figure is made from an experiment"
 
 
 def test_every_name_of_the_book_has_a_look():

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import itertools
 from collections.abc import Callable, Mapping, Sequence
 
 import numpy as np
@@ -49,68 +50,89 @@ def make(
     spread: float = 0.01,
     missing: Mapping[str, int] | None = None,
     chance: int = 0,
+    normalizes: Sequence[str] = ("none",),
+    merit: Callable[[str, str, float, int], float] | None = None,
+    reference: str = "",
+    default_rate: float | None = None,
+    controls: Sequence[str] = (),
+    declined: Mapping[str, str] | None = None,
 ) -> pd.DataFrame:
     """A table that is checked by the schema, with `attrs` as `results.load` gives them.
 
-    Runs are tasks × estimators × optimizers, replicas rates × seeds, and each has `rows` rows, 100 updates apart. The
-    middle one of the rates is the best; estimators rank as they are given, the first is the worst. diverged(estimator,
-    rate, seed) says which replicas lose their finite numbers half way. parts: how many parts each run was recorded in.
-    spread: standard deviation over seeds, in logits of accuracy or natural logarithms of loss. missing: what the table
-    claims to lack, by run. tasks: names in TASKS, or accounts like those by name.
+    Runs are tasks × estimators × optimizers × normalizes, replicas rates × seeds, and each has `rows` rows, 100 updates
+    apart. The middle one of the rates is the best; estimators rank as they are given, the first is the worst.
+    diverged(estimator, rate, seed) says which replicas lose their finite numbers half way. parts: how many parts each
+    run was recorded in. spread: standard deviation over seeds, in logits of accuracy or natural logarithms of loss.
+    missing: what the table claims to lack, by run. tasks: names in TASKS, or accounts like those by name.
+    merit(estimator, normalize, rate, seed): how far a replica gets, in place of that ranking; 1 to 4 is usual, more is
+    better. reference, default_rate, controls: what the attributes and accounts say. declined: the estimators that have
+    no run with normalize=area, and why.
     """
     tasks = tasks if isinstance(tasks, Mapping) else {name: TASKS[name] for name in tasks}
-    draw, frames, accounts = np.random.default_rng(chance), [], []
+    draw, frames, accounts, refused = np.random.default_rng(chance), [], [], []
     steps = np.arange(rows) * 100
     for task, has in tasks.items():
-        for rank, estimator in enumerate(estimators):
-            for at, optimizer in enumerate(optimizers):
-                run, ids = name(task, estimator, optimizer), []
-                for rate in rates:
-                    off = abs(np.log10(rate / sorted(rates)[len(rates) // 2]))
-                    for seed in range(seeds):
-                        ids.append(_hash(run, rate, seed))
-                        progress = np.linspace(0, 1, rows) * (2 + 0.5 * rank + 0.3 * at - 0.8 * off)
-                        lost = diverged(estimator, rate, seed) & (steps >= steps[-1] / 2)
-                        noise = spread * draw.normal(size=(4, rows))
-                        frames.append(
-                            pd.DataFrame(
-                                {
-                                    "run": run,
-                                    "task": task,
-                                    "estimator": estimator,
-                                    "estimator_weights": estimator,
-                                    "optimizer": optimizer,
-                                    "forward": "sign",
-                                    "at_zero": 1,
-                                    "normalize": "none",
-                                    "data": pd.array([has["data"]] * rows, "string"),
-                                    "precision": "float32",
-                                    "device": "cpu",
-                                    "replica": ids[-1],
-                                    "seed": seed,
-                                    "learning_rate": rate,
-                                    "step": steps,
-                                    "examples": steps * 64,
-                                    "evaluations": steps,
-                                    "train_s": steps / has["pace"],
-                                    "block": has["block"],
-                                    **_measures(has, progress, noise, lost),
-                                    "gradient_norm": np.where(lost, np.nan, 0.1),
-                                    "diverged": np.where(lost, steps[-1] / 2, np.nan) if rows > 1 else np.nan,
-                                }
-                            )
-                        )
-                for part in range(parts):
-                    accounts.append(_account(has, (task, estimator, optimizer), ids[part::parts], draw))
+        for (rank, estimator), (at, optimizer), normalize in itertools.product(
+            enumerate(estimators), enumerate(optimizers), normalizes
+        ):
+            run, ids = name(task, estimator, optimizer, normalize), []
+            if normalize == "area" and estimator in (declined or {}):
+                words = {"run": run, "task": task, "estimator": estimator, "optimizer": optimizer}
+                refused.append({**words, "normalize": normalize, "reason": declined[estimator]})
+                continue
+            for rate, seed in itertools.product(rates, range(seeds)):
+                off = abs(np.log10(rate / sorted(rates)[len(rates) // 2]))
+                far = merit(estimator, normalize, rate, seed) if merit else 2 + 0.5 * rank + 0.3 * at - 0.8 * off
+                ids.append(_hash(run, rate, seed))
+                progress = np.linspace(0, 1, rows) * far
+                lost = diverged(estimator, rate, seed) & (steps >= steps[-1] / 2)
+                noise = spread * draw.normal(size=(4, rows))
+                frames.append(
+                    pd.DataFrame(
+                        {
+                            "run": run,
+                            "task": task,
+                            "estimator": estimator,
+                            "estimator_weights": estimator,
+                            "optimizer": optimizer,
+                            "forward": "sign",
+                            "at_zero": 1,
+                            "normalize": normalize,
+                            "data": pd.array([has["data"]] * rows, "string"),
+                            "precision": "float32",
+                            "device": "cpu",
+                            "replica": ids[-1],
+                            "seed": seed,
+                            "learning_rate": rate,
+                            "step": steps,
+                            "examples": steps * 64,
+                            "evaluations": steps,
+                            "train_s": steps / has["pace"],
+                            "block": has["block"],
+                            **_measures(has, progress, noise, lost),
+                            "gradient_norm": np.where(lost, np.nan, 0.1),
+                            "diverged": np.where(lost, steps[-1] / 2, np.nan) if rows > 1 else np.nan,
+                        }
+                    )
+                )
+            for part in range(parts):
+                account = _account(has, (task, estimator, optimizer, normalize), ids[part::parts], draw)
+                accounts.append({**account, "control": True} if estimator in controls else account)
     declared = {k: v for has in tasks.values() for k, v in has["measures"].items()}
     table = schema.check(pd.concat(frames, ignore_index=True), declared)
+    rates_of = {account["run"]: default_rate for account in accounts if default_rate is not None}
     table.attrs = {"parts": accounts, "missing": dict(missing or {})}
+    table.attrs |= {"reference": reference, "default_rates": rates_of, "declined": refused}
     return table
 
 
-def name(task: str, estimator: str, optimizer: str) -> str:
+def name(task: str, estimator: str, optimizer: str, normalize: str = "none") -> str:
     """The name of a run."""
-    return f"{task}-{estimator}-{optimizer}-{_hash(task, estimator, optimizer)[:8]}"
+    return f"{task}-{estimator}-{optimizer}-{_hash(task, estimator, optimizer, *_scaled(normalize))[:8]}"
+
+
+def _scaled(normalize):
+    return () if normalize == "none" else (normalize,)
 
 
 def _measures(has, progress, noise, lost):

@@ -1,0 +1,474 @@
+"""What the surrogates' table says: ranks, contrasts and what is left of the differences, against numbers by hand."""
+
+import io
+import math
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+import pytest
+from rich.console import Console
+from scipy import stats
+
+from results import rankings, schema, tables
+from results.figures import contrasts
+from tests.oracles.records import LOSS, make, name
+
+NAMES = ("first", "second", "third", "fourth", "fifth", "sixth")
+RATES = (0.001, 0.01, 0.1)
+
+
+def world(merit=None, **other):
+    """Six estimators on the task that holds examples out, scaled and not; "first" is the reference."""
+    given = {"estimators": NAMES, "tasks": ("binarized_mlp",), "rows": 2, "seeds": 2, "rates": RATES}
+    given |= {"normalizes": ("none", "area"), "reference": "first", "default_rate": 0.001, "merit": merit}
+    return make(**{**given, **other})
+
+
+def plain(estimator, normalize, rate, seed):
+    """Each estimator has a rate and a scale of its own, and a small advantage that neither takes away."""
+    at = NAMES.index(estimator)
+    best = 0.01 if normalize == "area" or at < 4 else 0.1
+    return 1.5 + 0.05 * at - (0.3 + 0.05 * at) * abs(math.log10(rate / best)) + 0.05 * (seed * (at + 2) % 3)
+
+
+def ends(table, rate, normalize="none"):
+    """Seeds down, estimators across: test accuracy at the last step."""
+    kept = table[(table.learning_rate == rate) & (table.normalize == normalize) & (table.step == table.step.max())]
+    return pd.DataFrame(kept).pivot(index="seed", columns="estimator", values="test_accuracy").astype("float64")
+
+
+def only(ranked, condition):
+    return ranked[ranked.condition == condition].set_index("estimator")
+
+
+def printed(ranked, width=140):
+    console = Console(width=width, file=io.StringIO(), force_terminal=True, color_system=None)
+    shown = rankings.show(ranked, rankings.spread(ranked), console)
+    return shown, console.file.getvalue()
+
+
+def said(ranked):
+    return " ".join(printed(ranked)[1].split())
+
+
+@pytest.fixture(scope="module")
+def table():
+    return world(plain, seeds=4, controls=("fourth",), declined={"fifth": "its slope has no finite area"})
+
+
+@pytest.fixture(scope="module")
+def ranked(table):
+    return rankings.rankings(table)
+
+
+# Numbers
+
+
+def test_a_row_an_estimator_in_each_condition(ranked):
+    assert list(ranked.columns) == list(rankings.COLUMNS)
+    counts = ranked.groupby("condition", sort=False).size()
+    assert counts.to_dict() == {"default": 6, "tuned": 6, "area_default": 5, "area_tuned": 5}
+    assert list(counts.index) == [condition.name for condition in rankings.CONDITIONS]
+    assert (ranked.seeds == 4).all() and set(ranked.selects) == {"validation_accuracy"}
+
+
+def test_means_and_intervals_are_those_of_the_seeds(table, ranked):
+    for condition, rate, normalize in (("default", 0.001, "none"), ("area_default", 0.001, "area")):
+        values, found = ends(table, rate, normalize), only(ranked, condition)
+        for estimator in values:
+            row, own = found.loc[estimator], values[estimator]
+            half = stats.t.ppf(0.975, 3) * own.std(ddof=1) / 2
+            expected = [own.mean(), own.mean() - half, own.mean() + half, own.std(ddof=1) / 2]
+            assert np.allclose(row[["mean", "low", "high", "standard_error"]].astype(float), expected, rtol=1e-12)
+        assert found["rank"].to_dict() == values.mean().rank(ascending=False).to_dict()
+    assert set(only(ranked, "default").edge) == {""}
+
+
+def test_tuned_rates_are_those_that_validation_chose(table, ranked):
+    last = table[(table.step == table.step.max()) & (table.normalize == "none")]
+    mean = last.groupby(["estimator", "learning_rate"]).validation_accuracy.mean().unstack()
+    assert only(ranked, "tuned").learning_rate.to_dict() == mean.idxmax(axis=1).to_dict()
+    assert only(ranked, "tuned").edge.to_dict() == {n: "high" if n in ("fifth", "sixth") else "" for n in NAMES}
+    assert set(only(ranked, "area_tuned").learning_rate) == {0.01}, "chosen anew"
+
+
+def test_contrasts_are_paired_by_seed_and_corrected_for_their_number(table, ranked):
+    values, found = ends(table, 0.001), only(ranked, "default")
+    others = [name for name in NAMES if name != "first"]
+    p = []
+    for estimator in others:
+        test = stats.ttest_rel(values[estimator], values["first"])
+        ends_ = test.confidence_interval(0.95)
+        row = found.loc[estimator]
+        expected = [(values[estimator] - values["first"]).mean(), ends_.low, ends_.high]
+        assert np.allclose(row[["difference", "difference_low", "difference_high"]].astype(float), expected, rtol=1e-9)
+        p.append(test.pvalue)
+    assert np.allclose(found.loc[others, "p_holm"], by_definition(p), rtol=1e-9)
+    for estimator in others:
+        row = found.loc[estimator]
+        decided = "better" if row.difference > 0 else "worse"
+        assert row.verdict == (decided if row.p_holm < 0.05 else "undecided")
+    assert len(set(found.loc[others, "verdict"])) > 1, "the world shows both"
+    assert found.loc["first", "verdict"] == "reference" and math.isnan(found.loc["first", "difference"])
+
+
+def by_definition(p):
+    """Holm by its definition: the largest of (n − j + 1)·p over all ranks j up to its own."""
+    ranked = sorted(p)
+    return [min(1, max((len(p) - j) * ranked[j] for j in range(ranked.index(own) + 1))) for own in p]
+
+
+def test_holm():
+    # By hand: 4 · 0.01, 3 · 0.02, 2 · 0.03, and 0.04, which must not end below 0.06.
+    assert np.allclose(rankings.holm([0.02, 0.01, 0.04, 0.03]), [0.06, 0.04, 0.06, 0.06])
+    draw = np.random.default_rng(0)
+    for many in (1, 2, 7):
+        p = list(draw.uniform(size=many) ** 3)
+        assert np.allclose(rankings.holm(p), by_definition(p))
+    assert rankings.holm([]).size == 0
+    found = rankings.holm([0.01, math.nan, 0.04])
+    assert np.allclose(found[[0, 2]], [0.03, 0.08]) and math.isnan(found[1]), "an unknown one counts in the family"
+
+
+def test_the_spread_is_that_of_the_means_without_the_seeds_noise(table, ranked):
+    out = rankings.spread(ranked).set_index("condition")
+    kept = ["first", "second", "third", "sixth"]  # no control, and none that was declined
+    assert (out.estimators == 4).all()
+
+    def variance(values):  # the definition: mean squares of a two-way layout, four seeds by so many estimators
+        between = values.shape[0] * ((values.mean() - values.stack().mean()) ** 2).sum() / (values.shape[1] - 1)
+        squares = (values.sub(values.mean(1), axis=0).sub(values.mean() - values.stack().mean()) ** 2).sum().sum()
+        rest = squares / ((values.shape[0] - 1) * (values.shape[1] - 1))
+        return (between - rest) / values.shape[0]
+
+    default, scaled = ends(table, 0.001)[kept], ends(table, 0.01, "area")[kept]
+    assert math.isclose(out.spread["default"], math.sqrt(variance(default)), rel_tol=1e-9)
+    assert math.isclose(out.share_of_default["area_tuned"], variance(scaled) / variance(default), rel_tol=1e-9)
+    assert math.isclose(out.range["area_tuned"], np.ptp(scaled.mean()), rel_tol=1e-9)
+    assert out.best["area_tuned"] == scaled.mean().idxmax() and out.share_of_default["default"] == 1
+    rho = stats.spearmanr(scaled.mean(), default.mean()).statistic
+    assert math.isclose(out.rho["area_tuned"], rho) and out.rho_tuned["tuned"] == 1 and out.rho["default"] == 1
+    verdicts = only(ranked, "default").loc[kept, "verdict"].tolist()
+    assert out.contrasts["default"] == 3
+    assert [out.better["default"], out.worse["default"]] == [verdicts.count("better"), verdicts.count("worse")]
+    assert (out.decided == out.better + out.worse).all()
+
+
+# Planted truths, in merit: differences of 0.08 and more; noise of seeds 0.01, so 0.004 in a mean of six. A share is a
+# ratio of variances. Where nothing is left, that noise leaves about (0.004 / 0.08)²; where everything is, it moves the
+# share by about 0.004 / 0.08 at most. Both are within the 0.05 that is allowed.
+
+
+def scaled_apart(estimator, normalize, rate, seed):
+    """Estimators that are one slope at different scales: each has its own best rate, and nothing else of its own."""
+    at = NAMES.index(estimator)
+    off = math.log10(rate / (0.1 if at % 2 else 0.01)) if normalize == "none" else math.log10(rate / 0.01)
+    return 1.5 - (0.2 + 0.02 * at) * abs(off) + noise(at, seed)
+
+
+def good_and_bad(estimator, normalize, rate, seed):
+    """Estimators that differ by the same at every rate and scale."""
+    at = NAMES.index(estimator)
+    return 1.2 + 0.08 * at - 0.002 * abs(math.log10(rate / 0.01)) + noise(at, seed)
+
+
+def noise(at, seed):
+    return 0.01 * np.random.default_rng([at, seed]).normal()
+
+
+def test_what_seeds_do_to_all_alike_is_not_taken_for_noise():
+    """The standard deviation between estimators is 0.01, as large as their own noise; that of the seeds is 0.04. Over
+    400 draws the estimated variance is right to within three of its standard errors, which are 2 % of it."""
+    draw, found = np.random.default_rng(0), []
+    for _ in range(400):
+        own, seeds = draw.normal(0, 0.01, [26, 1]), draw.normal(0, 0.04, [1, 8])
+        values = 0.9 + own + seeds + draw.normal(0, 0.01, [26, 8])
+        rows = pd.DataFrame({"mean": values.mean(1), "values": [dict(enumerate(row)) for row in values]})
+        found.append(rankings._variance(rows))
+    assert abs(np.mean(found) / 0.01**2 - 1) < 3 * np.std(found) / 20 / 0.01**2 < 0.06
+
+
+def test_a_world_in_which_tuning_takes_the_differences_away():
+    out = rankings.spread(rankings.rankings(world(scaled_apart, spread=0.005, seeds=6))).set_index("condition")
+    assert out.spread["default"] > 0.01 and out.share_of_default["default"] == 1
+    assert out.share_of_default["tuned"] < 0.05 and out.share_of_default["area_tuned"] < 0.05
+    assert out.decided["default"] == 5 and out.decided["tuned"] == 0
+    assert out.attrs["reference"]["label"] == "first"
+
+
+def test_a_world_in_which_tuning_leaves_them():
+    ranked = rankings.rankings(world(good_and_bad, spread=0.005, seeds=6))
+    out = rankings.spread(ranked).set_index("condition")
+    assert abs(out.share_of_default - 1).max() < 0.05
+    assert (out.better == 5).all() and (out.rho == 1).all() and set(out.best) == {"sixth"}
+    assert (
+        "5 of the 5 others differ from first at the tuned rate and 5 after area"
+        in rankings.findings(rankings.spread(ranked))[0]
+    )
+
+
+# Who counts
+
+
+def test_controls_are_ranked_and_left_out(ranked):
+    row = only(ranked, "tuned").loc["fourth"]
+    assert row.control and row["rank"] >= 1 and row.verdict
+    text = said(ranked)
+    assert "fourth †" in text and "left out of every spread and correlation: fourth." in text
+
+
+def test_what_was_declined_is_listed_once(ranked):
+    text = said(ranked)
+    assert text.count("Declined with normalize=area (its slope has no finite area): fifth.") == 1
+    assert "Not known in every condition" not in text, "which the reader knows already"
+    reasons = {
+        n: f"{n} cannot be normalised by area: its area is {a}." for n, a in (("fifth", "inf"), ("sixth", "inf"))
+    }
+    text = said(rankings.rankings(world(plain, declined=reasons | {"third": "third has none"})))
+    assert "Declined with normalize=area (has none): third." in text
+    assert text.count("Declined with normalize=area (its area is inf): fifth, sixth.") == 1, (
+        "estimators by their reason"
+    )
+
+
+def test_ties_share_their_average_rank():
+    found = only(rankings.rankings(world(lambda *_: 1.5, spread=0.0, normalizes=("none",))), "tuned")
+    assert (found["rank"] == 3.5).all()
+    others = found[found.verdict != "reference"]
+    assert (others.p_holm == 1).all() and (others.verdict == "undecided").all() and (others.difference == 0).all()
+
+
+def test_a_constant_difference_is_decided_and_constant_means_have_no_correlation():
+    ranked = rankings.rankings(world(lambda e, *_: 1.5 - 0.1 * (e == "third"), spread=0.0))
+    row = only(ranked, "default").loc["third"]
+    assert (row.p_holm, row.verdict) == (0, "worse") and row.difference_low == pytest.approx(row.difference_high)
+    same = rankings.spread(rankings.rankings(world(lambda *_: 1.5, spread=0.0)))
+    assert same[["rho", "rho_tuned", "share_of_default"]].isna().all(axis=None) and (same.spread == 0).all()
+    assert "do not differ by more than the seeds' noise" in rankings.findings(same)[0]
+
+
+def test_a_diverged_seed_counts_as_the_worst_share():
+    ranked = rankings.rankings(world(plain, seeds=4, diverged=lambda e, rate, seed: e == "second" and seed == 1))
+    row, known = only(ranked, "default").loc["second"], ends(world(plain, seeds=4), 0.001)["second"]
+    assert row["mean"] == pytest.approx(known.drop(1).sum() / 4, rel=0.01) and row.diverged == 1
+    assert "A seed that diverged counts as the worst share." in said(ranked)
+
+
+def test_an_unknown_loss_is_last_and_undecided():
+    lost = world(plain, tasks=("sign_fitting",), diverged=lambda e, rate, seed: e == "second" and seed == 1)
+    ranked = rankings.rankings(lost)
+    row = only(ranked, "tuned").loc["second"]
+    assert math.isnan(row["mean"]) and row["rank"] == 6 and row.verdict == "undecided" and math.isnan(row.p_holm)
+    assert (rankings.spread(ranked).estimators == 5).all()
+    text = said(ranked)
+    assert "unknown" in text and "Not known in every condition, Sign fitting (identity, 1), adam: second." in text
+    both = rankings.rankings(world(plain, tasks=("sign_fitting",), diverged=lambda e, rate, seed: e in NAMES[1:3]))
+    assert set(only(both, "tuned").loc[["second", "third"], "rank"]) == {5.5}
+    none = rankings.rankings(world(plain, tasks=("sign_fitting",), diverged=lambda *_: True))
+    assert (rankings.spread(none).estimators == 0).all() and "fewer than two" in said(none)
+
+
+def test_a_loss_is_better_lower():
+    ranked = rankings.rankings(world(good_and_bad, seeds=4, tasks={"t": {**LOSS, "label": "T"}}))
+    found = only(ranked, "tuned")
+    assert found["rank"]["sixth"] == 1 and found.verdict["sixth"] == "better" and found.difference["sixth"] < 0
+    out = rankings.spread(ranked)
+    assert (out.range < 0).all() and set(out.best) == {"sixth"}
+    assert "nothing is held out" in said(ranked)
+
+
+# What is absent
+
+
+def test_a_default_rate_that_was_not_trained():
+    ranked = rankings.rankings(world(plain, default_rate=0.002))
+    assert set(ranked.condition) == {"tuned", "area_tuned"}
+    text = said(ranked)
+    assert "The default rate of adam (0.002) was not trained on Binarized MLP (64-128-128-10)." in text
+    assert "6 surrogates spread by" in text
+    out = rankings.spread(ranked)
+    assert out[["share_of_default", "rho"]].isna().all(axis=None) and out.rho_tuned.notna().all()
+
+
+def test_a_default_rate_that_some_did_not_train():
+    table = world(plain, normalizes=("none",))
+    table.attrs["default_rates"][name("binarized_mlp", "third", "adam")] = 0.002
+    ranked = rankings.rankings(table)
+    assert (
+        set(only(ranked, "default").index) == {*NAMES} - {"third"} and (rankings.spread(ranked).estimators == 5).all()
+    )
+    assert "(0.002) was not trained on Binarized MLP (64-128-128-10) for third." in said(ranked)
+
+
+@pytest.mark.parametrize("reference", ["", "fifth", "nobody"])
+def test_no_reference(reference):
+    ranked = rankings.rankings(world(plain, reference=reference, declined={"fifth": "no area"}))
+    absent = ranked[ranked.condition.str.startswith("area")] if reference == "fifth" else ranked
+    assert (absent.verdict == "").all() and absent[["difference", "difference_low", "p_holm"]].isna().all(axis=None)
+    out = rankings.spread(ranked)
+    assert out[out.condition == "area_tuned"][["contrasts", "decided", "better"]].isna().all(axis=None)
+    text = said(ranked)
+    words = f"The reference {reference} was not run in: " if reference else "No reference was declared"
+    assert words in text and ("differ from" in text) == (reference == "fifth")
+
+
+def test_missing_attributes_count_as_nothing_declared():
+    table = world(plain)
+    table.attrs = {key: table.attrs[key] for key in ("parts", "missing")}
+    ranked = rankings.rankings(table)
+    assert set(ranked.condition) == {"tuned", "area_tuned"} and set(ranked.verdict) == {""}
+    assert "The default rate of adam is not known" in said(ranked)
+
+
+def test_one_seed_and_one_common_seed():
+    ranked = rankings.rankings(world(plain, seeds=1))
+    assert ranked[["low", "standard_error", "difference_low", "p_holm"]].isna().all(axis=None)
+    assert set(ranked.verdict) == {"reference", "undecided"} and ranked.difference.notna().sum() == 20
+    assert "one seed does not tell" in said(ranked)
+    table = world(plain, missing={"some-run": 3}, seeds=4)
+    fewer = table[(table.estimator != "second") | (table.seed > 2)].reset_index(drop=True)
+    fewer.attrs = table.attrs
+    ranked = rankings.rankings(fewer)
+    assert only(ranked, "tuned").loc["second", ["seeds", "verdict"]].tolist() == [1, "undecided"]
+    assert "INCOMPLETE: 3 planned replicas of 1 runs" in said(ranked)
+
+
+def test_another_setting_that_was_swept_is_refused():
+    table = world(plain, normalizes=("none",))
+    within = table.assign(**{"estimator.width": np.where(table.seed == 0, 1.0, 2.0)})
+    within.attrs = table.attrs
+    with pytest.raises(schema.RecordError, match=r"estimator\.width"):
+        rankings.rankings(within)
+    other = table[table.estimator == "third"].assign(at_zero=-1, run="another", replica="r" + table.replica)
+    both = pd.concat([table, other], ignore_index=True)
+    account = next(a for a in table.attrs["parts"] if a["run"] == name("binarized_mlp", "third", "adam"))
+    both.attrs = {**table.attrs, "parts": [*table.attrs["parts"], {**account, "run": "another"}]}
+    with pytest.raises(schema.RecordError, match="third on Binarized.*at_zero"):
+        rankings.rankings(both)
+
+
+def test_another_scale_is_left_out_and_said():
+    ranked = rankings.rankings(world(plain, normalizes=("none", "peak")))
+    assert set(ranked.condition) == {"default", "tuned"} and "normalize=peak are left out" in said(ranked)
+
+
+def test_a_value_that_is_missing_is_no_divergence():
+    table = world(plain, normalizes=("none",))
+    table.loc[table.replica == table.replica.iloc[0], "test_accuracy"] = math.nan
+    with pytest.raises(schema.RecordError, match="test_accuracy"):
+        rankings.rankings(table)
+
+
+# Printed and written
+
+
+def test_the_printed_tables_fit():
+    ranked = rankings.rankings(world(plain, optimizers=("adam", "momentum"), tasks=("binarized_mlp", "sign_fitting")))
+    for width in (100, 200):
+        shown, text = printed(ranked, width)
+        lines = text.splitlines()
+        assert len(shown) == 5 and max(map(len, lines)) <= width and "…" not in text, "nothing is cut off"
+        for word in ("area-normalised", "ref", "▲", "first", "[0."):
+            assert word in text, word
+        one = any("sixth" in line and line.count("[") == 4 for line in lines)
+        assert one == (width == 200), "one line a row where there is room"
+
+
+def test_the_finding_names_the_shares_of_the_spread(ranked):
+    out = rankings.spread(ranked)
+    share = out.set_index("condition").share_of_default["tuned"]
+    (sentence,) = rankings.findings(out)
+    assert (
+        sentence.startswith("Binarized MLP (64-128-128-10), adam: ") and "4 surrogates at the default rate" in sentence
+    )
+    assert f"{100 * share:.0f} %" in sentence and "of the 3 others differ from first" in sentence
+
+
+def test_labels_are_not_taken_for_markup():
+    ranked = rankings.rankings(world(None, estimators=("[red]a", "b"), reference="[red]a"))
+    assert "[red]a" in printed(ranked)[1]
+
+
+def test_written_files(table, tmp_path):
+    console = Console(file=io.StringIO(), width=140)
+    paths = tables.TABLES["surrogates"](table, tmp_path / "deep", console)
+    names = ["surrogates.csv", "surrogates_spread.csv", "surrogates.md", "surrogates.tex"]
+    assert [path.name for path in paths] == names and "What is left of the differences" in console.file.getvalue()
+    ranked = rankings.rankings(table)
+    back = pd.read_csv(paths[0], keep_default_na=True)
+    assert list(back.columns) == list(rankings.COLUMNS) and back["mean"].tolist() == ranked["mean"].tolist()
+    assert list(pd.read_csv(paths[1]).columns) == list(rankings.SPREAD)
+    markdown, latex = (Path(path).read_text() for path in paths[2:])
+    assert markdown.count("### ") == 2 and latex.count("\\toprule") == 2 and "\\bottomrule" in latex
+    assert not set(latex) - set(map(chr, range(128))), "plain LaTeX has no other letters"
+    again = rankings.write(ranked, rankings.spread(ranked), tmp_path / "again")
+    assert [path.read_bytes() for path in again] == [path.read_bytes() for path in paths]
+
+
+def test_nothing_recorded_gives_an_empty_table(table, tmp_path):
+    empty = table.iloc[:0]
+    ranked = rankings.rankings(empty)
+    assert ranked.empty and list(ranked.columns) == list(rankings.COLUMNS)
+    assert printed(ranked) == ([], "")
+    assert len(rankings.write(ranked, rankings.spread(ranked), tmp_path)) == 4
+
+
+def test_rankings_leave_the_table_alone_and_do_not_depend_on_the_order_of_rows(table, ranked):
+    before, attrs = table.copy(), dict(table.attrs)
+    mixed = table.sample(frac=1, random_state=np.random.default_rng(0)).reset_index(drop=True)
+    mixed.attrs = table.attrs
+    pd.testing.assert_frame_equal(rankings.rankings(mixed), ranked, check_exact=True)
+    assert table.equals(before) and table.attrs == attrs
+
+
+def test_a_table_of_unknown_origin_is_refused(table):
+    bare = table.copy()
+    bare.attrs = {}
+    with pytest.raises(schema.RecordError):
+        rankings.rankings(bare)
+
+
+# The figure
+
+
+def caption(figure):
+    return " ".join(figure.texts[-1].get_text().split())
+
+
+def test_the_figure_has_a_panel_a_pair_and_a_row_an_estimator(table, ranked):
+    figure = contrasts.draw(table)
+    (axes,) = figure.axes
+    order = [label.get_text() for label in axes.get_yticklabels()]
+    tuned = only(ranked, "tuned")
+    assert order == [n + (" †" if n == "fourth" else "") for n in tuned["mean"].sort_values(ascending=False).index]
+    points = {(x, round(y, 2)) for line in axes.lines if line.get_marker() == "s" for x, y in line.get_xydata()}
+    expected = {(tuned["mean"][n.removesuffix(" †")], at) for at, n in enumerate(order)}
+    assert points == {(x, y) for x, y in expected if axes.get_xlim()[0] <= x <= axes.get_xlim()[1]}
+    assert any(list(line.get_xdata()) == [tuned["mean"]["first"]] * 2 for line in axes.lines), "the reference's line"
+    labels = [text.get_text() for text in figure.legends[0].get_texts()]
+    assert labels == ["default rate", "tuned rate", "area-normalised, tuned rate"]
+    looks = [(line.get_marker(), line.get_color()) for line in figure.legends[0].legend_handles]
+    assert len({marker for marker, _ in looks}) == len({colour for _, colour in looks}) == 3
+
+
+def test_the_figures_caption_says_what_is_missing(table):
+    text = caption(contrasts.draw(table))
+    for words in ("4 seeds", "95 % t interval", "Vertical line: first", "Controls †", "no finite area): fifth."):
+        assert words in text, words
+    text = caption(contrasts.draw(world(plain, default_rate=None, reference="", normalizes=("none",))))
+    for words in ("Absent: default rate and area-normalised, tuned rate.", "No reference was declared", "is not known"):
+        assert words in text, words
+
+
+def test_the_figure_shows_what_lies_outside_or_is_unknown():
+    far = world(lambda e, *_: 0.1 if e == "third" else 1.5 + 0.01 * NAMES.index(e), controls=("third",))
+    assert "outside the panel" in caption(contrasts.draw(far))
+    lost = world(plain, tasks=("sign_fitting",), diverged=lambda e, rate, seed: e == "second")
+    assert "×: unknown" in caption(contrasts.draw(lost))
+
+
+def test_a_whole_book_fits_a_page():
+    many = [f"estimator {i:02d}" for i in range(38)]
+    table = make(estimators=many, tasks=("sign_fitting",), seeds=1, rates=(0.1,), rows=2)
+    assert contrasts.draw(table).get_size_inches()[1] <= 9.6
