@@ -108,6 +108,8 @@ class Surrogate:
     known         pairs of x and m(x) at the default parameters, from the source
     equals        other pages that are the same: (own parameters, the other's name, the other's parameters)
     needs         the range of each parameter
+    agree         what parameters must be to each other: a function of all of them that is true where they may stand
+                  together, and the same in words
     roles         what each parameter does: `height` multiplies m and nothing else, `width` changes how far it reaches
                   at half its peak, `tail` changes m elsewhere
     """
@@ -129,6 +131,7 @@ class Surrogate:
     known: tuple[tuple[float, float], ...] = ()
     equals: tuple[tuple[Mapping[str, float], str, Mapping[str, float]], ...] = ()
     needs: Mapping[str, Range] = field(default_factory=dict)
+    agree: tuple[Callable, str] | None = None
     roles: Mapping[str, str] = field(default_factory=dict)
 
     @property
@@ -143,12 +146,14 @@ class Surrogate:
         return "chance" in inspect.signature(self.rule).parameters
 
     def settings(self) -> list[dict[str, float]]:
-        """The defaults, as {}, and each parameter alone at a smaller and at a larger value, where its range allows."""
+        """The defaults, as {}, each parameter alone at a smaller and at a larger value, where its range allows, and all
+        of them at their larger values."""
         found: list[dict[str, float]] = [{}]
         for name, default in self.parameters.items():
             tried = (default / 2, default * 2, default * 3) if default else (0.25, 0.5, -0.25)
             found += [{name: value} for value in tried if value in self.needs.get(name, Range())][:2]
-        return found
+        largest = {name: value for chosen in found for name, value in chosen.items()}
+        return found + ([largest] if len(largest) > 1 else [])
 
     def check(self, **parameters) -> None:
         """Refuses what the page does not know or does not allow: names, and numbers outside `needs`.
@@ -162,6 +167,10 @@ class Surrogate:
             allowed = self.needs.get(name, Range())
             if isinstance(value, (int, float)) and value not in allowed:
                 raise EstimatorError(f"{self.name}.{name} is {value}, but must be {allowed}.")
+        together = {**self.parameters, **parameters}
+        if self.agree and not any(map(tf.is_tensor, together.values())) and not self.agree[0](**together):
+            given = ", ".join(f"{name} = {value:g}" for name, value in together.items())
+            raise EstimatorError(f"{self.name} has {given}, but needs {self.agree[1]}.")
 
     def trait(self, name: str, **parameters):
         """A trait's value (`area`, `peak`, `support`, `corners`) at these parameters (numbers or tensors)."""

@@ -21,7 +21,7 @@ def _series(x, terms, period):
     even=True,
     positive=False,
     area=None,
-    peak=lambda terms, period: 4 * terms / period,
+    peak=lambda terms, period: 4 * (tf.round(terms) if tf.is_tensor(terms) else round(terms)) / period,
     counterpart=_series,
     known=((0.0, 0.5), (1.0, 0.353553390593), (-1.0, 0.353553390593), (2.0, 0.0), (4.0, -0.5), (8.0, 0.5)),
     needs={"terms": Range(least=1, whole=True), "period": positive},

@@ -25,6 +25,7 @@ def _power(x, o, clip, secant):
     counterpart=_power,
     known=((0.0, 4.64158883361), (1.0, 1 / 3), (-1.0, 1 / 3), (1.501, 0.0)),
     equals=(({"o": 1.0}, "ste_clipped", {"clip": 1.5}),),
+    agree=(lambda o, clip, secant: secant < clip, "secant < clip"),
     needs={"o": Range(least=1), "clip": positive, "secant": positive},
     roles={"o": "tail", "clip": "tail", "secant": "width"},
 )

@@ -10,7 +10,6 @@ from estimators.base import positive, surrogate
     label="Sigmoid (constant peak)",
     source="Zenke, Vogels 2021, Neural Computation 33:899; they try scale = 0.1 to 1000, and 10 is typical",
     aliases=("normalised sigmoid",),
-    ships={"stork": "its sigmoid slope, scale = 10"},
     even=True,
     positive=True,
     area=lambda scale: 1 / scale,

@@ -9,7 +9,7 @@ from estimators.base import positive, surrogate
 @surrogate(
     label="SwishSign",
     source="Darabi, Belbahri, Courbariaux, Partovi Nia 2018, arXiv:1812.11800 (BNN+); beta = 5 is Larq's",
-    aliases=("SS_beta", "BNN+"),
+    aliases=("SS_beta",),
     ships={"Larq": "SwishSign(beta=5.0)"},
     even=True,
     positive=False,

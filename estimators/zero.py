@@ -16,6 +16,7 @@ from estimators.base import surrogate
     area=0,
     peak=0,
     support=0,
+    counterpart=lambda x: tf.zeros_like(x),
 )
 def zero(x: Float[tf.Tensor, "*shape"]) -> Float[tf.Tensor, "*shape"]:
     r"""No slope at all: whatever stands below a hard function learns nothing.

@@ -36,6 +36,9 @@ class ReplicasSweeper(Sweeper):
 
     def setup(self, *, hydra_context, task_function, config):
         self.hydra_context, self.config = hydra_context, config
+        if config.hydra.job.env_set:
+            print("steeplechase: hydra.job.env_set is refused: no configuration sets what is run.", file=sys.stderr)
+            sys.exit(2)
         self.launcher = Plugins.instance().instantiate_launcher(
             hydra_context=hydra_context, task_function=task_function, config=config
         )
@@ -43,10 +46,11 @@ class ReplicasSweeper(Sweeper):
     def sweep(self, arguments):
         from runners import conduct
         from runners.mistake import Mistake
+        from runners.sweep import undefer
 
         try:
-            jobs = self.split(arguments)
-            return [conduct.sweep(jobs, self.compose, self.launch, self.experiment(), list(arguments))]
+            jobs, typed = self.split(arguments), [undefer(argument) for argument in arguments]
+            return [conduct.sweep(jobs, self.compose, self.launch, self.experiment(), typed)]
         except Mistake as mistake:
             print(f"steeplechase: {mistake}", file=sys.stderr)
             sys.exit(2)
@@ -63,8 +67,8 @@ class ReplicasSweeper(Sweeper):
             key = override.get_key_element()
             swept = override.is_sweep_override()
             axes[key] = list(override.sweep_string_iterator()) if swept else [override.get_value_element_as_str()]
-        if pages.files() and not any(a.startswith("estimator=") for a in arguments):
-            axes["estimator"] = [*axes.get("estimator", []), *pages.files()]  # beside those of the experiment
+        if pages.files():  # beside those of the experiment or of the command
+            axes["estimator"] = list(dict.fromkeys([*axes.get("estimator", []), *pages.files()]))
         # Which of an optimizer's numbers make replicas depends on the optimizer, so that is chosen first.
         choices = dict(self.config.hydra.runtime.choices)
         chosen = axes.pop("optimizer", [choices.get("optimizer")])

@@ -85,6 +85,8 @@ SPREAD = {  # of spread(): name and what it holds
     "estimators": "how many are known in every condition of this task and optimizer, and no control: only these count",
     "spread": "standard deviation of their means, less the seeds' noise (the measure's unit)",
     "share_of_default": "its square over that of the condition default: the share of the variance that is left",
+    "middle_half": "the upper quartile of their means minus the lower one",
+    "noise": "standard error of a mean beside the others, which have the same seeds",
     "range": "best mean minus worst mean, negative where lower is better (the measure's unit)",
     "best": "the estimator with the best mean, as it is printed",
     "contrasts": "how many of them were compared with the reference",
@@ -153,7 +155,7 @@ def spread(rankings: pd.DataFrame) -> pd.DataFrame:
             found[-1] |= _spread(condition, by) if len(shared) > 1 else {"estimators": len(shared)}
     out = pd.DataFrame(found, columns=list(SPREAD))
     counted = ["estimators", "contrasts", "decided", "better", "worse"]
-    numbers = ["spread", "share_of_default", "range", "rho", "rho_tuned"]
+    numbers = ["spread", "share_of_default", "middle_half", "noise", "range", "rho", "rho_tuned"]
     out = out.astype({**dict.fromkeys(counted, "Int64"), **dict.fromkeys(numbers, "float64")})
     out.attrs = {**rankings.attrs, "left_out": left_out}
     return out
@@ -250,8 +252,11 @@ def remarks(rankings: pd.DataFrame) -> list[str]:
         said.append(f"The reference {reference['label']} was not run in: {'; '.join(where)}.")
     said += rankings.attrs["remarks"]
     for title, rows in _pairs(rankings[rankings["edge"] != ""]):
-        labels = [f"{row.estimator_label} ({TITLES[row.condition]})" for row in rows.itertuples()]
-        said.append(f"Rate at an edge of the grid, {title}: {', '.join(labels)}.")
+        by = [
+            f"{TITLES[name]}: {', '.join(own['estimator_label'])}"
+            for name, own in rows.groupby("condition", sort=False)
+        ]
+        said.append(f"Rate at an edge of the grid, {title}, {'; '.join(by)}.")
     missing = rankings.attrs["missing"]
     if missing:
         said.append(f"INCOMPLETE: {sum(missing.values())} planned replicas of {len(missing)} runs are missing.")
@@ -328,7 +333,7 @@ def _entry(rows: pd.DataFrame, setting: Mapping, account: Mapping, where: Mappin
         "low": low,
         "high": high,
         "standard_error": float(stats.sem(values)) if len(values) > 1 else math.nan,
-        "values": values.to_dict(),
+        "values": {int(seed): float(value) for seed, value in values.items()},
     }
 
 
@@ -374,6 +379,8 @@ def _spread(condition: str, by: Mapping[str, pd.DataFrame]) -> dict:
         "estimators": len(rows),
         "spread": math.sqrt(variance),
         "share_of_default": variance / default if default > 0 else math.nan,
+        "middle_half": float(means.quantile(0.75) - means.quantile(0.25)),
+        "noise": math.sqrt(_noise(rows)),
         "range": (means.max() - means.min()) * (1 if higher else -1),
         "best": means.idxmax() if higher else means.idxmin(),
         "rho": _rho(means, by["default"]["mean"]) if "default" in by else math.nan,
@@ -388,12 +395,22 @@ def _spread(condition: str, by: Mapping[str, pd.DataFrame]) -> dict:
 
 def _variance(rows: pd.DataFrame) -> float:
     """Variance between the means less that of the seeds (the measure's unit, squared); NaN if that is unknown."""
-    values = pd.DataFrame(list(rows["values"])).dropna(axis="columns").to_numpy()
+    means = _common(rows).mean(1)
+    left, rounding = means.var(ddof=1) - _noise(rows), (1e-12 * np.abs(means).max()) ** 2
+    return 0.0 if left <= rounding else left
+
+
+def _noise(rows: pd.DataFrame) -> float:
+    """The variance that seeds give a mean beside the others (the measure's unit, squared); NaN for one seed."""
+    values = _common(rows)
     degrees = (values.shape[0] - 1) * (values.shape[1] - 1)
     residuals = values - values.mean(1, keepdims=True) - values.mean(0, keepdims=True) + values.mean()
-    noise = (residuals**2).sum() / degrees / values.shape[1] if degrees > 0 else math.nan
-    left, rounding = rows["mean"].var(ddof=1) - noise, (1e-12 * rows["mean"].abs().max()) ** 2
-    return 0.0 if left <= rounding else left
+    return float((residuals**2).sum() / degrees / values.shape[1]) if degrees > 0 else math.nan
+
+
+def _common(rows: pd.DataFrame) -> np.ndarray:
+    """The values of the seeds that all have, [estimators, seeds]."""
+    return pd.DataFrame(list(rows["values"])).dropna(axis="columns").to_numpy()
 
 
 def _rho(means: pd.Series, others: pd.Series) -> float:
@@ -407,6 +424,11 @@ def _finding(rows: pd.DataFrame, reference: str) -> str:
     first, many = rows.iloc[0], f"{rows['estimators'].iloc[0]} surrogates"
     changed = {"tuned": "tuning", "area_tuned": "tuning after area normalisation"}
     said, tuned = [], [name for name in changed if name in rows.index]
+    at = {
+        "default": "at the default rate",
+        "tuned": "once the rate is tuned",
+        "area_tuned": "with the area normalised as well",
+    }
     if first["estimators"] < 2:
         return "fewer than two surrogates are known in every condition, so there is nothing to compare"
     if rows["spread"].isna().any():
@@ -417,13 +439,16 @@ def _finding(rows: pd.DataFrame, reference: str) -> str:
     elif rows.loc["default", "spread"] == 0:
         said.append(f"at the default rate {many} do not differ by more than the seeds' noise")
     else:
+        spans = [f"{_number(rows.loc[name, 'middle_half'])} {at[name]}" for name in at if name in rows.index]
+        noise = _number(rows.loc[[*tuned, "default"][0], "noise"])
+        said.append(f"the middle half of {many} spans {', '.join(spans)} (standard error of a mean {noise})")
         clauses = []
-        for at, name in enumerate(tuned):
+        for later, name in enumerate(tuned):
             share, variance = rows.loc[name, "share_of_default"], f"the variance between {many} at the default rate"
             if share > 1:
-                clauses.append(f"{'it' if at else variance} grows to {_percent(share)} by {changed[name]}")
+                clauses.append(f"{'it' if later else variance} grows to {_percent(share)} by {changed[name]}")
             else:
-                clauses.append(f"{_percent(share)}{'' if at else f' of {variance}'} survives {changed[name]}")
+                clauses.append(f"{_percent(share)}{'' if later else f' of {variance}'} survives {changed[name]}")
         said.append(", ".join(clauses))
     decided = [name for name in tuned if pd.notna(rows.loc[name, "decided"])]
     where = {"tuned": "at the tuned rate", "area_tuned": "after area normalisation and tuning"}
@@ -522,6 +547,8 @@ def _printed_spread(spread: pd.DataFrame) -> pd.DataFrame:
             "n": spread["estimators"].astype(str),
             "Spread": spread["spread"].map(_number),
             "Share": spread["share_of_default"].map(_percent),
+            "Middle half": spread["middle_half"].map(_number),
+            "Noise": spread["noise"].map(_number),
             "Best": [best if isinstance(best, str) else "–" for best in spread["best"]],
             "Range": spread["range"].map(_number),
             "▲": spread["better"].map(_count),
@@ -552,7 +579,7 @@ def _caption(rows: pd.DataFrame, rankings: pd.DataFrame) -> str:
     if rows["mean"].isna().any():
         text += " Unknown: at least one of the seeds diverged, and its value is not finite."
     elif rows["diverged"].any():
-        text += " A seed that diverged counts as the worst share."
+        text += " A seed without a finite value counts as the worst share."
     if rows["estimator"].value_counts().nunique() > 1:
         text += " –: not run."
     return text
@@ -562,8 +589,9 @@ def _said(rankings: pd.DataFrame, spread: pd.DataFrame) -> str:
     """The caption of the table of spreads: its columns, and what must be known of the whole."""
     text = [
         "Over the n estimators that are known in every condition of their task and optimizer.",
-        "Spread: standard deviation of their means, less the mean squared standard error over seeds.",
-        "Share: its square over that at the default rate. Range: best mean minus worst mean.",
+        "Spread: standard deviation of their means, less the noise of the seeds. Share: its square over that at the "
+        "default rate. Middle half: what lies between the quartiles of the means. Noise: a mean's standard error "
+        "beside the others, which have the same seeds. Range: best mean minus worst mean.",
         f"{MARKS['better']}, {MARKS['worse']}: how many are better and worse than the reference.",
         "ρ: Spearman's correlation of the means with those at the default and at the tuned rate.",
         *remarks(rankings),

@@ -11,6 +11,7 @@ from typing import Any
 
 from hydra.core.utils import JobReturn
 from rich.console import Console
+from rich.markup import escape
 from rich.table import Table
 
 from results.schema import RecordError
@@ -87,6 +88,7 @@ def sweep(
             store.write_plan(plan)
         _list_declined(console, plan)
         if not plan.runs:
+            print("steeplechase: nothing can be trained: every run was declined.", file=sys.stderr)
             sys.exit(1)
         figures.draw(console, store, plan)
     except (RecordError, StoreError, OSError) as error:
@@ -98,7 +100,7 @@ def sweep(
 def _plan(jobs, compose) -> tuple[list[State], dict[str, Any]]:
     states, common, seen = [], {}, set()
     if len(jobs) > 100:
-        print(f"Composing {len(jobs)} runs, about {len(jobs) * 0.09:.0f} s ...", flush=True)
+        print(f"Composing {len(jobs)} runs ...", flush=True)
     for overrides in jobs:
         cfg = compose(overrides)
         try:
@@ -159,7 +161,7 @@ def _list_declined(console, plan):
     if reasons:
         console.print(f"{len(plan.declined)} runs were declined, because they cannot be:")
         for reason in reasons:
-            console.print(f"  {reason}", highlight=False)
+            console.print(f"  {escape(reason)}", highlight=False)
 
 
 def _show(console, states):
@@ -208,7 +210,7 @@ def _outcome(state: State, answer: JobReturn) -> Outcome:
 def _report(console, ahead, outcomes, seconds) -> int:
     for outcome in outcomes:
         for remark in outcome.remarks:
-            console.print(f"  {outcome.run}: {remark}")
+            console.print(escape(f"  {outcome.run}: {remark}"))
     failed = [(state, outcome) for state, outcome in zip(ahead, outcomes, strict=True) if outcome.error]
     if outcomes:
         clocks = {name: sum(getattr(o, name) for o in outcomes) for name in ("compile_s", "train_s", "judge_s")}
@@ -227,8 +229,8 @@ def _report(console, ahead, outcomes, seconds) -> int:
         table.add_column("why", overflow="fold")
         table.add_column("the command that repeats it", overflow="fold")
         for state, outcome in failed:
-            again = shlex.join([*state.overrides, *pages.as_argument()])
-            table.add_row(outcome.run, outcome.error, f"python -m runners.sweep {again}")
+            again = shlex.join([*state.overrides, *pages.as_argument(whole=True)])
+            table.add_row(*map(escape, (outcome.run, outcome.error, f"python -m runners.sweep {again}")))
         console.print(table)
     return len(failed)
 

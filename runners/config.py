@@ -278,6 +278,7 @@ def _listed(key: str, value: Any) -> list:
 
 
 def _numbers(key: str, value: Any, schedules: bool = True) -> list:
+    value = unquoted(value)
     for v in _listed(key, value):
         if isinstance(v, Mapping) and schedules:
             try:
@@ -287,6 +288,11 @@ def _numbers(key: str, value: Any, schedules: bool = True) -> list:
         elif isinstance(v, bool) or not isinstance(v, (int, float)) or not math.isfinite(v):
             raise Mistake(f"{key} is {v!r}, but must be a finite number" + (" or a schedule." if schedules else "."))
     return [v if isinstance(v, Mapping) else float(v) for v in _listed(key, value)]
+
+
+def unquoted(value: Any) -> Any:
+    """A schedule that a page's YAML has as one word, so that an override takes its place and is not merged into it."""
+    return yaml.safe_load(value) if isinstance(value, str) and value.startswith("{") else value
 
 
 def _rates(value: Any) -> list:

@@ -6,6 +6,7 @@ import argparse
 import sys
 
 from rich.console import Console
+from rich.markup import escape
 
 from runners import config, pages
 from runners.mistake import Mistake
@@ -15,7 +16,8 @@ def main(arguments: list[str] | None = None) -> int:
     """The command. Exit codes: 0 every promise is kept, 1 one is broken, 2 a mistake in the command or in the file."""
     parser = argparse.ArgumentParser(prog="python -m runners.contract", description=__doc__)
     parser.add_argument("pages", nargs="*", metavar="PAGE", help="a file with a page, or a name; none: the whole book")
-    asked = parser.parse_args(arguments).pages
+    asked = parser.parse_intermixed_args(arguments).pages
+    asked = [part for page in asked for part in page.removeprefix("estimator.file=").split(",")]
     files = [page for page in asked if page.endswith(".py")]
     try:
         pages.name_files([f"estimator.file={','.join(files)}"] * bool(files))
@@ -50,7 +52,7 @@ def _kept(console: Console, name: str, verbose: bool) -> bool:
     faults = [(words, fault) for words, fault in found if fault]
     written = pages.find(name)
     console.print(
-        f"{page.label} ({name}{f', {written.place}' if written else ''}): "
+        f"{escape(page.label)} ({name}{f', {written.place}' if written else ''}): "
         f"{len(found) - len(faults)} of {len(found)} promises are kept."
     )
     for words, fault in found:

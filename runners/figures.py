@@ -68,7 +68,7 @@ def main(arguments: list[str] | None = None) -> int:
     )
     parser.add_argument("--store", default="results", help="where the records are (default: results)")
     parser.add_argument("--stale", action="store_true", help="draw records that older code made, too")
-    options = parser.parse_args(arguments)
+    options = parser.parse_intermixed_args(arguments)
     try:
         options.names = pages.name_files(options.names)
     except Mistake as mistake:

@@ -45,9 +45,8 @@ SCHEDULES = """\
 Any parameter may follow a schedule over training, as `'estimator.{parameter}={{from:0.1,to:10,shape:log}}'`. {some}"""
 
 SCHEDULED = """\
-{names} are configured with one, given below under *Schedule*; table and figure show them at the page's own number.
-Change an end of it (`estimator={name} estimator.{parameter}.from=NUMBER`) or put a number in its place
-(`estimator={name} estimator.{parameter}={default:g}`)."""
+{names} are configured with one, given below under *Schedule*; table and figure show them at the page's own number. A
+number takes its place (`estimator={name} estimator.{parameter}={default:g}`), and so does another schedule."""
 
 EXPLANATION = """\
 Each has its formula, its parameters with their defaults, and what these do: a *height* multiplies the slope and does
@@ -95,7 +94,7 @@ def main(arguments: list[str] | None = None) -> int:
     )
     parser.add_argument("--folder", default=FOLDER, help=f"where page and figure go (default: {FOLDER})")
     parser.add_argument("--check", action="store_true", help="write nothing, and say whether the page is up to date")
-    options = parser.parse_args(arguments)
+    options = parser.parse_intermixed_args(arguments)
     try:
         names = _asked(pages.name_files(options.names))
         text = table(names)
@@ -106,8 +105,11 @@ def main(arguments: list[str] | None = None) -> int:
         if path.exists() and path.read_text(encoding="utf-8") == text:
             return 0
         return _complain(f"{path} is not what the book says now: run `make docs`.", 1)
-    written = style.save(gallery.draw(shapes(names)), options.folder, FIGURE)
-    path.write_text(text, encoding="utf-8")
+    try:
+        written = style.save(gallery.draw(shapes(names)), options.folder, FIGURE)
+        path.write_text(text, encoding="utf-8")
+    except OSError as error:
+        return _complain(f"{options.folder} cannot be written: {error.strerror}.", 2)
     print(f"Estimators: {path}; their slopes: {written[0].with_suffix('.*')}")
     return 0
 
@@ -123,6 +125,7 @@ def _asked(names: Sequence[str]) -> list[str]:
 
     for name in (*pages.files(), *names):
         pages.enter(name)
+        pages.hold(name)
     return list(dict.fromkeys(names)) or sorted(estimators.book)
 
 
@@ -143,7 +146,7 @@ def _pages(names: Iterable[str]) -> list:
 def _shapes(page) -> pd.DataFrame:
     """The rows of one page."""
     first, *_ = [*page.parameters, ""]
-    settings = [{}, *(own for own in page.settings() if first in own)]
+    settings = [{}, *(own for own in page.settings() if list(own) == [first])]
     x = _points(page, settings)
     rows = [
         {
@@ -232,7 +235,7 @@ def _schedules(found) -> str:
 
 def _scheduled(page) -> dict[str, Mapping[str, Any]]:
     """The parameters that conf/estimator/NAME.yaml sets to a schedule, with it."""
-    given = config.page("estimator", page.name)
+    given = {key: config.unquoted(value) for key, value in config.page("estimator", page.name).items()}
     return {key: value for key, value in given.items() if isinstance(value, Mapping)}
 
 

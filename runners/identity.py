@@ -151,6 +151,6 @@ def _imports(path: Path) -> tuple[Path, ...]:
 
 def _parse(path: Path) -> ast.Module:
     try:
-        return ast.parse(path.read_text())
-    except (OSError, SyntaxError) as error:
+        return ast.parse(path.read_bytes())
+    except (OSError, SyntaxError, ValueError) as error:
         raise Mistake(f"{path.name} cannot be read as Python: {error}.") from None

@@ -12,8 +12,12 @@ import ast
 import functools
 import importlib.metadata
 import importlib.util
+import json
 import os
+import re
+import shutil
 import sys
+import tempfile
 import traceback
 import types
 from collections.abc import Sequence
@@ -26,7 +30,12 @@ HOUSE = Path(__file__).resolve().parents[1] / "estimators"
 GROUP = "steeplechase.estimators"
 _KEY = "estimator.file="
 _NAMED = "STEEPLECHASE_ESTIMATORS"
-# What a page may import without its being counted: the house and the numeric stack are part of every fingerprint.
+_WORD = re.compile("[A-Za-z_][A-Za-z0-9_]*")
+# No page and no parameter can be called so: the command line or the machinery means something else by it.
+_MEAN_SOMETHING = ("null", "true", "false", "inf", "nan", "none", "name", "file", "forward", "at_zero", "normalize")
+_MEAN_SOMETHING += ("self", "x", "page", "estimator", "chance", "dtype", "seed", "learning_rate")
+# What a page may import without its being counted: the house and the numeric stack are part of every fingerprint, and
+# annotations move no numbers.
 _OURS = ("estimators", "tasks", "runners", "results", "tensorflow", "keras", "numpy", "ml_dtypes", "jaxtyping")
 
 
@@ -57,16 +66,19 @@ def name_files(arguments: Sequence[str]) -> list[str]:
     """Takes `estimator.file=PATH[,PATH]` out of a command's arguments, reads what it names, and keeps it for this
     process and its children; returns the other arguments. Raises Mistake.
     """
-    paths = [path for a in arguments if a.startswith(_KEY) for path in a.removeprefix(_KEY).strip("[]").split(",")]
+    os.environ.pop(_NAMED, None)  # what an earlier command or anything else left there was not named by this one
+    paths = [path.strip("'\"") for a in arguments if a.startswith(_KEY) for path in a.removeprefix(_KEY).split(",")]
+    if "" in paths:
+        raise Mistake("estimator.file names no file: write estimator.file=PATH, or several with commas between them.")
     if paths:
-        os.environ[_NAMED] = os.pathsep.join(str(Path(path).expanduser().absolute()) for path in paths)
+        os.environ[_NAMED] = json.dumps([os.path.abspath(os.path.expanduser(path)) for path in paths])
         files()
     return [a for a in arguments if not a.startswith(_KEY)]
 
 
-def as_argument() -> list[str]:
-    """The argument that names the files again, or nothing; by their base names, as records speak of them."""
-    named = [page.path.name for page in files().values()]
+def as_argument(whole: bool = False) -> list[str]:
+    """The argument that names the files again, or nothing; by their base names, as records speak of them, or whole."""
+    named = [str(page.path) if whole else page.path.name for page in files().values()]
     return [_KEY + ",".join(named)] if named else []
 
 
@@ -78,7 +90,8 @@ def files() -> dict[str, Written]:
 def mentioned(arguments: Sequence[str]) -> list[Written]:
     """The pages from elsewhere that this command may use: those of named files, and those of installed packages whose
     name stands in an argument. Raises Mistake where one of them cannot be read."""
-    named = [name for name in announced() if any(name in argument for argument in arguments)]
+    words = {word for argument in arguments for word in re.split(r"[=,\[\]\s]", argument)}
+    named = [name for name in announced() if name in words]
     return [*files().values(), *(_installed(name) for name in named)]
 
 
@@ -93,9 +106,13 @@ def find(name: str) -> Written | None:
 
 
 @functools.cache
-def announced() -> dict[str, importlib.metadata.EntryPoint]:
-    """What installed packages announce, by the page's name."""
-    return {point.name: point for point in importlib.metadata.entry_points(group=GROUP)}
+def announced() -> dict[str, list[importlib.metadata.EntryPoint]]:
+    """What installed packages announce, by the page's name; a name of the book's own stays the book's."""
+    found: dict[str, list[importlib.metadata.EntryPoint]] = {}
+    for point in importlib.metadata.entry_points(group=GROUP):
+        if not (HOUSE / f"{point.name}.py").exists():
+            found.setdefault(point.name, []).append(point)
+    return found
 
 
 def read(path: Path, name: str = "") -> Written:
@@ -106,9 +123,9 @@ def read(path: Path, name: str = "") -> Written:
     try:
         tree = ast.parse(path.read_bytes())
     except OSError as error:
-        raise Mistake(f"{path.name} cannot be read: {error.strerror}.") from None
-    except (SyntaxError, ValueError) as error:
-        line = f", line {error.lineno}" if isinstance(error, SyntaxError) else ""
+        raise Mistake(f"{path.name} cannot be read in {path.parent}: {error.strerror}.") from None
+    except (SyntaxError, ValueError, RecursionError, MemoryError) as error:
+        line = f", line {error.lineno}" if getattr(error, "lineno", None) else ""
         raise Mistake(f"{path.name}{line} is no Python: {getattr(error, 'msg', error)}.") from None
     found = [(node, call) for node in tree.body if isinstance(node, ast.FunctionDef) for call in [_entry(node)] if call]
     if name:
@@ -123,10 +140,16 @@ def read(path: Path, name: str = "") -> Written:
     node, call = found[0]
     aliases = next((k.value for k in call.keywords if k.arg == "aliases"), None)
     try:
-        aliases = tuple(ast.literal_eval(aliases)) if aliases is not None else ()
+        aliases = ast.literal_eval(aliases) if aliases is not None else ()
     except ValueError:
-        raise Mistake(f"{path.name}, line {node.lineno}: aliases must be written out as a tuple of words.") from None
-    return Written(node.name, _parameters(node, path), aliases, path, node.lineno)
+        aliases = None
+    if not isinstance(aliases, (tuple, list)) or not all(isinstance(alias, str) for alias in aliases):
+        raise Mistake(f"{path.name}, line {node.lineno}: aliases must be written out as a tuple of words.")
+    if not _WORD.fullmatch(node.name) or node.name.lower() in _MEAN_SOMETHING:
+        raise Mistake(
+            f"{path.name}, line {node.lineno}: {node.name} cannot be a page's name: take letters, digits and _."
+        )
+    return Written(node.name, _parameters(node, path), tuple(aliases), path, node.lineno)
 
 
 @functools.cache
@@ -158,31 +181,52 @@ def enter(name: str) -> None:
     page = find(name)
     if page is None or name in estimators.book:
         return
+    # Python's cache of compiled modules could hold older code of the same second and size, and lies beside the source.
+    kept, sys.pycache_prefix = sys.pycache_prefix, tempfile.mkdtemp(prefix="steeplechase-")
     try:
         if page.module:
             importlib.import_module(page.module)
-        else:  # from its source: Python's own cache could hold older code of the same second and size
+        else:
             module = types.ModuleType(f"steeplechase_page_{page.name}")
             exec(compile(page.path.read_bytes(), str(page.path), "exec"), module.__dict__)
-    except Exception as error:  # a user's file can fail in any way: it is told with its place
+    except (Exception, SystemExit) as error:  # a user's file can fail in any way: it is told with its place
         own = [frame.lineno for frame in traceback.extract_tb(error.__traceback__) if frame.filename == str(page.path)]
         place = f"{page.path.name}, line {own[-1]}" if own else page.place
-        raise Mistake(f"{place} does not import: {type(error).__name__}: {error}") from None
+        raise Mistake(f"{place} does not import: {type(error).__name__}: {_first(error)}") from None
+    finally:
+        shutil.rmtree(sys.pycache_prefix, ignore_errors=True)
+        sys.pycache_prefix = kept
     if name not in estimators.book:
         raise Mistake(f"{page.place}: running it did not enter '{name}' in the book; is it under @surrogate(...)?")
     try:
         promises.shape_and_type(estimators.book[name])
     except promises.Broken as broken:
         raise Mistake(f"{page.place}: {broken}") from None
-    except Exception as error:
+    except (Exception, SystemExit) as error:
         raise Mistake(f"{page.place} fails on a plain tensor: {type(error).__name__}: {_first(error)}") from None
+
+
+def hold(name: str) -> None:
+    """Holds a page in a named file to the contract; one of the book or of a package is its authors' to test.
+
+    Raises Mistake with the file, the line and the first promise that is broken.
+    """
+    import estimators
+    from runners import promises
+
+    page = files().get(name)
+    broken = next((said for _, said in promises.keeps(estimators.book[name]) if said), "") if page else ""
+    if broken:
+        whole = f"`python -m runners.contract {page.path.name}` shows all of it."
+        raise Mistake(f"{page.place} breaks the contract: {broken} {whole}")
 
 
 def sources(name: str) -> tuple[dict[str, Path], dict[str, str]]:
     """What a page from elsewhere consists of: files by the name that they have in records, and versions of packages.
 
     That is its file or, of an installed package, all its Python files; what these import, where it is neither ours nor
-    Python's own, counts by its version where it is installed, and else by all its files.
+    Python's own, counts by its version where it is installed, and else by all its files. What a page reads from a data
+    file, or imports by a name that is computed, is not seen: write numbers into the page.
     """
     page, files, versions = find(name), {}, {}
     ahead, seen = [], {*sys.stdlib_module_names, *_OURS}
@@ -194,9 +238,13 @@ def sources(name: str) -> tuple[dict[str, Path], dict[str, str]]:
         ahead += _imported(page.path)
     while ahead:
         top = ahead.pop()
-        spec = importlib.util.find_spec(top) if top not in seen else None  # of a top-level name: nothing is imported
+        if top in seen:
+            continue
         seen.add(top)
-        if spec is None:
+        spec = importlib.util.find_spec(top)  # of a top-level name: nothing is imported
+        if spec is None and not page.module:
+            raise Mistake(f"{page.path.name} imports '{top}', which cannot be found.")
+        if spec is None:  # an installed package may do without it
             continue
         home = Path(next(iter(spec.submodule_search_locations or ()), spec.origin or ""))
         if {"site-packages", "dist-packages"} & {*home.parts} and top not in versions:
@@ -204,7 +252,10 @@ def sources(name: str) -> tuple[dict[str, Path], dict[str, str]]:
             versions[top] = ", ".join(f"{owner} {importlib.metadata.version(owner)}" for owner in owners)
             continue
         own = sorted(home.rglob("*.py")) if home.is_dir() else [home] * (home.suffix == ".py")
-        files |= {f"{top}/{path.relative_to(home)}" if home.is_dir() else path.name: path for path in own}
+        for path in own:
+            label = f"{top}/{path.relative_to(home)}" if home.is_dir() else path.name
+            if files.setdefault(label, path) != path:
+                raise Mistake(f"two files that '{name}' consists of are called {label}: rename one.")
         ahead += [name for path in own for name in _imported(path)]
     return files, versions
 
@@ -212,19 +263,28 @@ def sources(name: str) -> tuple[dict[str, Path], dict[str, str]]:
 @functools.cache
 def _files(named: str) -> dict[str, Written]:
     found: dict[str, Written] = {}
-    for path in [Path(path) for path in named.split(os.pathsep) if path]:
+    for path in map(Path, json.loads(named or "[]")):
         page = read(path)
         if (HOUSE / f"{page.name}.py").exists():
             raise Mistake(f"{page.place}: the book has an estimator '{page.name}' already; call yours something else.")
+        if answer(page.name):
+            raise Mistake(f"{page.place}: {answer(page.name)} Call yours something else.")
         if page.name in found:
             raise Mistake(f"{page.place}: '{page.name}' is in {found[page.name].path.name} already.")
+        twin = next((other for other in found.values() if other.path.name == path.name), None)
+        if twin:
+            raise Mistake(f"two files are called {path.name}: rename one, since records know files by their names.")
         found[page.name] = page
     return found
 
 
 @functools.cache
 def _installed(name: str) -> Written:
-    point = announced()[name]
+    point, *others = announced()[name]
+    if others:
+        raise Mistake(
+            f"the estimator '{name}' is announced by {len(others) + 1} installed packages: remove all but one."
+        )
     top, *rest = point.module.split(".")
     spec = importlib.util.find_spec(top)  # of a top-level name: nothing is imported
     if spec is None:
@@ -270,15 +330,17 @@ def _parameters(node: ast.FunctionDef, path: Path) -> tuple[tuple[str, float], .
             value = ast.literal_eval(default) if default is not None else None
         except ValueError:
             value = None
-        if isinstance(value, bool) or not isinstance(value, (int, float)):
-            raise Mistake(f"{place}: the parameter '{argument.arg}' of {node.name} needs a number as its default.")
-        if argument.arg in ("name", "file", "forward", "at_zero", "normalize"):
+        if isinstance(value, bool) or not isinstance(value, (int, float)) or not abs(value) < 1e300:
+            raise Mistake(
+                f"{place}: the parameter '{argument.arg}' of {node.name} needs a number as its default, written out."
+            )
+        if argument.arg in _MEAN_SOMETHING or not _WORD.fullmatch(argument.arg):
             raise Mistake(f"{place}: a parameter cannot be called '{argument.arg}', which means something else.")
         found.append((argument.arg, float(value)))
     return tuple(found)
 
 
-def _first(error: Exception) -> str:
+def _first(error: BaseException) -> str:
     return (str(error).strip().splitlines() or ["no reason given"])[0]
 
 

@@ -23,7 +23,7 @@ from runners.chance import Chance, key
 FLOATS = ("float16", "bfloat16", "float32", "float64")
 EXTREMES = (0.0, 1e-30, 1e4, 3e38, math.inf)
 ROLES = ("height", "width", "tail")
-_SIDE = np.geomspace(1e-4, 60, 160)
+_SIDE = np.array([*np.geomspace(1e-4, 60, 160), 1e3, 1e6])
 GRID = np.concatenate([-_SIDE[::-1], [0.0], _SIDE])  # dense where slopes are narrow, and far enough for their tails
 
 
@@ -39,7 +39,7 @@ def keeps(page: Surrogate) -> Iterator[tuple[str, str]]:
             promise(page)
         except Broken as broken:
             yield words, str(broken)
-        except Exception as error:  # a page can fail in any way: that, too, is told as a promise that is not kept
+        except (Exception, SystemExit) as error:  # a page can fail in any way: that, too, is a promise that is not kept
             yield words, f"{type(error).__name__}: {(str(error).strip().splitlines() or ['no reason given'])[0]}"
         else:
             yield words, ""
@@ -64,7 +64,9 @@ def shape_and_type(page: Surrogate) -> None:
 
 
 def says_what_it_is(page: Surrogate) -> None:
-    """Its docstring has the words Replaces, With, Needs in this order and what shape x has, and it names its source."""
+    """Its docstring has the words Replaces, With, Needs in this order and what shape x has; its source is named, and
+    something that its formula can be checked by.
+    """
     text = inspect.getdoc(page.rule) or ""
     places = [text.find(word) for word in ("Replaces", "With", "Needs", "shape")]
     if -1 in places or places != sorted(places):
@@ -72,6 +74,10 @@ def says_what_it_is(page: Surrogate) -> None:
     for what in ("source", "label"):
         if not getattr(page, what).strip():
             raise Broken(f"{page.name} declares no {what}.")
+    if "$" in page.label or not page.label.isprintable():
+        raise Broken(f"{page.name}'s label {page.label!r} has a sign that figures cannot print as it is.")
+    if page.elementwise and not page.random and not (page.counterpart or page.known or page.equals):
+        raise Broken(f"{page.name} declares nothing that its formula can be checked by: counterpart, known or equals.")
 
 
 def derivative_of_its_counterpart(page: Surrogate) -> None:
@@ -80,8 +86,8 @@ def derivative_of_its_counterpart(page: Surrogate) -> None:
         return
     for chosen in page.settings():
         own = _parameters(page, tf.float64, **chosen)
-        corners = _corners(page, chosen)
-        x = GRID[np.abs(GRID[:, None] - corners).min(1, initial=math.inf) > 1e-3 * np.maximum(np.abs(GRID), 1e-3)]
+        x = _off(_corners(page, chosen), 1e-3)
+        x = x[np.abs(x) < 100]  # beyond, the step would jump over what the slope does
         h = 1e-5 * np.maximum(np.abs(x), 1e-3)
         ends = [np.asarray(page.counterpart(tf.constant(end), **own)) for end in (x + h, x - h)]
         m = _at(page, x, **chosen)
@@ -155,6 +161,8 @@ def parameters_matter(page: Surrogate) -> None:
             raise Broken(f"{page.name} declares the role '{role}' for '{name}'; roles are {', '.join(ROLES)}.")
     before = _at(page, GRID)
     for chosen in page.settings()[1:]:
+        if len(chosen) > 1:
+            continue
         ((name, _),) = chosen.items()
         after, role = _at(page, GRID, **chosen), page.roles.get(name)
         if np.abs(after - before).max() <= 1e-3 * np.abs(before).max():
@@ -181,6 +189,22 @@ def finite_at_extremes(page: Surrogate) -> None:
         nan = page.slope(tf.constant([math.nan, 1.0], dtype), chance=_chance())
         if not tf.math.is_nan(nan[0]):
             raise Broken(f"{page.name} hides a NaN in {dtype}.")
+
+
+def same_in_every_type(page: Surrogate) -> None:
+    """In float32 it is what it is in float64, also where it is small, and in the short types to their precision."""
+    for chosen in page.settings():
+        for dtype, tolerance, far in (("float32", 2e-5, 60), ("float16", 0.05, 4), ("bfloat16", 0.05, 4)):
+            x = tf.cast(_off(_corners(page, chosen), 0.1), dtype)
+            x = tf.boolean_mask(x, tf.abs(x) <= far)
+            wide = _at(page, tf.cast(x, tf.float64).numpy(), **chosen)
+            found = tf.cast(page.slope(x, chance=_chance(), **chosen), tf.float64).numpy()
+            what = f"{page.name}{_said(chosen)} in {dtype} is not what it is in float64"
+            _close(found, wide, tolerance, what, x)
+            early = (found == 0) & (np.abs(wide) > 1e-12 * np.abs(wide).max(initial=0))
+            if dtype == "float32" and early.any():
+                at = float(tf.boolean_mask(x, early)[0])
+                raise Broken(f"{what}: 0 instead of {wide[early][0]:.3g} at x = {at:g}, a loss of all digits.")
 
 
 def upstream_times_slope(page: Surrogate) -> None:
@@ -309,6 +333,7 @@ PROMISES: tuple[Callable[[Surrogate], None], ...] = (
     support,
     parameters_matter,
     finite_at_extremes,
+    same_in_every_type,
     upstream_times_slope,
     element_by_element,
     chance_decides,
@@ -341,6 +366,12 @@ def _corners(page, chosen):
     reach = float(page.trait("support", **chosen))
     ends = [-reach, reach] if math.isfinite(reach) else []
     return np.array([0.0, *ends, *(float(x) for x in page.trait("corners", **chosen))])
+
+
+def _off(corners, share):
+    """The grid without what lies so near to a corner, as a share of itself."""
+    near = share * np.maximum(np.abs(GRID), 1e-3)
+    return GRID[np.abs(GRID[:, None] - corners).min(1, initial=math.inf) > near]
 
 
 def _integral(page, low, high, chosen):

@@ -119,9 +119,9 @@ def _execute(wanted: Wanted, store: Store, outcome: Outcome, report) -> None:
     latent = program.hard.weights is not None
     for page, prefix in ((program.hard.activations, "estimator."), (program.hard.weights, "estimator_weights.")):
         for values in run.replicas if page else ():
-            for name, value in values.items():
-                if name.startswith(prefix):
-                    _said(lambda page=page, own=name.removeprefix(prefix), value=value: _check(page, own, value))
+            own = {name.removeprefix(prefix): value for name, value in values.items() if name.startswith(prefix)}
+            for numbers in schedule.combinations(own):
+                _said(lambda page=page, numbers=numbers: page.check(**numbers))
     heart = trainer.trainer(program)
     steps, rows = run.program["steps"], run.program["rows"]
     folder = store.folder(wanted.name, wanted.fingerprint)
@@ -198,12 +198,6 @@ def _said(action):
         raise
     except (EstimatorError, OptimizerError, TaskError, DataError) as error:
         raise Mistake(str(error)) from None
-
-
-def _check(page, name, value):
-    """A parameter must be allowed all through its schedule."""
-    for number in schedule.values(value):
-        page.check(**{name: number})
 
 
 def _columns(wanted: Wanted, latent: bool) -> dict[str, Any]:

@@ -21,27 +21,33 @@ def encode(name: str, value: float | Mapping[str, Any]) -> list[float]:
 
     value: a number; or {"from": number, "to": number, "shape": one of SHAPES but `steps`}; or
     {"shape": "steps", "values": [numbers], "at": [fractions of training, rising]}, with one fraction less than values.
-    A key that is None counts as absent. Raises ScheduleError.
+    Raises ScheduleError.
     """
     if not isinstance(value, Mapping):
         return _coded(0, [float(value)] * 2, [])
-    given = {key: part for key, part in value.items() if part is not None}
-    shape = given.get("shape")
+    given, shape = dict(value), value.get("shape")
     if shape not in SHAPES:
         raise ScheduleError(f"{name}.shape is '{shape}', but must be one of: {', '.join(SHAPES)}.")
     keys = ("values", "at") if shape == "steps" else ("from", "to")
     if set(given) != {*keys, "shape"}:
         shown = ", ".join(map(str, given))
         raise ScheduleError(
-            f"{name} has the keys {shown}, but a {shape} schedule has exactly shape, {keys[0]} and {keys[1]} (an "
-            "override is merged into what the page's configuration says: set what is too much to null)."
+            f"{name} has the keys {shown}, but a {shape} schedule has exactly shape, {keys[0]} and {keys[1]}."
         )
     if shape == "steps":
         return _steps(name, given["values"], given["at"])
     ends = [_number(f"{name}.{end}", given[end]) for end in keys]
+    if shape == "constant" and ends[0] != ends[1]:
+        raise ScheduleError(f"{name} goes from {ends[0]} to {ends[1]}, but a constant schedule stays where it is.")
     if shape == "log" and min(ends) <= 0:
         raise ScheduleError(f"{name} goes from {ends[0]} to {ends[1]}, but a log schedule needs both > 0.")
     return _coded(SHAPES.index(shape), ends, [])
+
+
+def combinations(parameters: Mapping[str, Any]) -> list[dict[str, float]]:
+    """What parameters may be together, as their schedules pass through their ends and plateaus."""
+    numbers = [values(value) for value in parameters.values()]
+    return [dict(zip(parameters, chosen, strict=True)) for chosen in itertools.product(*numbers)]
 
 
 def values(value: float | Mapping[str, Any]) -> list[float]:

@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import os
+import re
 import sys
 
 import hydra
 from hydra.core.config_store import ConfigStore
 from hydra.core.override_parser.overrides_parser import OverridesParser
+from hydra.core.override_parser.types import Glob
 from hydra.errors import HydraException, OverrideParseException
 from omegaconf import DictConfig, OmegaConf
 from omegaconf.errors import OmegaConfBaseException
@@ -17,6 +19,8 @@ from runners import config, pages
 # With one of these Hydra answers by itself, or the caller has chosen the mode.
 _OWN = {"-m", "--multirun", "-r", "--run", "-c", "--cfg", "-i", "--info", "-h", "--help", "--hydra-help", "--version"}
 _OWN |= {"-sc", "--shell-completion", "--experimental-rerun"}
+
+_PAGES = ("task", "estimator", "estimator_weights", "optimizer")  # whose keys depend on the page that is chosen
 
 ConfigStore.instance().store(name="schema", node=config.Sweep, provider="steeplechase")
 
@@ -67,7 +71,7 @@ def check_overrides(arguments: list[str]) -> None:
         if override.is_sweep_override():
             if not override.is_discrete_sweep():
                 raise config.Mistake(f"'{override.input_line}': only listed values and ranges can be swept.")
-            values = list(override.sweep_string_iterator())
+            values = [] if isinstance(override.value(), Glob) else list(override.sweep_string_iterator())
         else:
             values = [override.get_value_element_as_str()]
         config.check_key(key, values)
@@ -76,6 +80,24 @@ def check_overrides(arguments: list[str]) -> None:
             choices[key] = values[0]
     # Where a page is chosen here, its keys are known here; the others are checked run by run.
     config.check_page_keys(choices, [key for key in keys if key.split(".")[0] in choices])
+
+
+def defer(argument: str) -> str:
+    """A number of a page as a sweep over the one value: Hydra then leaves it to the runs.
+
+    It would otherwise look for `estimator.alpha` in the default estimator, whatever estimators are swept.
+    """
+    key, equals, value = argument.partition("=")
+    if key.split(".")[0] not in _PAGES or "." not in key or not equals:
+        return argument
+    override = OverridesParser.create().parse_override(argument)
+    return argument if override.is_sweep_override() else f"{key}=choice({value})"
+
+
+def undefer(argument: str) -> str:
+    """The argument as it was typed."""
+    typed = re.fullmatch(r"([\w.]+)=choice\((.*)\)", argument)
+    return f"{typed[1]}={typed[2]}" if typed and defer(f"{typed[1]}={typed[2]}") == argument else argument
 
 
 def cli() -> None:
@@ -89,7 +111,7 @@ def cli() -> None:
         groups = (*config.GROUPS, "estimator@estimator_weights")
         sys.argv[1:] = [f"~{a[:-5]}" if a.endswith("=null") and a[:-5] in groups else a for a in arguments]
         if not _OWN & {a.split("=")[0] for a in arguments} and "hydra.mode=RUN" not in arguments:
-            sys.argv.append("--multirun")
+            sys.argv[1:] = [*map(defer, sys.argv[1:]), "--multirun"]
         os.environ.setdefault("HYDRA_FULL_ERROR", "1")  # Hydra then raises what it would print in many lines
         main()
     except (config.Mistake, HydraException, OmegaConfBaseException) as mistake:

@@ -207,9 +207,8 @@ def _own_task(overrides: list[str]) -> Callable:
         own = _part(run, "estimator_weights") if run.program["estimator_weights"] else numbers["activations"]
         numbers["weights"] = own if surrogates["weights"] else {}
         for place, values in numbers.items():
-            for name, value in values.items() if surrogates[place] else ():
-                for number in schedule.values(value):
-                    surrogates[place].check(**{name: number})
+            for own in schedule.combinations(values) if surrogates[place] else ():
+                surrogates[place].check(**own)
         seed = run.replicas[0]["seed"]
         table = layers(task, program.hard, seed=seed, **numbers, normalize=run.program["normalize"], compiled=compiled)
         through, weights = surrogates["activations"].label, surrogates["weights"]

@@ -37,6 +37,7 @@ def warm_up(device: str) -> None:
         close()
         if multiprocessing.get_start_method(allow_none=True) == "loky":
             multiprocessing.set_start_method("spawn", force=True)  # a spawned process knows no joblib
+            threading.Thread(target=_die_with, args=(os.getppid(),), daemon=True).start()
         context = multiprocessing.get_context("spawn")
         receive, send = context.Pipe(duplex=False)
         pool = ProcessPoolExecutor(1, mp_context=context, initializer=_begin, initargs=(send, os.getpid(), device))
@@ -75,9 +76,15 @@ def train(run: Run, report: Callable[[int, int, float], None]) -> Outcome:
 
 
 def fault(device: str) -> str:
-    """Why the process cannot train as asked, or "": it is started for this, unless it is there."""
+    """Why the process cannot train through the estimators that files name, or "": it is started for this, unless it is
+    there, and holds them to the contract.
+    """
     warm_up(device)
-    return _current[0].submit(os.getenv, "STEEPLECHASE_FAULT", "").result()
+    try:
+        return _current[0].submit(_fault).result()
+    except BrokenProcessPool:
+        close()
+        return f"{', '.join(page.path.name for page in pages.files().values())} ended the process that it was run in."
 
 
 def close() -> None:
@@ -113,6 +120,15 @@ def _begin(send, parent, device):
             pages.enter(name)
     except Mistake as mistake:
         os.environ["STEEPLECHASE_FAULT"] = str(mistake)
+
+
+def _fault():
+    try:
+        for name in () if "STEEPLECHASE_FAULT" in os.environ else pages.files():
+            pages.hold(name)
+    except Mistake as mistake:
+        return str(mistake)
+    return os.environ.get("STEEPLECHASE_FAULT", "")
 
 
 def _die_with(parent):

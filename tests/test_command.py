@@ -1,8 +1,12 @@
 """The command line: Hydra's own answers, launchers, and every mistake told in one sentence."""
 
+import contextlib
 import os
+import signal
 import subprocess
 import sys
+import time
+from pathlib import Path
 
 import pytest
 
@@ -45,6 +49,44 @@ def test_joblib_launches_too(tmp_path):
     )
     assert done.returncode == 0, done.stderr
     assert load(tmp_path).estimator.nunique() == 2
+
+
+def running():
+    """{process: its parent}, of all that have not ended."""
+    parents = {}
+    for stat in Path("/proc").glob("[0-9]*/stat"):
+        with contextlib.suppress(OSError):  # it has ended meanwhile
+            state, parent = stat.read_text().rsplit(")", 1)[1].split()[:2]
+            if state != "Z":
+                parents[int(stat.parent.name)] = int(parent)
+    return parents
+
+
+def descendants(pid):
+    """The processes below this one."""
+    found, parents = {pid}, running()
+    while more := {child for child, parent in parents.items() if parent in found} - found:
+        found |= more
+    return found - {pid}
+
+
+def test_nothing_outlives_a_sweep_that_is_killed(tmp_path):
+    """Two processes of joblib's, each with a training process of its own."""
+    arguments = ["experiment=null", "hydra/launcher=joblib", "hydra.launcher.n_jobs=2", "task=binarized_mlp"]
+    arguments += ["estimator=ste,tanh_slope", "optimizer=sgd", "seed=range(64)", *QUIET, f"store={tmp_path}"]
+    command = [sys.executable, "-m", "runners.sweep", *arguments]
+    process = subprocess.Popen(command, cwd=ROOT, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
+    waited = time.monotonic() + 60
+    while len(left := descendants(process.pid)) < 5 and time.monotonic() < waited:
+        time.sleep(0.2)
+    assert len(left) >= 5, "two launched processes with a training process each, and what tracks their resources"
+    os.kill(process.pid, signal.SIGKILL)
+    process.wait()
+    waited = time.monotonic() + 20
+    while left and time.monotonic() < waited:
+        time.sleep(0.2)
+        left &= set(running())
+    assert not left
 
 
 @pytest.mark.parametrize("flags", [["--help"], ["--cfg", "job"], ["--info", "searchpath"]])

@@ -11,6 +11,7 @@ import tensorflow as tf
 import estimators
 from estimators.base import FORWARDS, LEFT_OUT, EstimatorError, Range, Surrogate, book, surrogate, value
 from runners import promises
+from runners.chance import Chance, key
 from tests.oracles.slopes import AREAS, KNOWN_TRAPS, SAME, SLOPES
 
 
@@ -105,6 +106,29 @@ def test_ranges_say_what_they_allow():
         assert str(allowed) == text and inside in allowed and outside not in allowed
 
 
+def test_the_stochastic_page_is_what_it_says():
+    """2 · 10⁵ draws of noise with standard deviation v/√12 have a mean known to v/√12/447: four of that are allowed."""
+    x, chance = tf.concat([-tf.ones([200_000]), tf.ones([10])], 0), Chance(key(3)).of("noise")
+    for mu, variance in ((0.0, 0.2), (0.5, 0.4)):
+        m = book["sso"].slope(x, chance=chance, mu=mu, variance=variance).numpy()
+        noise, passed = m[:-10], m[-10:]
+        assert (passed == 1).all() and abs(noise.mean() - mu * variance) < 4 * variance / 12**0.5 / 447
+        assert (mu - 0.5) * variance <= noise.min() and noise.max() <= (mu + 0.5) * variance
+        assert np.ptp(noise) > 0.999 * variance
+
+
+@pytest.mark.parametrize("shape", [(5,), (4, 3), (2, 3, 4)])
+def test_the_magnitude_aware_page_averages_over_all_axes_but_the_last(shape):
+    x = np.random.default_rng(0).normal(0, 0.8, shape)
+    mean = np.array([abs(x[..., i]).mean() for i in range(shape[-1])]) if len(shape) > 1 else abs(x).mean()
+    np.testing.assert_allclose(book["mag_aware"].slope(tf.constant(x)), mean * (abs(x) <= 1), rtol=1e-12)
+
+
+def test_parameters_that_do_not_go_together_are_refused():
+    with pytest.raises(EstimatorError, match="reste has o = 3, clip = 1.5, secant = 2, but needs secant < clip"):
+        book["reste"].slope(0.0, secant=2.0)
+
+
 def test_a_page_of_random_slopes_takes_any_generator():
     page = next(page for page in book.values() if page.random)
     assert page.slope(tf.zeros([3]), chance=tf.random.Generator.from_seed(1)).shape == [3]
@@ -161,6 +185,15 @@ class Stubborn(Surrogate):
 
 
 FAULTS = {
+    "half of it in short types": (
+        "same_in_every_type",
+        {"rule": lambda x, *, scale=1.0: sigmoid(x, scale=scale) * (1 if x.dtype == tf.float64 else 0.5)},
+    ),
+    "cancelled in the tails": (
+        "same_in_every_type",
+        {"rule": lambda x, *, scale=1.0: scale * tf.sigmoid(scale * abs(x)) * (1 - tf.sigmoid(scale * abs(x)))},
+    ),
+    "nothing to check it by": ("says_what_it_is", {"counterpart": None, "known": (), "equals": ()}),
     "a dropped factor": ("derivative_of_its_counterpart", {"rule": lambda x, *, scale=1.0: sigmoid(scale * x)}),
     "a forgotten square": ("derivative_of_its_counterpart", {"rule": lambda x, *, scale=1.0: scale * tf.sigmoid(-x)}),
     "a parameter that does nothing": ("parameters_matter", {"rule": lambda x, *, scale=1.0: sigmoid(x) + 0 * scale}),
@@ -208,7 +241,8 @@ def test_a_planted_fault_is_caught(fault):
     promise = getattr(promises, name)
     kind, traits = (Surrogate, change) if isinstance(change, dict) else (change, {})
     promise(Surrogate(**GOOD))
-    with pytest.raises(Exception) as caught:
+    told = Exception if fault == "NumPy inside" else promises.Broken  # there TensorFlow itself complains
+    with pytest.raises(told) as caught:
         promise(kind(**{**GOOD, **traits}))
     assert str(caught.value).strip(), "a fault is told in words"
 

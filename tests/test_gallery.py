@@ -36,6 +36,7 @@ from estimators.base import positive, surrogate
     peak=2,
     support=lambda wide: wide,
     corners=lambda wide: (-wide, wide),
+    counterpart=lambda x, wide: 2 * tf.clip_by_value(x, -wide, wide),
     needs={"wide": positive},
 )
 def mine_alone(x, *, wide=0.01):

@@ -1,6 +1,8 @@
 """Estimators from elsewhere: a file that the user names, an installed package; and what happens when they are wrong."""
 
+import importlib.metadata
 import os
+import shutil
 import subprocess
 import sys
 
@@ -8,7 +10,7 @@ import pytest
 
 from results import load
 from results.store import Store
-from runners import config, identity, pages
+from runners import config, identity, pages, promises
 from runners.mistake import Mistake
 from tests.oracles.command import QUIET, ROOT, sweep
 
@@ -95,6 +97,29 @@ def test_a_page_that_does_not_work_is_refused_by_file_and_line(fault, file, monk
     assert said in str(told.value) and len(str(told.value).splitlines()) == 1
 
 
+def test_two_files_of_one_name_are_refused(tmp_path, monkeypatch):
+    monkeypatch.setenv("STEEPLECHASE_ESTIMATORS", "")
+    for folder, name in (("a", "one"), ("b", "two")):
+        (tmp_path / folder).mkdir()
+        (tmp_path / folder / "slope.py").write_text(PAGE.replace("cauchy", name))
+    with pytest.raises(Mistake, match=r"two files are called slope.py: rename one"):
+        pages.name_files([f"estimator.file={tmp_path}/a/slope.py,{tmp_path}/b/slope.py"])
+
+
+def test_a_name_of_the_book_stays_the_books(monkeypatch):
+    """Whatever installed packages announce; and of two that announce one name, neither is guessed."""
+    point = importlib.metadata.EntryPoint("ste", "their_slopes", pages.GROUP)
+    twice = [importlib.metadata.EntryPoint("cauchy", module, pages.GROUP) for module in ("a", "b")]
+    monkeypatch.setattr(importlib.metadata, "entry_points", lambda group: [point, *twice])
+    pages.announced.cache_clear()
+    try:
+        assert pages.find("ste") is None and list(pages.announced()) == ["cauchy"]
+        with pytest.raises(Mistake, match="'cauchy' is announced by 2 installed packages"):
+            pages.find("cauchy")
+    finally:
+        pages.announced.cache_clear()
+
+
 def test_its_code_is_part_of_the_records_identity(file):
     def fingerprint(text):
         file(text)
@@ -113,22 +138,30 @@ def test_its_code_is_part_of_the_records_identity(file):
     assert fingerprint("import scipy\n" + PAGE) != plain, "what it imports counts, by its version"
 
 
-def test_a_configuration_never_makes_a_file_run(tmp_path, monkeypatch):
-    spy = tmp_path / "spy.py"
+RECIPES = {
+    "a file of an estimator's": "estimator:\n  file: SPY\n",
+    "what named files travel in": "hydra:\n  job:\n    env_set:\n      STEEPLECHASE_ESTIMATORS: SPY\n",
+}
+
+
+@pytest.mark.parametrize("recipe", RECIPES)
+def test_a_configuration_never_makes_a_file_run(recipe, tmp_path):
+    """A recipe from elsewhere, in the place where recipes are composed from; without its secret it runs."""
+    copy, spy = tmp_path / "house", tmp_path / "spy.py"
     spy.write_text(f"open({str(tmp_path / 'was run')!r}, 'w')\n" + PAGE)
-    experiment = tmp_path / "conf" / "experiment"
-    experiment.mkdir(parents=True)
-    (experiment / "foreign.yaml").write_text(f"# @package _global_\nestimator:\n  file: {spy}\n")
-    answer = sweep(
-        *("experiment=null", f"hydra.searchpath=[file://{tmp_path / 'conf'}]", "task=sign_fitting", *QUIET),
-        "+experiment@_global_=foreign",
-        store=tmp_path / "store",
-    )
-    assert answer.returncode == 2 and not (tmp_path / "was run").exists()
-    with pytest.raises(Mistake, match="read from the command line only"):
-        config.check_key("estimator.file", ["x"])
-    with pytest.raises(Mistake, match="no configuration makes code run"):
-        config._typed("estimator", {"name": "ste", "file": str(spy)})
+    for folder in ("conf", "estimators", "hydra_plugins", "results", "runners", "tasks"):
+        ignored = shutil.ignore_patterns("__pycache__", "runs", "plans", "output", "errors")
+        shutil.copytree(ROOT / folder, copy / folder, ignore=ignored)
+    path = copy / "conf" / "experiment" / "foreign.yaml"
+    asked = ["experiment=foreign", *ONE_RUN[1:]]
+    path.write_text("# @package _global_\n" + RECIPES[recipe].replace("SPY", str(spy)))
+    answer = sweep(*asked, store=tmp_path / "store", root=copy)
+    assert answer.returncode == 2 and not (tmp_path / "was run").exists(), answer.stdout + answer.stderr
+    assert len(answer.stderr.splitlines()) == 1 and answer.stderr.startswith("steeplechase: ")
+    path.write_text("# @package _global_\nseed: 1\n")
+    environment = {**os.environ, "STEEPLECHASE_ESTIMATORS": str(spy)}
+    answer = command("runners.sweep", *asked, f"store={tmp_path / 'store'}", cwd=copy, env=environment)
+    assert answer.returncode == 0 and not (tmp_path / "was run").exists(), "nor does what a shell has left behind"
 
 
 def test_swept_recorded_drawn_and_held_to_the_contract(tmp_path):
@@ -158,18 +191,37 @@ def test_swept_recorded_drawn_and_held_to_the_contract(tmp_path):
 
 def command(module, *arguments, **more):
     line = [sys.executable, "-m", module, *map(str, arguments)]
-    return subprocess.run(line, cwd=ROOT, capture_output=True, text=True, timeout=120, check=False, **more)
+    return subprocess.run(line, capture_output=True, text=True, timeout=120, check=False, **{"cwd": ROOT, **more})
+
+
+def test_the_readmes_page_and_commands(tmp_path):
+    """As they stand there, from a folder of one's own; the sweep on less than the default experiment."""
+    text = (ROOT / "README.md").read_text().split("## Your own estimator")[1].split("## ")[0]
+    (tmp_path / "my_slope.py").write_text(text.split("```python\n")[1].split("```")[0])
+    contract, swept = (line.split()[2:] for line in text.split("```\n")[-2].strip().splitlines())
+    kept = command(*contract, cwd=tmp_path)
+    assert kept.returncode == 0 and kept.stdout.count("kept") == 1 + len(promises.PROMISES), kept.stdout + kept.stderr
+    assert f"the {len(promises.PROMISES)} promises" in text
+    less = ["task=sign_fitting", "optimizer=sgd", "seed=0,1", "steps=20", "rows=2", f"store={tmp_path / 'store'}"]
+    done = command(*swept, *less, cwd=tmp_path)
+    assert done.returncode == 0, done.stderr
+    assert "My slope" in done.stdout and "Tanh slope" in done.stdout, "beside the experiment's"
 
 
 def test_the_contract_is_one_command(tmp_path):
     mine = tmp_path / "my_slope.py"
     mine.write_text(PAGE)
     kept = command("runners.contract", mine)
-    assert kept.returncode == 0 and "17 of 17 promises are kept" in kept.stdout, kept.stdout + kept.stderr
+    assert kept.returncode == 0 and "18 of 18 promises are kept" in kept.stdout, kept.stdout + kept.stderr
     mine.write_text(PAGE.replace("area=2", "area=1"))
     broken = command("runners.contract", mine)
     assert broken.returncode == 1 and "my_slope.py, line 6" in broken.stdout
     assert "cauchy has another area than it declares: 2 instead of 1" in broken.stdout
+    swept = sweep(*ONE_RUN, f"estimator.file={mine}", store=tmp_path / "store")
+    assert swept.returncode == 2 and "my_slope.py, line 6 breaks the contract: cauchy has another area" in swept.stderr
+    assert not list((tmp_path / "store").rglob("run-*.json"))
+    plan = sweep("experiment=surrogates", f"estimator.file={mine}", "plan=true", store=tmp_path / "store")
+    assert "312 runs" in plan.stdout, "the book and this one, each once"
     mine.write_text(PAGE.replace("return 2 ", "return None"))
     wrong = command("runners.contract", mine)
     assert wrong.returncode == 2 and "Traceback" not in wrong.stderr and len(wrong.stderr.splitlines()) == 1

@@ -138,7 +138,7 @@ def test_the_spread_is_that_of_the_means_without_the_seeds_noise(table, ranked):
 
     def variance(values):  # the definition: mean squares of a two-way layout, four seeds by so many estimators
         between = values.shape[0] * ((values.mean() - values.stack().mean()) ** 2).sum() / (values.shape[1] - 1)
-        squares = (values.sub(values.mean(1), axis=0).sub(values.mean() - values.stack().mean()) ** 2).sum().sum()
+        squares = (values.sub(values.mean(axis=1), axis=0).sub(values.mean() - values.stack().mean()) ** 2).sum().sum()
         rest = squares / ((values.shape[0] - 1) * (values.shape[1] - 1))
         return (between - rest) / values.shape[0]
 

@@ -78,9 +78,3 @@ def test_what_is_no_schedule_is_told_in_one_sentence(fault):
     with pytest.raises(schedule.ScheduleError) as told:
         schedule.encode("t", given)
     assert said in str(told.value) and len(str(told.value).splitlines()) == 1
-
-
-def test_a_key_that_is_null_counts_as_absent():
-    """What Hydra merges into a page's own schedule can be taken back."""
-    given = {"from": None, "to": None, "shape": "steps", "values": [1, 2], "at": [0.5]}
-    assert schedule.encode("t", given) == schedule.encode("t", {k: v for k, v in given.items() if v is not None})

@@ -1,5 +1,7 @@
 """The heart: a replica's numbers are its own, whoever trains beside it, however the steps are cut."""
 
+import dataclasses
+
 import keras
 import numpy as np
 import pytest
@@ -155,6 +157,42 @@ def test_a_parameter_of_each_replica_acts(carried):
         same(mixed, run(trainer, [replica(0, own={"scale": scale})]), i, 0)
     norms = mixed[0][0]["gradient_norm"]
     assert len(set(norms)) == 3
+
+
+def test_normalisation_is_a_number_of_a_replica():
+    """The slope of area 1 is doubled for sign, so plain descent does the same at half the rate, bit for bit."""
+    task = tasks.book["sign_fitting"](dim=8, rows=10)
+    trainer = Trainer(program(task, "SGD", estimator="sigmoid_derivative"))
+    trainer.begin([replica(3, 0.1), dataclasses.replace(replica(3, 0.05), normalize="area")], 30)
+    trainer.advance(30)
+    raw, scaled = trainer.state()["parameters/x"][:2]
+    np.testing.assert_array_equal(raw, scaled)
+    norms = trainer.look()["gradient_norm"]
+    assert norms[1] == 2 * norms[0] > 0
+
+
+def test_a_random_slope_is_drawn_for_each_replica_step_and_site():
+    task = tasks.book["binarized_mlp"](**SMALL["binarized_mlp"])
+    own = estimators.book["sso"].parameters
+    trainer = Trainer(program(task, estimator="sso"))
+    seats = [replica(seed, 0.01, own) for seed in (0, 1, 0)]
+    whole = run(trainer, seats)
+    same(whole, whole, 0, 2)
+    assert (whole[1]["parameters/layer2/weights"][0] != whole[1]["parameters/layer2/weights"][1]).any()
+    trainer.begin(seats, 20)
+    trainer.advance(9)
+    state = trainer.state()
+    fresh = Trainer(program(task, estimator="sso"))
+    fresh.restore(seats, 20, state)
+    fresh.advance(20)
+    same(([], fresh.state()), ([], whole[1]), 1, 1)
+    numbers, x, slopes = {"activations": own, "weights": own, "normalize": "none"}, -tf.ones([64]), []
+    for step in (0, 1):
+        chance = Chance(Chance(key(0)).at(step).key).of("loss")
+        hard = trainer.program.hard.operation(numbers, chance, lambda site, x, slope: slopes.append(slope.numpy()))
+        for site in ("layer1/weights", "layer2/weights"):
+            hard(x, at=site)
+    assert len({slope.tobytes() for slope in slopes}) == 4
 
 
 def test_a_schedule_acts_inside_the_program():

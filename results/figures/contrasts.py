@@ -151,5 +151,5 @@ def _caption(shown: pd.DataFrame, ranked: pd.DataFrame) -> list[str]:
     if absent:
         text.append(f"Absent: {' and '.join(absent)}.")
     if shown["diverged"].any() and (shown["unit"].str.startswith("share") & (shown["diverged"] > 0)).any():
-        text.append("A seed that diverged counts as the worst share.")
+        text.append("A seed without a finite value counts as the worst share.")
     return text

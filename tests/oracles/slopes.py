@@ -87,7 +87,7 @@ SLOPES = {
     "multi_gauss": _multi_gauss,
     "nonzero_sign_log_abs": lambda x, alpha=1.0: alpha / (1 + alpha * np.abs(x)),
     "piecewise_quadratic": lambda x, alpha=1.0: np.interp(np.abs(x), [0, 1 / alpha], [alpha, 0.0]),
-    "q_pseudo": lambda x, alpha=2.0: np.exp(-alpha * np.log1p(2 * np.abs(x) / (alpha - 1))),
+    "q_pseudo": lambda x, alpha=2.0: (1 + 2 * np.abs(x) / (alpha - 1)) ** -alpha,
     "rbnn": _rbnn,
     "rect": lambda x, alpha=1.0: np.where(2 * alpha * np.abs(x) < 1, alpha, 0.0),
     "reste": _reste,
