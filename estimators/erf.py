@@ -32,6 +32,8 @@ def erf(x: Float[tf.Tensor, "*shape"], *, alpha=2.0) -> Float[tf.Tensor, "*shape
 
     Norse's heavi_erfc keeps the height 2/√π at every width.
 
+    Slower than ste in training, at 0.88 of its speed on 784-256-256-10 on two CPU cores: one exponential an element.
+
     x: any shape; returns the same shape and dtype.
     """
     return alpha / math.sqrt(math.pi) * tf.exp(-tf.square(alpha * x))

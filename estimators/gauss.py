@@ -32,6 +32,8 @@ def gauss(x: Float[tf.Tensor, "*shape"], *, height=0.5, sigma=0.5) -> Float[tf.T
     It is the exact gradient of a single unit whose threshold is noisy with deviation sigma, but not that of a network
     of them.
 
+    Slower than ste in training, at 0.89 of its speed on 784-256-256-10 on two CPU cores: one exponential an element.
+
     x: any shape; returns the same shape and dtype.
     """
     return height / (sigma * math.sqrt(2 * math.pi)) * tf.exp(-tf.square(x / sigma) / 2)

@@ -43,6 +43,8 @@ def multi_gauss(
 
     At the defaults it is negative beyond |x| = 1.272.
 
+    Slower than ste in training, at 0.70 of its speed on 784-256-256-10 on two CPU cores: three exponentials an element.
+
     x: any shape; returns the same shape and dtype.
     """
     z = x / sigma
