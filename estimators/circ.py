@@ -27,7 +27,7 @@ def circ(x: Float[tf.Tensor, "*shape"], *, alpha=1.0) -> Float[tf.Tensor, "*shap
     With      1 / (1 + (x/alpha)²)^1.5
     Needs     alpha > 0
 
-    Slower than ste in training, at 0.88 of its speed on 784-256-256-10 on two CPU cores: a square root and a quotient an element.
+    Slower than ste, at 0.88 of its training speed (784-256-256-10, two cores): a square root and a quotient an element.
 
     x: any shape; returns the same shape and dtype.
     """

@@ -37,7 +37,7 @@ def dsq(x: Float[tf.Tensor, "*shape"], *, a=0.2) -> Float[tf.Tensor, "*shape"]:
     The paper learns a and the interval's ends; here the interval is [−1, 1] and a is a number. Beyond its ends the
     interval clips, so the slope is zero.
 
-    Slower than ste in training, at 0.84 of its speed on 784-256-256-10 on two CPU cores: one exponential an element.
+    Slower than ste, at 0.84 of its training speed (784-256-256-10, two cores): one exponential an element.
 
     x: any shape; returns the same shape and dtype.
     """

@@ -30,7 +30,7 @@ def ede(x: Float[tf.Tensor, "*shape"], *, t=1.0) -> Float[tf.Tensor, "*shape"]:
     The paper's t grows over training, from 0.1 (VGG-small) or 0.001 (ResNet-20) to 10 at a constant ratio per epoch; at
     t ≥ 1 it is tanh_slope.
 
-    Slower than ste in training, at 0.85 of its speed on 784-256-256-10 on two CPU cores: one exponential an element.
+    Slower than ste, at 0.85 of its training speed (784-256-256-10, two cores): one exponential an element.
 
     x: any shape; returns the same shape and dtype.
     """

@@ -32,7 +32,7 @@ def erf(x: Float[tf.Tensor, "*shape"], *, alpha=2.0) -> Float[tf.Tensor, "*shape
 
     Norse's heavi_erfc keeps the height 2/√π at every width.
 
-    Slower than ste in training, at 0.88 of its speed on 784-256-256-10 on two CPU cores: one exponential an element.
+    Slower than ste, at 0.88 of its training speed (784-256-256-10, two cores): one exponential an element.
 
     x: any shape; returns the same shape and dtype.
     """

@@ -31,7 +31,7 @@ def exponential(x: Float[tf.Tensor, "*shape"], *, alpha=1.0) -> Float[tf.Tensor,
     slayerPytorch has twice this. Yin's code of 2021 has 0.5·exp(−5|x|), whose area is 0.2. snnTorch's spike_rate_escape
     is another slope: it stands around x = 1, and its height is a parameter.
 
-    Slower than ste in training, at 0.90 of its speed on 784-256-256-10 on two CPU cores: one exponential an element.
+    Slower than ste, at 0.90 of its training speed (784-256-256-10, two cores): one exponential an element.
 
     x: any shape; returns the same shape and dtype.
     """

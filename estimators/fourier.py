@@ -36,7 +36,7 @@ def fourier(x: Float[tf.Tensor, "*shape"], *, terms=1.0, period=8.0) -> Float[tf
 
     It is periodic, so it has no area. Low precisions are computed in float32.
 
-    Slower than ste in training, at 0.44 of its speed on 784-256-256-10 on two CPU cores: two sines and a quotient an element.
+    Slower than ste, at 0.44 of its training speed (784-256-256-10, two cores): two sines and a quotient an element.
 
     x: any shape; returns the same shape and dtype.
     """

@@ -32,7 +32,7 @@ def gauss(x: Float[tf.Tensor, "*shape"], *, height=0.5, sigma=0.5) -> Float[tf.T
     It is the exact gradient of a single unit whose threshold is noisy with deviation sigma, but not that of a network
     of them.
 
-    Slower than ste in training, at 0.89 of its speed on 784-256-256-10 on two CPU cores: one exponential an element.
+    Slower than ste, at 0.89 of its training speed (784-256-256-10, two cores): one exponential an element.
 
     x: any shape; returns the same shape and dtype.
     """

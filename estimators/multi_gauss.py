@@ -43,7 +43,7 @@ def multi_gauss(
 
     At the defaults it is negative beyond |x| = 1.272.
 
-    Slower than ste in training, at 0.70 of its speed on 784-256-256-10 on two CPU cores: three exponentials an element.
+    Slower than ste, at 0.70 of its training speed (784-256-256-10, two cores): three exponentials an element.
 
     x: any shape; returns the same shape and dtype.
     """

@@ -32,7 +32,7 @@ def sigmoid_derivative(x: Float[tf.Tensor, "*shape"], *, scale=1.0) -> Float[tf.
     With      scale · σ(scale·x) · σ(−scale·x)
     Needs     scale > 0
 
-    Slower than ste in training, at 0.91 of its speed on 784-256-256-10 on two CPU cores: one exponential an element.
+    Slower than ste, at 0.91 of its training speed (784-256-256-10, two cores): one exponential an element.
 
     x: any shape; returns the same shape and dtype.
     """

@@ -27,7 +27,7 @@ def sigmoid_n(x: Float[tf.Tensor, "*shape"], *, scale=10.0) -> Float[tf.Tensor, 
     With      σ(scale·x) · σ(−scale·x)
     Needs     scale > 0
 
-    Slower than ste in training, at 0.90 of its speed on 784-256-256-10 on two CPU cores: one exponential an element.
+    Slower than ste, at 0.90 of its training speed (784-256-256-10, two cores): one exponential an element.
 
     x: any shape; returns the same shape and dtype.
     """

@@ -29,7 +29,7 @@ def sso(x: Float[tf.Tensor, "*shape"], *, mu=0.0, variance=0.2, chance) -> Float
     The forward pass is not random. `variance` is what the noise is multiplied by, as in snnTorch, and not its variance.
     Below the threshold the slope is negative half of the time if mu = 0; being random, it has no area.
 
-    Slower than ste in training, at 0.64 of its speed on 784-256-256-10 on two CPU cores: random bits for every element.
+    Slower than ste, at 0.64 of its training speed (784-256-256-10, two cores): random bits for every element.
 
     x: any shape; returns the same shape and dtype.
     """

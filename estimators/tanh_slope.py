@@ -28,7 +28,7 @@ def tanh_slope(x: Float[tf.Tensor, "*shape"], *, scale=1.0) -> Float[tf.Tensor, 
     With      scale · (1 − tanh²(scale·x))
     Needs     scale > 0
 
-    Slower than ste in training, at 0.86 of its speed on 784-256-256-10 on two CPU cores: one exponential an element.
+    Slower than ste, at 0.86 of its training speed (784-256-256-10, two cores): one exponential an element.
 
     x: any shape; returns the same shape and dtype.
     """
