@@ -35,7 +35,7 @@ def mag_aware(x: Float[tf.Tensor, "*shape"], *, clip=1.0) -> Float[tf.Tensor, "*
     batch norm takes out again. Larq's slope has the factor, as this one; Bi-Real Net's own code leaves it out of the
     gradient, and so is ste_clipped.
 
-    Slower than ste, at 0.75 of its training speed (784-256-256-10, two cores): the mean is a second pass over the weights.
+    Slower than ste, at 0.75 of its training speed (784-256-256-10, two cores): the mean takes a second pass.
 
     x: any shape; returns the same shape and dtype.
     """

@@ -29,7 +29,7 @@ def q_pseudo(x: Float[tf.Tensor, "*shape"], *, alpha=2.0) -> Float[tf.Tensor, "*
     With      (1 + 2|x|/(alpha − 1))^(−alpha)
     Needs     alpha > 1
 
-    Slower than ste, at 0.67 of its training speed (784-256-256-10, two cores): a logarithm and an exponential an element.
+    Slower than ste, at 0.67 of its training speed (784-256-256-10, two cores): a logarithm and an exponential each.
 
     x: any shape; returns the same shape and dtype.
     """

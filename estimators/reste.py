@@ -40,7 +40,7 @@ def reste(x: Float[tf.Tensor, "*shape"], *, o=3.0, clip=1.5, secant=0.1) -> Floa
     It jumps at |x| = secant on purpose: the secant ends where the tangent begins. The paper's o grows from 1, where it
     is ste_clipped, to 3.
 
-    Slower than ste, at 0.74 of its training speed (784-256-256-10, two cores): a logarithm and an exponential an element.
+    Slower than ste, at 0.74 of its training speed (784-256-256-10, two cores): a logarithm and an exponential each.
 
     x: any shape; returns the same shape and dtype.
     """

@@ -32,7 +32,7 @@ def s2nn(x: Float[tf.Tensor, "*shape"], *, alpha=4.0, beta=1.0) -> Float[tf.Tens
     It jumps at zero unless alpha = 4·beta. SpikingJelly documents another constant for its smooth counterpart than its
     code has; the slope is the same.
 
-    Slower than ste, at 0.81 of its training speed (784-256-256-10, two cores): one exponential an element and two quotients.
+    Slower than ste, at 0.81 of its training speed (784-256-256-10, two cores): an exponential and two quotients each.
 
     x: any shape; returns the same shape and dtype.
     """

@@ -29,7 +29,7 @@ def swish_sign(x: Float[tf.Tensor, "*shape"], *, beta=5.0) -> Float[tf.Tensor, "
 
     Beyond |z| = 2.399 it is negative; its minimum is −0.369 at |x| = 0.687 for beta = 5.
 
-    Slower than ste, at 0.79 of its training speed (784-256-256-10, two cores): one exponential an element and two quotients.
+    Slower than ste, at 0.79 of its training speed (784-256-256-10, two cores): an exponential and two quotients each.
 
     x: any shape; returns the same shape and dtype.
     """

@@ -13,7 +13,7 @@ from rich.console import Console
 from rich.markup import escape
 from rich.table import Table
 
-from results import schema, statistics
+from results import rankings, schema, statistics, surrogates, wording
 
 COLUMNS = {  # of summary(): name and what it holds
     "run": "the run, as the store has it",
@@ -132,55 +132,13 @@ def write(summary: pd.DataFrame, folder: str | Path, name: str) -> list[Path]:
     markdown, latex = io.StringIO(), io.StringIO()
     for number, (task, rows) in enumerate(_tasks(summary), 1):
         printed, text = _printed(rows), _caption(rows, summary)
-        markdown.write(as_markdown(printed, task, text))
-        latex.write(as_latex(printed, f"{task}. {text}", f"tab:{name}-{number}"))
+        markdown.write(wording.as_markdown(printed, task, text))
+        latex.write(wording.as_latex(printed, f"{task}. {text}", f"tab:{name}-{number}"))
     paths = [folder / f"{name}.{kind}" for kind in ("csv", "md", "tex")]
     summary.to_csv(paths[0], index=False)
     paths[1].write_text(markdown.getvalue(), encoding="utf-8")
     paths[2].write_text(latex.getvalue(), encoding="utf-8")
     return paths
-
-
-def as_markdown(printed: pd.DataFrame, title: str, caption: str) -> str:
-    """A table of text as Markdown, under its title and above its caption."""
-    return f"### {title}\n\n{printed.to_markdown(index=False, disable_numparse=True)}\n\n{caption}\n\n"
-
-
-def as_latex(printed: pd.DataFrame, caption: str, label: str) -> str:
-    """A table of text as LaTeX has it, with booktabs; `caption` is plain text."""
-    styled = printed.style.hide(axis="index").format(tex).format_index(tex, axis=1)
-    return (
-        styled.to_latex(
-            hrules=True,
-            position="htbp",
-            position_float="centering",
-            column_format="l" * len(printed.columns),
-            caption=tex(caption),
-            label=label,
-        )
-        + "\n"
-    )
-
-
-def aggregate(mean: float, low: float, high: float, unit: str) -> str:
-    """Mean and interval, to the digits that the interval supports: 0.912 [0.905, 0.919]."""
-    if math.isnan(mean):
-        return "unknown"
-    half = (high - low) / 2
-    if unit.startswith("share"):
-        return f"{mean:.3f}" + ("" if math.isnan(half) else f" [{low:.3f}, {high:.3f}]")
-    needed = math.ceil(math.log10(abs(mean) / half)) + 1 if half > 0 and mean else 3
-    digits = min(max(3, needed), 6)
-    return _digits(mean, digits) + ("" if math.isnan(half) else f" [{_digits(low, digits)}, {_digits(high, digits)}]")
-
-
-def tex(text: str) -> str:
-    """Text as LaTeX has it."""
-    special = {c: f"\\{c}" for c in "&%$#_{}"}
-    special |= {"~": r"\textasciitilde{}", "^": r"\textasciicircum{}", "\\": r"\textbackslash{}"}
-    signs = {"≤": r"\leq", "≥": r"\geq", "×": r"\times", "▲": r"\bigtriangleup", "▼": r"\bigtriangledown"}
-    signs |= {"·": r"\cdot", "ρ": r"\rho", "†": r"\dagger"}
-    return text.translate(str.maketrans({**special, **{c: f"${sign}$" for c, sign in signs.items()}, "–": "--"}))
 
 
 def notebook(table: pd.DataFrame) -> pd.DataFrame:
@@ -217,12 +175,10 @@ def _show_notebook(table: pd.DataFrame, folder: Path, console: Console) -> list[
 
 
 def _show_surrogates(table: pd.DataFrame, folder: Path, console: Console) -> list[Path]:
-    from results import rankings  # which prints its numbers with this module's functions
-
     ranked = rankings.rankings(table)
     spread = rankings.spread(ranked)
-    rankings.show(ranked, spread, console)
-    return rankings.write(ranked, spread, folder)
+    surrogates.show(ranked, spread, console)
+    return surrogates.write(ranked, spread, folder)
 
 
 # What `tables` in the configuration may name: each prints itself, writes its files to a folder and returns their paths.
@@ -314,14 +270,7 @@ def _edge(edge: str) -> str:
 
 
 def _aggregate(row, which: str) -> str:
-    return aggregate(*(getattr(row, f"{which}_{part}") for part in ("mean", "low", "high")), row.unit)
-
-
-def _digits(number: float, digits: int) -> str:
-    """A number to so many significant digits, without a bare point at its end."""
-    if math.isnan(number):
-        return "unknown"
-    return f"{number:#.{digits}g}".removesuffix(".") if number else "0"
+    return wording.aggregate(*(getattr(row, f"{which}_{part}") for part in ("mean", "low", "high")), row.unit)
 
 
 def _rate(number: float) -> str:

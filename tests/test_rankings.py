@@ -10,7 +10,7 @@ import pytest
 from rich.console import Console
 from scipy import stats
 
-from results import rankings, schema, tables
+from results import rankings, schema, surrogates, tables
 from results.figures import contrasts
 from tests.oracles.records import LOSS, make, name
 
@@ -44,7 +44,7 @@ def only(ranked, condition):
 
 def printed(ranked, width=140):
     console = Console(width=width, file=io.StringIO(), force_terminal=True, color_system=None)
-    shown = rankings.show(ranked, rankings.spread(ranked), console)
+    shown = surrogates.show(ranked, rankings.spread(ranked), console)
     return shown, console.file.getvalue()
 
 
@@ -204,7 +204,7 @@ def test_a_world_in_which_tuning_leaves_them():
     assert (out.better == 5).all() and (out.rho == 1).all() and set(out.best) == {"sixth"}
     assert (
         "5 of the 5 others differ from first at the tuned rate and 5 after area"
-        in rankings.findings(rankings.spread(ranked))[0]
+        in surrogates.findings(rankings.spread(ranked))[0]
     )
 
 
@@ -245,14 +245,14 @@ def test_a_constant_difference_is_decided_and_constant_means_have_no_correlation
     assert (row.p_holm, row.verdict) == (0, "worse") and row.difference_low == pytest.approx(row.difference_high)
     same = rankings.spread(rankings.rankings(world(lambda *_: 1.5, spread=0.0)))
     assert same[["rho", "rho_tuned", "share_of_default"]].isna().all(axis=None) and (same.spread == 0).all()
-    assert "do not differ by more than the seeds' noise" in rankings.findings(same)[0]
+    assert "do not differ by more than the seeds' noise" in surrogates.findings(same)[0]
 
 
 def test_a_diverged_seed_counts_as_the_worst_share():
     ranked = rankings.rankings(world(plain, seeds=4, diverged=lambda e, rate, seed: e == "second" and seed == 1))
     row, known = only(ranked, "default").loc["second"], ends(world(plain, seeds=4), 0.001)["second"]
     assert row["mean"] == pytest.approx(known.drop(1).sum() / 4, rel=0.01) and row.diverged == 1
-    assert "A seed that diverged counts as the worst share." in said(ranked)
+    assert "A seed without a finite value counts as the worst share." in said(ranked)
 
 
 def test_an_unknown_loss_is_last_and_undecided():
@@ -378,7 +378,7 @@ def test_the_printed_tables_fit():
 def test_the_finding_names_the_shares_of_the_spread(ranked):
     out = rankings.spread(ranked)
     share = out.set_index("condition").share_of_default["tuned"]
-    (sentence,) = rankings.findings(out)
+    (sentence,) = surrogates.findings(out)
     assert (
         sentence.startswith("Binarized MLP (64-128-128-10), adam: ") and "4 surrogates at the default rate" in sentence
     )
@@ -402,7 +402,7 @@ def test_written_files(table, tmp_path):
     markdown, latex = (Path(path).read_text() for path in paths[2:])
     assert markdown.count("### ") == 2 and latex.count("\\toprule") == 2 and "\\bottomrule" in latex
     assert not set(latex) - set(map(chr, range(128))), "plain LaTeX has no other letters"
-    again = rankings.write(ranked, rankings.spread(ranked), tmp_path / "again")
+    again = surrogates.write(ranked, rankings.spread(ranked), tmp_path / "again")
     assert [path.read_bytes() for path in again] == [path.read_bytes() for path in paths]
 
 
@@ -411,7 +411,7 @@ def test_nothing_recorded_gives_an_empty_table(table, tmp_path):
     ranked = rankings.rankings(empty)
     assert ranked.empty and list(ranked.columns) == list(rankings.COLUMNS)
     assert printed(ranked) == ([], "")
-    assert len(rankings.write(ranked, rankings.spread(ranked), tmp_path)) == 4
+    assert len(surrogates.write(ranked, rankings.spread(ranked), tmp_path)) == 4
 
 
 def test_rankings_leave_the_table_alone_and_do_not_depend_on_the_order_of_rows(table, ranked):

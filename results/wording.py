@@ -1,0 +1,57 @@
+"""How numbers with their intervals, and whole tables, are written: in Markdown, in LaTeX."""
+
+from __future__ import annotations
+
+import math
+
+import pandas as pd
+
+
+def as_markdown(printed: pd.DataFrame, title: str, caption: str) -> str:
+    """A table of text as Markdown, under its title and above its caption."""
+    return f"### {title}\n\n{printed.to_markdown(index=False, disable_numparse=True)}\n\n{caption}\n\n"
+
+
+def as_latex(printed: pd.DataFrame, caption: str, label: str) -> str:
+    """A table of text as LaTeX has it, with booktabs; `caption` is plain text."""
+    styled = printed.style.hide(axis="index").format(tex).format_index(tex, axis=1)
+    return (
+        styled.to_latex(
+            hrules=True,
+            position="htbp",
+            position_float="centering",
+            column_format="l" * len(printed.columns),
+            caption=tex(caption),
+            label=label,
+        )
+        + "\n"
+    )
+
+
+def aggregate(mean: float, low: float, high: float, unit: str) -> str:
+    """Mean and interval, to the digits that the interval supports: 0.912 [0.905, 0.919]."""
+    if math.isnan(mean):
+        return "unknown"
+    half = (high - low) / 2
+    if unit.startswith("share"):
+        return f"{mean:.3f}" + ("" if math.isnan(half) else f" [{low:.3f}, {high:.3f}]")
+    needed = math.ceil(math.log10(abs(mean) / half)) + 1 if half > 0 and mean else 3
+    digits = min(max(3, needed), 6)
+    ends = "" if math.isnan(half) else f" [{_significant(low, digits)}, {_significant(high, digits)}]"
+    return _significant(mean, digits) + ends
+
+
+def tex(text: str) -> str:
+    """Text as LaTeX has it."""
+    special = {c: f"\\{c}" for c in "&%$#_{}"}
+    special |= {"~": r"\textasciitilde{}", "^": r"\textasciicircum{}", "\\": r"\textbackslash{}"}
+    signs = {"≤": r"\leq", "≥": r"\geq", "×": r"\times", "▲": r"\bigtriangleup", "▼": r"\bigtriangledown"}
+    signs |= {"·": r"\cdot", "ρ": r"\rho", "†": r"\dagger"}
+    return text.translate(str.maketrans({**special, **{c: f"${sign}$" for c, sign in signs.items()}, "–": "--"}))
+
+
+def _significant(number: float, digits: int) -> str:
+    """A number to so many significant digits, without a bare point at its end."""
+    if math.isnan(number):
+        return "unknown"
+    return f"{number:#.{digits}g}".removesuffix(".") if number else "0"
