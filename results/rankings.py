@@ -357,5 +357,6 @@ def _rho(means: pd.Series, others: pd.Series) -> float:
 
 
 def pairs(rankings: pd.DataFrame) -> Iterator[tuple[str, pd.DataFrame]]:
+    """Each task and optimizer as it is titled, with its rows."""
     for (_, task, _, optimizer), rows in rankings.groupby(PAIR, sort=False):
         yield f"{task}, {optimizer}", rows

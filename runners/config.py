@@ -20,6 +20,7 @@ import yaml
 from runners import pages, schedule
 from runners.mistake import Mistake, nearest
 
+SWEEP = "STEEPLECHASE_SWEEP"  # in the environment: the process of the command, for those that must not outlive it
 CONF = Path(__file__).resolve().parents[1] / "conf"
 GROUPS = ("task", "estimator", "optimizer", "experiment")
 FRESH = 2**31 - 1  # seeds and sizes are int32

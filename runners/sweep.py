@@ -91,7 +91,8 @@ def defer(argument: str) -> str:
     if key.split(".")[0] not in _PAGES or "." not in key or not equals:
         return argument
     override = OverridesParser.create().parse_override(argument)
-    return argument if override.is_sweep_override() else f"{key}=choice({value})"
+    plain = override.is_sweep_override() or override.value() is None  # Hydra cannot choose null
+    return argument if plain else f"{key}=choice({value})"
 
 
 def undefer(argument: str) -> str:
@@ -112,6 +113,7 @@ def cli() -> None:
         sys.argv[1:] = [f"~{a[:-5]}" if a.endswith("=null") and a[:-5] in groups else a for a in arguments]
         if not _OWN & {a.split("=")[0] for a in arguments} and "hydra.mode=RUN" not in arguments:
             sys.argv[1:] = [*map(defer, sys.argv[1:]), "--multirun"]
+        os.environ[config.SWEEP] = str(os.getpid())
         os.environ.setdefault("HYDRA_FULL_ERROR", "1")  # Hydra then raises what it would print in many lines
         main()
     except (config.Mistake, HydraException, OmegaConfBaseException) as mistake:

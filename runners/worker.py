@@ -20,7 +20,7 @@ from concurrent.futures.process import BrokenProcessPool
 from pathlib import Path
 
 from runners import pages
-from runners.config import Run
+from runners.config import SWEEP, Run
 from runners.mistake import Mistake
 from runners.run import Outcome, execute, identify
 
@@ -37,7 +37,8 @@ def warm_up(device: str) -> None:
         close()
         if multiprocessing.get_start_method(allow_none=True) == "loky":
             multiprocessing.set_start_method("spawn", force=True)  # a spawned process knows no joblib
-            threading.Thread(target=_die_with, args=(os.getppid(),), daemon=True).start()
+            parent = int(os.environ.get(SWEEP, os.getppid()))
+            threading.Thread(target=_die_with, args=(parent,), daemon=True).start()
         context = multiprocessing.get_context("spawn")
         receive, send = context.Pipe(duplex=False)
         pool = ProcessPoolExecutor(1, mp_context=context, initializer=_begin, initargs=(send, os.getpid(), device))

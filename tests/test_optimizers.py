@@ -17,7 +17,7 @@ STEPS = 20
 def arguments(name: str) -> dict:
     page = yaml.safe_load((config.CONF / "optimizer" / f"{name}.yaml").read_text())
     return page["keras"], {
-        k: v for k, v in page.items() if k not in ("name", "keras", "learning_rate", "grid") and v is not None
+        k: v for k, v in page.items() if k not in ("name", "keras", "learning_rate", "grid", "wide") and v is not None
     }
 
 
