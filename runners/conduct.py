@@ -21,7 +21,7 @@ from runners.mistake import Mistake
 from runners.provenance import now
 from runners.run import Outcome, Wanted, identify
 
-_CONTROL = ("store", "plan", "figures", "tables", "checkpoint", "reference")  # the same for a whole sweep
+_CONTROL = ("store", "plan", "figures", "tables", "checkpoint", "lanes", "reference")  # the same for a whole sweep
 
 
 @dataclass(frozen=True)

@@ -43,6 +43,7 @@ class Sweep:
     precision: str = "float32"  # float32 or float64
     device: str = "auto"  # auto, cpu or gpu
     block: int | None = None  # replicas in one compiled call; null: by the trainer's rule
+    lanes: int | None = None  # blocks trained at a time, with the same numbers; null: one a core, or one on a GPU
     store: str = "results"  # where records, plans and figures go
     checkpoint: float = 10.0  # seconds of training after which a block's state is saved; 0: after every chunk
     reference: str = ""  # the estimator that the others are contrasted with, where a table does that
@@ -66,6 +67,7 @@ class Run:
     store: str
     checkpoint: float
     progress: str = ""
+    lanes: int | None = None
 
     @property
     def words(self) -> tuple[str, str, str]:
@@ -87,7 +89,7 @@ def resolve(cfg: Mapping[str, Any], device: str) -> Run:
     _one_of("at_zero", cfg["at_zero"], 1, 0, -1)
     _one_of("normalize", cfg["normalize"], "none", "peak", "area")
     _one_of("precision", cfg["precision"], "float32", "float64")
-    for name in ("steps", "rows", "block"):
+    for name in ("steps", "rows", "block", "lanes"):
         if cfg[name] is not None and not 1 <= cfg[name] <= FRESH:
             raise Mistake(f"{name} is {cfg[name]}, but must be a whole number from 1 to {FRESH}.")
     if cfg["reference"]:
@@ -118,7 +120,7 @@ def resolve(cfg: Mapping[str, Any], device: str) -> Run:
     }
     files = {k: task[k] for k in ("data", "labels") if task.get(k)}
     replicas = tuple(dict(zip(axes, values, strict=True)) for values in itertools.product(*axes.values()))
-    return Run(program, replicas, files, cfg["store"], cfg["checkpoint"], cfg["progress"])
+    return Run(program, replicas, files, cfg["store"], cfg["checkpoint"], cfg["progress"], cfg["lanes"])
 
 
 _GRIDS = ("grid", "wide")  # of an optimizer's page: learning rates for experiments to choose from

@@ -3,9 +3,26 @@
 from __future__ import annotations
 
 import sys
+import threading
 import time
+from collections.abc import Callable
 
 _QUIET_S = 10.0  # between two plain lines
+
+
+class Progress:
+    """Adds up what several lanes of a run tell, each of its own block, and reports the sums."""
+
+    def __init__(self, report: Callable[[int, int, float], None], total: int):
+        self._report, self._total, self._lock = report, total, threading.Lock()
+        self._done: dict[int, int] = {}
+        self._seconds: dict[int, float] = {}
+
+    def tell(self, block: int, done: int, seconds: float) -> None:
+        """block: its name; done: its replica-steps so far; seconds: of training."""
+        with self._lock:
+            self._done[block], self._seconds[block] = done, seconds
+            self._report(sum(self._done.values()), self._total, sum(self._seconds.values()))
 
 
 class Bar:

@@ -6,14 +6,16 @@ import hashlib
 import json
 import math
 import time
-from collections.abc import Callable
-from dataclasses import dataclass, field
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 from results.store import Store
 from runners import identity, pages, schedule
 from runners.config import Run
+from runners.lanes import count, side_by_side
 from runners.mistake import Mistake
+from runners.progress import Progress
 
 
 @dataclass
@@ -122,25 +124,27 @@ def _execute(wanted: Wanted, store: Store, outcome: Outcome, report) -> None:
             own = {name.removeprefix(prefix): value for name, value in values.items() if name.startswith(prefix)}
             for numbers in schedule.combinations(own):
                 _said(lambda page=page, numbers=numbers: page.check(**numbers))
-    heart = trainer.trainer(program)
+    numbers = building.numbers_of_weights(program, run.program)
+    seats = {i: block.seat(run.replicas[i], numbers, run.program["normalize"]) for i in missing}
+    groups = _blocks(missing, seats, program.block)
     steps, rows = run.program["steps"], run.program["rows"]
     folder = store.folder(wanted.name, wanted.fingerprint)
-    groups = [missing[at : at + program.block] for at in range(0, len(missing), program.block)]
-    total, spent = len(missing) * steps, 0.0
     surroundings = provenance.surroundings(run.program["device"])
-    for number, group in enumerate(groups):
+    progress = Progress(report, len(missing) * steps)
+
+    def sit(group, lane, sharing):
+        """Trains a block in this lane, while `sharing` blocks are trained; returns what becomes of it."""
         began = provenance.now()
+        heart = trainer.trainer(replace(program, scheduled=seats[group[0]].scheduled), lane)
+        heart.sharing = sharing
         values, ids = [run.replicas[i] for i in group], [wanted.ids[i] for i in group]
         kept = folder / f"state-{hashlib.sha256(''.join(ids).encode()).hexdigest()[:16]}.npz"
         resumed = kept.exists()
-        before = sum(len(g) for g in groups[:number]) * steps
 
-        def tell(step, before=before, size=len(group), spent=spent):
-            report(before + size * step, total, spent + heart.train_s)
+        def tell(step):
+            progress.tell(group[0], len(group) * step, heart.train_s)
 
-        numbers = building.numbers_of_weights(program, run.program)
-        seats = [block.seat(own, numbers, run.program["normalize"]) for own in values]
-        measures, paces = block.train(heart, seats, steps, rows, kept, run.checkpoint, tell)
+        measures, paces = block.train(heart, [seats[i] for i in group], steps, rows, kept, run.checkpoint, tell)
         table = block.table(
             values, ids, measures, _columns(wanted, latent), task, block.recorded(steps, rows), program.block
         )
@@ -166,6 +170,7 @@ def _execute(wanted: Wanted, store: Store, outcome: Outcome, report) -> None:
             "parameters": sum(math.prod(shape) for shape in task.sizes.values()),
             "flops_per_step": task.flops,
             "block": program.block,
+            "lanes": sharing,
             "compile_s": heart.compile_s,
             "train_s": heart.train_s,
             "judge_s": heart.judge_s,
@@ -173,16 +178,28 @@ def _execute(wanted: Wanted, store: Store, outcome: Outcome, report) -> None:
             "started": began,
             "ended": provenance.now(),
         }
+        spent = {clock: getattr(heart, clock) - heart.before[clock] for clock in heart.before}
+        return table, info, kept, resumed, spent
+
+    def settle(table, info, kept, resumed, spent):
+        """Writes a trained block down."""
         store.write(wanted.name, wanted.fingerprint, table, info)
         kept.unlink(missing_ok=True)
-        spent += heart.train_s
-        outcome.trained += len(group)
-        outcome.resumed += len(group) if resumed else 0
+        outcome.trained += len(info["replicas"])
+        outcome.resumed += len(info["replicas"]) if resumed else 0
         outcome.diverged += int((~table.groupby("replica")["diverged"].last().isna()).sum())
-        outcome.compile_s += heart.compile_s - heart.before["compile_s"]
-        outcome.train_s += heart.train_s - heart.before["train_s"]
-        outcome.judge_s += heart.judge_s - heart.before["judge_s"]
+        for clock, seconds in spent.items():
+            setattr(outcome, clock, getattr(outcome, clock) + seconds)
         outcome.memory_bytes = info["peak_memory_bytes"]
+
+    for trained in side_by_side(groups, run.lanes or count(run.program["device"]), sit):
+        settle(*trained)
+
+
+def _blocks(missing: list[int], seats: Mapping[int, Any], size: int) -> list[list[int]]:
+    """The replicas to train as blocks; those with schedules apart, since their program is another one."""
+    kinds = [[i for i in missing if seats[i].scheduled is kind] for kind in (False, True)]
+    return [kind[at : at + size] for kind in kinds for at in range(0, len(kind), size)]
 
 
 def _said(action):

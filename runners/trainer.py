@@ -8,7 +8,9 @@ block, and for every run that differs in numbers only. Between chunks, outside t
 
 from __future__ import annotations
 
+import contextlib
 import functools
+import threading
 import time
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
@@ -51,13 +53,20 @@ class Replica:
     optimizer: Mapping[str, float] = field(default_factory=dict)
     normalize: str = "none"
 
+    @property
+    def scheduled(self) -> bool:
+        """Whether any of the numbers is a schedule."""
+        numbers = (self.learning_rate, *self.activations.values(), *self.weights.values())
+        return any(isinstance(number, Mapping) for number in numbers)
+
 
 @dataclass(frozen=True)
 class Program:
     """What makes a program: everything but the numbers of its replicas.
 
     optimizer: the Keras class name; arguments: those that are the same for all, as sorted pairs; rows: the names of
-    those that each replica has its own value of.
+    those that each replica has its own value of. scheduled: whether numbers of replicas may be schedules; a replica is
+    trained by the program without where none of its own is, so that its numbers do not depend on its neighbours'.
     """
 
     task: Task
@@ -68,50 +77,33 @@ class Program:
     block: int
     precision: str
     device: str
+    scheduled: bool = False
 
 
 @functools.cache
-def trainer(program: Program) -> Trainer:
-    """The trainer of this program, the same one whenever it is asked for again in this process."""
+def trainer(program: Program, lane: int = 0) -> Trainer:
+    """The trainer of this program in this lane, the same one whenever it is asked for again in this process.
+
+    Trainers of one program in several lanes train a block each at the same time, from as many threads.
+    """
     return Trainer(program)
 
 
 class Trainer:
-    """A program and the state of the block that it trains.
+    """The state of one block, and the program that trains it.
 
     `begin` or `restore` a block, then `advance` and `look` in turn. The clocks are seconds since the block began:
-    `compile_s` (tracing and compiling, in the first calls), `train_s` and `judge_s`.
+    `compile_s` (tracing and compiling, in the first calls), `train_s` and `judge_s`. sharing: how many trainers are at
+    work at the same time; of training and judging each counts its share, so that sums over blocks are true.
     """
 
     def __init__(self, program: Program):
-        self.program, task, block = program, program.task, program.block
-        self._place = f"/{program.device}:0"
-        with tf.device(self._place):
-            self._examples = tuple(
-                tf.constant(a, program.precision if np.issubdtype(a.dtype, np.floating) else None)
-                for a in task.examples
-            )
-            self._variables = {
-                name: keras.Variable(np.zeros([block, int(np.prod(shape))]), dtype=program.precision, name=_plain(name))
-                for name, shape in task.sizes.items()
-            }
-            self._rows = {name: tf.Variable(np.zeros([block, 1]), dtype=program.precision) for name in program.rows}
-            self._optimizer = optimizer.build(
-                program.optimizer,
-                dict(program.arguments),
-                lambda: self._rate,
-                list(self._variables.values()),
-                weights=[_plain(name) for name in task.weights],
-                rows=self._rows,
-            )
-            self._diverged = tf.Variable(tf.fill([block], -1))
-        self._fresh = [v.numpy() for v in self._optimizer.variables]
-        self._train = tf.function(self._chunk, jit_compile=True, autograph=False)
-        self._start = _starter(task, block)
-        self._judge = _judge(task, program.hard.forward, program.hard.at_zero, block)
-        self._probe = _probe(task, program.hard, block)
-        self._gradients = _gradients(task, program.hard, block)
-        self._warm: set[Callable] = set()
+        self.program, self.sharing = program, 1
+        self._compiled = _compile(program)
+        with tf.device(self._compiled.place):
+            self._parameters = {n: tf.Variable(v.value, name=v.name) for n, v in self._compiled.parameters.items()}
+            self._slots = [tf.Variable(v.value, name=v.name) for v in self._compiled.optimizer.variables]
+            self._diverged = tf.Variable(tf.fill([program.block], -1))
         self.compile_s = self.train_s = self.judge_s = 0.0
         self.step = 0
 
@@ -120,22 +112,21 @@ class Trainer:
     def begin(self, replicas: Sequence[Replica], steps: int) -> None:
         """Takes these replicas (at most a block of them; dummies fill it up) to step 0 of a training of `steps`."""
         self._seat(replicas, steps)
-        with tf.device(self._place):
-            start = self._timed("compile_s", self._start, self._keys)
-        for name, variable in self._variables.items():
-            first = start[name].numpy()
+        start = self._ask("compile_s", self._compiled.start, self._keys)
+        for name, variable in self._parameters.items():
+            first = start[name]
             if self.program.hard.weights is None and name in self.program.task.weights:
                 first = np.where(first >= 0, 1, -1)  # no latent weights: the hard ones start at the signs
             variable.assign(first)
-        for variable, fresh in zip(self._optimizer.variables, self._fresh, strict=True):
+        for variable, fresh in zip(self._slots, self._compiled.fresh, strict=True):
             variable.assign(fresh)
         self._diverged.assign(tf.fill([self.program.block], -1))
         self._signs = self._hard_signs()
 
     def state(self) -> dict[str, np.ndarray]:
         """Everything that the block's future depends on, but its replicas, as arrays by name."""
-        held = {f"parameters/{name}": v.numpy() for name, v in self._variables.items()}
-        held |= {f"optimizer/{i}": v.numpy() for i, v in enumerate(self._optimizer.variables)}
+        held = {f"parameters/{name}": v.numpy() for name, v in self._parameters.items()}
+        held |= {f"optimizer/{i}": v.numpy() for i, v in enumerate(self._slots)}
         held |= {f"measures/signs/{name}": signs for name, signs in self._signs.items()}
         clocks = np.array([self.compile_s, self.train_s, self.judge_s])
         return held | {"measures/diverged": self._diverged.numpy(), "clocks": clocks, "step": np.array(self.step)}
@@ -143,9 +134,9 @@ class Trainer:
     def restore(self, replicas: Sequence[Replica], steps: int, state: Mapping[str, np.ndarray]) -> None:
         """Goes on where `state` was taken, with the same replicas and the same number of steps."""
         self._seat(replicas, steps)
-        for name, variable in self._variables.items():
+        for name, variable in self._parameters.items():
             variable.assign(state[f"parameters/{name}"])
-        for i, variable in enumerate(self._optimizer.variables):
+        for i, variable in enumerate(self._slots):
             variable.assign(state[f"optimizer/{i}"])
         self._signs = {name: state[f"measures/signs/{name}"] for name in self.program.task.weights}
         self._diverged.assign(state["measures/diverged"])
@@ -155,24 +146,21 @@ class Trainer:
 
     def advance(self, step: int) -> float:
         """Trains until `step` updates are done; returns the seconds that it took, compiling apart."""
-        first, last = tf.constant(self.step), tf.constant(step)
-        before = self.train_s
-        with tf.device(self._place):
-            if self._train not in self._warm:  # a chunk of no steps traces and compiles, and changes nothing
-                self._timed("compile_s", self._train, self._keys, self._numbers, first, first, self._steps)
-                self._warm.add(self._train)
-            self._timed("train_s", self._train, self._keys, self._numbers, first, last, self._steps)
+        held = (list(self._parameters.values()), self._slots, self._diverged, self._keys, self._numbers, self._rows)
+        first, last, before = tf.constant(self.step), tf.constant(step), self.train_s
+        # A chunk of no steps traces and compiles, and changes nothing.
+        self._ask("train_s", self._compiled.train, *held, first, last, self._steps, trial=(*held, first, first))
         self.step = step
         return self.train_s - before
 
     def look(self) -> dict[str, np.ndarray]:
         """The measures of the block's replicas now, float64 [replicas] by name; NaN where not applicable."""
-        parameters = {name: tf.convert_to_tensor(v.value) for name, v in self._variables.items()}
-        step = tf.constant(self.step)
-        with tf.device(self._place):
-            measures = self._judged(self._judge, parameters)
-            probed = self._judged(self._probe, parameters, self._keys, self._numbers, step, self._steps, self._examples)
-        measures |= probed
+        parameters = {name: tf.convert_to_tensor(v) for name, v in self._parameters.items()}
+        step, compiled = tf.constant(self.step), self._compiled
+        measures = self._ask("judge_s", compiled.judge, parameters)
+        measures |= self._ask(
+            "judge_s", compiled.probe, parameters, self._keys, self._numbers, step, self._steps, compiled.examples
+        )
         signs = self._hard_signs()
         if signs and self.step:
             flipped = [(signs[name] != self._signs[name]).sum(1) for name in signs]
@@ -182,37 +170,10 @@ class Trainer:
         measures["diverged"] = np.where(diverged < 0, np.nan, diverged)
         return {name: np.asarray(value, np.float64)[: self._seated] for name, value in measures.items()}
 
-    # What is compiled
-
-    def _chunk(self, keys, numbers, first, last, steps):
-        """The steps from `first` to `last` of a training of `steps`, on the variables."""
-        task, block = self.program.task, self.program.block
-        per_epoch = len(task.examples[0]) // task.batch if self._examples else 1
-
-        size = len(task.examples[0]) if self._examples else 0
-
-        def order(epoch):
-            return _map(lambda k: Chance(k).of("batches").at(epoch).permutation(size), keys)
-
-        def body(step, picks):
-            now = _now(numbers, step, steps, self.program.precision)
-            self._rate = now.pop("learning_rate")[:, None]
-            position = step % per_epoch
-            fresh = tf.logical_or(position == 0, step == first)
-            if size:
-                picks = tf.cond(fresh, lambda: order(step // per_epoch), lambda: picks)
-            chosen = tf.slice(picks, [0, position * task.batch], [block, task.batch if size else 0])
-            flat = {name: tf.convert_to_tensor(v.value) for name, v in self._variables.items()}
-            gradients, loss, _ = self._gradients(flat, chosen, keys, step, now, self._examples)
-            self._optimizer.apply([gradients[name] for name in self._variables], list(self._variables.values()))
-            for name, (low, high) in task.bounds.items():
-                self._variables[name].assign(tf.clip_by_value(self._variables[name].value, low, high))
-            news = tf.logical_and(self._diverged < 0, tf.logical_not(tf.math.is_finite(loss)))
-            self._diverged.assign(tf.where(news, step, self._diverged))
-            return step + 1, picks
-
-        tf.while_loop(lambda step, _: step < last, body, (first, tf.zeros([block, size], tf.int32)))
-        return tf.identity(self._diverged)
+    @property
+    def functions(self) -> dict[str, tf.types.experimental.PolymorphicFunction]:
+        """What is compiled, by name: `start`, `train`, `judge`, `probe`."""
+        return {name: getattr(self._compiled, name) for name in ("start", "train", "judge", "probe")}
 
     # Small things
 
@@ -220,11 +181,16 @@ class Trainer:
         program, block = self.program, self.program.block
         if not 1 <= len(replicas) <= block:
             raise ValueError(f"a block takes 1 to {block} replicas, not {len(replicas)}.")
+        if not program.scheduled and any(replica.scheduled for replica in replicas):
+            raise ValueError(
+                "a number of these replicas is a schedule: their program must be made with scheduled=True."
+            )
         seated = [*replicas, *[replicas[-1]] * (block - len(replicas))]
         self._seated, self._steps = len(replicas), tf.constant(steps)
 
         def coded(name, values):
-            return tf.constant([schedule.encode(name, value) for value in values], program.precision)
+            numbers = [schedule.encode(name, value) for value in values] if program.scheduled else values
+            return tf.constant(numbers, program.precision)
 
         self._keys = tf.constant(np.stack([key(r.seed) for r in seated]))
         self._numbers = {"learning_rate": coded("learning_rate", [r.learning_rate for r in seated])}
@@ -232,27 +198,125 @@ class Trainer:
             names = getattr(seated[0], part)
             self._numbers[part] = {name: coded(name, [getattr(r, part)[name] for r in seated]) for name in names}
         self._numbers["normalize"] = coded("normalize", [NORMALIZATIONS.index(r.normalize) for r in seated])
-        for name, variable in self._rows.items():
-            variable.assign([[r.optimizer[name]] for r in seated])
+        self._rows = {n: tf.constant([[r.optimizer[n]] for r in seated], program.precision) for n in program.rows}
         self.compile_s = self.train_s = self.judge_s = 0.0
         self.before = {"compile_s": 0.0, "train_s": 0.0, "judge_s": 0.0}  # what the clocks held when this sitting began
         self.step = 0
 
-    def _timed(self, clock, function, *arguments):
-        started = time.perf_counter()
-        result = function(*arguments)
-        tf.nest.map_structure(lambda t: t.numpy(), result)  # waits for the device
-        setattr(self, clock, getattr(self, clock) + time.perf_counter() - started)
-        return result
+    def _ask(self, clock, function, *arguments, trial=None):
+        """What a compiled function answers, as arrays; its seconds go to the clock, those of compiling to `compile_s`.
 
-    def _judged(self, function, *arguments):
-        if function not in self._warm:
-            self._timed("compile_s", function, *arguments)
-            self._warm.add(function)
-        return {name: value.numpy() for name, value in self._timed("judge_s", function, *arguments).items()}
+        The first call of a function compiles it, in one lane while the others wait: it is asked for nothing but that,
+        with the arguments of `trial` where asking has effects.
+        """
+        with tf.device(self._compiled.place):
+            with self._compiled.lock:
+                if function not in self._compiled.warm:
+                    self._timed("compile_s", function, arguments if trial is None else (*trial, self._steps))
+                    self._compiled.warm.add(function)
+            return self._timed(clock, function, arguments)
+
+    def _timed(self, clock, function, arguments):
+        started = time.perf_counter()
+        answer = tf.nest.map_structure(lambda t: t.numpy(), function(*arguments))  # waits for the device
+        seconds = time.perf_counter() - started
+        share = 1 if clock == "compile_s" else self.sharing  # the others wait for what is compiled
+        setattr(self, clock, getattr(self, clock) + seconds / share)
+        return answer
 
     def _hard_signs(self):
-        return {name: self._variables[name].numpy() >= 0 for name in self.program.task.weights}
+        return {name: self._parameters[name].numpy() >= 0 for name in self.program.task.weights}
+
+
+@functools.cache
+def _compile(program: Program) -> Compiled:
+    return Compiled(program)
+
+
+class Compiled:
+    """What all trainers of a program share: the examples on the device, and its functions, each compiled once.
+
+    `parameters` and the optimizer's variables are what tracing needs. A trainer calls with variables of its own, which
+    take their place in the trace: so one program trains several blocks at a time.
+    """
+
+    def __init__(self, program: Program):
+        self.program, task, block = program, program.task, program.block
+        self.place = f"/{program.device}:0"
+        with tf.device(self.place):
+            self.examples = tuple(
+                tf.constant(a, program.precision if np.issubdtype(a.dtype, np.floating) else None)
+                for a in task.examples
+            )
+            self.parameters = {
+                name: keras.Variable(np.zeros([block, int(np.prod(shape))]), dtype=program.precision, name=_plain(name))
+                for name, shape in task.sizes.items()
+            }
+            self.optimizer = optimizer.build(
+                program.optimizer,
+                dict(program.arguments),
+                lambda: self._rate,
+                list(self.parameters.values()),
+                weights=[_plain(name) for name in task.weights],
+                rows={name: tf.zeros([block, 1], program.precision) for name in program.rows},
+            )
+        self.fresh = [v.numpy() for v in self.optimizer.variables]
+        self.train = tf.function(self._chunk, jit_compile=True, autograph=False)
+        self.start = _starter(task, block)
+        self.judge = _judge(task, program.hard.forward, program.hard.at_zero, block)
+        self.probe = _probe(task, program.hard, block, program.scheduled)
+        self._gradients = _gradients(task, program.hard, block)
+        self.warm: set[Callable] = set()
+        self.lock = threading.Lock()
+
+    def _chunk(self, parameters, slots, diverged, keys, numbers, rows, first, last, steps):
+        """The steps from `first` to `last` of a training of `steps`, on the variables that are handed in."""
+        task, block = self.program.task, self.program.block
+        per_epoch = len(task.examples[0]) // task.batch if self.examples else 1
+        size = len(task.examples[0]) if self.examples else 0
+
+        def order(epoch):
+            return _map(lambda k: Chance(k).of("batches").at(epoch).permutation(size), keys)
+
+        def body(step, picks):
+            now = _now(numbers, step, steps, self.program.precision, self.program.scheduled)
+            self._rate = now.pop("learning_rate")[:, None]
+            position = step % per_epoch
+            fresh = tf.logical_or(position == 0, step == first)
+            if size:
+                picks = tf.cond(fresh, lambda: order(step // per_epoch), lambda: picks)
+            chosen = tf.slice(picks, [0, position * task.batch], [block, task.batch if size else 0])
+            flat = {name: tf.convert_to_tensor(v.value) for name, v in self.parameters.items()}
+            gradients, loss, _ = self._gradients(flat, chosen, keys, step, now, self.examples)
+            self.optimizer.apply([gradients[name] for name in self.parameters], list(self.parameters.values()))
+            for name, (low, high) in task.bounds.items():
+                self.parameters[name].assign(tf.clip_by_value(self.parameters[name].value, low, high))
+            news = tf.logical_and(diverged < 0, tf.logical_not(tf.math.is_finite(loss)))
+            diverged.assign(tf.where(news, step, diverged))
+            return step + 1, picks
+
+        for name, row in rows.items():
+            setattr(self.optimizer, name, row)
+        with _standing_in([*self.parameters.values(), *self.optimizer.variables], [*parameters, *slots]):
+            tf.while_loop(lambda step, _: step < last, body, (first, tf.zeros([block, size], tf.int32)))
+        return tf.identity(diverged)
+
+
+@contextlib.contextmanager
+def _standing_in(variables, others):
+    """Keras' variables act on other TensorFlow variables than their own, as they do on a replica's of tf.distribute.
+
+    Keras has no public way to these: stateless_apply is refused on TensorFlow.
+    """
+    own = [variable._value for variable in variables]
+    try:
+        for variable, value, other in zip(variables, own, others, strict=True):
+            other._distributed_container = lambda value=value: value  # by which the optimizer knows a variable
+            variable._value = other
+        yield
+    finally:
+        for variable, value in zip(variables, own, strict=True):
+            variable._value = value
 
 
 # Programs that do not depend on the optimizer are shared between trainers.
@@ -313,12 +377,12 @@ def _gradients(task: Task, hard: Hard, block: int) -> Callable:
 
 
 @functools.cache
-def _probe(task: Task, hard: Hard, block: int) -> Callable:
+def _probe(task: Task, hard: Hard, block: int, scheduled: bool) -> Callable:
     """The loss, the gradient's norm and the saturation at the batch that comes next, {measure: [block]}."""
     gradients = _gradients(task, hard, block)
 
     def probe(parameters, keys, numbers, step, steps, examples):
-        now = _now(numbers, step, steps, next(iter(parameters.values())).dtype)
+        now = _now(numbers, step, steps, next(iter(parameters.values())).dtype, scheduled)
         del now["learning_rate"]
         picks = tf.zeros([block, 0], tf.int32)
         if examples:
@@ -341,8 +405,10 @@ def _map(function, elements):
     return tf.vectorized_map(function, elements, fallback_to_while_loop=False)
 
 
-def _now(numbers, step, steps, precision):
-    """The scheduled numbers at this step, [block] each."""
+def _now(numbers, step, steps, precision, scheduled):
+    """The numbers at this step, [block] each."""
+    if not scheduled:
+        return dict(numbers)
     progress = tf.cast(step, precision) / tf.cast(steps, precision)
     return tf.nest.map_structure(lambda coded: schedule.value(coded, progress), numbers)
 

@@ -26,6 +26,7 @@ BASE = {
     "block": None,
     "store": "results",
     "checkpoint": 10.0,
+    "lanes": None,
     "reference": "",
     "plan": False,
     "figures": [],
@@ -72,7 +73,14 @@ def test_what_moves_numbers_makes_another_program():
 
 
 def test_what_moves_no_numbers_changes_nothing():
-    same = {"store": "elsewhere", "checkpoint": 0.0, "progress": "3/4", "plan": True, "figures": ["convergence"]}
+    same = {
+        "store": "elsewhere",
+        "checkpoint": 0.0,
+        "lanes": 2,
+        "progress": "3/4",
+        "plan": True,
+        "figures": ["convergence"],
+    }
     for name, value in same.items():
         assert ids(changed(**{name: value})) == ids(changed())
 

@@ -1,6 +1,7 @@
 """The heart: a replica's numbers are its own, whoever trains beside it, however the steps are cut."""
 
 import dataclasses
+from concurrent.futures import ThreadPoolExecutor
 
 import keras
 import numpy as np
@@ -18,9 +19,9 @@ from tests.oracles import tasks as tiny
 SCALE = {"scale": 1.0}
 
 
-def program(task, optimizer="Adam", block=4, estimator="tanh_slope", rows=(), **arguments):
-    page = estimators.book[estimator]
-    return Program(task, Hard(page, page), optimizer, tuple(sorted(arguments.items())), rows, block, "float32", "cpu")
+def program(task, optimizer="Adam", block=4, estimator="tanh_slope", rows=(), scheduled=False, **arguments):
+    page, fixed = estimators.book[estimator], tuple(sorted(arguments.items()))
+    return Program(task, Hard(page, page), optimizer, fixed, rows, block, "float32", "cpu", scheduled)
 
 
 def replica(seed=0, rate=0.01, own=SCALE, **more):
@@ -135,19 +136,38 @@ def test_equals_an_eager_loop_over_plain_keras(carried):
         assert np.quantile(apart, 0.9) < 2e-4, (name, np.sort(apart)[-5:])
 
 
+def traces(trainer):
+    return {name: f.experimental_get_tracing_count() for name, f in trainer.functions.items()}
+
+
 def test_programs_are_not_compiled_again(carried):
     _, trainer = carried
     run(trainer, [replica(0)])
-    compiled = trainer.compile_s
-    counts = [
-        f.experimental_get_tracing_count() for f in (trainer._train, trainer._judge, trainer._probe, trainer._start)
-    ]
+    before = traces(trainer)
     run(trainer, [replica(11, 0.3, {"scale": 2.0})] * 3, marks=(0, 3, 4, 30), total=30)
-    again = [
-        f.experimental_get_tracing_count() for f in (trainer._train, trainer._judge, trainer._probe, trainer._start)
-    ]
-    assert counts == again == [1, 1, 1, 1]
-    assert compiled >= 0
+    assert before == traces(trainer) == dict.fromkeys(("start", "train", "judge", "probe"), 1)
+
+
+def test_lanes_share_one_program_and_change_no_numbers(carried):
+    """Two blocks at the same time, from two threads, are what each is alone; had they a variable in common, they would
+    not be."""
+    _, trainer = carried
+    lanes = [trainer, Trainer(trainer.program)]
+    blocks = [[replica(s, 0.01 * (s + 1)) for s in seeds] for seeds in ((0, 1), (5, 6, 7))]
+    alone = [run(trainer, block, marks=(0, 7, 40), total=40) for block in blocks]
+    with ThreadPoolExecutor(2) as pool:
+        for _ in range(3):
+            together = list(pool.map(lambda t, b: run(t, b, marks=(0, 7, 40), total=40), lanes, blocks))
+            for one, twin, block in zip(alone, together, blocks, strict=True):
+                for i in range(len(block)):
+                    same(one, twin, i, i)
+    assert traces(trainer)["train"] == 1 and traces(lanes[1]) == traces(trainer)
+
+
+def test_a_schedule_is_refused_by_the_program_without():
+    trainer = Trainer(program(tasks.book["sign_fitting"](dim=1, mixing="identity", start=-1.0, target=1.0)))
+    with pytest.raises(ValueError, match="scheduled=True"):
+        trainer.begin([replica(0, {"from": 0.2, "to": 0.1, "shape": "linear"})], 10)
 
 
 def test_a_parameter_of_each_replica_acts(carried):
@@ -197,7 +217,7 @@ def test_a_random_slope_is_drawn_for_each_replica_step_and_site():
 
 def test_a_schedule_acts_inside_the_program():
     task = tasks.book["sign_fitting"](dim=1, mixing="identity", start=-1.0, target=1.0)
-    trainer = Trainer(program(task, "SGD"))
+    trainer = Trainer(program(task, "SGD", scheduled=True))
     schedule = {"from": 0.1, "to": 10.0, "shape": "log"}
     trainer.begin([replica(0, 1e-9, {"scale": schedule}), replica(0, 1e-9, {"scale": 0.1})], 10)
     seen = []
@@ -212,7 +232,7 @@ def test_a_schedule_acts_inside_the_program():
 
 def test_the_learning_rate_may_be_scheduled():
     task = tasks.book["sign_fitting"](dim=1, mixing="identity", start=-5.0, target=1.0)
-    trainer = Trainer(program(task, "SGD", estimator="ste"))
+    trainer = Trainer(program(task, "SGD", estimator="ste", scheduled=True))
     trainer.begin([replica(0, {"from": 0.2, "to": 0.0, "shape": "linear"}, {}), replica(0, 0.1, {})], 10)
     trainer.advance(10)
     x = trainer.state()["parameters/x"]
