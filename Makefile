@@ -3,9 +3,11 @@ PYTHON ?= python3
 VENV := .venv
 RUN := $(VENV)/bin/python
 READY := $(VENV)/ready
+PEERS := .venv-peers
+PEERS_READY := $(PEERS)/ready
 
 .DEFAULT_GOAL := help
-.PHONY: help setup sweep test test-all lint figures docs perf lock clean
+.PHONY: help setup sweep test test-all lint figures docs perf peers perf-check lock clean
 
 help: ## what can be made
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-10s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -40,12 +42,26 @@ lint: $(READY) ## style, and who may import whom
 	$(RUN) -m ruff format --check .
 	$(VENV)/bin/lint-imports --no-cache
 
-perf: $(READY) ## the speed of the heart, as ratios within one run
-	$(RUN) -m tests.perf.ratios $(ARGS)
+perf: $(READY) ## the speed of the heart beside the peers that need nothing more, in a few rounds
+	$(RUN) -m tests.perf.peers --processes 3 --peers ours,eager,keras,tf_function $(ARGS)
+
+peers: $(PEERS_READY) ## this project beside Keras, TensorFlow, PyTorch and JAX: table, JSON and figure (half an hour)
+	$(PEERS)/bin/python -m tests.perf.peers --json docs/speed/peers.json --figure docs/speed/peers $(ARGS)
+
+# The lock, and the extra `peers` on top of it. The CPU builds serve; a build with CUDA does as well.
+$(PEERS_READY): requirements.lock pyproject.toml
+	rm -rf $(PEERS)
+	$(PYTHON) -m venv $(PEERS)
+	$(PEERS)/bin/python -m pip install --quiet --disable-pip-version-check --require-hashes --requirement requirements.lock
+	$(PEERS)/bin/python -m pip install --quiet --disable-pip-version-check --no-build-isolation --editable '.[peers]'
+	@touch $(PEERS_READY)
+
+perf-check: $(READY) ## is this tree slower than that commit? (BASE=COMMIT, or ARGS=--self-test)
+	@$(RUN) -m tests.perf.check $(if $(BASE),"$(BASE)") $(ARGS)
 
 lock: ## resolve the dependencies anew into requirements.lock
 	$(VENV)/bin/uv pip compile pyproject.toml --extra dev --universal --python-version 3.11 --generate-hashes \
 		--no-header --no-emit-index-url --no-annotate --quiet --output-file requirements.lock >/dev/null
 
-clean: ## remove the environment (records stay)
-	rm -rf $(VENV) *.egg-info
+clean: ## remove the environments (records stay)
+	rm -rf $(VENV) $(PEERS) .perf *.egg-info

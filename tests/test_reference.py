@@ -14,7 +14,7 @@ from runners.gradient import Hard
 from runners.trainer import Program, Replica, block_size, trainer
 from tasks.binarized_mlp import binarized_mlp
 from tests.oracles import keras_mlp
-from tests.perf.ratios import mnist_files
+from tests.perf.problems import mnist_files
 
 RATE, BATCH = 0.003, 64
 ESTIMATORS = ("sigmoid_derivative", "ste", "tanh_slope")

@@ -32,12 +32,12 @@ def main() -> int:
     options = parser.parse_args()
     quiet.start_tensorflow("cpu")
     import estimators
-    from tests.perf.ratios import BATCH, HIDDEN, problem_files
+    from tests.perf.problems import BATCH, PROBLEMS, problem_files
 
     with problem_files() as files:
         from tasks.binarized_mlp import binarized_mlp
 
-        task = binarized_mlp(data=files[0], labels=files[1], hidden=HIDDEN, batch=BATCH)
+        task = binarized_mlp(data=files[0], labels=files[1], hidden=PROBLEMS["mlp-256"].hidden, batch=BATCH)
         reference = _trainer(task, REFERENCE)
         found = {name: _ratio(reference, _trainer(task, name)) for name in options.names or sorted(estimators.book)}
     slow = [name for name, (ratio, _, _) in found.items() if ratio < BOUND]

@@ -1,0 +1,109 @@
+"""Keras: a model and `fit`, with its defaults, or with jit_compile and an epoch's steps per execution."""
+
+import keras
+import numpy as np
+import tensorflow as tf
+
+from tests.perf.peers.tf_loop import notebook_sign, sign
+from tests.perf.problems import ADAM, BATCH, BATCH_NORM_EPSILON
+
+
+class HardDense(keras.layers.Layer):
+    """A product with the signs of its weights."""
+
+    def __init__(self, units):
+        super().__init__()
+        self.units = units
+
+    def build(self, shape):
+        self.latent = self.add_weight(shape=(shape[-1], self.units))
+
+    def call(self, x):
+        return tf.matmul(x, sign(tf.convert_to_tensor(self.latent)))
+
+
+class HardActivation(keras.layers.Layer):
+    """The sign of every number."""
+
+    def call(self, x):
+        return sign(x)
+
+
+class Scalars(keras.layers.Layer):
+    """The notebook's scalars, of which the model's input tells nothing."""
+
+    def __init__(self, count):
+        super().__init__()
+        self.scalars = self.add_weight(shape=(count,), initializer=keras.initializers.Constant(-1.0))
+
+    def call(self, x):
+        return notebook_sign(tf.convert_to_tensor(self.scalars))[None] + 0 * x
+
+
+class Network:
+    """The binarized MLP."""
+
+    def __init__(self, case):
+        keras.config.set_floatx(case.precision)
+        self.unit = len(case.x) // BATCH
+        used = self.unit * BATCH  # whole batches
+        self.x, self.y = case.x.astype(case.precision), case.y
+        self.epoch = self.x[:used], self.y[:used]
+        layers = [keras.Input([self.x.shape[1]])]
+        for weights, _, _ in case.layers():
+            norm = keras.layers.BatchNormalization(epsilon=BATCH_NORM_EPSILON)
+            layers += [HardDense(weights.shape[2]), norm, HardActivation()]
+        self.model = keras.Sequential(layers[:-1])
+        for variable, value in zip(self.model.trainable_variables, sum(case.layers(), ()), strict=True):
+            variable.assign(value[0])
+        loss = keras.losses.SparseCategoricalCrossentropy(from_logits=True)
+        self.model.compile(adam(case), loss, **execution(case, self.unit))
+
+    def train(self, units):
+        """Whole epochs, each in a new order."""
+        self.model.fit(*self.epoch, batch_size=BATCH, epochs=units, verbose=0)
+
+    def follow(self, batches):
+        """These batches: `fit` in the order that is given."""
+        picks = batches[:, 0].reshape(-1)
+        self.model.fit(self.x[picks], self.y[picks], batch_size=BATCH, shuffle=False, verbose=0)
+
+    def losses(self, batches):
+        """One loss, with the batch's statistics."""
+        outputs = self.model(self.x[batches[0]], training=True)
+        return [float(self.model.loss(self.y[batches[0]], outputs))]
+
+
+class Notebook:
+    """The scalars, as one layer; an example is a step."""
+
+    unit = 1000
+
+    def __init__(self, case):
+        keras.config.set_floatx(case.precision)
+        self.examples = np.zeros([self.unit, 1], case.precision)
+        self.model = keras.Sequential([keras.Input([1]), Scalars(case.replicas)])
+        self.model.compile(adam(case), lambda y, out: tf.reduce_sum(0.5 * tf.square(out - 1)), **execution(case, 100))
+
+    def train(self, units):
+        """Steps."""
+        self.model.fit(self.examples, self.examples, batch_size=1, epochs=units, verbose=0)
+
+    def follow(self, batches):
+        """As many steps: there are no batches."""
+        count = len(batches)
+        self.model.fit(self.examples[:count], self.examples[:count], batch_size=1, verbose=0)
+
+    def losses(self, _batches):
+        """Each replica's loss."""
+        return (0.5 * tf.square(self.model(self.examples[:1])[0] - 1)).numpy().tolist()
+
+
+def adam(case):
+    """Keras' own."""
+    return keras.optimizers.Adam(case.problem.rate, epsilon=ADAM["epsilon"])
+
+
+def execution(case, steps):
+    """What `compile` is told: nothing, or to jit, and to run so many steps at a time."""
+    return {"jit_compile": True, "steps_per_execution": steps} if case.variant == "steps" else {}

@@ -1,0 +1,205 @@
+"""The problems that speed is measured on: their data, start, batches and counts, the same for everyone who trains them.
+
+Three of them: the notebook's scalar (½(sign(x) − 1)² from x = −1), and two binarized MLPs, one whose parameters fit
+a core's cache and one whose parameters do not. All by Adam with the slope of one estimator. Nothing here imports
+TensorFlow before it is needed, so that a peer's process holds only what the peer's user would import.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import tempfile
+from collections.abc import Iterator
+from dataclasses import dataclass
+from itertools import pairwise
+from pathlib import Path
+
+import numpy as np
+
+ROOT = Path(__file__).resolve().parents[2]
+SLOPE = "sigmoid_derivative"
+BATCH = 64
+FEATURES, CLASSES = 784, 10
+ADAM = {"beta_1": 0.9, "beta_2": 0.999, "epsilon": 1e-7}
+BATCH_NORM_EPSILON = 1e-4
+
+
+@dataclass(frozen=True)
+class Problem:
+    """What is trained. hidden: the widths between input and output; () is the notebook's scalar.
+
+    replicas: how many of them a table shows.
+    """
+
+    name: str
+    hidden: tuple[int, ...]
+    rate: float
+    replicas: tuple[int, ...]
+
+    @property
+    def widths(self) -> tuple[int, ...]:
+        """Of all layers, input and output included; () for the scalar."""
+        return (FEATURES, *self.hidden, CLASSES) if self.hidden else ()
+
+    @property
+    def label(self) -> str:
+        """For people."""
+        return "-".join(map(str, self.widths)) if self.hidden else "notebook's scalar"
+
+    def products(self) -> list[tuple[int, int, int]]:
+        """The matrix products of one step of one replica, each as (m, k, n): [m, k] times [k, n].
+
+        A layer has three (forward, gradient by the weights, gradient by the input); the first has no third.
+        """
+        found = []
+        for i, (before, after) in enumerate(pairwise(self.widths)):
+            found += [(BATCH, before, after), (before, BATCH, after)]
+            found += [(BATCH, after, before)] if i else []
+        return found
+
+    def flops(self) -> float:
+        """Floating-point operations of one step of one replica, as the tasks' pages count them.
+
+        2mkn a product; what is done element by element is not counted, but for the scalar, which is nothing else.
+        """
+        return float(sum(2 * m * k * n for m, k, n in self.products())) if self.hidden else 4.0
+
+    def numbers(self) -> int:
+        """How many parameters a replica has: weights, and a scale and a shift for each unit."""
+        return sum(a * b + 2 * b for a, b in pairwise(self.widths)) if self.hidden else 1
+
+    def bytes_moved(self, width: int = 4) -> float:
+        """What one step of one replica must at least move between memory and core, with numbers of `width` bytes.
+
+        width × (8P + 2W − W₁ + 2·B·Σ in + 3·B·Σ out), where P are all parameters, W the weights, W₁ those of the
+        first layer, B the batch, `in` and `out` a layer's widths:
+        Adam reads gradient, parameter and two moments and writes the last three, and the gradient was written before
+        (8P); forward reads the weights, and so does the gradient by the input, which the first layer lacks (2W − W₁);
+        a layer's input is read forward and backward; its output is written, and its output's gradient written and
+        read. Everything element by element (batch norm, sign, slope) is taken to be fused into its neighbours: a lower
+        bound, and one that holds for a replica alone and in a cold cache.
+        """
+        if not self.hidden:
+            return 8.0 * width
+        layers = list(pairwise(self.widths))
+        weights = sum(a * b for a, b in layers)
+        first = layers[0][0] * layers[0][1]
+        activations = BATCH * sum(2 * a + 3 * b for a, b in layers)
+        return float(width * (8 * self.numbers() + 2 * weights - first + activations))
+
+
+PROBLEMS = {
+    problem.name: problem
+    for problem in (
+        Problem("notebook", (), 0.1, (1, 100, 10_000)),
+        Problem("mlp-256", (256, 256), 0.003, (1, 8, 64)),
+        Problem("mlp-1024", (1024, 1024, 1024), 0.003, (1, 8)),
+    )
+}
+
+
+# The data
+
+
+def mnist_files() -> tuple[str, str] | None:
+    """The paths of 10,000 MNIST images and their labels, or None where there are none.
+
+    Looked for in the folder that STEEPLECHASE_MNIST names, else in shared/data/mnist-10k beside the repository.
+    """
+    folder = Path(os.environ.get("STEEPLECHASE_MNIST", ROOT.parent / "shared" / "data" / "mnist-10k"))
+    paths = [folder / f"t10k-{name}-ubyte.gz" for name in ("images-idx3", "labels-idx1")]
+    return (str(paths[0]), str(paths[1])) if all(path.is_file() for path in paths) else None
+
+
+@contextlib.contextmanager
+def problem_files() -> Iterator[tuple[str, str | None]]:
+    """The 10,000 MNIST images where they are; else 8,000 made-up ones of the same shape, ten noisy patterns."""
+    if found := mnist_files():
+        yield found
+        return
+    with tempfile.TemporaryDirectory() as folder:
+        draw = np.random.default_rng(0)
+        patterns, labels = draw.integers(0, 256, (10, FEATURES)), draw.integers(0, CLASSES, 8000)
+        noise = draw.integers(0, 256, (8000, FEATURES))
+        images = np.where(draw.random((8000, FEATURES)) < 0.15, patterns[labels], noise)
+        path = Path(folder) / "images.npz"
+        np.savez(path, x=images.astype(np.uint8), y=labels)
+        yield str(path), None
+
+
+def data_name() -> str:
+    """What `problem_files` gives here, in words."""
+    return "10,000 MNIST images" if mnist_files() else "8,000 made-up images"
+
+
+def training_part(files: tuple[str, str | None]) -> tuple[np.ndarray, np.ndarray]:
+    """The images [n, 784] and labels [n] that batches are drawn from: the task's own split."""
+    from tasks.data import load, split
+
+    part = split(load(*files), seed=0, validation=0.2, test=0.2).train
+    return part.x, part.y
+
+
+# Ours
+
+
+def build_task(problem: Problem, files: tuple[str, str | None], precision: str = "float32"):
+    """The problem as this project's task."""
+    from tasks.binarized_mlp import binarized_mlp
+    from tasks.sign_fitting import sign_fitting
+
+    if problem.hidden:
+        return binarized_mlp(data=files[0], labels=files[1], hidden=problem.hidden, batch=BATCH, dtype=precision)
+    return sign_fitting(dim=1, mixing="identity", start=-1.0, target=1.0, dtype=precision)
+
+
+def build_program(problem: Problem, files: tuple[str, str | None], precision: str = "float32", device: str = "cpu"):
+    """The problem as this project's program: the block rule and the numbers of a replica's own are those of a run."""
+    import estimators
+    from runners.config import PER_REPLICA
+    from runners.gradient import Hard
+    from runners.trainer import Program, block_size
+
+    task, page = build_task(problem, files, precision), estimators.book[SLOPE]
+    hard = Hard(page, page, at_zero=1 if problem.hidden else -1)
+    rows, fixed = PER_REPLICA["Adam"], (("amsgrad", False),)
+    return Program(task, hard, "Adam", fixed, rows, block_size(task, device), precision, device)
+
+
+def replica(problem: Problem, seed: int):
+    """One training of the problem for this project's trainer."""
+    import estimators
+    from runners.trainer import Replica
+
+    own = dict(estimators.book[SLOPE].parameters)
+    return Replica(seed, problem.rate, own, own, ADAM)
+
+
+# The same start and the same batches for everyone
+
+
+def draw_start(problem: Problem, files: tuple[str, str | None], replicas: int) -> dict[str, np.ndarray]:
+    """Each parameter at the start, [replicas, *shape], with the seeds 0, 1, …: what our trainer starts from."""
+    from runners.chance import Chance, key
+
+    task = build_task(problem, files)
+    starts = [task.start(Chance(key(seed)).of("start")) for seed in range(replicas)]
+    return {name: np.stack([np.asarray(start[name]) for start in starts]) for name in task.sizes}
+
+
+def draw_batches(problem: Problem, size: int, replicas: int, steps: int) -> np.ndarray:
+    """The examples of each batch, int32 [steps, replicas, batch]: those that our trainer takes with seeds 0, 1, …"""
+    if not problem.hidden:
+        return np.zeros([steps, replicas, 0], np.int32)
+    from runners.chance import Chance, key
+
+    per_epoch = size // BATCH
+    drawn = []
+    for seed in range(replicas):
+        orders = [
+            np.asarray(Chance(key(seed)).of("batches").at(epoch).permutation(size))[: per_epoch * BATCH]
+            for epoch in range(-(-steps // per_epoch))
+        ]
+        drawn.append(np.concatenate(orders).reshape(-1, BATCH)[:steps])
+    return np.stack(drawn, 1)
