@@ -7,7 +7,7 @@ PEERS := .venv-peers
 PEERS_READY := $(PEERS)/ready
 
 .DEFAULT_GOAL := help
-.PHONY: help setup sweep test test-all lint figures docs perf peers perf-check lock clean
+.PHONY: help setup sweep test test-all lint figures docs perf peers perf-check gpu-check lock clean
 
 help: ## what can be made
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-10s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -58,6 +58,9 @@ $(PEERS_READY): requirements.lock pyproject.toml
 
 perf-check: $(READY) ## is this tree slower than that commit? (BASE=COMMIT, or ARGS=--self-test)
 	@$(RUN) -m tests.perf.check $(if $(BASE),"$(BASE)") $(ARGS)
+
+gpu-check: $(READY) ## on a machine with a GPU: is it right, and how fast? (needs the extra `gpu`)
+	$(RUN) -m tests.perf.gpu $(ARGS)
 
 lock: ## resolve the dependencies anew into requirements.lock
 	$(VENV)/bin/uv pip compile pyproject.toml --extra dev --universal --python-version 3.11 --generate-hashes \

@@ -8,6 +8,7 @@ from __future__ import annotations
 import functools
 import json
 from collections.abc import Mapping
+from dataclasses import replace
 from typing import Any
 
 import estimators
@@ -27,7 +28,8 @@ def build(text: str) -> tuple[Task, Program]:
     cannot be.
     """
     described = json.loads(text)
-    device, precision, chosen = described["device"], described["precision"], described["optimizer"]
+    device, chosen = described["device"], described["optimizer"]
+    precision = "float32" if described["precision"] == "tf32" else described["precision"]
     task = _task(json.dumps(described["task"], sort_keys=True), precision)
     page, own = estimators.book[described["estimator"]["name"]], described["estimator_weights"]
     weights = estimators.book[own["name"]] if own else page
@@ -45,7 +47,8 @@ def build(text: str) -> tuple[Task, Program]:
     optimizer.check(chosen["keras"], fixed)
     hard = Hard(page, weights, described["forward"], described["at_zero"])
     size, rows = described["block"] or block_size(task, device), tuple(described["per_replica"])
-    return task, Program(task, hard, chosen["keras"], tuple(sorted(fixed.items())), rows, size, precision, device)
+    program = Program(task, hard, chosen["keras"], tuple(sorted(fixed.items())), rows, size, precision, device)
+    return task, replace(program, tf32=described["precision"] == "tf32")
 
 
 def numbers_of_weights(program: Program, described: Mapping[str, Any]) -> str:

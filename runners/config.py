@@ -40,7 +40,7 @@ class Sweep:
     normalize: str = "none"  # scale the slope: none, peak or area
     steps: int = 1000  # updates
     rows: int = 10  # recorded steps after the start, evenly spread
-    precision: str = "float32"  # float32 or float64
+    precision: str = "float32"  # float32, float64, or tf32 (a GPU's short products)
     device: str = "auto"  # auto, cpu or gpu
     block: int | None = None  # replicas in one compiled call; null: by the trainer's rule
     lanes: int | None = None  # blocks trained at a time, with the same numbers; null: one a core, or one on a GPU
@@ -88,7 +88,9 @@ def resolve(cfg: Mapping[str, Any], device: str) -> Run:
     _one_of("forward", cfg["forward"], "sign", "step")
     _one_of("at_zero", cfg["at_zero"], 1, 0, -1)
     _one_of("normalize", cfg["normalize"], "none", "peak", "area")
-    _one_of("precision", cfg["precision"], "float32", "float64")
+    _one_of("precision", cfg["precision"], "float32", "float64", "tf32")
+    if cfg["precision"] == "tf32" and device != "gpu":
+        raise Mistake("precision is tf32, which only a GPU has: use device=gpu, or precision=float32.")
     for name in ("steps", "rows", "block", "lanes"):
         if cfg[name] is not None and not 1 <= cfg[name] <= FRESH:
             raise Mistake(f"{name} is {cfg[name]}, but must be a whole number from 1 to {FRESH}.")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from pathlib import Path
 
 from runners.mistake import Mistake
@@ -25,3 +26,17 @@ def find(asked: str) -> str:
             "device is gpu, but this machine has none that TensorFlow can use; use device=cpu or device=auto."
         )
     return "cpu"
+
+
+def share(place: int) -> str | None:
+    """Which GPU the launcher's process number `place` (from 0) is given, as CUDA_VISIBLE_DEVICES has it.
+
+    Processes take the GPUs that this one may use in turn. None where there are not several.
+    """
+    allowed = os.environ.get("CUDA_VISIBLE_DEVICES")
+    if allowed is None:
+        found = _DRIVERS[0]
+        gpus = [str(i) for i in range(len(list(found.iterdir())))] if found.is_dir() else []
+    else:
+        gpus = [word.strip() for word in allowed.split(",") if word.strip() not in ("", "-1")]
+    return gpus[place % len(gpus)] if len(gpus) > 1 else None

@@ -37,7 +37,6 @@ def surroundings(device: str) -> dict[str, Any]:
         "versions": {"python": platform.python_version()} | {p: importlib.metadata.version(p) for p in packages},
         "xla_flags": os.environ.get("XLA_FLAGS", ""),
         "deterministic": True,
-        "tf32": False,
         "device": device,
         "device_name": _processor() if device == "cpu" else details["name"],
         "driver": details["driver"],

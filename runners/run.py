@@ -106,7 +106,9 @@ def _execute(wanted: Wanted, store: Store, outcome: Outcome, report) -> None:
     if not missing:
         return
 
-    from estimators.base import Declined  # TensorFlow from here on
+    from tensorflow.errors import ResourceExhaustedError  # TensorFlow from here on
+
+    from estimators.base import Declined
     from runners import block, building, provenance, trainer
 
     for chosen in (run.program["estimator"], run.program["estimator_weights"]):
@@ -126,7 +128,6 @@ def _execute(wanted: Wanted, store: Store, outcome: Outcome, report) -> None:
                 _said(lambda page=page, numbers=numbers: page.check(**numbers))
     numbers = building.numbers_of_weights(program, run.program)
     seats = {i: block.seat(run.replicas[i], numbers, run.program["normalize"]) for i in missing}
-    groups = _blocks(missing, seats, program.block)
     steps, rows = run.program["steps"], run.program["rows"]
     folder = store.folder(wanted.name, wanted.fingerprint)
     surroundings = provenance.surroundings(run.program["device"])
@@ -135,7 +136,7 @@ def _execute(wanted: Wanted, store: Store, outcome: Outcome, report) -> None:
     def sit(group, lane, sharing):
         """Trains a block in this lane, while `sharing` blocks are trained; returns what becomes of it."""
         began = provenance.now()
-        heart = trainer.trainer(replace(program, scheduled=seats[group[0]].scheduled), lane)
+        heart = trainer.trainer(replace(program, block=size, scheduled=seats[group[0]].scheduled), lane)
         heart.sharing = sharing
         values, ids = [run.replicas[i] for i in group], [wanted.ids[i] for i in group]
         kept = folder / f"state-{hashlib.sha256(''.join(ids).encode()).hexdigest()[:16]}.npz"
@@ -146,10 +147,11 @@ def _execute(wanted: Wanted, store: Store, outcome: Outcome, report) -> None:
 
         measures, paces = block.train(heart, [seats[i] for i in group], steps, rows, kept, run.checkpoint, tell)
         table = block.table(
-            values, ids, measures, _columns(wanted, latent), task, block.recorded(steps, rows), program.block
+            values, ids, measures, _columns(wanted, latent), task, block.recorded(steps, rows), heart.program.block
         )
         info = {
             **surroundings,
+            "tf32": program.tf32,
             **provenance.rates(paces, len(group), task.batch, task.flops, surroundings["matrix_product_flops"]),
             "run": wanted.name,
             "fingerprint": wanted.fingerprint,
@@ -169,7 +171,7 @@ def _execute(wanted: Wanted, store: Store, outcome: Outcome, report) -> None:
             "optimum": task.optimum,
             "parameters": sum(math.prod(shape) for shape in task.sizes.values()),
             "flops_per_step": task.flops,
-            "block": program.block,
+            "block": heart.program.block,
             "lanes": sharing,
             "compile_s": heart.compile_s,
             "train_s": heart.train_s,
@@ -179,9 +181,9 @@ def _execute(wanted: Wanted, store: Store, outcome: Outcome, report) -> None:
             "ended": provenance.now(),
         }
         spent = {clock: getattr(heart, clock) - heart.before[clock] for clock in heart.before}
-        return table, info, kept, resumed, spent
+        return group, table, info, kept, resumed, spent
 
-    def settle(table, info, kept, resumed, spent):
+    def settle(group, table, info, kept, resumed, spent):
         """Writes a trained block down."""
         store.write(wanted.name, wanted.fingerprint, table, info)
         kept.unlink(missing_ok=True)
@@ -191,14 +193,25 @@ def _execute(wanted: Wanted, store: Store, outcome: Outcome, report) -> None:
         for clock, seconds in spent.items():
             setattr(outcome, clock, getattr(outcome, clock) + seconds)
         outcome.memory_bytes = info["peak_memory_bytes"]
+        for i in group:
+            del seats[i]
 
-    for trained in side_by_side(groups, run.lanes or count(run.program["device"]), sit):
-        settle(*trained)
+    size = program.block
+    while seats:
+        try:
+            for trained in side_by_side(_blocks(seats, size), run.lanes or count(run.program["device"]), sit):
+                settle(*trained)
+        except ResourceExhaustedError:
+            if size == 1:
+                raise
+            size //= 2
+            trainer.release()
+            outcome.remarks.append(f"a block of {2 * size} replicas was too much for the memory: {size} are trained")
 
 
-def _blocks(missing: list[int], seats: Mapping[int, Any], size: int) -> list[list[int]]:
+def _blocks(seats: Mapping[int, Any], size: int) -> list[list[int]]:
     """The replicas to train as blocks; those with schedules apart, since their program is another one."""
-    kinds = [[i for i in missing if seats[i].scheduled is kind] for kind in (False, True)]
+    kinds = [[i for i, seat in seats.items() if seat.scheduled is kind] for kind in (False, True)]
     return [kind[at : at + size] for kind in kinds for at in range(0, len(kind), size)]
 
 

@@ -67,6 +67,7 @@ class Program:
     optimizer: the Keras class name; arguments: those that are the same for all, as sorted pairs; rows: the names of
     those that each replica has its own value of. scheduled: whether numbers of replicas may be schedules; a replica is
     trained by the program without where none of its own is, so that its numbers do not depend on its neighbours'.
+    tf32: whether a GPU may shorten the factors of float32 products.
     """
 
     task: Task
@@ -78,6 +79,7 @@ class Program:
     precision: str
     device: str
     scheduled: bool = False
+    tf32: bool = False
 
 
 @functools.cache
@@ -87,6 +89,12 @@ def trainer(program: Program, lane: int = 0) -> Trainer:
     Trainers of one program in several lanes train a block each at the same time, from as many threads.
     """
     return Trainer(program)
+
+
+def release() -> None:
+    """Lets go of all trainers and programs, and so of what they hold on a device."""
+    trainer.cache_clear()
+    _compile.cache_clear()
 
 
 class Trainer:
@@ -212,6 +220,7 @@ class Trainer:
         with tf.device(self._compiled.place):
             with self._compiled.lock:
                 if function not in self._compiled.warm:
+                    tf.config.experimental.enable_tensor_float_32_execution(self.program.tf32)  # read while compiling
                     self._timed("compile_s", function, arguments if trial is None else (*trial, self._steps))
                     self._compiled.warm.add(function)
             return self._timed(clock, function, arguments)
@@ -263,8 +272,8 @@ class Compiled:
         self.fresh = [v.numpy() for v in self.optimizer.variables]
         self.train = tf.function(self._chunk, jit_compile=True, autograph=False)
         self.start = _starter(task, block)
-        self.judge = _judge(task, program.hard.forward, program.hard.at_zero, block)
-        self.probe = _probe(task, program.hard, block, program.scheduled)
+        self.judge = _judge(task, program.hard.forward, program.hard.at_zero, block, program.tf32)
+        self.probe = _probe(task, program.hard, block, program.scheduled, program.tf32)
         self._gradients = _gradients(task, program.hard, block)
         self.warm: set[Callable] = set()
         self.lock = threading.Lock()
@@ -319,7 +328,7 @@ def _standing_in(variables, others):
             variable._value = value
 
 
-# Programs that do not depend on the optimizer are shared between trainers.
+# Programs that do not depend on the optimizer are shared between programs (tf32 only keeps them apart).
 
 
 @functools.cache
@@ -333,7 +342,7 @@ def _starter(task: Task, block: int) -> Callable:
 
 
 @functools.cache
-def _judge(task: Task, forward: str, at_zero: int, block: int) -> Callable:
+def _judge(task: Task, forward: str, at_zero: int, block: int, tf32: bool) -> Callable:
     """{name: [block, size]} -> the task's judgement, {measure: [block]}. No slope is used, so none is asked for."""
 
     def one(flat):
@@ -377,7 +386,7 @@ def _gradients(task: Task, hard: Hard, block: int) -> Callable:
 
 
 @functools.cache
-def _probe(task: Task, hard: Hard, block: int, scheduled: bool) -> Callable:
+def _probe(task: Task, hard: Hard, block: int, scheduled: bool, tf32: bool) -> Callable:
     """The loss, the gradient's norm and the saturation at the batch that comes next, {measure: [block]}."""
     gradients = _gradients(task, hard, block)
 

@@ -19,6 +19,7 @@ from concurrent.futures import ProcessPoolExecutor
 from concurrent.futures.process import BrokenProcessPool
 from pathlib import Path
 
+from runners import device as devices
 from runners import pages
 from runners.config import SWEEP, Run
 from runners.mistake import Mistake
@@ -39,6 +40,10 @@ def warm_up(device: str) -> None:
             multiprocessing.set_start_method("spawn", force=True)  # a spawned process knows no joblib
             parent = int(os.environ.get(SWEEP, os.getppid()))
             threading.Thread(target=_die_with, args=(parent,), daemon=True).start()
+            place = int(multiprocessing.current_process().name.rpartition("-")[2]) - 1
+            own = devices.share(place) if device == "gpu" else None
+            if own:
+                os.environ["CUDA_VISIBLE_DEVICES"] = own  # which the process that trains takes over
         context = multiprocessing.get_context("spawn")
         receive, send = context.Pipe(duplex=False)
         pool = ProcessPoolExecutor(1, mp_context=context, initializer=_begin, initargs=(send, os.getpid(), device))

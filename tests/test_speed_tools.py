@@ -9,7 +9,7 @@ import pytest
 
 from results import speed, style
 from runners.trainer import trainer
-from tests.perf import contest, limits, machine, peers
+from tests.perf import contest, gpu, limits, machine, peers
 from tests.perf.peers import __main__ as command
 from tests.perf.peers import race, rows
 from tests.perf.problems import PROBLEMS, Problem, build_program, build_task, draw_batches, draw_start, replica
@@ -265,3 +265,23 @@ def test_the_roofline_shows_every_problem_below_its_limit():
     np.testing.assert_allclose(heights, [77.0, 77.0])
     with pytest.raises(ValueError, match="limits were not measured"):
         speed.roofline(whole())
+
+
+def test_the_checks_of_a_device_pass_on_the_cpu_and_can_fail(monkeypatch, files):
+    """The CPU stands in for a GPU: it is right, until its products are shortened or its chunks begin elsewhere."""
+    found = gpu.checks("cpu")
+    assert all(check["right"] for check in found.values()), found
+    monkeypatch.setattr(gpu, "_product", lambda device: 3e-4)  # what TF32 gives
+    real = gpu._train
+    monkeypatch.setattr(gpu, "_train", lambda *a, cuts=(), **k: real(*a, seeds=(4, 5) if cuts else (0, 1)))
+    wrong = {name for name, check in gpu.checks("cpu").items() if not check["right"]}
+    assert wrong == {
+        "products are float32",
+        "a replica is the same alone and among others",
+        "steps may be cut anywhere",
+    }
+
+
+def test_without_a_gpu_the_check_says_so(capsys):
+    assert gpu.main([]) == 2
+    assert "TensorFlow sees none" in capsys.readouterr().err

@@ -1,0 +1,94 @@
+"""A run in one process: its blocks, in lanes or one by one, in a memory that is large enough or not."""
+
+import pandas as pd
+import pytest
+import tensorflow as tf
+
+from results import load
+from runners import block, device
+from runners.config import resolve
+from runners.mistake import Mistake
+from runners.run import execute
+from tests.test_identity import BASE, changed
+
+RATES = [0.01, {"from": 0.1, "to": 0.01, "shape": "log"}]
+SIX = {"seed": [0, 1, 2], "optimizer__learning_rate": RATES, "block": 2, "steps": 20, "rows": 2}
+
+
+def trained(store, **changes) -> tuple[object, pd.DataFrame]:
+    """The outcome of a run of six replicas, two of them with a schedule, and its records."""
+    outcome = execute(changed(**SIX | {"store": str(store)} | changes), lambda *_: None)
+    table = load(store).drop(columns="train_s").sort_values(["replica", "step"], ignore_index=True)
+    return outcome, table
+
+
+@pytest.fixture(scope="module")
+def plain(tmp_path_factory):
+    """The records of that run, trained block after block."""
+    return trained(tmp_path_factory.mktemp("plain"), lanes=1)[1]
+
+
+def test_lanes_change_no_record(plain, tmp_path):
+    told = []
+    run = changed(
+        seed=[0, 1, 2], optimizer__learning_rate=RATES, block=2, steps=20, rows=2, store=str(tmp_path), lanes=3
+    )
+    outcome = execute(run, lambda *progress: told.append(progress))
+    assert not outcome.error and outcome.trained == 6
+    table = load(tmp_path)
+    assert {account["lanes"] for account in table.attrs["parts"]} == {1, 3}  # four blocks in three lanes
+    table = table.drop(columns="train_s").sort_values(["replica", "step"], ignore_index=True)
+    pd.testing.assert_frame_equal(table, plain, check_exact=True)
+    done = [progress[0] for progress in told]
+    assert done == sorted(done) and done[-1] == told[-1][1] == 6 * 20
+
+
+def test_a_constant_replica_is_the_same_beside_a_schedule_or_not(plain, tmp_path):
+    _, alone = trained(tmp_path, optimizer__learning_rate=RATES[:1], seed=[1])
+    same = plain[plain.replica.isin(alone.replica)].reset_index(drop=True)
+    assert len(alone) == 3
+    pd.testing.assert_frame_equal(alone, same[alone.columns], check_exact=True)
+
+
+def test_what_is_too_much_for_the_memory_is_trained_in_smaller_blocks(plain, monkeypatch, tmp_path):
+    real, sizes = block.train, []
+
+    def train(trainer, *rest):
+        sizes.append(trainer.program.block)
+        if trainer.program.block > 2:
+            raise tf.errors.ResourceExhaustedError(None, None, "Out of memory while trying to allocate")
+        return real(trainer, *rest)
+
+    monkeypatch.setattr(block, "train", train)
+    outcome, table = trained(tmp_path, block=8, lanes=1)
+    assert not outcome.error and outcome.trained == 6
+    assert sizes == [8, 4, 2, 2, 2, 2] and set(table.block) == {2}
+    assert ["8 replicas" in remark or "4 replicas" in remark for remark in outcome.remarks] == [True, True]
+    keys = ["seed", "learning_rate", "step"]  # not the name: a block that was asked for is part of it
+    columns = [*keys, "train_loss", "test_loss", "gradient_norm"]
+    one, other = (t[columns].sort_values(keys, ignore_index=True) for t in (table, plain))
+    pd.testing.assert_frame_equal(one, other, check_exact=True)
+
+
+def test_one_replica_that_is_too_much_is_told(monkeypatch, tmp_path):
+    def train(*_):
+        raise tf.errors.ResourceExhaustedError(None, None, "Out of memory while trying to allocate")
+
+    monkeypatch.setattr(block, "train", train)
+    with pytest.raises(tf.errors.ResourceExhaustedError):
+        execute(changed(store=str(tmp_path), block=1), lambda *_: None)
+
+
+def test_tf32_is_a_gpus_and_another_program():
+    with pytest.raises(Mistake, match="only a GPU has"):
+        resolve(BASE | {"precision": "tf32"}, "cpu")
+    one, other = (resolve(BASE | {"precision": kind}, "gpu") for kind in ("float32", "tf32"))
+    assert one.program["precision"] != other.program["precision"]
+
+
+def test_processes_of_a_launcher_take_the_gpus_in_turn(monkeypatch):
+    monkeypatch.setenv("CUDA_VISIBLE_DEVICES", "2,5")
+    assert [device.share(place) for place in range(3)] == ["2", "5", "2"]
+    for alone in ("3", "", "-1"):
+        monkeypatch.setenv("CUDA_VISIBLE_DEVICES", alone)
+        assert device.share(1) is None
