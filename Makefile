@@ -7,7 +7,7 @@ PEERS := .venv-peers
 PEERS_READY := $(PEERS)/ready
 
 .DEFAULT_GOAL := help
-.PHONY: help setup sweep test test-all lint figures docs perf peers perf-check gpu-check lock clean
+.PHONY: help setup sweep test test-all lint figures docs perf peers scaling perf-check gpu-check lock clean
 
 help: ## what can be made
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-10s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -55,6 +55,9 @@ $(PEERS_READY): requirements.lock pyproject.toml
 	$(PEERS)/bin/python -m pip install --quiet --disable-pip-version-check --require-hashes --requirement requirements.lock
 	$(PEERS)/bin/python -m pip install --quiet --disable-pip-version-check --no-build-isolation --editable '.[peers]'
 	@touch $(PEERS_READY)
+
+scaling: $(READY) ## how cost grows with replicas, width, steps and runs: table, JSON and figure (minutes)
+	$(RUN) -m tests.perf.scaling --json docs/speed/scaling.json --figure docs/speed/scaling $(ARGS)
 
 perf-check: $(READY) ## is this tree slower than that commit? (BASE=COMMIT, or ARGS=--self-test)
 	@$(RUN) -m tests.perf.check $(if $(BASE),"$(BASE)") $(ARGS)

@@ -4,6 +4,7 @@ Hydra demands that plugins live in this namespace package; the work is done in r
 is used. Nothing is imported at the top that would slow the command line down.
 """
 
+import functools
 import itertools
 import sys
 from dataclasses import dataclass
@@ -88,16 +89,20 @@ class ReplicasSweeper(Sweeper):
         # Optimizers in turn: runs that differ in nothing else share most of what is compiled, and are best neighbours.
         return [job for turn in itertools.zip_longest(*jobs) for job in turn if job]
 
+    @functools.cached_property
+    def composer(self):
+        """What composes the jobs of this sweep."""
+        from runners.composing import Composer
+
+        return Composer(self.hydra_context.config_loader, self.config)
+
     def compose(self, overrides: list[str]) -> dict:
         """A job's configuration as plain data, without Hydra's own part. Raises Mistake."""
         from runners.config import told
         from runners.mistake import Mistake
 
         try:
-            cfg = self.hydra_context.config_loader.load_sweep_config(self.config, list(overrides))
-            OmegaConf.set_struct(cfg, False)
-            cfg.pop("hydra")
-            return OmegaConf.to_container(cfg, resolve=True)
+            return OmegaConf.to_container(self.composer.compose(overrides), resolve=True)
         except (ConfigCompositionException, OmegaConfBaseException) as error:
             raise Mistake(told(error)) from None
 

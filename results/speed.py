@@ -90,6 +90,66 @@ def roofline(found: Mapping) -> Figure:
     return figure
 
 
+def scaling(found: Mapping) -> Figure:
+    """How cost grows: a panel a series, seconds against size, and a dashed line where they would be proportional.
+
+    found: what `python -m tests.perf.scaling --json` writes. Raises ValueError where it holds no series.
+    """
+    series = found["series"]
+    if not series:
+        raise ValueError("nothing was measured: there are no series to draw.")
+    columns = min(3, len(series))
+    lines = -(-len(series) // columns)
+    with style.context():
+        figure = Figure(figsize=(0.3 + 2.3 * columns, 0.7 + 1.9 * lines), layout="constrained")
+        panels = figure.subplots(lines, columns, squeeze=False).flatten()
+        for axes in panels[len(series) :]:
+            axes.set_axis_off()
+        for axes, one in zip(panels, series, strict=False):
+            _growth(axes, one)
+        for axes in panels[: len(series) : columns]:
+            axes.set_ylabel("seconds")
+        here = found["machine"]
+        figures.caption(
+            figure,
+            f"Medians over {found['rounds']} rounds, with 95 % t intervals on logarithms; compiling is apart. Dashed: "
+            "in proportion to the largest size. Above each panel the seconds for each unit at the largest size and the "
+            "exponent of growth over the upper half of the sizes (on the logarithmic scale) with its 95 % t interval "
+            f"over rounds. Batch 64, Adam, float32, {found['data']}; {here['cpu']}, {here['cores']} cores"
+            f"{', ' + here['gpu'] if here.get('gpu') else ''}.",
+        )
+    return figure
+
+
+def seconds(value: float) -> str:
+    """Seconds with three digits, in the unit that suits them."""
+    for unit, size in (("s", 1), ("ms", 1e-3), ("µs", 1e-6)):
+        if value >= size:
+            return f"{value / size:.3g} {unit}"
+    return f"{value / 1e-9:.3g} ns"
+
+
+def _growth(axes: Axes, one: Mapping) -> None:
+    """One series."""
+    x, middle = one["x"], one["seconds"]
+    colour = style.BLUE if one["linear"] else style.RED
+    known = [None not in bounds for bounds in zip(one["low"], one["high"], strict=True)]
+    low, high = ([b if k else m for b, k, m in zip(one[end], known, middle, strict=True)] for end in ("low", "high"))
+    reach = [[max(0, m - b) for m, b in zip(middle, low, strict=True)]]  # a median may lie beyond a mean's interval
+    reach.append([max(0, b - m) for m, b in zip(middle, high, strict=True)])
+    axes.plot(x, [middle[-1] * size / x[-1] for size in x], "--", color="#909090", linewidth=0.9, zorder=1)
+    axes.errorbar(x, middle, yerr=reach, fmt="o-", color=colour, ms=3.5, elinewidth=1)
+    axes.set(xscale="log", yscale="log", xlabel=f"{one['unit']}s")
+    bottom, top = min(middle) / 2, max(middle) * 2
+    if top / bottom < 100:  # two decades at least, so that there are labels
+        bottom, top = (bottom * top / 100) ** 0.5, (bottom * top * 100) ** 0.5
+    axes.set_ylim(bottom, top)
+    bounds = (one["exponent_low"], one["exponent_high"])
+    interval = "" if None in bounds else " [{:.2f}, {:.2f}]".format(*bounds)
+    words = f"{seconds(one['constant'])} a {one['unit']}, exponent {one['exponent']:.2f}{interval}"
+    axes.set_title(f"{one['label']}\n{words}", loc="left", fontsize=7)
+
+
 def _panel(axes: Axes, rows: Sequence[Mapping], names: Sequence[str], notes: Mapping, problem: str) -> None:
     counts = sorted({row["replicas"] for row in rows})
     looks = dict(zip(counts, [*_LOOKS] * len(counts), strict=False))

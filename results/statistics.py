@@ -5,8 +5,11 @@ Pure functions of a record's table (results/schema.py) and of a run's account; n
 
 from __future__ import annotations
 
+import contextlib
+import functools
+import json
 import math
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -79,8 +82,14 @@ def interval(values, worst: float = math.nan, level: float = 0.95) -> tuple[floa
     mean = float(values.mean())
     if values.size == 1:
         return mean, math.nan, math.nan
-    half = float(stats.t.ppf((1 + level) / 2, values.size - 1) * values.std(ddof=1) / math.sqrt(values.size))
+    half = float(_quantile((1 + level) / 2, values.size - 1) * values.std(ddof=1) / math.sqrt(values.size))
     return mean, mean - half, mean + half
+
+
+@functools.cache
+def _quantile(share: float, freedom: int) -> float:
+    """Of Student's distribution. A figure asks for the same few of them thousands of times."""
+    return stats.t.ppf(share, freedom)
 
 
 def accounts(table: pd.DataFrame) -> dict[str, dict]:
@@ -89,7 +98,7 @@ def accounts(table: pd.DataFrame) -> dict[str, dict]:
     Raises schema.RecordError where a run has none: such a table did not come from `results.load`.
     """
     found = {account["run"]: account for account in table.attrs.get("parts", ())}
-    absent = sorted(set(table["run"]) - set(found)) if len(table) else []
+    absent = sorted(set(bare(table)["run"].unique()) - set(found)) if len(table) else []
     if absent:
         raise schema.RecordError(f"run {absent[0]} has no account; take the table from results.load as it is.")
     return found
@@ -108,13 +117,16 @@ def runs(table: pd.DataFrame) -> pd.DataFrame:
     out["variant"] = pd.Series("", index=out.index, dtype="string")
     own = set(columns) | {"replica", "seed", "learning_rate"}
     traits = [c for c in table.columns if (c in schema.IDENTITY or c.startswith(schema.PREFIXES)) and c not in own]
-    for _, group in out.groupby(["task_label", "estimator_label", "optimizer_label"], dropna=False):
-        if len(group) > 1:
-            values = {name: {c: _one(table.loc[table["run"] == name, c]) for c in traits} for name in group["run"]}
-            differing = [c for c in traits if len({values[name][c] for name in group["run"]}) > 1]
-            for at, name in group["run"].items():
-                words = [f"{c}={values[name][c]}" for c in differing if values[name][c] is not None]
-                out.loc[at, "variant"] = ", ".join(words) or f"run {name[-8:]}"
+    labels = ["task_label", "estimator_label", "optimizer_label"]
+    twins = out[out.duplicated(labels, keep=False)]
+    if twins.empty:
+        return out
+    values = _ones(table[table["run"].isin(twins["run"])], traits)
+    for _, group in twins.groupby(labels, dropna=False):
+        differing = [c for c in traits if len({values[name][c] for name in group["run"]}) > 1]
+        for at, name in group["run"].items():
+            words = [f"{c}={values[name][c]}" for c in differing if values[name][c] is not None]
+            out.loc[at, "variant"] = ", ".join(words) or f"run {name[-8:]}"
     return out
 
 
@@ -148,34 +160,48 @@ def choose(table: pd.DataFrame, account: Mapping) -> pd.DataFrame:
     Raises schema.RecordError where `selects` has no direction or was not recorded, or two replicas of one setting have
     the same seed.
     """
-    chosen, last = measure(account["selects"], account), ends(table)
+    return _choose(ends(table), measure(account["selects"], account))
+
+
+def _choose(last: pd.DataFrame, chosen: Measure) -> pd.DataFrame:
+    """The same of the replicas' last rows, which are sorted by run."""
     if not chosen.better:
         raise schema.RecordError(f"settings cannot be chosen by '{chosen.name}', which has no better direction.")
+    cost = chosen.cost(_recorded(last, chosen.name)).to_numpy()
+    groups, numbers = _by_run(last), [c for c in last.columns if c.startswith(schema.PREFIXES)]
+    several = _several(last, numbers, groups)
+    # What is looked at row by row is taken out of the table once: a thousand runs are a thousand small tables.
+    rates, seeds, ids = (last[name].tolist() for name in ("learning_rate", "seed", "replica"))
+    values = {c: [_number(value) for value in last[c]] for c in numbers if several[c].any()}
+    words = last[["run", "task", "estimator", "optimizer"]].to_dict("list")
     found = []
-    for run, rows in last.groupby("run", sort=True):
-        cost = chosen.cost(_recorded(rows, chosen.name))
-        swept = [c for c in rows.columns if c.startswith(schema.PREFIXES) and rows[c].nunique(dropna=False) > 1]
-        rows = rows.assign(**{c: rows[c].map(_number) for c in swept})
+    for at, varies in zip(groups, several.to_numpy(), strict=True):
+        swept = [c for c, own in zip(numbers, varies, strict=True) if own]
+        settings: dict[tuple, list[int]] = {}
+        for i in at.tolist():
+            settings.setdefault((rates[i], *(values[c][i] for c in swept)), []).append(i)
         tried = []
-        for key, group in rows.groupby(["learning_rate", *swept], dropna=False, sort=False):
-            twice = group["seed"].duplicated()
-            if twice.any():
-                seed = group.loc[twice, "seed"].iloc[0]
-                raise schema.RecordError(f"run {run} has two replicas of seed {seed} that differ in nothing recorded.")
-            tried.append((float(cost[group.index].mean()), key, tuple(group["replica"])))
+        for key, rows in settings.items():
+            own = [seeds[i] for i in rows]
+            if len(set(own)) < len(own):
+                seed = next(seed for i, seed in enumerate(own) if seed in own[:i])
+                raise schema.RecordError(
+                    f"run {words['run'][rows[0]]} has two replicas of seed {seed} that differ in nothing recorded."
+                )
+            tried.append((float(cost[rows].mean()), key, tuple(ids[i] for i in rows)))
         tried.sort(key=lambda setting: [_order(value) for value in setting[1]])
         best, key, replicas = min(tried, key=lambda setting: setting[0])
-        rates = sorted({other[0] for _, other, _ in tried})
+        tested = sorted({other[0] for _, other, _ in tried})
         equal = {other[0] for score, other, _ in tried if score == best}
-        at_edge = len(rates) >= 3 and equal <= {rates[0], rates[-1]}
+        at_edge = len(tested) >= 3 and equal <= {tested[0], tested[-1]}
         found.append(
             {
-                **rows.iloc[0][["run", "task", "estimator", "optimizer"]],
+                **{name: column[at[0]] for name, column in words.items()},
                 "learning_rate": key[0],
                 "parameters": ", ".join(f"{c}={_word(v)}" for c, v in zip(swept, key[1:], strict=True)),
                 "selected": -best if chosen.better == "higher" else best,
-                "edge": ("low" if key[0] == rates[0] else "high") if at_edge else "",
-                "rates": len(rates),
+                "edge": ("low" if key[0] == tested[0] else "high") if at_edge else "",
+                "rates": len(tested),
                 "replicas": replicas,
             }
         )
@@ -184,10 +210,23 @@ def choose(table: pd.DataFrame, account: Mapping) -> pd.DataFrame:
 
 def settings(table: pd.DataFrame) -> pd.DataFrame:
     """`choose` for every run of a table, each by its own account, beside the columns of `runs`."""
-    described, rows = accounts(table), bare(table)
-    parts = [choose(own, described[run]) for run, own in rows.groupby("run", sort=True)]
+    described, last = accounts(table), ends(table)
+    parts = [
+        _choose(last[last["run"].isin(names)].reset_index(drop=True), measure(account["selects"], account))
+        for account, names in alike(described, last["run"].unique())
+    ]
     chosen = pd.concat(parts, ignore_index=True).drop(columns=["task", "estimator", "optimizer"])
     return runs(table).merge(chosen, on="run", validate="one_to_one")
+
+
+def alike(described: Mapping[str, Mapping], runs: Iterable[str]) -> list[tuple[Mapping, list[str]]]:
+    """An account, and the runs whose accounts ask for the same measures: what a table of them is asked at once."""
+    found: dict[str, tuple[Mapping, list[str]]] = {}
+    for run in runs:
+        account = described[run]
+        asked = [account.get(key) for key in ("selects", "reports", "target", "measures")]
+        found.setdefault(json.dumps(asked, sort_keys=True), (account, []))[1].append(run)
+    return list(found.values())
 
 
 def short(parameters: str) -> str:
@@ -202,12 +241,13 @@ def validated(table: pd.DataFrame, account: Mapping) -> pd.DataFrame:
     This is early stopping after the fact (Prechelt 1998). Where `selects` is what is reported, the value is the best
     one of the whole training, and too good for that.
     """
-    rows = bare(table).sort_values(["run", "replica", "step"]).reset_index(drop=True)
-    cost = measure(account["selects"], account).cost(_recorded(rows, account["selects"]))
-    _recorded(rows, account["reports"])
+    selects, reports = account["selects"], account["reports"]
+    rows = _only(table, selects, reports).sort_values(["run", "replica", "step"], ignore_index=True)
+    cost = measure(selects, account).cost(_recorded(rows, selects))
+    _recorded(rows, reports)
     at = cost.groupby([rows["run"], rows["replica"]]).idxmin()
-    out = rows.loc[at, ["run", "replica", "step", account["reports"]]].reset_index(drop=True)
-    return out.rename(columns={account["reports"]: "value"})
+    out = rows.loc[at, ["run", "replica", "step", reports]].reset_index(drop=True)
+    return out.rename(columns={reports: "value"})
 
 
 def steps_to_target(table: pd.DataFrame, account: Mapping) -> pd.DataFrame:
@@ -215,7 +255,8 @@ def steps_to_target(table: pd.DataFrame, account: Mapping) -> pd.DataFrame:
 
     Missing where it never was. It is known to the spacing of the recorded steps, and never too small.
     """
-    rows, (name, value) = bare(table), account["target"]
+    name, value = account["target"]
+    rows = _only(table, name)
     reached = rows[measure(name, account).reached(_recorded(rows, name), value)]
     first = reached.groupby(["run", "replica"])["step"].min().rename("steps")
     every = rows[["run", "replica"]].drop_duplicates().sort_values(["run", "replica"])
@@ -229,19 +270,56 @@ def bare(table: pd.DataFrame) -> pd.DataFrame:
     return out
 
 
+def _only(table: pd.DataFrame, *measures: str) -> pd.DataFrame:
+    """The columns that say which row it is, and these, without the table's attributes."""
+    kept = dict.fromkeys(["run", "replica", "step", *measures, "diverged"])
+    return bare(table)[[name for name in kept if name in table]]
+
+
 def _recorded(rows: pd.DataFrame, name: str) -> pd.Series:
-    """A measure's column. A replica that diverged may lack every value of it, but then it says that it did."""
-    if name not in rows or rows[name].isna().all() and ("diverged" not in rows or rows["diverged"].isna().all()):
-        raise schema.RecordError(f"run {rows['run'].iloc[0]} has no '{name}', which its account speaks of.")
+    """A measure's column. A replica that diverged may lack every value of it, but then its run says that it did."""
+    known = rows[name].notna() if name in rows else pd.Series(False, rows.index)
+    if not known.all():
+        told = known | rows["diverged"].notna() if "diverged" in rows else known
+        told = told.groupby(rows["run"]).any()
+        if name not in rows or not told.all():
+            raise schema.RecordError(f"run {told.idxmin()} has no '{name}', which its account speaks of.")
     return rows[name]
+
+
+def _by_run(rows: pd.DataFrame) -> list[np.ndarray]:
+    """Where the rows of each run stand, the runs in the order of their names."""
+    codes, _ = pd.factorize(rows["run"], sort=True)
+    order = np.argsort(codes, kind="stable")
+    return np.split(order, np.flatnonzero(np.diff(codes[order])) + 1)
+
+
+def _several(rows: pd.DataFrame, columns: Sequence[str], groups: Sequence[np.ndarray]) -> pd.DataFrame:
+    """Whether each of these columns has more than one value in each of these groups of rows; missing is a value."""
+    order, starts = np.concatenate(groups), np.cumsum([0, *map(len, groups[:-1])])
+    found = {}
+    for column in columns:
+        codes = pd.factorize(rows[column])[0][order]
+        found[column] = np.minimum.reduceat(codes, starts) != np.maximum.reduceat(codes, starts)
+    return pd.DataFrame(found, columns=list(columns), index=range(len(groups)))
+
+
+def _ones(rows: pd.DataFrame, columns: Sequence[str]) -> dict[str, dict[str, str | None]]:
+    """By run, the one value that it has of each column, as a word; None where it has several: then it was swept."""
+    groups = _by_run(rows)
+    several, firsts = _several(rows, columns, groups), [at[0] for at in groups]
+    words = {
+        c: [None if swept else _word(value) for value, swept in zip(rows[c].iloc[firsts], several[c], strict=True)]
+        for c in columns
+    }
+    return {run: {c: words[c][i] for c in columns} for i, run in enumerate(rows["run"].iloc[firsts])}
 
 
 def _number(value):
     """A parameter as a number where it is one: a column that also holds schedules has its numbers as text."""
-    try:
-        return float(value)
-    except (TypeError, ValueError):
-        return value
+    with contextlib.suppress(TypeError, ValueError):
+        value = float(value)
+    return math.nan if pd.isna(value) else value  # always the same one: no other NaN equals it
 
 
 def _order(value) -> tuple:
@@ -249,12 +327,6 @@ def _order(value) -> tuple:
     if pd.isna(value):
         return 2, 0.0, ""
     return (1, 0.0, value) if isinstance(value, str) else (0, value, "")
-
-
-def _one(values: pd.Series) -> str | None:
-    """The one value that a run has of a column, as a word; None where it has several: then it was swept."""
-    distinct = values.drop_duplicates()
-    return _word(distinct.iloc[0]) if len(distinct) == 1 else None
 
 
 def _word(value) -> str:

@@ -21,7 +21,10 @@ from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
+import numpy as np
 import pandas as pd
+import pyarrow as pa
+from pyarrow import compute, parquet
 
 from results import schema
 
@@ -97,6 +100,11 @@ class Store:
 
     def parts(self, run: str, fingerprint: str) -> Iterator[tuple[Path, dict | None, str]]:
         """Each part as (path of its JSON, account, "") or, where it is damaged, (path, None, what is wrong)."""
+        for path, account, _, fault in self.contents(run, fingerprint):
+            yield path, account, fault
+
+    def contents(self, run: str, fingerprint: str) -> Iterator[tuple[Path, dict | None, bytes, str]]:
+        """The same with the bytes of each part's table, which were held against its SHA-256."""
         for path in sorted(self.folder(run, fingerprint).glob("run-*.json")):
             try:
                 account = json.loads(path.read_bytes())
@@ -104,16 +112,16 @@ class Store:
                 digest, version, _ = account["sha256"], account["schema"], account["replicas"]
                 sealed = account["seal"] == _seal(account)
             except (OSError, ValueError, KeyError, TypeError) as error:
-                yield path, None, f"{type(error).__name__}: {error}"
+                yield path, None, b"", f"{type(error).__name__}: {error}"
                 continue
             if not sealed:
-                yield path, None, "it is not the account that was written"
+                yield path, None, b"", "it is not the account that was written"
             elif hashlib.sha256(table).hexdigest() != digest:
-                yield path, None, f"{account['table']} is not the table that was written"
+                yield path, None, b"", f"{account['table']} is not the table that was written"
             elif version != schema.VERSION:
-                yield path, None, f"its schema is version {version}, not {schema.VERSION}"
+                yield path, None, b"", f"its schema is version {version}, not {schema.VERSION}"
             else:
-                yield path, account, ""
+                yield path, account, table, ""
 
     def done(self, run: str, fingerprint: str, damaged: Callable[[Path, str], None]) -> set[str]:
         """The ids of the replicas that are recorded. `damaged(path, reason)` is told of each part that is not whole."""
@@ -206,26 +214,65 @@ def load(store: str | Path | Store = DEFAULT, plan: str | Plan | None = None) ->
     """
     store = store if isinstance(store, Store) else Store(store)
     plan = store.plan(plan) if isinstance(plan, str) else plan
-    tables, accounts, missing = [], [], {}
+    tables, accounts, missing = [], Accounts(), {}
     for run, fingerprint, wanted in _wanted(store, plan):
         found: set[str] = set()
-        for path, account, fault in store.parts(run, fingerprint):
+        for path, account, content, fault in store.contents(run, fingerprint):
             if account is None:
                 raise schema.RecordError(f"the record {path} is damaged ({fault}); run its sweep again to replace it.")
             ids = set(account["replicas"]) if wanted is None else set(account["replicas"]) & wanted
             if ids - found:
-                table = pd.read_parquet(path.parent / account["table"])
-                tables.append(schema.check(table[table.replica.isin(ids - found)], account["measures"]))
+                tables.append(_rows(content, ids - found))
                 accounts.append(account)
                 found |= ids
         if wanted is not None and wanted - found:
             missing[run] = len(wanted - found)
-    whole = pd.concat(tables, ignore_index=True) if tables else pd.DataFrame(columns=list(schema.COLUMNS))
+    whole = _joined(tables, accounts) if tables else pd.DataFrame(columns=list(schema.COLUMNS))
     whole.attrs = {"parts": accounts, "missing": missing}
     if plan is not None:
         whole.attrs["reference"], whole.attrs["declined"] = plan.reference, [dict(one) for one in plan.declined]
         whole.attrs["default_rates"] = {run["run"]: run["default_rate"] for run in plan.runs if "default_rate" in run}
     return whole
+
+
+class Accounts(list):
+    """The accounts of a table's parts. pandas copies what a table's `attrs` hold at nearly every step, and deeply: of
+    a thousand accounts that would take most of the time that a figure takes. Nobody changes them, so they stay."""
+
+    def __deepcopy__(self, memo: dict) -> Accounts:
+        return self
+
+
+def _rows(content: bytes, replicas: set[str]) -> pa.Table:
+    """The rows of these replicas."""
+    table = parquet.read_table(pa.BufferReader(content), use_threads=False)
+    wanted = compute.is_in(table["replica"], pa.array(sorted(replicas), table.schema.field("replica").type))
+    return table if compute.all(wanted).as_py() else table.filter(wanted)
+
+
+def _joined(tables: list[pa.Table], accounts: list[dict]) -> pd.DataFrame:
+    """The parts as one table, checked, in their order.
+
+    Those of one form are joined before pandas sees them: it takes milliseconds for each frame, and the parts of a sweep
+    have few forms.
+    """
+    forms: dict[tuple, list[int]] = {}
+    for at, (table, account) in enumerate(zip(tables, accounts, strict=True)):
+        form = table.schema.serialize().to_pybytes(), json.dumps(account["measures"], sort_keys=True)
+        forms.setdefault(form, []).append(at)
+    frames = [
+        schema.check(pa.concat_tables([tables[at] for at in parts]).to_pandas(), accounts[parts[0]]["measures"])
+        for parts in forms.values()
+    ]
+    whole = pd.concat(frames, ignore_index=True)
+    stand = [at for parts in forms.values() for at in parts]
+    if stand == sorted(stand):
+        return whole
+    lengths = np.array([len(table) for table in tables])
+    starts = np.empty(len(tables), "int64")
+    starts[stand] = np.cumsum([0, *lengths[stand][:-1]])
+    rows = np.concatenate([np.arange(start, start + length) for start, length in zip(starts, lengths, strict=True)])
+    return whole.take(rows).reset_index(drop=True)
 
 
 def _wanted(store: Store, plan: Plan | None) -> Iterable[tuple[str, str, set[str] | None]]:

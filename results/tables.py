@@ -60,16 +60,18 @@ def summary(table: pd.DataFrame) -> pd.DataFrame:
     if table.empty:
         out = pd.DataFrame(columns=list(COLUMNS))
     else:
-        accounts, rows = statistics.accounts(table), dict(list(statistics.bare(table).groupby("run")))
-        rates = pd.DataFrame(table.attrs["parts"]).groupby("run")["replica_steps_per_s"].median()
+        accounts, settings = statistics.accounts(table), statistics.settings(table)
+        paces = [(account["run"], account["replica_steps_per_s"]) for account in table.attrs["parts"]]
+        rates = pd.DataFrame(paces, columns=["run", "rate"]).groupby("run")["rate"].median()
+        reached = _reached(table, settings, accounts)
         out = pd.DataFrame(
             [
                 {
                     **setting,
-                    **_row(rows[setting["run"]], setting, accounts[setting["run"]], missing.get(setting["run"], 0)),
+                    **_row(reached[setting["run"]], setting, accounts[setting["run"]], missing.get(setting["run"], 0)),
                 }
                 | {"replica_steps_per_s": rates[setting["run"]]}
-                for setting in statistics.settings(table).to_dict("records")
+                for setting in settings.to_dict("records")
             ]
         )[list(COLUMNS)].astype({"steps_to_target": "float64"})
         out = out.sort_values(["task_label", "optimizer_label", "estimator_label", "variant"], ignore_index=True)
@@ -185,14 +187,36 @@ def _show_surrogates(table: pd.DataFrame, folder: Path, console: Console) -> lis
 TABLES = {"summary": _show_summary, "notebook": _show_notebook, "surrogates": _show_surrogates}
 
 
-def _row(rows: pd.DataFrame, setting: dict, account: dict, missing: int) -> dict:
+def _reached(table: pd.DataFrame, settings: pd.DataFrame, accounts: dict[str, dict]) -> dict[str, dict]:
+    """By run, what its replicas with the chosen setting reached: the reported measure at the `end` and at the
+    `validated` step, and the `steps` to the target; and of all its replicas how many `diverged`, of how many."""
+    table, found = statistics.bare(table), {}
+    every = statistics.ends(table)
+    lost = every["diverged"].notna() if "diverged" in every else pd.Series(False, every.index)
+    lost = lost.groupby(every["run"]).agg(["sum", "size"])
+    chosen = settings.set_index("run")["replicas"]
+    for account, runs in statistics.alike(accounts, settings["run"]):
+        ids = chosen[runs].explode()
+        kept, last = (rows[rows["replica"].isin(ids)] for rows in (table, every))
+        measured = {
+            "end": (last, account["reports"]),
+            "validated": (statistics.validated(kept, account), "value"),
+            "steps": (statistics.steps_to_target(kept, account), "steps"),
+        }
+        columns = {name: dict(list(rows.groupby("run")[column])) for name, (rows, column) in measured.items()}
+        for run in runs:
+            diverged, replicas = lost.loc[run]
+            found[run] = {name: by_run[run] for name, by_run in columns.items()}
+            found[run] |= {"diverged": int(diverged), "replicas": int(replicas)}
+    return found
+
+
+def _row(reached: dict, setting: dict, account: dict, missing: int) -> dict:
     """What one run's rows say at its chosen setting."""
     measure = statistics.measure(account["reports"], account)
-    kept = rows[rows["replica"].isin(setting["replicas"])]
-    every, last = statistics.ends(rows), statistics.ends(kept)
-    end = statistics.interval(last[measure.name], measure.worst)
-    best = statistics.interval(statistics.validated(kept, account)["value"], measure.worst)
-    steps = statistics.steps_to_target(kept, account)["steps"].dropna()
+    end = statistics.interval(reached["end"], measure.worst)
+    best = statistics.interval(reached["validated"], measure.worst)
+    steps = reached["steps"].dropna()
     alone = account["selects"] == account["reports"]
     remarks = [
         f"{_edge(setting['edge'])} rate tried" if setting["edge"] else "",
@@ -212,8 +236,8 @@ def _row(rows: pd.DataFrame, setting: dict, account: dict, missing: int) -> dict
         "target": f"{statistics.measure(target, account).label.lower()} {sign} {value:g}",
         "steps_to_target": float(steps.median()) if len(steps) else math.nan,
         "reached": len(steps),
-        "diverged": int(every["diverged"].notna().sum()) if "diverged" in every else 0,
-        "replicas": len(every),
+        "diverged": reached["diverged"],
+        "replicas": reached["replicas"],
         "device": account["device"],
         "block": account["block"],
     }

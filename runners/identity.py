@@ -82,7 +82,7 @@ def fingerprint(run: Run) -> tuple[str, dict[str, str]]:
     roots += [path for file in elsewhere.values() for path in _imports(file)]
     covers |= {name: tree(path) for name, path in elsewhere.items()}
     covers |= {str(path.relative_to(ROOT)): tree(path) for path in closure(*roots)}
-    covers |= {name: importlib.metadata.version(name) for name in _STACK}
+    covers |= {name: _version(name) for name in _STACK}
     covers["python"] = ".".join(map(str, sys.version_info[:2]))
     covers |= {name: os.environ[name] for name in _FLAGS if os.environ.get(name)}
     return digest(covers)[:16], covers
@@ -119,6 +119,12 @@ def closure(*roots: Path) -> list[Path]:
 def _checksum(data: str, labels: str | None = None) -> str:
     """Once a process, as the data is loaded once a process: so one that has old data has the old checksum."""
     return sets.checksum(data, labels)
+
+
+@functools.cache
+def _version(package: str) -> str:
+    """Once a process, as a package is imported once a process: looking it up reads and parses its metadata."""
+    return importlib.metadata.version(package)
 
 
 @functools.cache

@@ -20,7 +20,7 @@ import sys
 import tempfile
 import traceback
 import types
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -248,7 +248,7 @@ def sources(name: str) -> tuple[dict[str, Path], dict[str, str]]:
             continue
         home = Path(next(iter(spec.submodule_search_locations or ()), spec.origin or ""))
         if {"site-packages", "dist-packages"} & {*home.parts} and top not in versions:
-            owners = importlib.metadata.packages_distributions().get(top, [])
+            owners = _owners().get(top, [])
             versions[top] = ", ".join(f"{owner} {importlib.metadata.version(owner)}" for owner in owners)
             continue
         own = sorted(home.rglob("*.py")) if home.is_dir() else [home] * (home.suffix == ".py")
@@ -297,15 +297,27 @@ def _installed(name: str) -> Written:
     return Written(page.name, page.parameters, page.aliases, path, page.line, point.module, package)
 
 
-def _imported(path: Path) -> list[str]:
+def _imported(path: Path) -> tuple[str, ...]:
     """The top-level names that a file imports; none of a relative import's."""
     try:
-        nodes = list(ast.walk(ast.parse(path.read_bytes())))
+        return _names(path.read_bytes())
     except (OSError, SyntaxError, ValueError) as error:
         raise Mistake(f"{path.name} cannot be read as Python: {error}.") from None
+
+
+@functools.cache
+def _names(source: bytes) -> tuple[str, ...]:
+    """The same of a file's content: a plan asks for every run, and a package may have hundreds of files."""
+    nodes = list(ast.walk(ast.parse(source)))
     names = [alias.name for node in nodes if isinstance(node, ast.Import) for alias in node.names]
     names += [node.module for node in nodes if isinstance(node, ast.ImportFrom) and node.module and not node.level]
-    return [name.split(".")[0] for name in names]
+    return tuple(name.split(".")[0] for name in names)
+
+
+@functools.cache
+def _owners() -> Mapping[str, list[str]]:
+    """The installed packages that each top-level name comes from."""
+    return importlib.metadata.packages_distributions()
 
 
 def _entry(node: ast.FunctionDef) -> ast.Call | None:

@@ -28,10 +28,18 @@ def complete(table: pd.DataFrame) -> None:
 
 def legend(figure: Figure, handles: Sequence[Artist], labels: Sequence[str]) -> None:
     """One legend for all panels, along the upper edge: in one line if it fits."""
+    figure.legend(handles, labels, loc="outside upper center", ncols=_columns(figure.get_size_inches()[0], labels))
+
+
+def legend_lines(width: float, labels: Sequence[str]) -> int:
+    """How many lines the legend takes of a figure so wide (inches)."""
+    return -(-len(labels) // _columns(width, labels))
+
+
+def _columns(width: float, labels: Sequence[str]) -> int:
     wide = [0.5 + 0.065 * len(label) for label in labels]  # inches
-    room = figure.get_size_inches()[0] - 0.2
-    columns = len(labels) if sum(wide) <= room else max(1, int(room / max(wide)))
-    figure.legend(handles, labels, loc="outside upper center", ncols=columns)
+    room = width - 0.2
+    return len(labels) if sum(wide) <= room else max(1, int(room / max(wide)))
 
 
 def caption(figure: Figure, text: str, size: float = 7) -> None:

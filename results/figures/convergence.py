@@ -6,7 +6,6 @@ import math
 
 import numpy as np
 import pandas as pd
-import seaborn as sns
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
@@ -14,6 +13,7 @@ from matplotlib.lines import Line2D
 from results import figures, statistics, style
 
 DASHES = ("-", "--", ":", "-.")  # of variants of one estimator: they share its colour and marker
+RATES = 4  # lines of learning rates above a panel; where there would be more, they are left to the table
 
 
 def draw(table: pd.DataFrame) -> Figure:
@@ -26,9 +26,14 @@ def draw(table: pd.DataFrame) -> Figure:
     settings["entry"] = _entries(settings)
     tasks, optimizers = sorted(settings["task_label"].unique()), sorted(settings["optimizer_label"].unique())
     with style.context():
-        figure = Figure(figsize=(max(4.6, 0.5 + 2.25 * len(optimizers)), 0.9 + 2.2 * len(tasks)), layout="constrained")
-        panels = figure.subplots(len(tasks), len(optimizers), squeeze=False, sharey="row")
         handles, remarks = _handles(settings), []
+        width = max(4.6, 0.5 + 2.25 * len(optimizers))
+        height = 0.9 + 2.2 * len(tasks) + 0.17 * max(0, figures.legend_lines(width, list(handles)) - 3)
+        figure = Figure(figsize=(width, height), layout="constrained")
+        panels = figure.subplots(len(tasks), len(optimizers), squeeze=False, sharey="row")
+        shown = all(
+            len(rows) <= RATES * _per_line(rows) for _, rows in settings.groupby(["task_label", "optimizer_label"])
+        )
         for task, row in zip(tasks, panels, strict=True):
             of_task = settings[settings["task_label"] == task]
             account = accounts[of_task["run"].iloc[0]]
@@ -38,12 +43,13 @@ def draw(table: pd.DataFrame) -> Figure:
                 here = of_task[of_task["optimizer_label"] == optimizer]
                 _panel(axes, curves[curves["run"].isin(here["run"])], handles)
                 axes.set(xlabel="step (updates)", ylabel="")
-                axes.set_title(f"{task}\n{optimizer}", pad=3 + 10 * _rates(axes, here, handles))
+                lines = _rates(axes, here, handles) if shown else 0
+                axes.set_title(f"{task}\n{optimizer}", pad=3 + 10 * lines)
             row[0].set_ylabel(measure.title)
             remarks += _scale(row[0], curves, measure)
         figure.align_ylabels()
         figures.legend(figure, list(handles.values()), list(handles))
-        figures.caption(figure, " ".join([_caption(settings, accounts), *dict.fromkeys(remarks)]))
+        figures.caption(figure, " ".join([_caption(settings, accounts, shown), *dict.fromkeys(remarks)]))
     return figure
 
 
@@ -68,10 +74,11 @@ def _handles(settings: pd.DataFrame) -> dict[str, Line2D]:
 def _curves(table: pd.DataFrame, settings: pd.DataFrame, measure: statistics.Measure) -> pd.DataFrame:
     """`run, entry, step, mean, low, high` of the measure over the seeds of each chosen setting, and how many of them
     are `lost`: not finite."""
-    kept = table.loc[table["replica"].isin(settings["replicas"].explode()), ["run", "step", measure.name]]
-    entry, found = settings.set_index("run")["entry"], []
-    for (run, step), rows in kept.groupby(["run", "step"], sort=True):
-        values = rows[measure.name].to_numpy("float64")
+    rows = statistics.bare(table)
+    kept = rows.loc[rows["replica"].isin(settings["replicas"].explode()), ["run", "step", measure.name]]
+    entry, found = settings.set_index("run")["entry"].to_dict(), []
+    for (run, step), column in kept.groupby(["run", "step"], sort=True)[measure.name]:
+        values = column.to_numpy("float64")
         lost = int((~np.isfinite(values)).sum())
         found.append((run, entry[run], int(step), *statistics.interval(values, measure.worst), lost))
     return pd.DataFrame(found, columns=["run", "entry", "step", "mean", "low", "high", "lost"])
@@ -112,27 +119,29 @@ def _scale(axes: Axes, curves: pd.DataFrame, measure: statistics.Measure) -> lis
 
 def _panel(axes: Axes, curves: pd.DataFrame, handles: dict[str, Line2D]) -> None:
     """Bands, lines, and a cross where a line ends because a replica has diverged."""
-    for entry in [entry for entry in handles if (curves["entry"] == entry).any()]:
-        line, curve = handles[entry], curves[curves["entry"] == entry].reset_index(drop=True)
-        known = curve["mean"].notna()
-        axes.fill_between(curve["step"], curve["low"], curve["high"], color=line.get_color(), alpha=0.18, linewidth=0)
-        sns.lineplot(
-            curve.assign(piece=(~known).cumsum())[known],
-            x="step",
-            y="mean",
-            units="piece",  # a line is not drawn across what is unknown
-            estimator=None,
-            color=line.get_color(),
-            marker=line.get_marker(),
-            linestyle=line.get_linestyle(),
-            markevery=max(1, len(curve) // 8),
-            markeredgecolor="white",
-            markeredgewidth=0.4,
-            legend=False,
-            ax=axes,
-        )
-        last = curve[known & ~known.shift(-1, fill_value=True)]
-        axes.scatter(last["step"], last["mean"], marker="x", s=30, color=line.get_color(), zorder=4, clip_on=False)
+    by_entry = dict(list(curves.groupby("entry", sort=False)))
+    axes.set_autoscale_on(False)  # or each of hundreds of bands would settle the limits anew
+    for entry in [entry for entry in handles if entry in by_entry]:
+        line, curve = handles[entry], by_entry[entry].reset_index(drop=True)
+        steps, known = curve["step"].to_numpy(), curve["mean"].notna().to_numpy()
+        axes.fill_between(steps, curve["low"], curve["high"], color=line.get_color(), alpha=0.18, linewidth=0)
+        look = {"color": line.get_color(), "marker": line.get_marker(), "linestyle": line.get_linestyle()}
+        for piece in np.unique((~known).cumsum()[known]):  # a line is not drawn across what is unknown
+            here = known & ((~known).cumsum() == piece)
+            axes.plot(
+                steps[here],
+                curve["mean"][here],
+                **look,
+                markevery=max(1, len(curve) // 8),
+                markeredgecolor="white",
+                markeredgewidth=0.4,
+            )
+        ends = known & ~np.append(known[1:], True)
+        if ends.any():
+            last = curve["mean"][ends]
+            axes.scatter(steps[ends], last, marker="x", s=30, color=look["color"], zorder=4, clip_on=False)
+    axes.set_autoscale_on(True)
+    axes.autoscale_view()
     if len(curves):
         steps = curves["step"].max()
         axes.set_xlim(-0.03 * max(1, steps), 1.03 * max(1, steps))
@@ -143,15 +152,11 @@ def _panel(axes: Axes, curves: pd.DataFrame, handles: dict[str, Line2D]) -> None
 
 def _rates(axes: Axes, settings: pd.DataFrame, handles: dict[str, Line2D]) -> int:
     """Writes the chosen rates above the panel; returns how many lines that took."""
-    edge = {"low": " ▾", "high": " ▴", "": ""}
     rows = settings.sort_values("entry", key=lambda entries: entries.map(list(handles).index))
-    labels = [
-        f"{row.learning_rate:g}{edge[row.edge]}" + (f" ({statistics.short(row.parameters)})" if row.parameters else "")
-        for row in rows.itertuples()
-    ]
+    labels = _words(rows)
     if not labels:
         return 1
-    per_line = max(1, min(len(labels), int(46 / (6 + max(map(len, labels))))))
+    per_line = _per_line(rows)
     axes.legend(
         [handles[entry] for entry in rows["entry"]],
         labels,
@@ -169,7 +174,21 @@ def _rates(axes: Axes, settings: pd.DataFrame, handles: dict[str, Line2D]) -> in
     return math.ceil(len(labels) / per_line)
 
 
-def _caption(settings: pd.DataFrame, accounts: dict[str, dict]) -> str:
+def _words(settings: pd.DataFrame) -> list[str]:
+    """The chosen rates as they are written."""
+    edge = {"low": " ▾", "high": " ▴", "": ""}
+    return [
+        f"{row.learning_rate:g}{edge[row.edge]}" + (f" ({statistics.short(row.parameters)})" if row.parameters else "")
+        for row in settings.itertuples()
+    ]
+
+
+def _per_line(settings: pd.DataFrame) -> int:
+    labels = _words(settings)
+    return max(1, min(len(labels), int(46 / (6 + max(map(len, labels))))))
+
+
+def _caption(settings: pd.DataFrame, accounts: dict[str, dict], shown: bool) -> str:
     seeds = sorted({len(replicas) for replicas in settings["replicas"]})
     many = f"{seeds[0]} seed{'s' * (seeds[0] > 1)}" if len(seeds) == 1 else f"{seeds[0]} to {seeds[-1]} seeds"
     text = f"Mean over {many}" + (
@@ -182,7 +201,10 @@ def _caption(settings: pd.DataFrame, accounts: dict[str, dict]) -> str:
         alone = account["selects"] == account["reports"]
         by.setdefault(chosen + (", which is also what is reported" if alone else ""), []).append(task)
     words = [how + (f", for {', '.join(tasks)}" if len(by) > 1 else "") for how, tasks in by.items()]
-    text += f"Above each panel the learning rates, chosen at the last step by {'; and by '.join(words)}."
+    chosen = f"chosen at the last step by {'; and by '.join(words)}"
+    if not shown:
+        return text + f"The learning rates, {chosen}, are too many to stand here: the table `summary` has them."
+    text += f"Above each panel the learning rates, {chosen}."
     if (settings["edge"] != "").any():
         text += " ▾, ▴: the smallest or the largest rate tried."
     return text
