@@ -45,7 +45,8 @@ lint: $(READY) ## style, and who may import whom
 perf: $(READY) ## the speed of the heart beside the peers that need nothing more, in a few rounds
 	$(RUN) -m tests.perf.peers --processes 3 --peers ours,eager,keras,tf_function $(ARGS)
 
-peers: $(PEERS_READY) ## this project beside Keras, TensorFlow, PyTorch and JAX: table, JSON and figure (half an hour)
+peers: $(PEERS_READY) ## this project beside Keras, TensorFlow, PyTorch and JAX: tables, JSON and figures (most of an hour)
+	$(PEERS)/bin/python -m tests.perf.keras_sweep --json docs/speed/sweep.json
 	$(PEERS)/bin/python -m tests.perf.peers --json docs/speed/peers.json --figure docs/speed/peers $(ARGS)
 
 # The lock, and the extra `peers` on top of it. The CPU builds serve; a build with CUDA does as well.

@@ -101,7 +101,7 @@ def scaling(found: Mapping) -> Figure:
     columns = min(3, len(series))
     lines = -(-len(series) // columns)
     with style.context():
-        figure = Figure(figsize=(0.3 + 2.3 * columns, 0.7 + 1.9 * lines), layout="constrained")
+        figure = Figure(figsize=(0.3 + 2.55 * columns, 0.7 + 1.9 * lines), layout="constrained")
         panels = figure.subplots(lines, columns, squeeze=False).flatten()
         for axes in panels[len(series) :]:
             axes.set_axis_off()

@@ -107,7 +107,8 @@ class Trainer:
 
     def __init__(self, program: Program):
         self.program, self.sharing = program, 1
-        self._compiled = _compile(program)
+        with _ONE_AT_A_TIME:
+            self._compiled = _compile(program)
         with tf.device(self._compiled.place):
             self._parameters = {n: tf.Variable(v.value, name=v.name) for n, v in self._compiled.parameters.items()}
             self._slots = [tf.Variable(v.value, name=v.name) for v in self._compiled.optimizer.variables]
@@ -235,6 +236,9 @@ class Trainer:
 
     def _hard_signs(self):
         return {name: self._parameters[name].numpy() >= 0 for name in self.program.task.weights}
+
+
+_ONE_AT_A_TIME = threading.Lock()  # a cache computes twice what two lanes ask for at once
 
 
 @functools.cache

@@ -1,6 +1,7 @@
 """The heart: a replica's numbers are its own, whoever trains beside it, however the steps are cut."""
 
 import dataclasses
+import threading
 from concurrent.futures import ThreadPoolExecutor
 
 import keras
@@ -13,6 +14,7 @@ import tasks
 from runners.chance import Chance, key
 from runners.gradient import Hard
 from runners.trainer import BUDGET, LIMIT, Program, Replica, Trainer, block_size
+from runners.trainer import trainer as trainer_of
 from tests.conftest import SMALL
 from tests.oracles import tasks as tiny
 
@@ -162,6 +164,20 @@ def test_lanes_share_one_program_and_change_no_numbers(carried):
                 for i in range(len(block)):
                     same(one, twin, i, i)
     assert traces(trainer)["train"] == 1 and traces(lanes[1]) == traces(trainer)
+
+
+def test_lanes_that_ask_at_the_same_time_get_one_program(carried):
+    """Both lanes of a run's first two blocks ask for a program that nobody has made yet."""
+    task, _ = carried
+    asked, start = program(task, block=2), threading.Barrier(2, timeout=20)
+
+    def lane(number):
+        start.wait()
+        return trainer_of(asked, number)
+
+    with ThreadPoolExecutor(2) as pool:
+        one, other = pool.map(lane, range(2))
+    assert one is not other and one._compiled is other._compiled
 
 
 def test_a_schedule_is_refused_by_the_program_without():

@@ -61,15 +61,20 @@ class HardActivation(keras.layers.Layer):
         return self.hard(x)
 
 
+def layers(slope: str, features: int, hidden: Sequence[int], classes: int, seed: int) -> keras.Sequential:
+    """Products, batch norm and hard activations in turn; the outputs are normalised as well."""
+    found = [keras.Input([features])]
+    for i, width in enumerate([*hidden, classes]):
+        found += [HardDense(width, slope, 1000 * seed + i), keras.layers.BatchNormalization(epsilon=EPSILON)]
+        found += [HardActivation(slope)] if i < len(hidden) else []
+    return keras.Sequential(found)
+
+
 def network(
     slope: str, features: int, hidden: Sequence[int], classes: int, learning_rate: float, seed: int, optimizer: str
 ) -> keras.Sequential:
-    """The compiled model: products, batch norm and hard activations in turn; the outputs are normalised as well."""
-    layers = [keras.Input([features])]
-    for i, width in enumerate([*hidden, classes]):
-        layers += [HardDense(width, slope, 1000 * seed + i), keras.layers.BatchNormalization(epsilon=EPSILON)]
-        layers += [HardActivation(slope)] if i < len(hidden) else []
-    model = keras.Sequential(layers)
+    """The compiled model."""
+    model = layers(slope, features, hidden, classes, seed)
     model.compile(
         optimizer=keras.optimizers.get({"class_name": optimizer, "config": {"learning_rate": learning_rate}}),
         loss=keras.losses.SparseCategoricalCrossentropy(from_logits=True),

@@ -20,6 +20,7 @@ LOAD = 0.5  # a load average, up to which a machine counts as idle
 
 def describe(packages: Sequence[str], device: str = "cpu") -> dict:
     """The machine now, with the versions of those packages that are there. Call it before anything is measured."""
+    changes = _ask("git", "-C", str(ROOT), "status", "--porcelain", "--", ".", ":!docs")  # where measurements are kept
     return {
         "cpu": _processor(),
         "cores": cores(),
@@ -28,7 +29,7 @@ def describe(packages: Sequence[str], device: str = "cpu") -> dict:
         "load": os.getloadavg()[0] if hasattr(os, "getloadavg") else None,
         "date": datetime.now(UTC).isoformat(timespec="seconds"),
         "commit": _ask("git", "-C", str(ROOT), "rev-parse", "HEAD"),
-        "dirty": None if (changes := _ask("git", "-C", str(ROOT), "status", "--porcelain")) is None else bool(changes),
+        "dirty": None if changes is None else bool(changes),
         "versions": {"python": platform.python_version()} | {p: v for p in packages if (v := _version(p))},
     }
 
