@@ -136,7 +136,7 @@ def _options(words):
     parser.add_argument("--peers", default=",".join(PEERS), help="names with commas (default: %(default)s)")
     parser.add_argument("--problems", default=",".join(PROBLEMS), help="names with commas (default: %(default)s)")
     parser.add_argument("--replicas", help="only these numbers, with commas; 1 is always measured")
-    parser.add_argument("--processes", type=int, default=4, help="rounds, each with fresh processes (default: 4)")
+    parser.add_argument("--processes", type=int, default=3, help="rounds, each with fresh processes (default: 3)")
     parser.add_argument("--seconds", type=float, default=1.0, help="how long a turn lasts, about (default: 1)")
     parser.add_argument("--check", action=argparse.BooleanOptionalAction, default=True, help="compare losses first")
     parser.add_argument("--limits", action=argparse.BooleanOptionalAction, default=True, help="measure the machine too")

@@ -131,7 +131,8 @@ def heat(
     """(measurements, errors by peer) of one heat. A measurement is of one peer at one number of replicas.
 
     All processes stand ready together. First, by rising numbers of replicas: everyone's first call, and a second one,
-    by which `units` is filled: how many units of training a turn has so that it lasts about `seconds`; then the turns.
+    by which `units`, {(problem, peer, replicas): units of training that a turn has}, is filled so that each lasts about
+    `seconds`; then the turns.
     """
     entries = [(n, r) for r in sorted(replicas) for n in names if r == 1 or problem in PEERS[n].together]
     found, failed = {}, {}
@@ -155,13 +156,13 @@ def heat(
             second, done = one.ask("train", 1)
             found[entry] = {"first_call_s": first, "compile_s": max(0.0, first - second)}
             found[entry] |= {"peak_memory_bytes": one.ask("peak")[1], "turns": []}
-            if entry not in units:
-                units[entry] = calibrate(one, second, seconds)
-            found[entry]["steps"] = units[entry] * done // count
+            if (problem, *entry) not in units:
+                units[problem, *entry] = calibrate(one, second, seconds)
+            found[entry]["steps"] = units[problem, *entry] * done // count
 
         def turn(one, entry, count):
             one.ask("take", count)
-            took, done = one.ask("train", units[entry])
+            took, done = one.ask("train", units[problem, *entry])
             found[entry]["turns"].append(done / took)
 
         for entry in entries:
