@@ -3,14 +3,14 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 
 import numpy as np
 import pandas as pd
 from scipy import stats
 
-from results import schema, statistics
+from results import contrasts, schema, statistics
 
 
 @dataclass(frozen=True)
@@ -31,7 +31,6 @@ CONDITIONS = (
 )
 TITLES = {condition.name: condition.title for condition in CONDITIONS}
 PAIR = ["task", "task_label", "optimizer", "optimizer_label"]
-LEVEL = 0.05  # a contrast is decided below this corrected p value
 CONTROL = " †"
 COLUMNS = {  # of rankings(): name and what it holds
     "task": "name of the task",
@@ -61,7 +60,7 @@ COLUMNS = {  # of rankings(): name and what it holds
     "difference_low": "lower end of its 95 % t interval",
     "difference_high": "upper end",
     "p_holm": "p value of the paired t test, corrected by Holm for the contrasts of its task, optimizer and condition",
-    "verdict": "better or worse where p_holm is below LEVEL, else undecided; reference; empty without a reference",
+    "verdict": "better or worse where p_holm is below LEVEL of contrasts, else undecided; reference; empty without one",
 }
 SPREAD = {  # of spread(): name and what it holds
     "task": "name of the task",
@@ -148,20 +147,6 @@ def spread(rankings: pd.DataFrame) -> pd.DataFrame:
     out = out.astype({**dict.fromkeys(counted, "Int64"), **dict.fromkeys(numbers, "float64")})
     out.attrs = {**rankings.attrs, "left_out": left_out}
     return out
-
-
-def holm(p: Sequence[float]) -> np.ndarray:
-    """The p values of one family, corrected for their number so that the chance of any wrong decision stays bounded.
-
-    Holm 1979 (Scandinavian Journal of Statistics 6, 65-70): the smallest of n is multiplied by n, the next by n − 1, …,
-    and none ends below a smaller one. Every unknown value, NaN, counts as 1 and stays unknown.
-    """
-    p = np.asarray(p, "float64")
-    order = np.argsort(p)  # NaN last
-    steps = np.where(np.isnan(p), 1, p)[order] * np.arange(p.size, 0, -1)
-    out = np.empty(p.size)
-    out[order] = np.minimum(np.maximum.accumulate(steps), 1)
-    return np.where(np.isnan(p), np.nan, out)
 
 
 def remarks(rankings: pd.DataFrame) -> list[str]:
@@ -283,27 +268,19 @@ def _compared(family: list[dict], reference: str) -> list[dict]:
     if fixed is None:
         return rows
     others = [row for row in rows if row["estimator"] != reference]
-    tests = [_paired(pd.Series(row["values"]), fixed) for row in others]
-    for row, (difference, low, high, _), p in zip(others, tests, holm([test[-1] for test in tests]), strict=True):
-        decided = ("better" if sign * difference < 0 else "worse") if p < LEVEL else "undecided"
-        row |= {"difference": difference, "difference_low": low, "difference_high": high}
-        row |= {"p_holm": p, "verdict": decided}
+    tests = [_contrast(pd.Series(row["values"]), fixed) for row in others]
+    for row, test, p in zip(others, tests, contrasts.holm([test.p for test in tests]), strict=True):
+        row |= {"difference": test.difference, "difference_low": test.low, "difference_high": test.high}
+        row |= {"p_holm": p, "verdict": contrasts.verdict(test, p, math.nan, row["better"])}
     for row in rows:
         row["verdict"] = "reference" if row["estimator"] == reference else row["verdict"]
     return rows
 
 
-def _paired(own: pd.Series, reference: pd.Series) -> tuple[float, float, float, float]:
-    """Mean of own minus reference over their common seeds, both ends of its 95 % t interval, p of the paired t test."""
+def _contrast(own: pd.Series, reference: pd.Series) -> contrasts.Contrast:
+    """Of own and reference over their common seeds."""
     seeds = own.index.intersection(reference.index)
-    differences = (own[seeds] - reference[seeds]).to_numpy("float64")
-    found = statistics.interval(differences)
-    if math.isnan(found[1]):
-        return *found, math.nan
-    rounding = 1e-12 * max(own[seeds].abs().max(), reference[seeds].abs().max())
-    if np.ptp(differences) <= rounding:  # where the t statistic is 0/0 or infinite
-        return *found, float(abs(found[0]) <= rounding)
-    return *found, float(stats.ttest_1samp(differences, 0).pvalue)
+    return contrasts.paired(own[seeds], reference[seeds])
 
 
 def _spread(condition: str, by: Mapping[str, pd.DataFrame]) -> dict:

@@ -9,7 +9,7 @@ import contextlib
 import functools
 import json
 import math
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -167,45 +167,53 @@ def _choose(last: pd.DataFrame, chosen: Measure) -> pd.DataFrame:
     """The same of the replicas' last rows, which are sorted by run."""
     if not chosen.better:
         raise schema.RecordError(f"settings cannot be chosen by '{chosen.name}', which has no better direction.")
-    cost = chosen.cost(_recorded(last, chosen.name)).to_numpy()
+    cost, ids = chosen.cost(recorded(last, chosen.name)).to_numpy(), last["replica"].tolist()
+    words, found = last[["run", "task", "estimator", "optimizer"]].to_dict("list"), []
+    for swept, settings in tried(last):
+        scores = [(float(cost[rows].mean()), key, rows) for key, rows in settings]
+        best, key, rows = min(scores, key=lambda setting: setting[0])
+        tested = sorted({other[0] for _, other, _ in scores})
+        equal = {other[0] for score, other, _ in scores if score == best}
+        at_edge = len(tested) >= 3 and equal <= {tested[0], tested[-1]}
+        found.append(
+            {
+                **{name: column[rows[0]] for name, column in words.items()},
+                "learning_rate": key[0],
+                "parameters": ", ".join(f"{c}={word(v)}" for c, v in zip(swept, key[1:], strict=True)),
+                "selected": -best if chosen.better == "higher" else best,
+                "edge": ("low" if key[0] == tested[0] else "high") if at_edge else "",
+                "rates": len(tested),
+                "replicas": tuple(ids[i] for i in rows),
+            }
+        )
+    return pd.DataFrame(found)
+
+
+def tried(last: pd.DataFrame) -> Iterator[tuple[list[str], list[tuple[tuple, list[int]]]]]:
+    """For each run, in the order of their names: (what was swept beside the rate, its settings).
+
+    last: the last rows of `ends`. A setting is (the rate and the other values, where its rows stand: one a seed), in
+    the order in which the first of equally good ones is chosen. Raises schema.RecordError where two replicas of a
+    setting have the same seed.
+    """
     groups, numbers = _by_run(last), [c for c in last.columns if c.startswith(schema.PREFIXES)]
     several = _several(last, numbers, groups)
     # What is looked at row by row is taken out of the table once: a thousand runs are a thousand small tables.
-    rates, seeds, ids = (last[name].tolist() for name in ("learning_rate", "seed", "replica"))
+    rates, seeds, runs = (last[name].tolist() for name in ("learning_rate", "seed", "run"))
     values = {c: [_number(value) for value in last[c]] for c in numbers if several[c].any()}
-    words = last[["run", "task", "estimator", "optimizer"]].to_dict("list")
-    found = []
     for at, varies in zip(groups, several.to_numpy(), strict=True):
         swept = [c for c, own in zip(numbers, varies, strict=True) if own]
-        settings: dict[tuple, list[int]] = {}
+        found: dict[tuple, list[int]] = {}
         for i in at.tolist():
-            settings.setdefault((rates[i], *(values[c][i] for c in swept)), []).append(i)
-        tried = []
-        for key, rows in settings.items():
+            found.setdefault((rates[i], *(values[c][i] for c in swept)), []).append(i)
+        for rows in found.values():
             own = [seeds[i] for i in rows]
             if len(set(own)) < len(own):
                 seed = next(seed for i, seed in enumerate(own) if seed in own[:i])
                 raise schema.RecordError(
-                    f"run {words['run'][rows[0]]} has two replicas of seed {seed} that differ in nothing recorded."
+                    f"run {runs[rows[0]]} has two replicas of seed {seed} that differ in nothing recorded."
                 )
-            tried.append((float(cost[rows].mean()), key, tuple(ids[i] for i in rows)))
-        tried.sort(key=lambda setting: [_order(value) for value in setting[1]])
-        best, key, replicas = min(tried, key=lambda setting: setting[0])
-        tested = sorted({other[0] for _, other, _ in tried})
-        equal = {other[0] for score, other, _ in tried if score == best}
-        at_edge = len(tested) >= 3 and equal <= {tested[0], tested[-1]}
-        found.append(
-            {
-                **{name: column[at[0]] for name, column in words.items()},
-                "learning_rate": key[0],
-                "parameters": ", ".join(f"{c}={_word(v)}" for c, v in zip(swept, key[1:], strict=True)),
-                "selected": -best if chosen.better == "higher" else best,
-                "edge": ("low" if key[0] == tested[0] else "high") if at_edge else "",
-                "rates": len(tested),
-                "replicas": replicas,
-            }
-        )
-    return pd.DataFrame(found)
+        yield swept, sorted(found.items(), key=lambda setting: [_order(value) for value in setting[0]])
 
 
 def settings(table: pd.DataFrame) -> pd.DataFrame:
@@ -243,8 +251,8 @@ def validated(table: pd.DataFrame, account: Mapping) -> pd.DataFrame:
     """
     selects, reports = account["selects"], account["reports"]
     rows = _only(table, selects, reports).sort_values(["run", "replica", "step"], ignore_index=True)
-    cost = measure(selects, account).cost(_recorded(rows, selects))
-    _recorded(rows, reports)
+    cost = measure(selects, account).cost(recorded(rows, selects))
+    recorded(rows, reports)
     at = cost.groupby([rows["run"], rows["replica"]]).idxmin()
     out = rows.loc[at, ["run", "replica", "step", reports]].reset_index(drop=True)
     return out.rename(columns={reports: "value"})
@@ -257,7 +265,7 @@ def steps_to_target(table: pd.DataFrame, account: Mapping) -> pd.DataFrame:
     """
     name, value = account["target"]
     rows = _only(table, name)
-    reached = rows[measure(name, account).reached(_recorded(rows, name), value)]
+    reached = rows[measure(name, account).reached(recorded(rows, name), value)]
     first = reached.groupby(["run", "replica"])["step"].min().rename("steps")
     every = rows[["run", "replica"]].drop_duplicates().sort_values(["run", "replica"])
     return every.merge(first, how="left", on=["run", "replica"]).astype({"steps": "Int64"})
@@ -276,8 +284,11 @@ def _only(table: pd.DataFrame, *measures: str) -> pd.DataFrame:
     return bare(table)[[name for name in kept if name in table]]
 
 
-def _recorded(rows: pd.DataFrame, name: str) -> pd.Series:
-    """A measure's column. A replica that diverged may lack every value of it, but then its run says that it did."""
+def recorded(rows: pd.DataFrame, name: str) -> pd.Series:
+    """A measure's column. A replica that diverged may lack every value of it, but then its run says that it did.
+
+    Raises schema.RecordError where a value is missing otherwise.
+    """
     known = rows[name].notna() if name in rows else pd.Series(False, rows.index)
     if not known.all():
         told = known | rows["diverged"].notna() if "diverged" in rows else known
@@ -309,7 +320,7 @@ def _ones(rows: pd.DataFrame, columns: Sequence[str]) -> dict[str, dict[str, str
     groups = _by_run(rows)
     several, firsts = _several(rows, columns, groups), [at[0] for at in groups]
     words = {
-        c: [None if swept else _word(value) for value, swept in zip(rows[c].iloc[firsts], several[c], strict=True)]
+        c: [None if swept else word(value) for value, swept in zip(rows[c].iloc[firsts], several[c], strict=True)]
         for c in columns
     }
     return {run: {c: words[c][i] for c in columns} for i, run in enumerate(rows["run"].iloc[firsts])}
@@ -329,7 +340,8 @@ def _order(value) -> tuple:
     return (1, 0.0, value) if isinstance(value, str) else (0, value, "")
 
 
-def _word(value) -> str:
+def word(value) -> str:
+    """A parameter as it is printed."""
     if pd.isna(value):
         return "none"
     return f"{value:g}" if isinstance(value, (float, np.floating)) else str(value)

@@ -18,7 +18,7 @@ import json
 import os
 import tempfile
 from collections.abc import Callable, Iterable, Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 
 import numpy as np
@@ -38,8 +38,9 @@ class StoreError(OSError):
 @dataclass(frozen=True)
 class Plan:
     """What a command wanted: for each run its configuration, its fingerprint, the ids of its replicas and its
-    optimizer's default rate; the runs that were declined, each with its names and the reason; and the estimator that
-    the others are contrasted with, or "".
+    optimizer's default rate; the runs that were declined, each with its names and the reason; the estimator that the
+    others are contrasted with, or ""; by task the difference that does not matter; and whether tables refuse a
+    comparison that breaks a rule.
     """
 
     name: str
@@ -50,6 +51,8 @@ class Plan:
     tables: tuple[str, ...] = ()
     declined: tuple[Mapping, ...] = ()  # {"run", "task", "estimator", "optimizer", "normalize", "reason"}
     reference: str = ""
+    margins: Mapping[str, float] = field(default_factory=dict)
+    strict: bool = False
 
     @property
     def replicas(self) -> int:
@@ -231,6 +234,7 @@ def load(store: str | Path | Store = DEFAULT, plan: str | Plan | None = None) ->
     whole.attrs = {"parts": accounts, "missing": missing}
     if plan is not None:
         whole.attrs["reference"], whole.attrs["declined"] = plan.reference, [dict(one) for one in plan.declined]
+        whole.attrs["margins"], whole.attrs["strict"] = dict(plan.margins), plan.strict
         whole.attrs["default_rates"] = {run["run"]: run["default_rate"] for run in plan.runs if "default_rate" in run}
     return whole
 

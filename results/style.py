@@ -130,6 +130,7 @@ PRINT = {
 
 # What of a file depends on the clock or on the version at hand is left out.
 _METADATA = {"png": {"Software": None}, "svg": {"Date": None}, "pdf": {"CreationDate": None}}
+_SOURCE = {"png": "Source", "svg": "Source", "pdf": "Subject"}  # where a file says where it comes from
 
 
 @contextmanager
@@ -141,8 +142,10 @@ def context() -> Iterator[None]:
         yield
 
 
-def save(figure: Figure, folder: str | Path, name: str) -> list[Path]:
+def save(figure: Figure, folder: str | Path, name: str, source: str = "") -> list[Path]:
     """Writes NAME.png, NAME.svg and NAME.pdf; the same figure gives the same bytes. Returns their paths.
+
+    source: what the files' metadata say of where they come from.
 
     The three have one layout, found once: left to itself Matplotlib finds one for each, which takes as long as drawing.
     """
@@ -154,5 +157,5 @@ def save(figure: Figure, folder: str | Path, name: str) -> list[Path]:
         figure.set_layout_engine("none")
         for kind, metadata in _METADATA.items():
             paths.append(folder / f"{name}.{kind}")
-            figure.savefig(paths[-1], metadata=metadata)
+            figure.savefig(paths[-1], metadata={**metadata, **({_SOURCE[kind]: source} if source else {})})
     return paths

@@ -13,7 +13,7 @@ from rich.console import Console
 from rich.markup import escape
 from rich.table import Table
 
-from results import rankings, schema, statistics, surrogates, wording
+from results import rankings, schema, statistics, surrogates, verdicts, wording
 
 COLUMNS = {  # of summary(): name and what it holds
     "run": "the run, as the store has it",
@@ -184,7 +184,18 @@ def _show_surrogates(table: pd.DataFrame, folder: Path, console: Console) -> lis
 
 
 # What `tables` in the configuration may name: each prints itself, writes its files to a folder and returns their paths.
-TABLES = {"summary": _show_summary, "notebook": _show_notebook, "surrogates": _show_surrogates}
+def _show_verdicts(table: pd.DataFrame, folder: Path, console: Console) -> list[Path]:
+    found = verdicts.verdicts(table)
+    verdicts.show(found, console)
+    return verdicts.write(found, folder)
+
+
+TABLES = {
+    "summary": _show_summary,
+    "verdicts": _show_verdicts,
+    "notebook": _show_notebook,
+    "surrogates": _show_surrogates,
+}
 
 
 def _reached(table: pd.DataFrame, settings: pd.DataFrame, accounts: dict[str, dict]) -> dict[str, dict]:

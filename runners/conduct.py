@@ -21,7 +21,8 @@ from runners.mistake import Mistake
 from runners.provenance import now
 from runners.run import Outcome, Wanted, identify
 
-_CONTROL = ("store", "plan", "figures", "tables", "checkpoint", "lanes", "reference")  # the same for a whole sweep
+# The same for a whole sweep.
+_CONTROL = ("store", "plan", "figures", "tables", "checkpoint", "lanes", "reference", "margins", "strict")
 
 
 @dataclass(frozen=True)
@@ -152,6 +153,8 @@ def _planned(name, arguments, states, common) -> Plan:
         tuple(common["tables"]),
         tuple(declined),
         common["reference"],
+        common["margins"],
+        common["strict"],
     )
 
 

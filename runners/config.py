@@ -47,6 +47,8 @@ class Sweep:
     store: str = "results"  # where records, plans and figures go
     checkpoint: float = 10.0  # seconds of training after which a block's state is saved; 0: after every chunk
     reference: str = ""  # the estimator that the others are contrasted with, where a table does that
+    margins: dict[str, float] = field(default_factory=dict)  # by task, a difference of its measure that does not matter
+    strict: bool = False  # refuse tables that would compare against a rule, rather than say so in them
     plan: bool = False  # print what is done, missing or stale, and train nothing
     figures: list[str] = field(default_factory=list)  # drawn at the end
     tables: list[str] = field(default_factory=list)  # printed at the end
@@ -96,6 +98,10 @@ def resolve(cfg: Mapping[str, Any], device: str) -> Run:
             raise Mistake(f"{name} is {cfg[name]}, but must be a whole number from 1 to {FRESH}.")
     if cfg["reference"]:
         page("estimator", cfg["reference"])
+    for name, margin in cfg["margins"].items():
+        page("task", name)
+        if not 0 < margin < math.inf:
+            raise Mistake(f"margins.{name} is {margin:g}, but must be above 0, in the unit of what the task reports.")
     if cfg["checkpoint"] < 0:
         raise Mistake(f"checkpoint is {cfg['checkpoint']}, but must be at least 0 seconds.")
 

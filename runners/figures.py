@@ -4,17 +4,24 @@ from __future__ import annotations
 
 import argparse
 import importlib
+import io
 import sys
+import tempfile
+from collections.abc import Iterable
+from importlib.metadata import version
 from pathlib import Path
 
+import pandas as pd
 from rich.console import Console
 
-from results import style, tables
+from results import frozen, style, tables
 from results.schema import RecordError
 from results.store import Plan, Store, StoreError, load
 from runners import identity, pages
 from runners.config import Run
 from runners.mistake import Mistake, nearest
+
+_SHORT = "results/frozen"
 
 
 def draw(console: Console, store: Store, plan: Plan) -> list[Path]:
@@ -22,16 +29,64 @@ def draw(console: Console, store: Store, plan: Plan) -> list[Path]:
 
     Raises RecordError for an incomplete or damaged table, naming what is missing.
     """
-    table, folder = load(store, plan), store.root / "output" / plan.name
-    written: list[Path] = []
-    for name in plan.tables:
-        written += tables.TABLES[name](table, folder, console)
-    for name in plan.figures:
-        figure = importlib.import_module(f"results.figures.{name}").draw(table)
-        written += style.save(figure, folder, name)
+    written = make(console, load(store, plan), plan.tables, plan.figures, store.root / "output" / plan.name)
     if written:
         console.print(f"Tables and figures: {', '.join(sorted({str(path.with_suffix('.*')) for path in written}))}")
     return written
+
+
+def make(
+    console: Console, table: pd.DataFrame, wanted_tables: Iterable[str], wanted_figures: Iterable[str], folder: Path
+) -> list[Path]:
+    """Prints these tables and draws these figures into the folder; returns their files. Raises RecordError."""
+    written: list[Path] = []
+    for name in wanted_tables:
+        written += tables.TABLES[name](table, folder, console)
+    for name in wanted_figures:
+        figure = importlib.import_module(f"results.figures.{name}").draw(table)
+        written += style.save(figure, folder, name, frozen.source(table))
+    return written
+
+
+def freeze(console: Console, store: Store, plan: Plan, folder: Path) -> list[Path]:
+    """Freezes a plan's table, and beside it what is made of it; returns the files. Raises RecordError."""
+    table = load(store, plan)
+    path = frozen.write(table, vars(plan), folder)
+    return [path, *make(console, *_thawed(path), folder / plan.name)]
+
+
+def verify(console: Console, folder: Path) -> list[str]:
+    """Makes again what was made of every frozen table, and says, a sentence each, what has become another.
+
+    Tables are compared to the byte, and figures as SVG to the byte where the versions that draw are those of then.
+    Raises RecordError where there is no frozen table, or a file is none.
+    """
+    paths = sorted(folder.glob("*.parquet"))
+    if not paths:
+        raise RecordError(f"there is no frozen table in {folder}; `python -m runners.figures --freeze NAME` makes one.")
+    said = []
+    for path in paths:
+        others = {
+            name: now for name, then in frozen.read(path)[1]["versions"].items() if (now := version(name)) != then
+        }
+        with tempfile.TemporaryDirectory() as fresh:
+            made = make(Console(file=io.StringIO()), *_thawed(path), Path(fresh))
+            compared = [new for new in made if new.suffix != ".png" and new.suffix != ".pdf"]
+            compared = [new for new in compared if not others or new.suffix != ".svg"]
+            for new in compared:
+                old = path.with_suffix("") / new.name
+                if not old.is_file():
+                    said.append(f"{path.stem}/{new.name} is missing.")
+                elif old.read_bytes() != new.read_bytes():
+                    said.append(f"{path.stem}/{new.name} is not what its table gives.")
+        words = f", its figures not compared, since {', '.join(others)} have other versions" if others else ""
+        console.print(f"{path.stem}: {len(compared)} files made again and compared{words}.", highlight=False)
+    return said
+
+
+def _thawed(path: Path) -> tuple[pd.DataFrame, list[str], list[str]]:
+    table, about = frozen.read(path)
+    return table, about["plan"]["tables"], about["plan"]["figures"]
 
 
 def check_names(wanted_figures: list[str], wanted_tables: list[str]) -> None:
@@ -68,7 +123,16 @@ def main(arguments: list[str] | None = None) -> int:
     )
     parser.add_argument("--store", default="results", help="where the records are (default: results)")
     parser.add_argument("--stale", action="store_true", help="draw records that older code made, too")
+    parser.add_argument("--freeze", action="store_true", help=f"keep the table and what is made of it in {_SHORT}")
+    parser.add_argument(
+        "--verify", action="store_true", help="make again what was made of each frozen table, and compare"
+    )
+    parser.add_argument("--frozen", type=Path, default=frozen.FOLDER, metavar="FOLDER", help=f"instead of {_SHORT}")
     options = parser.parse_intermixed_args(arguments)
+    if options.verify:
+        return _verify(options)
+    if options.freeze and not options.names:
+        return _complain("--freeze needs the NAME of the plan whose table is to be kept.", 2)
     try:
         options.names = pages.name_files(options.names)
     except Mistake as mistake:
@@ -88,10 +152,25 @@ def main(arguments: list[str] | None = None) -> int:
             plan = store.plan(name)
             if not options.stale:
                 check_fresh(plan)
-            draw(Console(), store, plan)
+            if options.freeze:
+                freeze(Console(), store, plan, options.frozen)
+            else:
+                draw(Console(), store, plan)
         except (RecordError, StoreError, Mistake) as error:
             failed = _complain(str(error), 1)
     return failed
+
+
+def _verify(options: argparse.Namespace) -> int:
+    if options.names or options.freeze:
+        return _complain("--verify takes every frozen table, and no NAME.", 2)
+    try:
+        said = verify(Console(), options.frozen)
+    except RecordError as error:
+        return _complain(str(error), 1)
+    for sentence in said:
+        _complain(sentence, 1)
+    return 1 if said else 0
 
 
 def _complain(text: str, code: int) -> int:

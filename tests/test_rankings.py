@@ -119,18 +119,6 @@ def by_definition(p):
     return [min(1, max((len(p) - j) * ranked[j] for j in range(ranked.index(own) + 1))) for own in p]
 
 
-def test_holm():
-    # By hand: 4 · 0.01, 3 · 0.02, 2 · 0.03, and 0.04, which must not end below 0.06.
-    assert np.allclose(rankings.holm([0.02, 0.01, 0.04, 0.03]), [0.06, 0.04, 0.06, 0.06])
-    draw = np.random.default_rng(0)
-    for many in (1, 2, 7):
-        p = list(draw.uniform(size=many) ** 3)
-        assert np.allclose(rankings.holm(p), by_definition(p))
-    assert rankings.holm([]).size == 0
-    found = rankings.holm([0.01, math.nan, 0.04])
-    assert np.allclose(found[[0, 2]], [0.03, 0.08]) and math.isnan(found[1]), "an unknown one counts in the family"
-
-
 def test_the_spread_is_that_of_the_means_without_the_seeds_noise(table, ranked):
     out = rankings.spread(ranked).set_index("condition")
     kept = ["first", "second", "third", "sixth"]  # no control, and none that was declined

@@ -2,14 +2,19 @@
 
 from __future__ import annotations
 
+import math
 import textwrap
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 
 import pandas as pd
 from matplotlib.artist import Artist
+from matplotlib.axes import Axes
 from matplotlib.figure import Figure
+from matplotlib.lines import Line2D
 
-from results import schema, statistics
+from results import schema, statistics, style
+
+DASHES = ("-", "--", ":", "-.")  # of variants of one estimator: they share its colour and marker
 
 
 def complete(table: pd.DataFrame) -> None:
@@ -24,6 +29,33 @@ def complete(table: pd.DataFrame) -> None:
     if missing is None:
         raise schema.RecordError("the table does not say whether it is complete; take it from results.load as it is.")
     statistics.accounts(table)
+
+
+def lines(methods: Iterable[tuple[str, str]]) -> dict[str, Line2D]:
+    """For each method the line that stands for it, by what the legend says. methods: (estimator's name, its text)."""
+    ordered = sorted(dict.fromkeys(methods))
+    looks, found, variants = style.looks(name for name, _ in ordered), {}, {}
+    for name, text in ordered:
+        colour, marker = looks[name]
+        dash = DASHES[variants.setdefault(name, 0) % len(DASHES)]
+        variants[name] += 1
+        found[text] = Line2D([], [], color=colour, marker=marker, linestyle=dash, markeredgecolor="white", mew=0.4)
+    return found
+
+
+def scale(axes: Axes, means: pd.Series, measure: statistics.Measure) -> None:
+    """The vertical scale of a measure with these values: of a loss that spans a decade or more logarithmic, and linear
+    near zero where it reaches zero; else linear."""
+    above = means[means > 0]
+    if math.isfinite(measure.worst) or measure.better != "lower" or above.empty or means.min() < 0:
+        return
+    if len(above) < len(means):
+        smallest = 10.0 ** math.floor(math.log10(above.min()))
+        axes.set_yscale("symlog", linthresh=smallest, linscale=0.5)
+        axes.set_ylim(-0.4 * smallest, None)
+    elif above.max() >= 10 * above.min():
+        axes.set_yscale("log", nonpositive="clip")
+        axes.set_ylim(0.5 * above.min(), None)
 
 
 def legend(figure: Figure, handles: Sequence[Artist], labels: Sequence[str]) -> None:

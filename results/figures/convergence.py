@@ -12,7 +12,6 @@ from matplotlib.lines import Line2D
 
 from results import figures, statistics, style
 
-DASHES = ("-", "--", ":", "-.")  # of variants of one estimator: they share its colour and marker
 RATES = 4  # lines of learning rates above a panel; where there would be more, they are left to the table
 
 
@@ -26,7 +25,7 @@ def draw(table: pd.DataFrame) -> Figure:
     settings["entry"] = _entries(settings)
     tasks, optimizers = sorted(settings["task_label"].unique()), sorted(settings["optimizer_label"].unique())
     with style.context():
-        handles, remarks = _handles(settings), []
+        handles, remarks = figures.lines(zip(settings["estimator"], settings["entry"], strict=True)), []
         width = max(4.6, 0.5 + 2.25 * len(optimizers))
         height = 0.9 + 2.2 * len(tasks) + 0.17 * max(0, figures.legend_lines(width, list(handles)) - 3)
         figure = Figure(figsize=(width, height), layout="constrained")
@@ -58,19 +57,6 @@ def _entries(settings: pd.DataFrame) -> pd.Series:
     return settings["estimator_label"] + settings["variant"].map(lambda v: f" ({v})" if v else "").astype("string")
 
 
-def _handles(settings: pd.DataFrame) -> dict[str, Line2D]:
-    """For each entry of the legend the line that it looks like."""
-    looks, handles = style.looks(settings["estimator"]), {}
-    for name, group in settings.sort_values(["estimator", "entry"]).groupby("estimator", sort=True):
-        for i, entry in enumerate(group["entry"].unique()):
-            colour, marker = looks[name]
-            dash = DASHES[i % len(DASHES)]
-            handles[entry] = Line2D(
-                [], [], color=colour, marker=marker, linestyle=dash, markeredgecolor="white", mew=0.4
-            )
-    return handles
-
-
 def _curves(table: pd.DataFrame, settings: pd.DataFrame, measure: statistics.Measure) -> pd.DataFrame:
     """`run, entry, step, mean, low, high` of the measure over the seeds of each chosen setting, and how many of them
     are `lost`: not finite."""
@@ -87,11 +73,9 @@ def _curves(table: pd.DataFrame, settings: pd.DataFrame, measure: statistics.Mea
 def _scale(axes: Axes, curves: pd.DataFrame, measure: statistics.Measure) -> list[str]:
     """Sets the scale and the limits of a row of panels; returns what the caption must say of them.
 
-    Logarithmic where a loss spans a decade or more, and linear near zero where it reaches zero. A share is shown
-    within its bounds.
+    A loss as in `figures.scale`; a share is shown within its bounds.
     """
-    means, share = curves["mean"].dropna(), math.isfinite(measure.worst)
-    above, remarks = means[means > 0], []
+    means, share, remarks = curves["mean"].dropna(), math.isfinite(measure.worst), []
     if share:
         low, high = axes.get_ylim()
         axes.set_ylim(max(low, -0.03), min(high, 1.03))
@@ -100,14 +84,8 @@ def _scale(axes: Axes, curves: pd.DataFrame, measure: statistics.Measure) -> lis
             # The start is so far off that it would flatten everything that is to be compared.
             axes.set_ylim(later.min() - 0.3 * (later.max() - later.min()) - 0.005, None)
             remarks.append(f"The start, at {means[curves['step'] == 0].mean():.2f}, lies outside the panels.")
-    elif measure.better == "lower" and len(above) and means.min() >= 0:
-        if len(above) < len(means):
-            smallest = 10.0 ** math.floor(math.log10(above.min()))
-            axes.set_yscale("symlog", linthresh=smallest, linscale=0.5)
-            axes.set_ylim(-0.4 * smallest, None)
-        elif above.max() >= 10 * above.min():
-            axes.set_yscale("log", nonpositive="clip")
-            axes.set_ylim(0.5 * above.min(), None)
+    else:
+        figures.scale(axes, means, measure)
     if curves["low"].min() < axes.get_ylim()[0] or curves["high"].max() > axes.get_ylim()[1]:
         remarks.append("Bands are cut off at the edge of a panel.")
     if means.size < len(curves):

@@ -1,0 +1,115 @@
+"""Learning rates: what each estimator reaches at every rate of the grid, and which rate was chosen."""
+
+from __future__ import annotations
+
+import math
+
+import numpy as np
+import pandas as pd
+from matplotlib.axes import Axes
+from matplotlib.figure import Figure
+from matplotlib.lines import Line2D
+
+from results import comparison, figures, statistics, style
+from results.comparison import ANY, Group
+
+
+def draw(table: pd.DataFrame) -> Figure:
+    """A row a task, a column an optimizer; mean over seeds of what is reported and its 95 % t interval at each rate.
+
+    Where more than the rate was swept, the other numbers are chosen anew at each rate. A rate at which a seed diverged
+    without bound has no mean, and is marked at the worse edge. Raises schema.RecordError for an incomplete table, and
+    as comparison.groups does.
+    """
+    figures.complete(table)
+    groups = [group for group in comparison.groups(table) if group.optimizer != ANY]
+    tasks, optimizers = (sorted({getattr(group, key) for group in groups}) for key in ("task_label", "optimizer"))
+    with style.context():
+        handles = figures.lines(pair for group in groups for pair in zip(group.names, group.methods, strict=True))
+        width = max(4.6, 0.5 + 2.25 * len(optimizers))
+        lines = figures.legend_lines(width, list(handles))
+        figure = Figure(figsize=(width, 0.9 + 1.9 * len(tasks) + 0.17 * max(0, lines - 3)), layout="constrained")
+        panels = figure.subplots(len(tasks), len(optimizers), squeeze=False, sharey="row")
+        for task, row in zip(tasks, panels, strict=True):
+            of_task = [group for group in groups if group.task_label == task]
+            curves = {group.optimizer: _curves(group) for group in of_task}
+            every = pd.concat(curves.values())
+            for optimizer, axes in zip(optimizers, row, strict=True):
+                axes.set_title(f"{task}\n{optimizer}")
+                axes.set(xlabel="learning rate", xscale="log")
+                if optimizer in curves:
+                    _panel(axes, curves[optimizer], handles)
+                else:
+                    axes.text(0.5, 0.5, "not run", transform=axes.transAxes, ha="center", va="center", color="#808080")
+            measure = of_task[0].reports
+            row[0].set_ylabel(measure.title)
+            figures.scale(row[0], every["mean"].dropna(), measure)
+            if math.isfinite(measure.worst):
+                low, high = row[0].get_ylim()
+                row[0].set_ylim(max(low, -0.03), min(high, 1.03))
+            for optimizer, axes in zip(optimizers, row, strict=True):
+                _mark_unknown(axes, curves.get(optimizer), handles, measure)
+        figure.align_ylabels()
+        figures.legend(figure, list(handles.values()), list(handles))
+        figures.caption(figure, _caption(groups))
+    return figure
+
+
+def _curves(group: Group) -> pd.DataFrame:
+    """`method, rate, mean, low, high, chosen`: at each rate the best of the method's settings with it."""
+    found, chosen = [], group.choose()
+    sign = -1 if group.selects.better == "higher" else 1
+    for m, method in enumerate(group.methods):
+        scores = (sign * group.chosen_by[m]).mean(1)
+        for rate in sorted(set(group.rates[m])):
+            at = [i for i, other in enumerate(group.rates[m]) if other == rate]
+            best = at[int(np.argmin(scores[at]))]
+            values = statistics.interval(group.reported[m][best])
+            found.append((method, rate, *values, chosen[m] == best))
+    return pd.DataFrame(found, columns=["method", "rate", "mean", "low", "high", "chosen"])
+
+
+def _panel(axes: Axes, curves: pd.DataFrame, handles: dict[str, Line2D]) -> None:
+    for method in (m for m in handles if (curves["method"] == m).any()):
+        curve, line = curves[curves["method"] == method], handles[method]
+        look = {"color": line.get_color(), "marker": line.get_marker(), "linestyle": line.get_linestyle()}
+        axes.fill_between(curve["rate"], curve["low"], curve["high"], color=line.get_color(), alpha=0.18, linewidth=0)
+        axes.plot(curve["rate"], curve["mean"], **look, markersize=3.5, markeredgecolor="white", markeredgewidth=0.4)
+        best = curve[curve["chosen"] & curve["mean"].notna()]
+        axes.plot(
+            best["rate"], best["mean"], marker="o", markersize=8, mfc="none", mec=line.get_color(), mew=1, linestyle=""
+        )
+
+
+def _mark_unknown(axes: Axes, curves: pd.DataFrame | None, handles: dict[str, Line2D], measure) -> None:
+    """Crosses at the worse edge where there is no mean."""
+    if curves is None:
+        return
+    low, high = axes.get_ylim()
+    for method, curve in curves[curves["mean"].isna()].groupby("method"):
+        edge = [low if measure.better == "higher" else high] * len(curve)
+        axes.plot(
+            curve["rate"],
+            edge,
+            marker="x",
+            markersize=4,
+            color=handles[method].get_color(),
+            linestyle="",
+            clip_on=False,
+        )
+    axes.set_ylim(low, high)
+
+
+def _caption(groups: list[Group]) -> str:
+    seeds = sorted({len(group.seeds) for group in groups})
+    many = f"{seeds[0]} common seed{'s' * (seeds[0] > 1)}" if len(seeds) == 1 else f"{seeds[0]} to {seeds[-1]} seeds"
+    text = f"Mean over {many} at the last step" + (" with 95 % t interval." if seeds[-1] > 1 else ".")
+    chosen = sorted({group.selects.label.lower() for group in groups})
+    text += f" Ring: the rate that was chosen, by {' or '.join(chosen)}."
+    if any(len(set(rates)) < len(rates) for group in groups for rates in group.rates):
+        text += " What else was swept is chosen anew at each rate."
+    if any(not np.isfinite(values).all() for group in groups for values in group.reported):
+        text += " ×: unknown, since a seed diverged."
+    if any(lost.any() for group in groups for lost in group.diverged):
+        text += " A seed that diverged counts as the worst possible."
+    return text

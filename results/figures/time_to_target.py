@@ -1,0 +1,67 @@
+"""Time to target: which share of the seeds has reached the task's target after so many steps, of every estimator."""
+
+from __future__ import annotations
+
+import numpy as np
+import pandas as pd
+from matplotlib.figure import Figure
+
+from results import figures, statistics, style, targets
+
+
+def draw(table: pd.DataFrame) -> Figure:
+    """A row a task, a column an optimizer; each estimator at its chosen setting, with 95 % bands.
+
+    Trainings that never reach the target are censored at the end of their budget and stay in view: their curve stays
+    below 1. Raises schema.RecordError for an incomplete table.
+    """
+    figures.complete(table)
+    described, settings, rows = statistics.accounts(table), statistics.settings(table), statistics.bare(table)
+    settings["entry"] = settings["estimator_label"] + settings["variant"].map(lambda v: f" ({v})" if v else "")
+    tasks, optimizers = (sorted(settings[key].unique()) for key in ("task_label", "optimizer_label"))
+    rows = rows[rows["replica"].isin(settings["replicas"].explode())]
+    by_run = dict(list(rows.groupby("run")))
+    with style.context():
+        handles = figures.lines(zip(settings["estimator"], settings["entry"], strict=True))
+        width = max(4.6, 0.5 + 2.25 * len(optimizers))
+        lines = figures.legend_lines(width, list(handles))
+        figure = Figure(figsize=(width, 0.9 + 1.8 * len(tasks) + 0.17 * max(0, lines - 3)), layout="constrained")
+        panels = figure.subplots(len(tasks), len(optimizers), squeeze=False, sharey=True)
+        wanted = []
+        for task, row in zip(tasks, panels, strict=True):
+            of_task = settings[settings["task_label"] == task]
+            account = described[of_task["run"].iloc[0]]
+            name, value = account["target"]
+            measure = statistics.measure(name, account)
+            wanted.append(f"{task}: {measure.label.lower()} {'≥' if measure.better == 'higher' else '≤'} {value:g}")
+            for optimizer, axes in zip(optimizers, row, strict=True):
+                here = of_task[of_task["optimizer_label"] == optimizer].sort_values("entry")
+                axes.set_title(f"{task}\n{optimizer}")
+                axes.set(xlabel="step (updates)", ylim=(-0.04, 1.04))
+                if here.empty:
+                    axes.text(0.5, 0.5, "not run", transform=axes.transAxes, ha="center", va="center", color="#808080")
+                for one in here.itertuples():
+                    found, line = targets.reached(by_run[one.run], described[one.run]), handles[one.entry]
+                    steps, share, low, high = found.curve()
+                    colour = line.get_color()
+                    axes.fill_between(steps, low, high, step="post", color=colour, alpha=0.15, linewidth=0)
+                    axes.step(steps, share, where="post", color=colour, linestyle=line.get_linestyle())
+                    marks = np.arange(1, len(steps), max(1, len(steps) // 4))
+                    axes.plot(
+                        steps[marks], share[marks], linestyle="", color=colour, marker=line.get_marker(),
+                        markeredgecolor="white", markeredgewidth=0.4,
+                    )  # fmt: skip
+            row[0].set_ylabel("share of seeds")
+        figures.legend(figure, list(handles.values()), list(handles))
+        figures.caption(figure, _caption(settings, wanted))
+    return figure
+
+
+def _caption(settings: pd.DataFrame, wanted: list[str]) -> str:
+    seeds = sorted({len(replicas) for replicas in settings["replicas"]})
+    many = f"{seeds[0]}" if len(seeds) == 1 else f"{seeds[0]} to {seeds[-1]}"
+    return (
+        f"Share of {many} seed{'s' * (seeds[-1] > 1)} that has reached the target, at the chosen settings, known to "
+        "the spacing of the recorded steps; 95 % bands (Kaplan–Meier). Those that never reach it are censored at the "
+        f"end. Targets: {'; '.join(wanted)}."
+    )

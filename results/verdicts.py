@@ -1,0 +1,297 @@
+"""The table `verdicts`: who is better than whom on each task, or equivalent; printed, written and in sentences."""
+
+from __future__ import annotations
+
+import io
+import itertools
+import math
+from collections.abc import Iterator, Mapping
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+from rich.box import SIMPLE
+from rich.console import Console
+from rich.markup import escape
+from rich.table import Table
+
+from results import comparison, contrasts, resampling, rules, wording
+from results.comparison import ANY, Group
+
+RESAMPLES, SEED = 10_000, 0
+PAIRS = 10  # methods, up to which all pairs are compared; more are contrasted with the declared reference
+COLUMNS = {  # of verdicts(): name and what it holds
+    "task": "name of the task",
+    "task_label": "the task as it is printed",
+    "optimizer_label": "the optimizer as it is printed, or comparison.ANY: each method with the one that it chose",
+    "estimator": "name of the method's estimator",
+    "method": "the method as it is printed: of a pair the one with the better mean",
+    "setting": "what it chose",
+    "other_estimator": "name of the estimator that it is held against",
+    "other": "the method that it is held against",
+    "other_setting": "what that one chose",
+    "measure": "the measure that is compared",
+    "measure_label": "the measure as it is printed",
+    "unit": "its unit; empty for a pure number",
+    "better": "higher or lower",
+    "mean": "the method's mean over seeds at the last step; NaN where a seed diverged without bound",
+    "other_mean": "that of the other",
+    "difference": "mean over seeds of method minus other, seed by seed",
+    "low": "lower end of its 95 % t interval",
+    "high": "upper end",
+    "p": "of no difference, corrected by Holm for the contrasts of the task",
+    "margin": "the difference that was declared as one that does not matter; NaN where none was",
+    "p_margin": "of a difference of the margin or more, corrected in the same way",
+    "test": "how it was tested",
+    "seeds": "how many seeds both have",
+    "diverged": "how many of the seeds diverged, of both",
+    "family": "for how many contrasts of the task the p values are corrected",
+    "verdict": "better, worse, equivalent or undecided",
+}
+MARKS = {"better": "▲", "worse": "▼", "equivalent": "=", "undecided": "·"}
+
+
+def verdicts(table: pd.DataFrame) -> pd.DataFrame:
+    """One row a contrast (columns: COLUMNS): on each task with each optimizer, and with each method's best one.
+
+    Up to PAIRS methods are compared in all pairs, the better mean first; more, with the table's declared reference.
+    Controls, whose slope is zero everywhere, take no part. A task is the family for whose contrasts p is corrected.
+    `attrs`: "remarks", what a reader must know; "orders", for each task and optimizer the methods, best first;
+    "firsts", in the same way how often each is first when seeds are resampled and settings chosen anew, a share.
+    Raises schema.RecordError as comparison.groups and rules.check do.
+    """
+    remarks = rules.check(table)
+    margins: Mapping[str, float] = table.attrs.get("margins", {})
+    rows, orders, firsts, chance = [], {}, {}, np.random.default_rng(SEED)
+    for group in comparison.groups(table):
+        margin = float(margins.get(group.task, math.nan))
+        found, order = _contrasts(group, margin, table.attrs.get("reference", ""))
+        rows += found
+        key = group.task_label, group.optimizer
+        orders[key], firsts[key] = order, _firsts(group, order, chance)
+        remarks += _remarks(group, found)
+    families: dict[str, list[dict]] = {}
+    for row in rows:
+        families.setdefault(row["task_label"], []).append(row)
+    for family in families.values():
+        for key in ("p", "p_margin"):
+            corrected = contrasts.holm([row[key] for row in family])
+            for row, p in zip(family, corrected, strict=True):
+                row[key] = float(p)
+        for row in family:
+            word = contrasts.verdict(row.pop("contrast"), row["p"], row["p_margin"], row["better"])
+            row |= {"family": len(family), "verdict": word}
+    out = pd.DataFrame(rows, columns=list(COLUMNS))
+    out.attrs = {"remarks": list(dict.fromkeys(remarks)), "orders": orders, "firsts": firsts}
+    return out
+
+
+def findings(found: pd.DataFrame) -> list[str]:
+    """What the numbers say, in one sentence a task and optimizer; of a task with several optimizers the last sentence
+    is the one in which each method has its best."""
+    said = []
+    for (task, optimizer), order in found.attrs["orders"].items():
+        rows = found[(found["task_label"] == task) & (found["optimizer_label"] == optimizer)]
+        where = f"{task}, {optimizer}"
+        if rows.empty:
+            said.append(f"{where}: there is nobody to compare {order[0] if order else 'anybody'} with.")
+            continue
+        share = found.attrs["firsts"][task, optimizer]
+        first = max(share, key=share.get)
+        said.append(
+            f"{where}: {'; '.join(_clauses(rows, order))}. {first} is first in {share[first]:.0%} of {RESAMPLES:,} "
+            "resamples of the seeds, settings chosen anew in each."
+        )
+    return said
+
+
+def _clauses(rows: pd.DataFrame, order: list[str]) -> Iterator[str]:
+    """Who is better than whom, in the order of the means."""
+    told = False
+    for method in order:
+        own = rows[rows["method"] == method]
+        for word in ("better", "worse", "equivalent"):
+            of = own[own["verdict"] == word]
+            if len(of):
+                told = True
+                joint = {"better": "is better than", "worse": "is worse than", "equivalent": "is equivalent to"}[word]
+                yield f"{method} {joint} " + ", ".join(_by(row) for row in of.itertuples())
+    if not told:
+        yield "nothing is decided"
+
+
+def _by(row) -> str:
+    if math.isnan(row.difference):
+        return str(row.other)
+    return f"{row.other} by {wording.aggregate(abs(row.difference), *sorted(_ends(row)), row.unit)}"
+
+
+def _ends(row) -> tuple[float, float]:
+    sign = -1 if row.difference < 0 else 1
+    return sign * row.low, sign * row.high
+
+
+def show(found: pd.DataFrame, console: Console | None = None) -> list[Table]:
+    """Prints a table a task, its remarks and the findings; returns the tables."""
+    console = console or Console()
+    if not console.is_terminal and console.width < 100:
+        console = Console(file=console.file, width=100)
+    tables = []
+    for task, rows in found.groupby("task_label", sort=False):
+        table = Table(
+            title=escape(f"{task}: who is better"),
+            caption=escape(_caption(rows)),
+            title_justify="left",
+            caption_justify="left",
+            box=SIMPLE,
+            padding=(0, 1, 0, 0),
+            show_edge=False,
+        )
+        for name in ("with", "method", "other"):
+            table.add_column(name, overflow="fold")
+        for name in ("difference", "p"):
+            table.add_column(name, justify="right", no_wrap=True)
+        table.add_column("verdict")
+        for with_, *texts in _printed(rows).itertuples(index=False):
+            table.add_row(*map(escape, (with_, *texts)))
+        console.print(table, "", soft_wrap=False)
+        tables.append(table)
+    for sentence in [*findings(found), *found.attrs["remarks"]]:
+        console.print(escape(sentence), highlight=False)
+    return tables
+
+
+def write(found: pd.DataFrame, folder: str | Path) -> list[Path]:
+    """Writes verdicts.csv (every number as it is), verdicts.md and verdicts.tex (as one would print it). Returns their
+    paths."""
+    folder = Path(folder)
+    folder.mkdir(parents=True, exist_ok=True)
+    markdown, latex = io.StringIO(), io.StringIO()
+    markdown.writelines(f"- {sentence}\n" for sentence in [*findings(found), *found.attrs["remarks"]])
+    for number, (task, rows) in enumerate(found.groupby("task_label", sort=False), 1):
+        printed = _printed(rows).rename(columns=str.capitalize)
+        markdown.write("\n" * (number == 1) + wording.as_markdown(printed, str(task), _caption(rows)))
+        latex.write(wording.as_latex(printed, f"{task}. {_caption(rows)}", f"tab:verdicts-{number}"))
+    paths = [folder / f"verdicts.{kind}" for kind in ("csv", "md", "tex")]
+    found.to_csv(paths[0], index=False)
+    paths[1].write_text(markdown.getvalue(), encoding="utf-8")
+    paths[2].write_text(latex.getvalue(), encoding="utf-8")
+    return paths
+
+
+def _contrasts(group: Group, margin: float, reference: str) -> tuple[list[dict], list[str]]:
+    """The group's rows, p not yet corrected and with the `contrast`, and its methods, the best mean first."""
+    values, chosen, sign = group.values(), group.choose(), -1 if group.reports.better == "higher" else 1
+    means = [float(v.mean()) if np.isfinite(v).all() else math.nan for v in values]
+    costs = [math.inf if math.isnan(mean) else sign * mean for mean in means]
+    order = sorted((i for i, control in enumerate(group.controls) if not control), key=lambda i: costs[i])
+    if len(order) <= PAIRS:
+        pairs = list(itertools.combinations(order, 2))
+    else:
+        fixed = [i for i in order if group.names[i] == reference]
+        pairs = [(i, fixed[0]) for i in order if i != fixed[0]] if fixed else []
+    rows = []
+    for i, j in pairs:
+        contrast = contrasts.paired(values[i], values[j], margin)
+        rows.append(
+            {
+                "task": group.task,
+                "task_label": group.task_label,
+                "optimizer_label": group.optimizer,
+                "estimator": group.names[i],
+                "method": group.methods[i],
+                "setting": group.settings[i][chosen[i]],
+                "other_estimator": group.names[j],
+                "other": group.methods[j],
+                "other_setting": group.settings[j][chosen[j]],
+                "measure": group.reports.name,
+                "measure_label": group.reports.label,
+                "unit": group.reports.unit,
+                "better": group.reports.better,
+                "mean": means[i],
+                "other_mean": means[j],
+                "difference": contrast.difference,
+                "low": contrast.low,
+                "high": contrast.high,
+                "p": contrast.p,
+                "margin": margin,
+                "p_margin": contrast.p_margin,
+                "test": contrast.test,
+                "seeds": len(group.seeds),
+                "diverged": int(group.diverged[i][chosen[i]].sum() + group.diverged[j][chosen[j]].sum()),
+                "contrast": contrast,
+            }
+        )
+    return rows, [group.methods[i] for i in order]
+
+
+def _firsts(group: Group, order: list[str], chance: np.random.Generator) -> dict[str, float]:
+    """How often each of these methods is first over resampled seeds."""
+    if not order:
+        return {}
+    at = [group.methods.index(method) for method in order]
+    costs = resampling.tuned(group, resampling.draw(chance, RESAMPLES, 1, len(group.seeds)))[:, at]
+    return dict(zip(order, resampling.firsts(costs).tolist(), strict=True))
+
+
+def _remarks(group: Group, rows: list[dict]) -> list[str]:
+    """What one must know of a group: seeds left out, too few or too many to decide, seeds that diverged."""
+    where, said = f"on {group.task_label} with {group.optimizer}", []
+    methods = len(group.methods) - sum(group.controls)
+    if group.dropped:
+        said.append(f"Seeds that only some methods have are left out {where}: {', '.join(map(str, group.dropped))}.")
+    if group.left_out:
+        said.append(
+            f"Not run with every optimizer on {group.task_label}, so not in the last comparison: "
+            f"{', '.join(group.left_out)}."
+        )
+    if len(group.seeds) == 1:
+        said.append(f"One seed decides nothing {where}.")
+    if methods > PAIRS and not rows:
+        said.append(f"{methods} methods make too many pairs {where}: declare a reference that was run there.")
+    lost = sum(row["diverged"] > 0 for row in rows)
+    if lost:
+        said.append(f"Seeds diverged in {lost} of {len(rows)} contrasts {where}; they count as the worst possible.")
+    return said
+
+
+def _caption(rows: pd.DataFrame) -> str:
+    first, margin = rows.iloc[0], rows["margin"].iloc[0]
+    seeds = sorted(set(rows["seeds"]))
+    many = f"{seeds[0]}" if len(seeds) == 1 else f"{seeds[0]} to {seeds[-1]}"
+    text = (
+        f"{first.measure_label}: mean difference over {many} common seeds with 95 % t interval, not corrected; p of "
+        f"the paired t test, corrected by Holm for the {len(rows)} contrasts of this task. Better, worse: p < "
+        f"{contrasts.LEVEL:g}."
+    )
+    if math.isnan(margin):
+        text += " No margin was declared, so nothing can be called equivalent."
+    else:
+        text += f" Equivalent: surely less than {margin:g} apart (two one-sided tests, corrected alike)."
+    if (rows["test"] == contrasts.RANK_TEST).any():
+        text += " Where a seed diverged without bound, the signed-rank test is taken instead, and the mean is unknown."
+    if (rows["optimizer_label"] == ANY).any():
+        text += f" “{ANY.capitalize()}”: the optimizer is chosen as the rate is."
+    return text
+
+
+def _printed(rows: pd.DataFrame) -> pd.DataFrame:
+    return pd.DataFrame(
+        {
+            "with": list(rows["optimizer_label"]),
+            "method": list(rows["method"]),
+            "other": list(rows["other"]),
+            "difference": [
+                "unknown" if math.isnan(r.difference) else wording.aggregate(r.difference, r.low, r.high, r.unit)
+                for r in rows.itertuples()
+            ],
+            "p": [_p(p) for p in rows["p"]],
+            "verdict": [f"{MARKS[word]} {word}" for word in rows["verdict"]],
+        }
+    )
+
+
+def _p(p: float) -> str:
+    if math.isnan(p):
+        return "–"
+    return f"{p:.3f}" if p >= 0.001 else "< 0.001"

@@ -1,0 +1,171 @@
+"""Frozen tables and claims: what is frozen comes back as it was, damage is seen, and claims are decided by it."""
+
+import importlib.metadata
+import io
+
+import pandas as pd
+import pyarrow as pa
+import pytest
+import yaml
+from pyarrow import parquet
+from rich.console import Console
+
+from results import claims, frozen, verdicts
+from results.schema import RecordError
+from runners import claims as command
+from runners import figures
+from tests.oracles.records import make
+from tests.test_verdicts import world
+
+PLAN = {"name": "race", "command": "steeplechase", "figures": ["convergence"], "tables": ["verdicts"]}
+
+
+@pytest.fixture
+def kept(tmp_path):
+    """A folder with one frozen table, and what was made of it."""
+    path = frozen.write(world(optimizers=("adam", "sgd")), PLAN, tmp_path)
+    figures.make(Console(file=io.StringIO()), *figures._thawed(path), tmp_path / "race")
+    return tmp_path
+
+
+def test_a_table_comes_back_as_it_was(tmp_path):
+    table = make(diverged=lambda estimator, rate, seed: estimator == "ste", reference="ste", default_rate=0.01)
+    back, about = frozen.read(frozen.write(table, PLAN, tmp_path))
+    pd.testing.assert_frame_equal(back, table)
+    assert {k: v for k, v in back.attrs.items() if k != "parts"} == {
+        k: v for k, v in table.attrs.items() if k != "parts"
+    }
+    assert [part["labels"] for part in back.attrs["parts"]] == [part["labels"] for part in table.attrs["parts"]]
+    assert about["plan"] == PLAN and "matplotlib" in about["versions"]
+    one, two = verdicts.verdicts(back), verdicts.verdicts(table)
+    pd.testing.assert_frame_equal(one, two)
+
+
+def test_an_incomplete_table_is_not_frozen(tmp_path):
+    with pytest.raises(RecordError, match="lacks 3 replicas"):
+        frozen.write(make(missing={"some-run": 3}), PLAN, tmp_path)
+
+
+def test_what_is_no_frozen_table_is_told(tmp_path):
+    with pytest.raises(RecordError, match="there is no frozen table"):
+        frozen.read(tmp_path / "nothing.parquet")
+    make().to_parquet(tmp_path / "other.parquet")
+    (tmp_path / "text.parquet").write_text("text")
+    for name in ("other", "text"):
+        with pytest.raises(RecordError, match="is no frozen table"):
+            frozen.read(tmp_path / f"{name}.parquet")
+
+
+def test_rows_that_were_changed_are_seen(kept):
+    arrow = parquet.read_table(kept / "race.parquet")
+    at = arrow.schema.get_field_index("test_accuracy")
+    values = arrow["test_accuracy"].to_pylist()
+    values[0] += 1e-9
+    changed = arrow.set_column(at, arrow.schema.field(at), pa.array(values, arrow.schema.field(at).type))
+    parquet.write_table(changed, kept / "race.parquet")
+    with pytest.raises(RecordError, match="is damaged"):
+        frozen.read(kept / "race.parquet")
+
+
+def test_verify_makes_everything_again_and_names_what_became_another(kept):
+    console = Console(file=io.StringIO(), width=200)
+    assert figures.verify(console, kept) == []
+    assert "race: 4 files made again and compared." in console.file.getvalue()  # csv, md, tex and one svg
+    assert figures.main(["--verify", "--frozen", str(kept)]) == 0
+    svg = kept / "race" / "convergence.svg"
+    svg.write_bytes(svg.read_bytes().replace(b"Tanh", b"Tan ", 1))
+    (kept / "race" / "verdicts.csv").unlink()
+    said = figures.verify(console, kept)
+    assert said == ["race/verdicts.csv is missing.", "race/convergence.svg is not what its table gives."]
+    assert figures.main(["--verify", "--frozen", str(kept)]) == 1
+
+
+def test_other_versions_compare_data_alone(kept, monkeypatch):
+    monkeypatch.setattr(
+        figures, "version", lambda name: "0" if name == "matplotlib" else importlib.metadata.version(name)
+    )
+    (kept / "race" / "convergence.svg").write_text("drawn by another")
+    console = Console(file=io.StringIO(), width=200)
+    assert figures.verify(console, kept) == [] and "since matplotlib have other versions" in console.file.getvalue()
+
+
+def test_verify_needs_something_to_verify(tmp_path, capsys):
+    assert figures.main(["--verify", "--frozen", str(tmp_path)]) == 1
+    assert "there is no frozen table" in capsys.readouterr().err
+    assert figures.main(["--verify", "race"]) == 2 and figures.main(["--freeze"]) == 2
+
+
+def test_a_figures_files_say_where_they_come_from(kept):
+    table, _ = frozen.read(kept / "race.parquet")
+    svg = (kept / "race" / "convergence.svg").read_text()
+    assert frozen.digest(table)[:16] in svg and all(run in svg for run in table["run"].unique())
+
+
+# Claims
+
+
+def claim(**own):
+    return {"says": "So it is.", "table": "race", "task": "binarized_mlp", "optimizer": "adam", **own}
+
+
+CASES = [
+    (claim(better="tanh_slope", than="ste"), "supported"),
+    (claim(better="ste", than="tanh_slope"), "refuted"),
+    (claim(better="tanh_slope", than="sigmoid_derivative"), "refuted"),  # they are equivalent
+    (claim(equivalent="sigmoid_derivative", to="tanh_slope"), "supported"),
+    (claim(equivalent="tanh_slope", to="ste", optimizer="best"), "refuted"),
+    (claim(never="tanh_slope"), "refuted"),
+]
+
+
+@pytest.mark.parametrize(("own", "verdict"), CASES)
+def test_claims_are_decided_by_the_table(kept, own, verdict):
+    (kept / "claims.yaml").write_text(yaml.safe_dump([own]))
+    [found] = claims.evaluate(kept / "claims.yaml", kept)
+    assert found.verdict == verdict and found.says == "So it is."
+    assert ("8 seeds" in found.evidence and "Holm over 9" in found.evidence) or "of 8 trainings" in found.evidence
+
+
+def test_without_enough_seeds_a_claim_is_undecided(tmp_path):
+    frozen.write(world(seeds=1), PLAN, tmp_path)
+    (tmp_path / "claims.yaml").write_text(yaml.safe_dump([claim(better="tanh_slope", than="ste")]))
+    assert [found.verdict for found in claims.evaluate(tmp_path / "claims.yaml", tmp_path)] == ["undecided"]
+
+
+WRONG = {
+    "nothing of it": claim(better="atan", than="ste"),
+    "has nothing": claim(never="tanh_slope", optimizer="lion"),
+    "needs exactly the keys": claim(better="ste", to="tanh_slope"),
+    "there is no frozen table": claim(table="other", never="ste"),
+}
+
+
+@pytest.mark.parametrize("words", WRONG)
+def test_a_claim_that_cannot_be_decided_is_an_error(kept, words):
+    (kept / "claims.yaml").write_text(yaml.safe_dump([WRONG[words]]))
+    with pytest.raises(RecordError, match="nothing" if "noth" in words else words):
+        claims.evaluate(kept / "claims.yaml", kept)
+
+
+def test_the_readme_says_what_the_claims_became():
+    """The page's sentences about results are those of results/claims.yaml, with what the frozen tables say of them."""
+    page = command.README.read_text(encoding="utf-8")
+    assert command.replaced(page, claims.evaluate()) == page
+
+
+def test_the_command_writes_the_page_and_notices_when_it_says_something_else(kept, capsys):
+    (kept / "claims.yaml").write_text(yaml.safe_dump([CASES[0][0]]))
+    page = kept / "page.md"
+    words = ["--claims", str(kept / "claims.yaml"), "--frozen", str(kept), "--readme", str(page)]
+    page.write_text("no marks")
+    assert command.main(words) == 1 and "has no lines" in capsys.readouterr().err
+    page.write_text(f"before\n{command.BEGIN}\nold\n{command.END}\nafter\n")
+    assert command.main(words) == 1 and "says something else" in capsys.readouterr().err
+    assert command.main([*words, "--write"]) == 0 and command.main(words) == 0
+    assert "- So it is. *Supported:* test accuracy, difference 0." in page.read_text()
+    assert page.read_text().startswith("before\n") and page.read_text().endswith("\nafter\n")
+
+
+def test_committed_tables_give_what_is_committed():
+    """results/frozen is what its tables give today, to the byte."""
+    assert figures.verify(Console(file=io.StringIO()), frozen.FOLDER) == []
