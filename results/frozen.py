@@ -1,7 +1,7 @@
 """Frozen tables: all that a plan's tables and figures are made of, in one file that can be committed and checked.
 
-NAME.parquet has the rows of the records and, in its metadata, their accounts and what the plan declared; NAME/ beside it
-has what was made of them then. Whoever makes it again from the file gets the same.
+NAME.parquet has the rows of the records and, in its metadata, their accounts and what the plan declared; NAME/ beside
+it has what was made of them then. Whoever makes it again from the file gets the same.
 """
 
 from __future__ import annotations

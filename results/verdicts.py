@@ -115,15 +115,17 @@ def _clauses(rows: pd.DataFrame, order: list[str]) -> Iterator[str]:
             if len(of):
                 told = True
                 joint = {"better": "is better than", "worse": "is worse than", "equivalent": "is equivalent to"}[word]
-                yield f"{method} {joint} " + ", ".join(_by(row) for row in of.itertuples())
+                yield f"{method} {joint} {' and '.join(_apart(row) for row in of.itertuples())}"
     if not told:
         yield "nothing is decided"
 
 
-def _by(row) -> str:
+def _apart(row) -> str:
+    """The other method, and how far it is from this one."""
     if math.isnan(row.difference):
         return str(row.other)
-    return f"{row.other} by {wording.aggregate(abs(row.difference), *sorted(_ends(row)), row.unit)}"
+    gap = wording.aggregate(abs(row.difference), *sorted(_ends(row)), row.unit)
+    return f"{row.other} ({gap} apart)" if row.verdict == "equivalent" else f"{row.other} by {gap}"
 
 
 def _ends(row) -> tuple[float, float]:

@@ -104,7 +104,7 @@ def test_who_was_not_run_with_every_optimizer_is_left_out_and_named():
 def test_sentences(found):
     said = verdicts.findings(found)
     assert len(said) == 3 and said[-1].startswith(f"{MLP}, {ANY}: ")
-    for text in ("Tanh slope is better than Straight-through by 0.", "is equivalent to Sigmoid derivative by 0."):
+    for text in ("Tanh slope is better than Straight-through by 0.", "is equivalent to Sigmoid derivative (0."):
         assert all(text in sentence for sentence in said)
     assert all("is first in " in sentence and "10,000 resamples" in sentence for sentence in said)
 
