@@ -18,7 +18,7 @@ import pandas as pd
 import pyarrow as pa
 from pyarrow import parquet
 
-from results import figures, schema
+from results import figures, schema, statistics
 from results.store import Accounts
 
 FOLDER = Path(__file__).parent / "frozen"
@@ -40,7 +40,7 @@ def write(table: pd.DataFrame, plan: Mapping, folder: str | Path = FOLDER) -> Pa
         "versions": {name: importlib.metadata.version(name) for name in DRAWN_WITH},
         "rows": digest(table),
     }
-    arrow = pa.Table.from_pandas(table.reset_index(drop=True), preserve_index=False)
+    arrow = pa.Table.from_pandas(statistics.bare(table), preserve_index=False)
     text = json.dumps(about, sort_keys=True, allow_nan=True).encode()
     arrow = arrow.replace_schema_metadata({**(arrow.schema.metadata or {}), KEY: zlib.compress(text, 9)})
     folder = Path(folder)
@@ -66,7 +66,7 @@ def read(path: str | Path) -> tuple[pd.DataFrame, dict]:
         raise schema.RecordError(f"{path} is no frozen table: {type(error).__name__}: {error}.") from None
     declared = {name: of for account in about["attrs"]["parts"] for name, of in account["measures"].items()}
     metadata = {key: value for key, value in arrow.schema.metadata.items() if key != KEY}
-    table = schema.check(arrow.replace_schema_metadata(metadata).to_pandas(), declared)
+    table = schema.check(arrow.replace_schema_metadata(metadata).to_pandas(), declared)[arrow.column_names]
     if digest(table) != about["rows"]:
         raise schema.RecordError(f"{path} is damaged: its rows are not those that were frozen.")
     table.attrs = {**about["attrs"], "parts": Accounts(about["attrs"]["parts"])}

@@ -46,13 +46,13 @@ def iqm(values: Sequence[float], worst: float = math.nan, level: float = 0.95) -
     mean. Seeds that diverged without bound may be among those that are cut off."""
     values = _filled(values, worst)
     cut = values.size // 4
+    if not cut:
+        return mean(values, worst, level)
     lost = int((~np.isfinite(values)).sum())
     if lost > cut:
         return Interval(math.nan, math.nan, math.nan, "too many seeds diverged without bound")
     values = _tamed(values)
-    estimate = float(stats.trim_mean(values, 0.25)) if values.size else math.nan
-    if values.size < 2:
-        return Interval(estimate, math.nan, math.nan, "one seed has no interval")
+    estimate = float(stats.trim_mean(values, 0.25))
     low, high = mstats.trimmed_mean_ci(values, (0.25, 0.25), alpha=1 - level)
     return Interval(estimate, float(low), float(high), "t interval of a trimmed mean")
 

@@ -29,7 +29,7 @@ def draw(table: pd.DataFrame) -> Figure:
         width = max(4.6, 0.5 + 2.25 * len(optimizers))
         lines = figures.legend_lines(width, list(handles))
         figure = Figure(figsize=(width, 0.9 + 1.9 * len(tasks) + 0.17 * max(0, lines - 3)), layout="constrained")
-        panels = figure.subplots(len(tasks), len(optimizers), squeeze=False, sharey="row")
+        panels, cut = figure.subplots(len(tasks), len(optimizers), squeeze=False, sharey="row"), False
         for task, row in zip(tasks, panels, strict=True):
             of_task = [group for group in groups if group.task_label == task]
             curves = {group.optimizer: _curves(group) for group in of_task}
@@ -47,11 +47,13 @@ def draw(table: pd.DataFrame) -> Figure:
             if math.isfinite(measure.worst):
                 low, high = row[0].get_ylim()
                 row[0].set_ylim(max(low, -0.03), min(high, 1.03))
+            low, high = row[0].get_ylim()
+            cut = cut or every["low"].min() < low or every["high"].max() > high
             for optimizer, axes in zip(optimizers, row, strict=True):
                 _mark_unknown(axes, curves.get(optimizer), handles, measure)
         figure.align_ylabels()
         figures.legend(figure, list(handles.values()), list(handles))
-        figures.caption(figure, _caption(groups))
+        figures.caption(figure, _caption(groups) + " Bands are cut off at the edge of a panel." * bool(cut))
     return figure
 
 
