@@ -28,6 +28,8 @@ BASE = {
     "checkpoint": 10.0,
     "lanes": None,
     "reference": "",
+    "margins": {},
+    "strict": False,
     "plan": False,
     "figures": [],
     "tables": [],
@@ -80,9 +82,17 @@ def test_what_moves_no_numbers_changes_nothing():
         "progress": "3/4",
         "plan": True,
         "figures": ["convergence"],
+        "margins": {"sign_fitting": 0.5},
+        "strict": True,
     }
     for name, value in same.items():
         assert ids(changed(**{name: value})) == ids(changed())
+
+
+@pytest.mark.parametrize(("margins", "said"), [({"sign_fiting": 1}, "sign_fitting"), ({"sign_fitting": 0}, "above 0")])
+def test_a_margin_is_a_known_tasks_and_above_zero(margins, said):
+    with pytest.raises(Mistake, match=said):
+        changed(margins=margins)
 
 
 def test_a_replica_is_its_own_values_not_its_position():
