@@ -47,11 +47,11 @@ class Entrant:
         """The largest resident size so far, in bytes."""
         return contest.peak_memory_bytes()
 
-    def check(self, precision: str, keras_epsilon: bool) -> list[float]:
-        """The losses of each replica at the batch after the steps that it was told to follow."""
+    def check(self, precision: str, keras_epsilon: bool, steps: int) -> list[float]:
+        """The losses of each replica at the batch after so many steps of those that it was told to follow."""
         replicas = self.batches.shape[1] if self.problem.name in self.peer.together else 1
         trained = self._made(replicas, precision, keras_epsilon)
-        batches = self.batches[:, :replicas]
+        batches = self.batches[: steps + 1, :replicas]
         trained.follow(batches[:-1])
         return [float(loss) for loss in trained.losses(batches[-1])]
 

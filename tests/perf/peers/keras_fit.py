@@ -45,6 +45,7 @@ class Network:
 
     def __init__(self, case):
         keras.config.set_floatx(case.precision)
+        keras.config.set_dtype_policy(case.precision)
         self.unit = len(case.x) // BATCH
         used = self.unit * BATCH  # whole batches
         self.x, self.y = case.x.astype(case.precision), case.y
@@ -81,6 +82,7 @@ class Notebook:
 
     def __init__(self, case):
         keras.config.set_floatx(case.precision)
+        keras.config.set_dtype_policy(case.precision)
         self.examples = np.zeros([self.unit, 1], case.precision)
         self.model = keras.Sequential([keras.Input([1]), Scalars(case.replicas)])
         self.model.compile(adam(case), lambda y, out: tf.reduce_sum(0.5 * tf.square(out - 1)), **execution(case, 100))
