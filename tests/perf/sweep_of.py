@@ -23,7 +23,7 @@ from results import schema
 from results.store import Store, load
 from runners import config, device, identity, run
 
-# Like the default experiment, 5 rates x 8 seeds and 20 rows after the start, with more of what makes runs: an estimator
+# 5 rates x 8 seeds, which are one block, and 20 rows after the start, with more of what makes runs: an estimator
 # and an optimizer beside an estimator and an optimizer, as real sweeps have them, before instances of the problem.
 ESTIMATORS = (
     *("sigmoid_derivative", "ste", "tanh_slope", "ste_clipped", "atan", "approx_sign", "circ", "dsq", "erf"),
@@ -43,6 +43,9 @@ def arguments(runs: int, store: str | Path) -> list[str]:
         f"estimator={','.join(ESTIMATORS[:estimators])}",
         f"optimizer={','.join(OPTIMIZERS[:optimizers])}",
         f"task.instance_seed={','.join(map(str, range(instances)))}",
+        "seed=range(8)",
+        "figures=[convergence,throughput]",
+        "tables=[summary]",
         "device=cpu",
         f"store={store}",
     ]
