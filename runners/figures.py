@@ -42,9 +42,11 @@ def make(
     written: list[Path] = []
     for name in wanted_tables:
         written += tables.TABLES[name](table, folder, console)
+    source = ""
     for name in wanted_figures:
         figure = importlib.import_module(f"results.figures.{name}").draw(table)
-        written += style.save(figure, folder, name, frozen.source(table))
+        source = source or frozen.source(table)  # it takes seconds of a large table
+        written += style.save(figure, folder, name, source)
     return written
 
 

@@ -110,7 +110,7 @@ def verdict(apart: Mapping[str, float]) -> dict:
     reasons = {
         "float32": "",
         "float64": "rounding to float32 turns signs, and from there on trainings part",
-        EARLY: "Keras and tf.nn evaluate batch norm as h·s + (b − mean·s), which breaks exact ties at 0 by rounding",
+        EARLY: "Keras and tf.nn evaluate batch norm as h·s + (b − mean·s), whose rounding turns signs in float64 too",
         KERAS: "rounding to float32 turns signs, and its Adam adds epsilon in another place than Keras'",
     }
     for form, reason in reasons.items():
