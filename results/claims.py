@@ -103,11 +103,10 @@ def _never(claim: Mapping, table: pd.DataFrame) -> tuple[str, str]:
         own = own[own["optimizer_label"] == claim["optimizer"]]
     if own.empty:
         raise LookupError(_not_run(claim, claim["never"], 0))
-    accounts, steps = statistics.accounts(table), []
+    accounts, rows, steps = statistics.accounts(table), statistics.bare(table), []
     for one in own.itertuples():
-        rows = statistics.bare(table)
-        rows = rows[rows["replica"].isin(one.replicas)]
-        steps += targets.reached(rows, accounts[one.run]).steps.tolist()
+        chosen = rows[rows["replica"].isin(one.replicas)]
+        steps += targets.reached(chosen, accounts[one.run]).steps.tolist()
     got = int(np.isfinite(steps).sum())
     evidence = f"{got} of {len(steps)} trainings reached the target."
     return ("refuted" if got else "supported"), evidence
@@ -124,4 +123,4 @@ def _not_run(claim: Mapping, who: str, found: int) -> str:
 
 def _p(row) -> str:
     p, name = (row.p_margin, "p of more than the margin") if row.verdict == "equivalent" else (row.p, "p")
-    return f"{name} {'unknown' if np.isnan(p) else f'{p:.3f}' if p >= 0.001 else '< 0.001'} (Holm over {row.family})"
+    return f"{name} {wording.p_value(p, 'unknown')} (Holm over {row.family})"

@@ -47,8 +47,7 @@ class Group:
 
     def choose(self) -> list[int]:
         """For each method, which setting has the best mean of `selects` over seeds: the first of equally good ones."""
-        sign = -1 if self.selects.better == "higher" else 1
-        return [int(np.argmin((sign * values).mean(1))) for values in self.chosen_by]
+        return [int(np.argmin((self.selects.sign * values).mean(1))) for values in self.chosen_by]
 
     def values(self) -> np.ndarray:
         """What each method reached at each seed with its chosen setting, [methods, seeds]."""
@@ -107,14 +106,13 @@ def _group(task, optimizer, rows, described, last, by_run) -> Group:
         places = np.array([_placed(number, at, common) for _, at in settings])
         for kept, column in zip(values, (*columns, lost), strict=True):
             kept.append(column[places])
-    labels = [row.estimator_label + (f" ({row.variant})" if row.variant else "") for row in rows.itertuples()]
     return Group(
         str(rows["task"].iloc[0]),
         str(task),
         optimizer,
         selects,
         reports,
-        tuple(labels),
+        tuple(statistics.methods(rows)),
         tuple(rows["estimator"]),
         tuple(bool(described[run].get("control", False)) for run in rows["run"]),
         tuple(common),

@@ -102,7 +102,7 @@ def tuned(group: Group, picks: np.ndarray) -> np.ndarray:
     mean infinite. picks: [resamples, 1, seeds].
     """
     weights = _weights(picks, len(group.seeds))[:, 0]
-    signs = [-1 if measure.better == "higher" else 1 for measure in (group.selects, group.reports)]
+    signs = group.selects.sign, group.reports.sign
     out = np.empty((len(picks), len(group.methods)))
     for m, (by, reported) in enumerate(zip(group.chosen_by, group.reported, strict=True)):
         scores, costs = (

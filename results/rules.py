@@ -60,10 +60,9 @@ def check(table: pd.DataFrame) -> list[str]:
 
 def _edges(table: pd.DataFrame) -> list[str]:
     """Where the grid of rates was too narrow. Raises what choosing raises."""
-    settings = statistics.settings(table)
-    said = []
+    settings, said = statistics.settings(table), []
+    controls = {account["run"] for account in table.attrs["parts"] if account.get("control")}
     for (task, optimizer), rows in settings[settings["edge"] != ""].groupby(["task_label", "optimizer_label"]):
-        controls = {account["run"] for account in table.attrs["parts"] if account.get("control")}
         labels = rows.loc[~rows["run"].isin(controls), "estimator_label"]  # no rate suits a slope that is zero
         if len(labels):
             where = f"on {task} with {optimizer}"

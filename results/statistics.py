@@ -40,10 +40,15 @@ class Measure:
             return 0.0 if self.better == "higher" else 1.0
         return -math.inf if self.better == "higher" else math.inf
 
+    @property
+    def sign(self) -> int:
+        """What makes a cost of a value: −1 where higher is better, else 1."""
+        return -1 if self.better == "higher" else 1
+
     def cost(self, values: pd.Series) -> pd.Series:
         """The values as numbers of which the smallest is the best; one that is not finite is the worst possible."""
         filled = values.astype("float64").where(np.isfinite(values.astype("float64")), self.worst)
-        return -filled if self.better == "higher" else filled
+        return self.sign * filled
 
     def reached(self, values: pd.Series, target: float) -> pd.Series:
         """Whether each value is at least as good as the target; one that is not finite never is."""
@@ -128,6 +133,11 @@ def runs(table: pd.DataFrame) -> pd.DataFrame:
             words = [f"{c}={values[name][c]}" for c in differing if values[name][c] is not None]
             out.loc[at, "variant"] = ", ".join(words) or f"run {name[-8:]}"
     return out
+
+
+def methods(runs: pd.DataFrame) -> pd.Series:
+    """How each of these `runs` is called: by its estimator, and its variant where there are several."""
+    return runs["estimator_label"] + runs["variant"].map(lambda v: f" ({v})" if v else "").astype("string")
 
 
 def ends(table: pd.DataFrame) -> pd.DataFrame:

@@ -55,8 +55,6 @@ def show(rankings: pd.DataFrame, spread: pd.DataFrame, console: Console | None =
 def write(rankings: pd.DataFrame, spread: pd.DataFrame, folder: str | Path) -> list[Path]:
     """Writes surrogates.csv and surrogates_spread.csv (every number as it is), and surrogates.md and surrogates.tex (as
     one would print it, a table a task and optimizer, and one of the spreads). Returns their paths."""
-    folder = Path(folder)
-    folder.mkdir(parents=True, exist_ok=True)
     parts = [(title, _printed(rows), _caption(rows, rankings)) for title, rows in pairs(rankings)]
     if parts:
         parts.append((LEFT, _printed_spread(spread), _said(rankings, spread)))
@@ -66,12 +64,11 @@ def write(rankings: pd.DataFrame, spread: pd.DataFrame, folder: str | Path) -> l
         markdown.write("\n" * (number == 1) + wording.as_markdown(printed, title, text))
         latex.write(wording.as_latex(printed, f"{title}. {text}", f"tab:surrogates-{number}"))
     latex.writelines(f"{wording.tex(sentence)}\n\n" for sentence in findings(spread))
-    paths = [folder / name for name in ("surrogates.csv", "surrogates_spread.csv", "surrogates.md", "surrogates.tex")]
-    rankings.assign(values=rankings["values"].map(json.dumps)).to_csv(paths[0], index=False)
-    spread.to_csv(paths[1], index=False)
-    paths[2].write_text(markdown.getvalue(), encoding="utf-8")
-    paths[3].write_text(latex.getvalue(), encoding="utf-8")
-    return paths
+    numbers = rankings.assign(values=rankings["values"].map(json.dumps))
+    first, *texts = wording.write(folder, "surrogates", numbers, markdown.getvalue(), latex.getvalue())
+    spreads = first.with_name("surrogates_spread.csv")
+    spread.to_csv(spreads, index=False)
+    return [first, spreads, *texts]
 
 
 def _finding(rows: pd.DataFrame, reference: str) -> str:

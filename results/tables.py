@@ -129,18 +129,12 @@ def show(summary: pd.DataFrame, console: Console | None = None) -> list[Table]:
 def write(summary: pd.DataFrame, folder: str | Path, name: str) -> list[Path]:
     """Writes NAME.csv (every number as it is, columns as in COLUMNS), and NAME.md and NAME.tex (as one would print it,
     a table a task). Returns their paths."""
-    folder = Path(folder)
-    folder.mkdir(parents=True, exist_ok=True)
     markdown, latex = io.StringIO(), io.StringIO()
     for number, (task, rows) in enumerate(_tasks(summary), 1):
         printed, text = _printed(rows), _caption(rows, summary)
         markdown.write(wording.as_markdown(printed, task, text))
         latex.write(wording.as_latex(printed, f"{task}. {text}", f"tab:{name}-{number}"))
-    paths = [folder / f"{name}.{kind}" for kind in ("csv", "md", "tex")]
-    summary.to_csv(paths[0], index=False)
-    paths[1].write_text(markdown.getvalue(), encoding="utf-8")
-    paths[2].write_text(latex.getvalue(), encoding="utf-8")
-    return paths
+    return wording.write(folder, name, summary, markdown.getvalue(), latex.getvalue())
 
 
 def notebook(table: pd.DataFrame) -> pd.DataFrame:

@@ -166,24 +166,18 @@ def show(found: pd.DataFrame, console: Console | None = None) -> list[Table]:
 def write(found: pd.DataFrame, folder: str | Path) -> list[Path]:
     """Writes verdicts.csv (every number as it is), verdicts.md and verdicts.tex (as one would print it). Returns their
     paths."""
-    folder = Path(folder)
-    folder.mkdir(parents=True, exist_ok=True)
     markdown, latex = io.StringIO(), io.StringIO()
     markdown.writelines(f"- {sentence}\n" for sentence in [*findings(found), *found.attrs["remarks"]])
     for number, (task, rows) in enumerate(found.groupby("task_label", sort=False), 1):
         printed = _printed(rows).rename(columns=str.capitalize)
         markdown.write("\n" * (number == 1) + wording.as_markdown(printed, str(task), _caption(rows)))
         latex.write(wording.as_latex(printed, f"{task}. {_caption(rows)}", f"tab:verdicts-{number}"))
-    paths = [folder / f"verdicts.{kind}" for kind in ("csv", "md", "tex")]
-    found.to_csv(paths[0], index=False)
-    paths[1].write_text(markdown.getvalue(), encoding="utf-8")
-    paths[2].write_text(latex.getvalue(), encoding="utf-8")
-    return paths
+    return wording.write(folder, "verdicts", found, markdown.getvalue(), latex.getvalue())
 
 
 def _contrasts(group: Group, margin: float, reference: str) -> tuple[list[dict], list[str]]:
     """The group's rows, p not yet corrected and with the `contrast`, and its methods, the best mean first."""
-    values, chosen, sign = group.values(), group.choose(), -1 if group.reports.better == "higher" else 1
+    values, chosen, sign = group.values(), group.choose(), group.reports.sign
     means = [float(v.mean()) if np.isfinite(v).all() else math.nan for v in values]
     costs = [math.inf if math.isnan(mean) else sign * mean for mean in means]
     order = sorted((i for i, control in enumerate(group.controls) if not control), key=lambda i: costs[i])
@@ -287,13 +281,7 @@ def _printed(rows: pd.DataFrame) -> pd.DataFrame:
                 "unknown" if math.isnan(r.difference) else wording.aggregate(r.difference, r.low, r.high, r.unit)
                 for r in rows.itertuples()
             ],
-            "p": [_p(p) for p in rows["p"]],
+            "p": [wording.p_value(p, "–") for p in rows["p"]],
             "verdict": [f"{MARKS[word]} {word}" for word in rows["verdict"]],
         }
     )
-
-
-def _p(p: float) -> str:
-    if math.isnan(p):
-        return "–"
-    return f"{p:.3f}" if p >= 0.001 else "< 0.001"

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from pathlib import Path
 
 import pandas as pd
 
@@ -39,6 +40,24 @@ def aggregate(mean: float, low: float, high: float, unit: str) -> str:
     digits = min(max(3, needed), 6)
     ends = "" if math.isnan(half) else f" [{_significant(low, digits)}, {_significant(high, digits)}]"
     return _significant(mean, digits) + ends
+
+
+def p_value(p: float, unknown: str) -> str:
+    """A p value to three places; what is below them is not told apart."""
+    if math.isnan(p):
+        return unknown
+    return f"{p:.3f}" if p >= 0.001 else "< 0.001"
+
+
+def write(folder: str | Path, name: str, table: pd.DataFrame, markdown: str, latex: str) -> list[Path]:
+    """Writes NAME.csv (the table's numbers as they are), NAME.md and NAME.tex; returns their paths."""
+    folder = Path(folder)
+    folder.mkdir(parents=True, exist_ok=True)
+    paths = [folder / f"{name}.{kind}" for kind in ("csv", "md", "tex")]
+    table.to_csv(paths[0], index=False)
+    paths[1].write_text(markdown, encoding="utf-8")
+    paths[2].write_text(latex, encoding="utf-8")
+    return paths
 
 
 def tex(text: str) -> str:

@@ -68,13 +68,13 @@ def verify(console: Console, folder: Path) -> list[str]:
         raise RecordError(f"there is no frozen table in {folder}; `python -m runners.figures --freeze NAME` makes one.")
     said = []
     for path in paths:
-        others = {
-            name: now for name, then in frozen.read(path)[1]["versions"].items() if (now := version(name)) != then
-        }
+        table, about = frozen.read(path)
+        others = [name for name, then in about["versions"].items() if version(name) != then]
         with tempfile.TemporaryDirectory() as fresh:
-            made = make(Console(file=io.StringIO()), *_thawed(path), Path(fresh))
-            compared = [new for new in made if new.suffix != ".png" and new.suffix != ".pdf"]
-            compared = [new for new in compared if not others or new.suffix != ".svg"]
+            plan = about["plan"]
+            made = make(Console(file=io.StringIO()), table, plan["tables"], plan["figures"], Path(fresh))
+            kinds = {".png", ".pdf"} | ({".svg"} if others else set())
+            compared = [new for new in made if new.suffix not in kinds]
             for new in compared:
                 old = path.with_suffix("") / new.name
                 if not old.is_file():

@@ -58,6 +58,11 @@ def scale(axes: Axes, means: pd.Series, measure: statistics.Measure) -> None:
         axes.set_ylim(0.5 * above.min(), None)
 
 
+def note(axes: Axes, text: str) -> None:
+    """Says in the middle of an empty panel why it is empty."""
+    axes.text(0.5, 0.5, text, transform=axes.transAxes, ha="center", va="center", color="#808080")
+
+
 def legend(figure: Figure, handles: Sequence[Artist], labels: Sequence[str]) -> None:
     """One legend for all panels, along the upper edge: in one line if it fits."""
     figure.legend(handles, labels, loc="outside upper center", ncols=_columns(figure.get_size_inches()[0], labels))

@@ -114,7 +114,7 @@ def _scale(axes: Axes, means: pd.Series, measure: statistics.Measure) -> None:
     reaches zero."""
     if means.empty:
         axes.set_xlim(0, 1)
-        axes.text(0.5, 0.5, "diverged", transform=axes.transAxes, ha="center", va="center", color="#808080")
+        figures.note(axes, "diverged")
         return
     above = means[means > 0]
     wide = not math.isfinite(measure.worst) and means.min() >= 0 and len(above) and above.max() >= 10 * above.min()

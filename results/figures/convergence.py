@@ -22,7 +22,7 @@ def draw(table: pd.DataFrame) -> Figure:
     """
     figures.complete(table)
     accounts, settings = statistics.accounts(table), statistics.settings(table)
-    settings["entry"] = _entries(settings)
+    settings["entry"] = statistics.methods(settings)
     tasks, optimizers = sorted(settings["task_label"].unique()), sorted(settings["optimizer_label"].unique())
     with style.context():
         handles, remarks = figures.lines(zip(settings["estimator"], settings["entry"], strict=True)), []
@@ -50,11 +50,6 @@ def draw(table: pd.DataFrame) -> Figure:
         figures.legend(figure, list(handles.values()), list(handles))
         figures.caption(figure, " ".join([_caption(settings, accounts, shown), *dict.fromkeys(remarks)]))
     return figure
-
-
-def _entries(settings: pd.DataFrame) -> pd.Series:
-    """What the legend says: the estimator, and its variant where there are several."""
-    return settings["estimator_label"] + settings["variant"].map(lambda v: f" ({v})" if v else "").astype("string")
 
 
 def _curves(table: pd.DataFrame, settings: pd.DataFrame, measure: statistics.Measure) -> pd.DataFrame:
@@ -124,8 +119,7 @@ def _panel(axes: Axes, curves: pd.DataFrame, handles: dict[str, Line2D]) -> None
         steps = curves["step"].max()
         axes.set_xlim(-0.03 * max(1, steps), 1.03 * max(1, steps))
     if curves["mean"].notna().sum() == 0:
-        text = "diverged" if len(curves) else "not run"
-        axes.text(0.5, 0.5, text, transform=axes.transAxes, ha="center", va="center", color="#808080")
+        figures.note(axes, "diverged" if len(curves) else "not run")
 
 
 def _rates(axes: Axes, settings: pd.DataFrame, handles: dict[str, Line2D]) -> int:

@@ -40,7 +40,7 @@ def draw(table: pd.DataFrame) -> Figure:
                 if optimizer in curves:
                     _panel(axes, curves[optimizer], handles)
                 else:
-                    axes.text(0.5, 0.5, "not run", transform=axes.transAxes, ha="center", va="center", color="#808080")
+                    figures.note(axes, "not run")
             measure = of_task[0].reports
             row[0].set_ylabel(measure.title)
             figures.scale(row[0], every["mean"].dropna(), measure)
@@ -60,9 +60,8 @@ def draw(table: pd.DataFrame) -> Figure:
 def _curves(group: Group) -> pd.DataFrame:
     """`method, rate, mean, low, high, chosen`: at each rate the best of the method's settings with it."""
     found, chosen = [], group.choose()
-    sign = -1 if group.selects.better == "higher" else 1
     for m, method in enumerate(group.methods):
-        scores = (sign * group.chosen_by[m]).mean(1)
+        scores = (group.selects.sign * group.chosen_by[m]).mean(1)
         for rate in sorted(set(group.rates[m])):
             at = [i for i, other in enumerate(group.rates[m]) if other == rate]
             best = at[int(np.argmin(scores[at]))]

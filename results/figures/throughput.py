@@ -94,7 +94,7 @@ def _panel(axes: Axes, task: str, rates: pd.DataFrame, looks: dict[str, style.Lo
         )
         _axis(axes, known["rate"])
     else:
-        axes.text(0.5, 0.5, "not measured", transform=axes.transAxes, ha="center", va="center", color="#808080")
+        figures.note(axes, "not measured")
         axes.set_yticks(range(len(order)), order)
     for edge in range(1, len(order)):
         axes.axhline(edge - 0.5, color="#e4e4e4", linewidth=0.5)

@@ -17,7 +17,7 @@ def draw(table: pd.DataFrame) -> Figure:
     """
     figures.complete(table)
     described, settings, rows = statistics.accounts(table), statistics.settings(table), statistics.bare(table)
-    settings["entry"] = settings["estimator_label"] + settings["variant"].map(lambda v: f" ({v})" if v else "")
+    settings["entry"] = statistics.methods(settings)
     tasks, optimizers = (sorted(settings[key].unique()) for key in ("task_label", "optimizer_label"))
     rows = rows[rows["replica"].isin(settings["replicas"].explode())]
     by_run = dict(list(rows.groupby("run")))
@@ -39,7 +39,7 @@ def draw(table: pd.DataFrame) -> Figure:
                 axes.set_title(f"{task}\n{optimizer}")
                 axes.set(xlabel="step (updates)", ylim=(-0.04, 1.04))
                 if here.empty:
-                    axes.text(0.5, 0.5, "not run", transform=axes.transAxes, ha="center", va="center", color="#808080")
+                    figures.note(axes, "not run")
                 for one in here.itertuples():
                     found, line = targets.reached(by_run[one.run], described[one.run]), handles[one.entry]
                     steps, share, low, high = found.curve()
