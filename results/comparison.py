@@ -45,6 +45,13 @@ class Group:
     dropped: tuple[int, ...] = ()  # seeds that only some of the methods have
     left_out: tuple[str, ...] = ()  # methods that were not run with every optimizer, of a group over all of them
 
+    @property
+    def racers(self) -> Group:
+        """The group without its controls."""
+        kept = [m for m, control in enumerate(self.controls) if not control]
+        per_method = ("methods", "names", "controls", "settings", "rates", "chosen_by", "reported", "diverged")
+        return replace(self, **{key: tuple(getattr(self, key)[m] for m in kept) for key in per_method})
+
     def choose(self) -> list[int]:
         """For each method, which setting has the best mean of `selects` over seeds: the first of equally good ones."""
         return [int(np.argmin((self.selects.sign * values).mean(1))) for values in self.chosen_by]

@@ -127,11 +127,12 @@ def ranks(costs: np.ndarray) -> np.ndarray:
 
 def best_of(scores: Sequence[float], costs: Sequence[float]) -> np.ndarray:
     """What tuning reaches with 1, 2, … of these settings drawn at random, [settings]: the mean cost of the one with the
-    best score. Exact: the i-th best is the best of k with C(n−i, k−1)/C(n, k)."""
+    best score, infinite where that may be infinite. Exact: the i-th best is the best of k with C(n−i, k−1)/C(n, k)."""
     order = np.argsort(scores, kind="stable")
     n = len(order)
     chances = np.array([[math.comb(n - i, k - 1) / math.comb(n, k) for i in range(1, n + 1)] for k in range(1, n + 1)])
-    return chances @ np.asarray(costs, "float64")[order]
+    found = chances @ np.nan_to_num(np.asarray(costs, "float64")[order], posinf=HUGE)
+    return np.where(found > HUGE / 1e9, np.inf, found)
 
 
 def _weights(picks: np.ndarray, seeds: int) -> np.ndarray:

@@ -65,6 +65,27 @@ MEASURES = {
 }
 COLUMNS = {**IDENTITY, **CLOCK, **MEASURES}
 PREFIXES = ("estimator.", "estimator_weights.", "task.", "optimizer.")  # a parameter each, as the configuration has it
+SITE = "site."  # a column site.STATISTIC.SITE for each of these and each hard site, where `layers` was asked for
+SITES = {
+    **{
+        f"{flow}_{statistic}": Column("number", f"{meaning} over the elements of {what}", "1", "", False)
+        for flow, what in (
+            ("upstream", "dL/dy, y being the hard output"),
+            ("slope", "the slope that stands for the derivative"),
+            ("downstream", "what is handed on: upstream × slope"),
+        )
+        for statistic, meaning in (
+            ("norm", "Euclidean norm"),
+            ("q05", "5 % quantile"),
+            ("median", "median"),
+            ("q95", "95 % quantile"),
+        )
+    },
+    "saturation": Column("number", "share of the site's slopes that are exactly zero", "1", "", False),
+    "flip_rate": Column(
+        "number", "share of the site's hard weights whose sign changed since the row before", "1", "", False
+    ),
+}
 
 _DTYPES = {"text": "string", "count": "Int64", "number": "float64"}
 
@@ -76,14 +97,16 @@ def check(table: pd.DataFrame, declared: Mapping[str, Mapping[str, str]]) -> pd.
     NaN), never zero. Raises RecordError for a column that nobody declared, one that is missing, a value of another
     kind, or two rows of one replica at one step.
     """
+    at_sites = sorted(c for c in table.columns if c.startswith(SITE) and c.split(".")[1] in SITES)
     for name in table.columns:
-        if name not in COLUMNS and name not in declared and not name.startswith(PREFIXES):
+        known = name in COLUMNS or name in declared or name.startswith(PREFIXES) or name in at_sites
+        if not known:
             raise RecordError(f"column '{name}' is neither in results/schema.py nor declared by the task.")
     absent = [name for name, column in COLUMNS.items() if column.required and name not in table.columns]
     if absent:
         raise RecordError(f"a record needs the column '{absent[0]}', and has none.")
     typed = {}
-    for name in [*COLUMNS, *declared, *sorted(c for c in table.columns if c.startswith(PREFIXES))]:
+    for name in [*COLUMNS, *declared, *at_sites, *sorted(c for c in table.columns if c.startswith(PREFIXES))]:
         if name not in table.columns:
             continue
         column = table[name]

@@ -87,12 +87,12 @@ def interval(values, worst: float = math.nan, level: float = 0.95) -> tuple[floa
     mean = float(values.mean())
     if values.size == 1:
         return mean, math.nan, math.nan
-    half = float(_quantile((1 + level) / 2, values.size - 1) * values.std(ddof=1) / math.sqrt(values.size))
+    half = float(quantile((1 + level) / 2, values.size - 1) * values.std(ddof=1) / math.sqrt(values.size))
     return mean, mean - half, mean + half
 
 
 @functools.cache
-def _quantile(share: float, freedom: int) -> float:
+def quantile(share: float, freedom: int) -> float:
     """Of Student's distribution. A figure asks for the same few of them thousands of times."""
     return stats.t.ppf(share, freedom)
 

@@ -35,10 +35,7 @@ def show(rankings: pd.DataFrame, spread: pd.DataFrame, console: Console | None =
 
     An interval stands below its mean where the console is too narrow for one line.
     """
-    console = console or Console()
-    if not console.is_terminal and console.width < 100:
-        console = Console(file=console.file, width=100)
-    shown = []
+    console, shown = wording.wide(console or Console()), []
     for title, rows in pairs(rankings):
         wide = _ranked(title, rows, rankings, apart=" ")
         fits = console.measure(wide, options=console.options.update(max_width=1000)).maximum <= console.width
@@ -55,12 +52,9 @@ def show(rankings: pd.DataFrame, spread: pd.DataFrame, console: Console | None =
 def write(rankings: pd.DataFrame, spread: pd.DataFrame, folder: str | Path) -> list[Path]:
     """Writes surrogates.csv and surrogates_spread.csv (every number as it is), and surrogates.md and surrogates.tex (as
     one would print it, a table a task and optimizer, and one of the spreads). Returns their paths."""
-    parts = [(title, _printed(rows), _caption(rows, rankings)) for title, rows in pairs(rankings)]
-    if parts:
-        parts.append((LEFT, _printed_spread(spread), _said(rankings, spread)))
     markdown, latex = io.StringIO(), io.StringIO()
     markdown.writelines(f"- {sentence}\n" for sentence in findings(spread))
-    for number, (title, printed, text) in enumerate(parts, 1):
+    for number, (title, printed, text) in enumerate(parts(rankings, spread), 1):
         markdown.write("\n" * (number == 1) + wording.as_markdown(printed, title, text))
         latex.write(wording.as_latex(printed, f"{title}. {text}", f"tab:surrogates-{number}"))
     latex.writelines(f"{wording.tex(sentence)}\n\n" for sentence in findings(spread))
@@ -69,6 +63,14 @@ def write(rankings: pd.DataFrame, spread: pd.DataFrame, folder: str | Path) -> l
     spreads = first.with_name("surrogates_spread.csv")
     spread.to_csv(spreads, index=False)
     return [first, spreads, *texts]
+
+
+def parts(rankings: pd.DataFrame, spread: pd.DataFrame) -> list[wording.Part]:
+    """A table a task and optimizer, and one of the spreads, as one would print them."""
+    found = [wording.Part(title, _printed(rows), _caption(rows, rankings)) for title, rows in pairs(rankings)]
+    if found:
+        found.append(wording.Part(LEFT, _printed_spread(spread), _said(rankings, spread)))
+    return found
 
 
 def _finding(rows: pd.DataFrame, reference: str) -> str:

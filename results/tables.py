@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-import io
 import math
-from collections.abc import Iterator
+from collections.abc import Callable, Iterable, Iterator
 from pathlib import Path
+from typing import NamedTuple
 
 import pandas as pd
 from rich.box import SIMPLE
@@ -13,7 +13,7 @@ from rich.console import Console
 from rich.markup import escape
 from rich.table import Table
 
-from results import rankings, schema, statistics, surrogates, verdicts, wording
+from results import rankings, schema, stability, statistics, surrogates, tuning, verdicts, wording
 
 COLUMNS = {  # of summary(): name and what it holds
     "run": "the run, as the store has it",
@@ -81,10 +81,7 @@ def summary(table: pd.DataFrame) -> pd.DataFrame:
 
 def show(summary: pd.DataFrame, console: Console | None = None) -> list[Table]:
     """Prints the summary as one table a task, at most 100 columns wide with short names; returns the tables."""
-    console = console or Console()
-    if not console.is_terminal and console.width < 100:
-        console = Console(file=console.file, width=100)
-    tables = []
+    console, tables = wording.wide(console or Console()), []
     for task, rows in _tasks(summary):
         first = rows.iloc[0]
         name = _called(first, "reports")
@@ -129,12 +126,12 @@ def show(summary: pd.DataFrame, console: Console | None = None) -> list[Table]:
 def write(summary: pd.DataFrame, folder: str | Path, name: str) -> list[Path]:
     """Writes NAME.csv (every number as it is, columns as in COLUMNS), and NAME.md and NAME.tex (as one would print it,
     a table a task). Returns their paths."""
-    markdown, latex = io.StringIO(), io.StringIO()
-    for number, (task, rows) in enumerate(_tasks(summary), 1):
-        printed, text = _printed(rows), _caption(rows, summary)
-        markdown.write(wording.as_markdown(printed, task, text))
-        latex.write(wording.as_latex(printed, f"{task}. {text}", f"tab:{name}-{number}"))
-    return wording.write(folder, name, summary, markdown.getvalue(), latex.getvalue())
+    return wording.write(folder, name, summary, *wording.texts(parts(summary), name))
+
+
+def parts(summary: pd.DataFrame) -> list[wording.Part]:
+    """A table a task, as one would print it."""
+    return [wording.Part(str(task), _printed(rows), _caption(rows, summary)) for task, rows in _tasks(summary)]
 
 
 def notebook(table: pd.DataFrame) -> pd.DataFrame:
@@ -151,45 +148,74 @@ def notebook(table: pd.DataFrame) -> pd.DataFrame:
     return out[out["step"] % 10 == 0][["step", "train_loss", "gradient", "x", "y"]].reset_index(drop=True)
 
 
-def _show_summary(table: pd.DataFrame, folder: Path, console: Console) -> list[Path]:
-    found = summary(table)
-    show(found, console)
-    return write(found, folder, "summary")
-
-
-def _show_notebook(table: pd.DataFrame, folder: Path, console: Console) -> list[Path]:
-    found = notebook(table)
+def _show_notebook(found: pd.DataFrame, console: Console) -> list[Table]:
     shown = Table(title="The notebook's table: loss, gradient and y before the step's update, x after it", box=SIMPLE)
     for column in found.columns:
         shown.add_column(column, justify="right")
     for row in found.itertuples(index=False):
         shown.add_row(str(row.step), *(f"{number:.6f}" for number in row[1:]))
     console.print(shown)
+    return [shown]
+
+
+def _write_notebook(found: pd.DataFrame, folder: str | Path) -> list[Path]:
+    folder = Path(folder)
     folder.mkdir(parents=True, exist_ok=True)
     found.to_csv(folder / "notebook.csv", index=False)
     return [folder / "notebook.csv"]
 
 
-def _show_surrogates(table: pd.DataFrame, folder: Path, console: Console) -> list[Path]:
+def _notebook_parts(found: pd.DataFrame) -> list[wording.Part]:
+    printed = found.assign(**{name: found[name].map("{:.6f}".format) for name in found.columns[1:]})
+    return [wording.Part("The notebook's table", printed.astype(str), "Before the step's update; x after it.")]
+
+
+class Kind(NamedTuple):
+    """What can be made of a table of records.
+
+    find(table) -> what it says, a tuple of tables, each of which the others take: show(*found, console) prints it,
+    write(*found, folder) -> the files, parts(*found) -> it as text, findings(*found) -> it in sentences.
+    """
+
+    find: Callable[[pd.DataFrame], tuple]
+    show: Callable
+    write: Callable[..., list[Path]]
+    parts: Callable[..., Iterable[wording.Part]]
+    findings: Callable[..., list[str]] = lambda *found: []
+
+
+def _rankings(table: pd.DataFrame) -> tuple:
     ranked = rankings.rankings(table)
-    spread = rankings.spread(ranked)
-    surrogates.show(ranked, spread, console)
-    return surrogates.write(ranked, spread, folder)
+    return ranked, rankings.spread(ranked)
 
 
-# What `tables` in the configuration may name: each prints itself, writes its files to a folder and returns their paths.
-def _show_verdicts(table: pd.DataFrame, folder: Path, console: Console) -> list[Path]:
-    found = verdicts.verdicts(table)
-    verdicts.show(found, console)
-    return verdicts.write(found, folder)
-
-
+# What `tables` in the configuration may name.
 TABLES = {
-    "summary": _show_summary,
-    "verdicts": _show_verdicts,
-    "notebook": _show_notebook,
-    "surrogates": _show_surrogates,
+    "summary": Kind(
+        lambda table: (summary(table),), show, lambda found, folder: write(found, folder, "summary"), parts
+    ),
+    "verdicts": Kind(
+        lambda table: (verdicts.verdicts(table),),
+        verdicts.show,
+        verdicts.write,
+        verdicts.parts,
+        lambda found: [*verdicts.findings(found), *found.attrs["remarks"]],
+    ),
+    "ranking": Kind(lambda table: (stability.stability(table),), stability.show, stability.write, stability.parts),
+    "tuning": Kind(lambda table: (tuning.tuning(table), tuning.grid(table)), tuning.show, tuning.write, tuning.parts),
+    "notebook": Kind(lambda table: (notebook(table),), _show_notebook, _write_notebook, _notebook_parts),
+    "surrogates": Kind(
+        _rankings, surrogates.show, surrogates.write, surrogates.parts, lambda _, spread: surrogates.findings(spread)
+    ),
 }
+
+
+def make(name: str, table: pd.DataFrame, folder: str | Path, console: Console) -> list[Path]:
+    """Prints the table of this name and writes its files to a folder; returns their paths."""
+    kind = TABLES[name]
+    found = kind.find(table)
+    kind.show(*found, console)
+    return kind.write(*found, folder)
 
 
 def _reached(table: pd.DataFrame, settings: pd.DataFrame, accounts: dict[str, dict]) -> dict[str, dict]:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import io
 import itertools
 import math
 from collections.abc import Iterator, Mapping
@@ -10,7 +9,6 @@ from pathlib import Path
 
 import numpy as np
 import pandas as pd
-from rich.box import SIMPLE
 from rich.console import Console
 from rich.markup import escape
 from rich.table import Table
@@ -135,29 +133,8 @@ def _ends(row) -> tuple[float, float]:
 
 def show(found: pd.DataFrame, console: Console | None = None) -> list[Table]:
     """Prints a table a task, its remarks and the findings; returns the tables."""
-    console = console or Console()
-    if not console.is_terminal and console.width < 100:
-        console = Console(file=console.file, width=100)
-    tables = []
-    for task, rows in found.groupby("task_label", sort=False):
-        table = Table(
-            title=escape(f"{task}: who is better"),
-            caption=escape(_caption(rows)),
-            title_justify="left",
-            caption_justify="left",
-            box=SIMPLE,
-            padding=(0, 1, 0, 0),
-            show_edge=False,
-        )
-        for name in ("with", "method", "other"):
-            table.add_column(name, overflow="fold")
-        for name in ("difference", "p"):
-            table.add_column(name, justify="right", no_wrap=True)
-        table.add_column("verdict")
-        for with_, *texts in _printed(rows).itertuples(index=False):
-            table.add_row(*map(escape, (with_, *texts)))
-        console.print(table, "", soft_wrap=False)
-        tables.append(table)
+    console = wording.wide(console or Console())
+    tables = wording.show(parts(found), console)
     for sentence in [*findings(found), *found.attrs["remarks"]]:
         console.print(escape(sentence), highlight=False)
     return tables
@@ -166,13 +143,15 @@ def show(found: pd.DataFrame, console: Console | None = None) -> list[Table]:
 def write(found: pd.DataFrame, folder: str | Path) -> list[Path]:
     """Writes verdicts.csv (every number as it is), verdicts.md and verdicts.tex (as one would print it). Returns their
     paths."""
-    markdown, latex = io.StringIO(), io.StringIO()
-    markdown.writelines(f"- {sentence}\n" for sentence in [*findings(found), *found.attrs["remarks"]])
-    for number, (task, rows) in enumerate(found.groupby("task_label", sort=False), 1):
-        printed = _printed(rows).rename(columns=str.capitalize)
-        markdown.write("\n" * (number == 1) + wording.as_markdown(printed, str(task), _caption(rows)))
-        latex.write(wording.as_latex(printed, f"{task}. {_caption(rows)}", f"tab:verdicts-{number}"))
-    return wording.write(folder, "verdicts", found, markdown.getvalue(), latex.getvalue())
+    said = "".join(f"- {sentence}\n" for sentence in [*findings(found), *found.attrs["remarks"]])
+    markdown, latex = wording.texts(parts(found), "verdicts")
+    return wording.write(folder, "verdicts", found, f"{said}\n{markdown}", latex)
+
+
+def parts(found: pd.DataFrame) -> list[wording.Part]:
+    """A table a task, as one would print it."""
+    by_task = found.groupby("task_label", sort=False)
+    return [wording.Part(f"{task}: who is better", _printed(rows), _caption(rows)) for task, rows in by_task]
 
 
 def _contrasts(group: Group, margin: float, reference: str) -> tuple[list[dict], list[str]]:

@@ -2,10 +2,57 @@
 
 from __future__ import annotations
 
+import io
 import math
+from collections.abc import Iterable
 from pathlib import Path
+from typing import NamedTuple
 
 import pandas as pd
+from rich.box import SIMPLE
+from rich.console import Console
+from rich.markup import escape
+from rich.table import Table
+
+WORDS = {"with", "method", "other", "verdict"}  # columns of words, which stand at the left
+
+
+class Part(NamedTuple):
+    """A table as it is printed: its cells as text, what stands above it and what below."""
+
+    title: str
+    printed: pd.DataFrame
+    caption: str
+
+
+def wide(console: Console) -> Console:
+    """The console, at least 100 columns wide where nobody looks."""
+    return console if console.is_terminal or console.width >= 100 else Console(file=console.file, width=100)
+
+
+def show(parts: Iterable[Part], console: Console) -> list[Table]:
+    """Prints each part; returns the tables."""
+    console, tables = wide(console), []
+    for title, printed, caption in parts:
+        table = Table(title=escape(title), caption=escape(caption), box=SIMPLE, padding=(0, 1, 0, 0), show_edge=False)
+        table.title_justify = table.caption_justify = "left"
+        for column in printed.columns:
+            table.add_column(escape(column), overflow="fold", justify="left" if column in WORDS else "right")
+        for row in printed.itertuples(index=False):
+            table.add_row(*map(escape, row))
+        console.print(table, "")
+        tables.append(table)
+    return tables
+
+
+def texts(parts: Iterable[Part], label: str) -> tuple[str, str]:
+    """The parts as Markdown and as LaTeX, whose labels are tab:LABEL-1 and so on."""
+    markdown, latex = io.StringIO(), io.StringIO()
+    for number, (title, printed, caption) in enumerate(parts, 1):
+        printed = printed.rename(columns=lambda name: name[:1].upper() + name[1:])
+        markdown.write(as_markdown(printed, title, caption))
+        latex.write(as_latex(printed, f"{title}. {caption}", f"tab:{label}-{number}"))
+    return markdown.getvalue(), latex.getvalue()
 
 
 def as_markdown(printed: pd.DataFrame, title: str, caption: str) -> str:

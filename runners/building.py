@@ -48,7 +48,7 @@ def build(text: str) -> tuple[Task, Program]:
     hard = Hard(page, weights, described["forward"], described["at_zero"])
     size, rows = described["block"] or block_size(task, device), tuple(described["per_replica"])
     program = Program(task, hard, chosen["keras"], tuple(sorted(fixed.items())), rows, size, precision, device)
-    return task, replace(program, tf32=described["precision"] == "tf32")
+    return task, replace(program, tf32=described["precision"] == "tf32", sites=described["layers"])
 
 
 def numbers_of_weights(program: Program, described: Mapping[str, Any]) -> str:

@@ -40,6 +40,7 @@ class Sweep:
     normalize: str = "none"  # scale the slope: none, peak or area
     steps: int = 1000  # updates
     rows: int = 10  # recorded steps after the start, evenly spread
+    layers: bool = False  # record what flows back through each hard site, too
     precision: str = "float32"  # float32, float64, or tf32 (a GPU's short products)
     device: str = "auto"  # auto, cpu or gpu
     block: int | None = None  # replicas in one compiled call; null: by the trainer's rule
@@ -122,7 +123,7 @@ def resolve(cfg: Mapping[str, Any], device: str) -> Run:
         "estimator": {"name": cfg["estimator"]["name"]},
         "estimator_weights": {"name": weights["name"]} if weights else None,
         "optimizer": optimizer,
-        **{name: cfg[name] for name in ("forward", "at_zero", "normalize", "steps", "precision", "block")},
+        **{name: cfg[name] for name in ("forward", "at_zero", "normalize", "steps", "layers", "precision", "block")},
         "rows": min(cfg["rows"], cfg["steps"]),
         "device": device,
     }

@@ -41,7 +41,7 @@ def make(
     """Prints these tables and draws these figures into the folder; returns their files. Raises RecordError."""
     written: list[Path] = []
     for name in wanted_tables:
-        written += tables.TABLES[name](table, folder, console)
+        written += tables.make(name, table, folder, console)
     source = ""
     for name in wanted_figures:
         figure = importlib.import_module(f"results.figures.{name}").draw(table)

@@ -12,17 +12,15 @@ import pandas as pd
 
 from runners import schedule
 from runners.mistake import Mistake
+from runners.sites import FLOW, QUANTILES, Recorder, follow
 
 if TYPE_CHECKING:
     from runners.gradient import Hard
     from tasks.base import Task
 
-FLOW = ("upstream", "slope", "downstream")
 STATISTICS = {
     "norm": np.linalg.norm,
-    "q05": lambda values: np.quantile(values, 0.05),
-    "median": np.median,
-    "q95": lambda values: np.quantile(values, 0.95),
+    **{word: lambda values, share=share: np.quantile(values, share) for word, share in QUANTILES.items()},
 }
 
 
@@ -91,50 +89,6 @@ def hard(
         lambda x: value(x, forward=forward, at_zero=at_zero),
         lambda x: page.slope(x, forward=forward, normalize=normalize, chance=chance, **parameters),
     )
-
-
-class Recorder:
-    """Follows operations under a tape, and has the tape tell what came back to each of them.
-
-    Nothing is kept but tensors of the program that is being run or traced, and `flows` hands them out as its values:
-    so the same code records eagerly, in tf.function and under XLA.
-    """
-
-    def __init__(self, tape):
-        self._tape = tape
-        self._seen: list[tuple] = []
-
-    def inlet(self, x):
-        """x, apart from all else that x is used for: what comes back here came through this operation alone."""
-        import tensorflow as tf
-
-        x = tf.identity(x)
-        self._tape.watch(x)
-        return x
-
-    def note(self, name: str, inputs: tuple, output, slopes: tuple) -> None:
-        """An operation from its inlets to its output. slopes: one for each input, or () where none stands there."""
-        self._seen.append((name, inputs, output, slopes))
-
-    def flows(self, result) -> list[dict[str, dict[str, Any]]]:
-        """{name: {inputs, output, upstream, slopes, downstreams}} for each operation, last first.
-
-        The gradients are those of `result`; None where it does not depend on the operation.
-        """
-        ends = [(output, inputs) for _, inputs, output, _ in self._seen]
-        gradients = self._tape.gradient(result, ends)
-        return [
-            {
-                name: {
-                    "inputs": inputs,
-                    "output": output,
-                    "upstream": upstream,
-                    "slopes": slopes,
-                    "downstreams": downstreams,
-                }
-            }
-            for (name, inputs, output, slopes), (upstream, downstreams) in zip(self._seen, gradients, strict=True)
-        ][::-1]
 
 
 def chain(operations: Sequence[Operation], x: Any, *, compiled: bool = False) -> pd.DataFrame:
@@ -242,19 +196,7 @@ def layers(
             batch = [tf.gather(a, picked) for a in examples]
             batch = tuple(tf.cast(a, dtype) if a.dtype.is_floating else a for a in batch)
         drawn = Chance(chance.at(0).key).of("loss")
-        with tf.GradientTape() as tape:
-            recorder = Recorder(tape)
-
-            def followed(x, *, at):
-                x, slopes = recorder.inlet(x), []
-                own = {**numbers, "normalize": normalize}
-                operation = hard.operation(own, drawn, lambda site, x, slope: slopes.append(slope))
-                y = operation(x, at=at)
-                recorder.note(at, (x,), y, tuple(slopes))
-                return y
-
-            loss, _ = task.loss(parameters, batch, followed, drawn)
-        return recorder.flows(loss)
+        return follow(task, hard, parameters, batch, {**numbers, "normalize": normalize}, drawn)
 
     examples = tuple(tf.constant(a) for a in task.examples)
     rows = []

@@ -89,6 +89,11 @@ def _processor() -> str:
     return next((line.split(":", 1)[1].strip() for line in lines if line.startswith("model name")), platform.machine())
 
 
+def commit() -> str | None:
+    """The commit of this checkout; None where it is none."""
+    return _git()["commit"]
+
+
 @functools.cache
 def _git() -> dict[str, Any]:
     def ask(*words):

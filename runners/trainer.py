@@ -20,7 +20,7 @@ import numpy as np
 import tensorflow as tf
 
 from estimators.base import NORMALIZATIONS, value
-from runners import optimizer, schedule
+from runners import optimizer, schedule, sites
 from runners.chance import Chance, key
 from runners.gradient import Hard, gradient
 from tasks.base import Task
@@ -67,7 +67,8 @@ class Program:
     optimizer: the Keras class name; arguments: those that are the same for all, as sorted pairs; rows: the names of
     those that each replica has its own value of. scheduled: whether numbers of replicas may be schedules; a replica is
     trained by the program without where none of its own is, so that its numbers do not depend on its neighbours'.
-    tf32: whether a GPU may shorten the factors of float32 products.
+    tf32: whether a GPU may shorten the factors of float32 products. sites: whether what flows back through each hard
+    site is measured, too.
     """
 
     task: Task
@@ -80,6 +81,7 @@ class Program:
     device: str
     scheduled: bool = False
     tf32: bool = False
+    sites: bool = False
 
 
 @functools.cache
@@ -167,13 +169,15 @@ class Trainer:
         parameters = {name: tf.convert_to_tensor(v) for name, v in self._parameters.items()}
         step, compiled = tf.constant(self.step), self._compiled
         measures = self._ask("judge_s", compiled.judge, parameters)
-        measures |= self._ask(
-            "judge_s", compiled.probe, parameters, self._keys, self._numbers, step, self._steps, compiled.examples
-        )
+        for probe in (compiled.probe, compiled.sites) if self.program.sites else (compiled.probe,):
+            asked = (parameters, self._keys, self._numbers, step, self._steps, compiled.examples)
+            measures |= self._ask("judge_s", probe, *asked)
         signs = self._hard_signs()
         if signs and self.step:
-            flipped = [(signs[name] != self._signs[name]).sum(1) for name in signs]
-            measures["flip_rate"] = np.sum(flipped, 0) / sum(s.shape[1] for s in signs.values())
+            flipped = {name: (signs[name] != self._signs[name]).sum(1) for name in signs}
+            measures["flip_rate"] = sum(flipped.values()) / sum(s.shape[1] for s in signs.values())
+            if self.program.sites:
+                measures |= {f"site.flip_rate.{name}": own / signs[name].shape[1] for name, own in flipped.items()}
         self._signs = signs
         diverged = self._diverged.numpy()
         measures["diverged"] = np.where(diverged < 0, np.nan, diverged)
@@ -181,8 +185,9 @@ class Trainer:
 
     @property
     def functions(self) -> dict[str, tf.types.experimental.PolymorphicFunction]:
-        """What is compiled, by name: `start`, `train`, `judge`, `probe`."""
-        return {name: getattr(self._compiled, name) for name in ("start", "train", "judge", "probe")}
+        """What is compiled, by name: `start`, `train`, `judge`, `probe`, and `sites` where those are measured."""
+        names = ("start", "train", "judge", "probe", *(["sites"] if self.program.sites else []))
+        return {name: getattr(self._compiled, name) for name in names}
 
     # Small things
 
@@ -278,6 +283,7 @@ class Compiled:
         self.start = _starter(task, block)
         self.judge = _judge(task, program.hard.forward, program.hard.at_zero, block, program.tf32)
         self.probe = _probe(task, program.hard, block, program.scheduled, program.tf32)
+        self.sites = _sites(task, program.hard, block, program.scheduled, program.tf32)
         self._gradients = _gradients(task, program.hard, block)
         self.warm: set[Callable] = set()
         self.lock = threading.Lock()
@@ -397,20 +403,43 @@ def _probe(task: Task, hard: Hard, block: int, scheduled: bool, tf32: bool) -> C
     def probe(parameters, keys, numbers, step, steps, examples):
         now = _now(numbers, step, steps, next(iter(parameters.values())).dtype, scheduled)
         del now["learning_rate"]
-        picks = tf.zeros([block, 0], tf.int32)
-        if examples:
-            size = len(task.examples[0])
-            epoch, position = step // (size // task.batch), step % (size // task.batch)
-
-            def next_batch(k):
-                order = Chance(k).of("batches").at(epoch).permutation(size)
-                return tf.gather(order, position * task.batch + tf.range(task.batch))
-
-            picks = _map(next_batch, keys)
+        picks = _next_batch(task, block, keys, step)
         _, loss, measures = gradients(parameters, picks, keys, step, now, examples)
         return {**measures, "train_loss": loss}
 
     return tf.function(probe, jit_compile=True, autograph=False)
+
+
+@functools.cache
+def _sites(task: Task, hard: Hard, block: int, scheduled: bool, tf32: bool) -> Callable:
+    """What flows back through each hard site at the batch that comes next, {measure: [block]} (sites.measured)."""
+
+    def probe(parameters, keys, numbers, step, steps, examples):
+        now = _now(numbers, step, steps, next(iter(parameters.values())).dtype, scheduled)
+        del now["learning_rate"]
+
+        def one(replica):
+            flat, picked, k, own = replica
+            batch, chance = tuple(tf.gather(a, picked) for a in examples), Chance(Chance(k).at(step).key).of("loss")
+            return sites.measured(sites.follow(task, hard, _shaped(task, flat), batch, own, chance))
+
+        return _map(one, (parameters, _next_batch(task, block, keys, step), keys, now))
+
+    return tf.function(probe, jit_compile=True, autograph=False)
+
+
+def _next_batch(task: Task, block: int, keys: tf.Tensor, step: tf.Tensor) -> tf.Tensor:
+    """The examples that the next update takes, as indices [block, batch]; [block, 0] where there are none."""
+    if not task.examples:
+        return tf.zeros([block, 0], tf.int32)
+    size = len(task.examples[0])
+    epoch, position = step // (size // task.batch), step % (size // task.batch)
+
+    def one(k):
+        order = Chance(k).of("batches").at(epoch).permutation(size)
+        return tf.gather(order, position * task.batch + tf.range(task.batch))
+
+    return _map(one, keys)
 
 
 def _map(function, elements):

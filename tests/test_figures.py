@@ -128,7 +128,7 @@ def _colours(figure):
 def test_a_name_has_one_colour_in_every_figure():
     few = make(estimators=("tanh_slope", "somebody's own"))
     many = make(estimators=("zero", "somebody's own", "ste", "tanh_slope", "sigmoid_derivative"))
-    of_estimators = [figure for figure in NAMES if figure != "contrasts"]  # whose colours are of conditions
+    of_estimators = sorted(set(NAMES) - {"contrasts", "ranking"})  # whose colours are of conditions and shares
     shown = [_colours(draw(figure, table)) for figure in of_estimators for table in (few, many)]
     for label, name_ in (("Tanh slope", "tanh_slope"), ("somebody's own", "somebody's own")):
         assert {colours[label] for colours in shown} == {style.look(name_).colour}

@@ -380,7 +380,7 @@ def test_labels_are_not_taken_for_markup():
 
 def test_written_files(table, tmp_path):
     console = Console(file=io.StringIO(), width=140)
-    paths = tables.TABLES["surrogates"](table, tmp_path / "deep", console)
+    paths = tables.make("surrogates", table, tmp_path / "deep", console)
     names = ["surrogates.csv", "surrogates_spread.csv", "surrogates.md", "surrogates.tex"]
     assert [path.name for path in paths] == names and "What is left of the differences" in console.file.getvalue()
     ranked = rankings.rankings(table)

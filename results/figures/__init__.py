@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import itertools
 import math
 import textwrap
 from collections.abc import Iterable, Sequence
 
+import numpy as np
 import pandas as pd
 from matplotlib.artist import Artist
 from matplotlib.axes import Axes
@@ -43,19 +45,36 @@ def lines(methods: Iterable[tuple[str, str]]) -> dict[str, Line2D]:
     return found
 
 
-def scale(axes: Axes, means: pd.Series, measure: statistics.Measure) -> None:
-    """The vertical scale of a measure with these values: of a loss that spans a decade or more logarithmic, and linear
-    near zero where it reaches zero; else linear."""
+def grid(
+    tasks: Sequence[str], optimizers: Sequence[str], labels: Sequence[str], tall: float, **shared
+) -> tuple[Figure, np.ndarray]:
+    """A figure and its panels, [tasks, optimizers]: a row for each task, a column for each optimizer, titled.
+
+    labels: of the legend, which takes room. tall: of a row, in inches. shared: as Figure.subplots has it.
+    """
+    width = max(4.6, 0.5 + 2.25 * len(optimizers))
+    lines = legend_lines(width, labels)
+    figure = Figure(figsize=(width, 0.9 + tall * len(tasks) + 0.17 * max(0, lines - 3)), layout="constrained")
+    panels = figure.subplots(len(tasks), len(optimizers), squeeze=False, **shared)
+    for (task, optimizer), axes in zip(itertools.product(tasks, optimizers), panels.flat, strict=True):
+        axes.set_title(f"{task}\n{optimizer}")
+    return figure, panels
+
+
+def scale(axes: Axes, means: pd.Series, measure: statistics.Measure, *, horizontal: bool = False) -> None:
+    """The scale of a measure with these values, vertical or horizontal: of a loss that spans a decade or more
+    logarithmic, and linear near zero where it reaches zero; else linear."""
     above = means[means > 0]
     if math.isfinite(measure.worst) or measure.better != "lower" or above.empty or means.min() < 0:
         return
+    set_scale, set_limits = (axes.set_xscale, axes.set_xlim) if horizontal else (axes.set_yscale, axes.set_ylim)
     if len(above) < len(means):
         smallest = 10.0 ** math.floor(math.log10(above.min()))
-        axes.set_yscale("symlog", linthresh=smallest, linscale=0.5)
-        axes.set_ylim(-0.4 * smallest, None)
+        set_scale("symlog", linthresh=smallest, linscale=0.5)
+        set_limits(-0.4 * smallest, None)
     elif above.max() >= 10 * above.min():
-        axes.set_yscale("log", nonpositive="clip")
-        axes.set_ylim(0.5 * above.min(), None)
+        set_scale("log", nonpositive="clip")
+        set_limits(0.5 * above.min(), None)
 
 
 def note(axes: Axes, text: str) -> None:

@@ -26,16 +26,13 @@ def draw(table: pd.DataFrame) -> Figure:
     tasks, optimizers = (sorted({getattr(group, key) for group in groups}) for key in ("task_label", "optimizer"))
     with style.context():
         handles = figures.lines(pair for group in groups for pair in zip(group.names, group.methods, strict=True))
-        width = max(4.6, 0.5 + 2.25 * len(optimizers))
-        lines = figures.legend_lines(width, list(handles))
-        figure = Figure(figsize=(width, 0.9 + 1.9 * len(tasks) + 0.17 * max(0, lines - 3)), layout="constrained")
-        panels, cut = figure.subplots(len(tasks), len(optimizers), squeeze=False, sharey="row"), False
+        figure, panels = figures.grid(tasks, optimizers, list(handles), 1.9, sharey="row")
+        cut = False
         for task, row in zip(tasks, panels, strict=True):
             of_task = [group for group in groups if group.task_label == task]
             curves = {group.optimizer: _curves(group) for group in of_task}
             every = pd.concat(curves.values())
             for optimizer, axes in zip(optimizers, row, strict=True):
-                axes.set_title(f"{task}\n{optimizer}")
                 axes.set(xlabel="learning rate", xscale="log")
                 if optimizer in curves:
                     _panel(axes, curves[optimizer], handles)

@@ -23,10 +23,7 @@ def draw(table: pd.DataFrame) -> Figure:
     by_run = dict(list(rows.groupby("run")))
     with style.context():
         handles = figures.lines(zip(settings["estimator"], settings["entry"], strict=True))
-        width = max(4.6, 0.5 + 2.25 * len(optimizers))
-        lines = figures.legend_lines(width, list(handles))
-        figure = Figure(figsize=(width, 0.9 + 1.8 * len(tasks) + 0.17 * max(0, lines - 3)), layout="constrained")
-        panels = figure.subplots(len(tasks), len(optimizers), squeeze=False, sharey=True)
+        figure, panels = figures.grid(tasks, optimizers, list(handles), 1.8, sharey=True)
         wanted = []
         for task, row in zip(tasks, panels, strict=True):
             of_task = settings[settings["task_label"] == task]
@@ -36,7 +33,6 @@ def draw(table: pd.DataFrame) -> Figure:
             wanted.append(f"{task}: {measure.label.lower()} {'≥' if measure.better == 'higher' else '≤'} {value:g}")
             for optimizer, axes in zip(optimizers, row, strict=True):
                 here = of_task[of_task["optimizer_label"] == optimizer].sort_values("entry")
-                axes.set_title(f"{task}\n{optimizer}")
                 axes.set(xlabel="step (updates)", ylim=(-0.04, 1.04))
                 if here.empty:
                     figures.note(axes, "not run")

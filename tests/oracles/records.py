@@ -111,6 +111,7 @@ def make(
                             "block": has["block"],
                             **_measures(has, progress, noise, lost),
                             "gradient_norm": np.where(lost, np.nan, 0.1),
+                            **_sites(progress, lost),
                             "diverged": np.where(lost, steps[-1] / 2, np.nan) if rows > 1 else np.nan,
                         }
                     )
@@ -149,6 +150,16 @@ def _measures(has, progress, noise, lost):
         "test_accuracy": np.where(lost, np.nan, share[1]),
         "flip_rate": np.abs(noise[3]),
         "saturation": 0.2 + noise[3],
+    }
+
+
+def _sites(progress, lost):
+    """Of two hard sites; the second has no slope."""
+    norm = np.where(lost, np.nan, np.exp(-progress))
+    return {
+        "site.downstream_norm.layer1/activations": norm,
+        "site.saturation.layer1/activations": np.where(lost, np.nan, progress / 10),
+        "site.downstream_norm.layer1/weights": 2 * norm,
     }
 
 

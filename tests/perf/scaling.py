@@ -171,7 +171,7 @@ def _draw(table, plan, folder: Path) -> None:
     from results import style, tables
 
     for name in plan.tables:
-        tables.TABLES[name](table, folder, Console(file=io.StringIO()))
+        tables.make(name, table, folder, Console(file=io.StringIO()))
     for name in plan.figures:
         style.save(importlib.import_module(f"results.figures.{name}").draw(table), folder, name)
 

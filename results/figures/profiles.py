@@ -1,0 +1,88 @@
+"""Performance profiles: which share of each estimator's trainings is at least so good, for every value of so good."""
+
+from __future__ import annotations
+
+import numpy as np
+import pandas as pd
+from matplotlib.axes import Axes
+from matplotlib.figure import Figure
+from matplotlib.lines import Line2D
+
+from results import comparison, figures, resampling, style
+from results.comparison import ANY, Group
+
+RESAMPLES, SEED = 1_000, 0
+POINTS = 200  # thresholds at most
+
+
+def draw(table: pd.DataFrame) -> Figure:
+    """A row a task, a column an optimizer; each estimator at its chosen setting, with a band that covers its curve.
+
+    Controls take no part. A training that diverged is at least as good as nothing: its curve does not reach 1. Tasks
+    have measures that cannot be laid over one another, so none is averaged. Raises schema.RecordError for an incomplete
+    table, and as comparison.groups does.
+    """
+    figures.complete(table)
+    groups = [group.racers for group in comparison.groups(table) if group.optimizer != ANY]
+    tasks, optimizers = (sorted({getattr(group, key) for group in groups}) for key in ("task_label", "optimizer"))
+    chance = np.random.default_rng(SEED)
+    with style.context():
+        handles = figures.lines(pair for group in groups for pair in zip(group.names, group.methods, strict=True))
+        figure, panels = figures.grid(tasks, optimizers, list(handles), 1.8, sharey=True, sharex="row")
+        for task, row in zip(tasks, panels, strict=True):
+            here = {group.optimizer: group for group in groups if group.task_label == task}
+            values = np.concatenate([group.values().ravel() for group in here.values()])
+            finite, measure = np.unique(values[np.isfinite(values)]), next(iter(here.values())).reports
+            for optimizer, axes in zip(optimizers, row, strict=True):
+                axes.set(xlabel=measure.title, ylim=(-0.04, 1.04))
+                if optimizer not in here:
+                    figures.note(axes, "not run")
+                elif not finite.size:
+                    figures.note(axes, "diverged")
+                elif not here[optimizer].methods:
+                    figures.note(axes, "controls only")
+                else:
+                    _panel(axes, here[optimizer], _thresholds(finite), handles, chance)
+            figures.scale(row[0], pd.Series(finite), measure, horizontal=True)
+            row[0].set_ylabel("share of seeds\nat least as good")
+        figures.legend(figure, list(handles.values()), list(handles))
+        figures.caption(figure, _caption(groups))
+    return figure
+
+
+def _thresholds(values: np.ndarray) -> np.ndarray:
+    """The values themselves, or some of them that lie evenly among them."""
+    at = np.unique(np.linspace(0, values.size - 1, min(POINTS, values.size)).round().astype(int))
+    return values[at]
+
+
+def _panel(axes: Axes, group: Group, thresholds: np.ndarray, handles: dict[str, Line2D], chance) -> None:
+    sign = -group.reports.sign  # of a score, of which the largest is the best
+    # At least as good is more than the next smaller number.
+    limits = np.nextafter(sign * thresholds, -np.inf)
+    picks = resampling.draw(chance, RESAMPLES, 1, len(group.seeds))
+    shares, lows, highs = resampling.profile(sign * group.values()[None], limits, picks)
+    where = "pre" if group.reports.better == "higher" else "post"
+    for method, share, low, high in zip(group.methods, shares, lows, highs, strict=True):
+        line = handles[method]
+        look = {"color": line.get_color(), "linestyle": line.get_linestyle()}
+        if np.isfinite(low).all():
+            axes.fill_between(thresholds, low, high, step=where, color=line.get_color(), alpha=0.12, linewidth=0)
+        axes.step(thresholds, share, where=where, **look)
+        inner = np.flatnonzero((share > 0) & (share < 1))  # marks stand where the curve falls
+        marks = inner[:: max(1, len(inner) // 4)] if len(inner) else np.array([len(thresholds) // 2])
+        axes.plot(
+            thresholds[marks], share[marks], linestyle="", color=line.get_color(), marker=line.get_marker(),
+            markeredgecolor="white", markeredgewidth=0.4,
+        )  # fmt: skip
+
+
+def _caption(groups: list[Group]) -> str:
+    seeds = sorted({len(group.seeds) for group in groups})
+    many = f"{seeds[0]} common seed{'s' * (seeds[0] > 1)}" if len(seeds) == 1 else f"{seeds[0]} to {seeds[-1]} seeds"
+    text = f"Share of {many} whose last value is at least as good as the one on the axis, at the chosen settings."
+    if seeds[-1] > 1:
+        text += f" Bands cover the whole curve with 95 %, from {RESAMPLES:,} resamples of the seeds."
+    if any(lost.any() for group in groups for lost in group.diverged):
+        text += " A seed that diverged counts as the worst possible."
+    return text

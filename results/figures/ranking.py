@@ -1,0 +1,138 @@
+"""Ranking: how often each estimator takes each rank when seeds are resampled, and its rank with less training."""
+
+from __future__ import annotations
+
+import math
+
+import numpy as np
+import pandas as pd
+from matplotlib.axes import Axes
+from matplotlib.colors import LinearSegmentedColormap
+from matplotlib.figure import Figure
+from matplotlib.lines import Line2D
+from scipy import stats
+
+from results import comparison, figures, resampling, stability, style
+from results.comparison import ANY, Group
+
+TASKS = 10  # from which on a critical-difference diagram says something
+ROW = 0.22  # inches
+SHADES = LinearSegmentedColormap.from_list("shades", ["white", style.BLUE])
+
+
+def draw(table: pd.DataFrame) -> Figure:
+    """A row a task, a column an optimizer (the last: each estimator with its best one). A cell is an estimator and a
+    rank, its shade the share of resamples in which it has that rank. From TASKS tasks on, below them the critical
+    differences.
+
+    Controls take no part. Raises schema.RecordError for an incomplete table, and as comparison.groups does.
+    """
+    figures.complete(table)
+    found = stability.stability(table)
+    groups = {(group.task_label, group.optimizer): group.racers for group in comparison.groups(table)}
+    tasks = sorted({task for task, _ in groups})
+    optimizers = sorted({optimizer for _, optimizer in groups}, key=lambda name: (name == ANY, name))
+    many = max((len(rows) for _, rows in found.groupby(["task_label", "optimizer_label"])), default=1)
+    across = len(tasks) >= TASKS
+    with style.context():
+        chance = np.random.default_rng(stability.SEED)
+        width = max(4.6, 1.2 + 2.2 * len(optimizers))
+        tall = 0.55 + ROW * max(many, 4)
+        size = (width, 1.0 + tall * len(tasks) + across * (0.8 + ROW * many))
+        figure = Figure(figsize=size, layout="constrained")
+        lower = None
+        upper = figure
+        if across:
+            upper, lower = figure.subfigures(2, 1, height_ratios=[tall * len(tasks), 0.8 + ROW * many])
+        panels = upper.subplots(len(tasks), len(optimizers), squeeze=False)
+        for task, row in zip(tasks, panels, strict=True):
+            for optimizer, axes in zip(optimizers, row, strict=True):
+                axes.set_title(f"{task}\n{optimizer}", size=7)
+                rows = found[(found["task_label"] == task) & (found["optimizer_label"] == optimizer)]
+                if rows.empty:
+                    _empty(axes, "not run" if (task, optimizer) not in groups else "controls only")
+                else:
+                    _panel(axes, groups[task, optimizer], rows, chance)
+        if lower is not None:
+            _critical(lower.subplots(), found, optimizers[-1])
+        handles = [
+            Line2D([], [], linestyle="", color=style.BLUE, marker="s", markersize=6),
+            Line2D([], [], linestyle="", color="black", marker="^", markersize=3),
+        ]
+        figures.legend(figure, handles, ["has this rank in all resamples", "rank with 95 % of the budget"])
+        figures.caption(figure, _caption(found, len(tasks)))
+    return figure
+
+
+def _empty(axes: Axes, words: str) -> None:
+    figures.note(axes, words)
+    axes.set_axis_off()
+
+
+def _panel(axes: Axes, group: Group, rows: pd.DataFrame, chance: np.random.Generator) -> None:
+    """rows: the group's, the best first."""
+    at, count = [group.methods.index(method) for method in rows["method"]], len(rows)
+    if len(group.seeds) > 1:
+        drawn = resampling.tuned(group, resampling.draw(chance, stability.RESAMPLES, 1, len(group.seeds)))[:, at]
+        shares = occupied(resampling.ranks(drawn))
+        axes.imshow(shares, cmap=SHADES, vmin=0, vmax=1, aspect="auto", extent=(0.5, count + 0.5, count - 0.5, -0.5))
+        for y, x in np.argwhere(shares >= 0.005) if count <= 6 else ():
+            colour = "white" if shares[y, x] > 0.6 else "black"
+            axes.text(x + 1, y - 0.1, f"{shares[y, x]:.0%}", ha="center", va="center", size=6, color=colour)
+    places = np.arange(count)
+    axes.plot(
+        rows["shorter"],
+        places + 0.33,
+        "^",
+        color="black",
+        mec="white",
+        mew=0.3,
+        markersize=3.2,
+        zorder=3,
+        clip_on=False,
+    )
+    axes.set_yticks(places, rows["method"])
+    axes.tick_params(axis="y", length=0, labelsize=6.5)
+    axes.set(xlim=(0.5, count + 0.5), ylim=(count - 0.5, -0.5), xlabel="rank")
+    axes.set_xticks(range(1, count + 1, max(1, math.ceil(count / 8))))
+    axes.grid(False)
+
+
+def occupied(ranks: np.ndarray) -> np.ndarray:
+    """How often each method has each rank, a share, [methods, ranks], of ranks [resamples, methods]; a tie that
+    averages several ranks counts for each of them in equal parts."""
+    taken = np.sort(ranks, axis=1)[:, None, :] == ranks[:, :, None]
+    return (taken / taken.sum(-1, keepdims=True)).mean(0)
+
+
+def _critical(axes: Axes, found: pd.DataFrame, optimizer: str) -> None:
+    """Mean ranks over tasks, joined where the Nemenyi test after Friedman's does not tell them apart (Demšar 2006)."""
+    import scikit_posthocs
+
+    own = found[found["optimizer_label"] == optimizer]
+    ranks = own.pivot_table(index="task_label", columns="method", values="rank").dropna(axis=1).rank(axis=1)
+    if ranks.shape[1] < 3:
+        _empty(axes, "critical differences need three methods")
+        return
+    p = scikit_posthocs.posthoc_nemenyi_friedman(ranks)
+    scikit_posthocs.critical_difference_diagram(ranks.mean(), p, ax=axes)
+    omnibus = stats.friedmanchisquare(*ranks.to_numpy().T).pvalue
+    axes.set_title(f"Mean rank over {len(ranks)} tasks, {optimizer}; Friedman's test: p = {omnibus:.2g}")
+
+
+def _caption(found: pd.DataFrame, tasks: int) -> str:
+    seeds = sorted(set(found["seeds"]))
+    if not seeds:
+        return "Nothing but controls."
+    many = f"{seeds[0]} seed{'s' * (seeds[0] > 1)}" if len(seeds) == 1 else f"{seeds[0]} to {seeds[-1]} seeds"
+    if seeds[-1] > 1:
+        text = (
+            f"Shade and number: the share of {stability.RESAMPLES:,} resamples of {many} in which an estimator has a "
+            "rank by its mean at the last step, settings chosen anew in each."
+        )
+    else:
+        text = "Rank by the last value of one seed, of which nobody knows how stable it is."
+    if tasks >= TASKS:
+        return text + " Bars join what the Nemenyi test does not tell apart (5 %)."
+    are = "are" if tasks > 1 else "is"
+    return text + f" No critical-difference diagram: it needs {TASKS} tasks, and there {are} {tasks}."

@@ -1,0 +1,82 @@
+"""Tuning: what each estimator reaches when only so many of its settings are tried, drawn at random."""
+
+from __future__ import annotations
+
+import numpy as np
+import pandas as pd
+from matplotlib.axes import Axes
+from matplotlib.figure import Figure
+from matplotlib.lines import Line2D
+from matplotlib.ticker import MaxNLocator
+
+from results import comparison, figures, resampling, style, tuning
+from results.comparison import ANY, Group
+
+RESAMPLES, SEED = 400, 0
+
+
+def draw(table: pd.DataFrame) -> Figure:
+    """A row a task, a column an optimizer: the expected mean of the best of k settings, with 95 % bands over seeds.
+
+    Controls take no part. Where one of the settings diverged without bound, the expectation of fewer settings than are
+    sure to avoid it is unknown, and the curve begins later. Raises schema.RecordError for an incomplete table, and as
+    comparison.groups does.
+    """
+    figures.complete(table)
+    groups = [group.racers for group in comparison.groups(table) if group.optimizer != ANY]
+    tasks, optimizers = (sorted({getattr(group, key) for group in groups}) for key in ("task_label", "optimizer"))
+    chance = np.random.default_rng(SEED)
+    with style.context():
+        handles = figures.lines(pair for group in groups for pair in zip(group.names, group.methods, strict=True))
+        figure, panels = figures.grid(tasks, optimizers, list(handles), 1.8, sharey="row")
+        for task, row in zip(tasks, panels, strict=True):
+            here = {group.optimizer: group for group in groups if group.task_label == task}
+            drawn = []
+            for optimizer, axes in zip(optimizers, row, strict=True):
+                axes.set_xlabel("settings tried")
+                axes.xaxis.set_major_locator(MaxNLocator(5, integer=True, min_n_ticks=1))
+                if optimizer in here:
+                    drawn += _panel(axes, here[optimizer], handles, chance)
+                else:
+                    figures.note(axes, "not run")
+            measure = next(iter(here.values())).reports
+            figures.scale(row[0], pd.Series(drawn, dtype="float64"), measure)
+            row[0].set_ylabel(measure.title)
+        figure.align_ylabels()
+        figures.legend(figure, list(handles.values()), list(handles))
+        figures.caption(figure, _caption(groups))
+    return figure
+
+
+def _panel(axes: Axes, group: Group, handles: dict[str, Line2D], chance: np.random.Generator) -> list[float]:
+    """Draws one panel; returns the values of its curves."""
+    picks, drawn = resampling.draw(chance, RESAMPLES, 1, len(group.seeds)), []
+    for m, method in enumerate(group.methods):
+        curve, line = tuning.best_of(group, m), handles[method]
+        curve[~np.isfinite(curve)] = np.nan
+        tried = np.arange(1, len(curve) + 1)
+        look = {"color": line.get_color(), "linestyle": line.get_linestyle(), "marker": line.get_marker()}
+        axes.plot(tried, curve, **look, markersize=3.5, markeredgecolor="white", markeredgewidth=0.4)
+        known = np.isfinite(curve)
+        if len(group.seeds) > 1 and known.any():
+            low, high = resampling.ends(tuning.best_of(group, m, picks)[:, known], len(group.seeds))
+            axes.fill_between(tried[known], low, high, color=line.get_color(), alpha=0.15, linewidth=0)
+        drawn += curve[known].tolist()
+    if not drawn:
+        figures.note(axes, "diverged" if group.methods else "controls only")
+    return drawn
+
+
+def _caption(groups: list[Group]) -> str:
+    seeds = sorted({len(group.seeds) for group in groups})
+    many = f"{seeds[0]} common seed{'s' * (seeds[0] > 1)}" if len(seeds) == 1 else f"{seeds[0]} to {seeds[-1]} seeds"
+    chosen = sorted({group.selects.label.lower() for group in groups})
+    text = (
+        f"Expected mean over {many} at the last step of the best of so many settings of the grid, drawn at random and "
+        f"chosen by {' or '.join(chosen)}."
+    )
+    if seeds[-1] > 1:
+        text += f" Bands: 95 %, expanded percentiles of {RESAMPLES} resamples of the seeds."
+    if any(not np.isfinite(values).all() for group in groups for values in group.reported):
+        text += " A curve begins where a setting that diverged without bound is sure to be avoided."
+    return text

@@ -1,0 +1,272 @@
+"""The table `tuning`: what the search for a setting is worth, how good a training is on its way, when it arrives.
+
+The area under the curve, the rates that serve, the best of k settings, and a grid of targets in updates, examples and
+seconds.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterator, Mapping
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+from rich.console import Console
+from rich.table import Table
+
+from results import comparison, resampling, statistics, targets, wording
+from results.comparison import ANY, Group
+
+HARDER = (4, 2, 1, 0.5)  # distances to what is perfect, in that of the task's target
+NAMES = ["task", "task_label", "optimizer_label", "estimator", "method"]
+COLUMNS = {  # of tuning(): name and what it holds, beside NAMES
+    "measure_label": "the reported measure as it is printed",
+    "unit": "its unit; empty for a pure number",
+    "auc": "area under the reported measure's curve over updates, divided by the budget, at the chosen setting: mean",
+    "auc_low": "lower end of its 95 % t interval over seeds",
+    "auc_high": "upper end",
+    "settings": "how many settings were tried",
+    "best_of_1": "mean at the last step of one setting drawn at random; NaN where one of them diverged without bound",
+    "best_of_2": "of the better of two, by the measure that chooses",
+    "best_of_3": "of the best of three",
+    "best": "of the best of all",
+    "tolerance": "how far from the best a rate may be and still serve: the task's declared margin; NaN where none was",
+    "serving": "share of the tried rates that serve, all else chosen anew at each",
+    "decades": "factors of ten between the smallest and the largest rate that serve",
+}
+TARGETS = {  # of grid(): name and what it holds, beside NAMES
+    "measure_label": "the target's measure as it is printed",
+    "target": "what counts as arrived",
+    "own": "whether it is the task's own target",
+    "seeds": "trainings with the chosen setting",
+    "reached": "how many of them arrived",
+    "steps": "expected updates: all that were spent, for each that arrived; infinite where none did",
+    "examples": "expected training examples",
+    "seconds": "expected compiled training time of one replica among those of its block (s)",
+}
+
+
+def tuning(table: pd.DataFrame) -> pd.DataFrame:
+    """One row a task, optimizer and method (columns: NAMES and COLUMNS). Raises schema.RecordError as
+    comparison.groups does."""
+    areas, rows = _areas(table), []
+    margins: Mapping[str, float] = table.attrs.get("margins", {})
+    for group in comparison.groups(table):
+        if group.optimizer == ANY:
+            continue
+        margin = float(margins.get(group.task, math.nan))
+        for m, method in enumerate(group.methods):
+            curve = best_of(group, m)
+            curve = [math.nan if not np.isfinite(value) else value for value in curve]
+            serving, decades = _serving(group, m, margin)
+            rows.append(
+                {
+                    **_names(group, m),
+                    "measure_label": group.reports.label,
+                    "unit": group.reports.unit,
+                    **dict(
+                        zip(
+                            ("auc", "auc_low", "auc_high"),
+                            areas[group.task_label, group.optimizer, method],
+                            strict=True,
+                        )
+                    ),
+                    "settings": len(curve),
+                    **{f"best_of_{k}": curve[k - 1] if k <= len(curve) else math.nan for k in (1, 2, 3)},
+                    "best": curve[-1],
+                    "tolerance": margin,
+                    "serving": serving,
+                    "decades": decades,
+                }
+            )
+    return pd.DataFrame(rows, columns=[*NAMES, *COLUMNS])
+
+
+def best_of(group: Group, method: int, picks: np.ndarray | None = None) -> np.ndarray:
+    """What a method reaches with 1, 2, … of its settings tried, drawn at random: means of the reported measure at the
+    last step, float64 [settings], or with picks (resampling.draw of one task) [resamples, settings].
+
+    Of those tried the one with the best mean of the choosing measure is taken; expectation over the draws, exactly.
+    """
+    scores, costs = (
+        measure.sign * values[method]
+        for measure, values in ((group.selects, group.chosen_by), (group.reports, group.reported))
+    )
+    sign = group.reports.sign
+    if picks is None:
+        return sign * resampling.best_of(scores.mean(1), costs.mean(1))
+    taken = [(scores[:, own].mean(1), costs[:, own].mean(1)) for own in picks[:, 0]]
+    return np.stack([sign * resampling.best_of(*own) for own in taken])
+
+
+def grid(table: pd.DataFrame) -> pd.DataFrame:
+    """When each method arrives at each of several targets, at its chosen setting (columns: NAMES and TARGETS).
+
+    The targets are four, two, one and half times as far from what is perfect as the task's own: 1 or 0 of a share, 0 of
+    a loss. Where the own one is perfect itself, they are 0.2, 0.1, 0.05 away and itself.
+    """
+    rows = []
+    if table.empty:
+        return pd.DataFrame(columns=[*NAMES, *TARGETS])
+    described, settings, bare = statistics.accounts(table), statistics.settings(table), statistics.bare(table)
+    by_run = dict(list(bare[bare["replica"].isin(settings["replicas"].explode())].groupby("run")))
+    for one, method in zip(settings.itertuples(), statistics.methods(settings), strict=True):
+        account, own = described[one.run], by_run[one.run]
+        name, value = account["target"]
+        measure = statistics.measure(name, account)
+        last = own.loc[own["step"].idxmax()]
+        each = float(last["examples"] / max(last["step"], 1)), float(last["train_s"] / max(last["step"], 1))
+        for target in around(value, math.isfinite(measure.worst), measure.better):
+            found = targets.reached(own, account, target)
+            spent = found.expected_steps
+            rows.append(
+                {
+                    "task": one.task,
+                    "task_label": one.task_label,
+                    "optimizer_label": one.optimizer_label,
+                    "estimator": one.estimator,
+                    "method": method,
+                    "measure_label": measure.label,
+                    "target": target,
+                    "own": target == value,
+                    "seeds": len(found.steps),
+                    "reached": int(np.isfinite(found.steps).sum()),
+                    "steps": spent,
+                    "examples": spent * each[0],
+                    "seconds": spent * each[1],
+                }
+            )
+    found = pd.DataFrame(rows, columns=[*NAMES, *TARGETS])
+    return found.sort_values(["task_label", "optimizer_label", "method"], kind="stable", ignore_index=True)
+
+
+def around(target: float, share: bool, better: str) -> list[float]:
+    """The grid of targets around one, the easiest first."""
+    perfect = float(share and better == "higher")
+    away, sign = abs(target - perfect), -1 if better == "higher" else 1
+    if not away:
+        return [*(perfect + sign * d for d in (0.2, 0.1, 0.05)), target]
+    if not share and (target < 0 or better == "higher"):
+        return [target]  # nobody knows what is perfect
+    return [round(perfect + sign * away * factor, 12) for factor in HARDER if not share or away * factor <= 1]
+
+
+def show(found: pd.DataFrame, arrived: pd.DataFrame, console: Console) -> list[Table]:
+    """Prints two tables a task; returns them."""
+    return wording.show(parts(found, arrived), console)
+
+
+def write(found: pd.DataFrame, arrived: pd.DataFrame, folder: str | Path) -> list[Path]:
+    """Writes tuning.csv, .md and .tex, and targets.csv. Returns their paths."""
+    paths = wording.write(folder, "tuning", found, *wording.texts(parts(found, arrived), "tuning"))
+    arrived.to_csv(Path(folder) / "targets.csv", index=False)
+    return [*paths, Path(folder) / "targets.csv"]
+
+
+def _names(group: Group, method: int) -> dict[str, str]:
+    words = (group.task, group.task_label, group.optimizer, group.names[method], group.methods[method])
+    return dict(zip(NAMES, words, strict=True))
+
+
+def _areas(table: pd.DataFrame) -> dict[tuple[str, str, str], tuple[float, float, float]]:
+    """By task, optimizer and method the area under the curve, with its interval over seeds."""
+    if table.empty:
+        return {}
+    described, settings, bare = statistics.accounts(table), statistics.settings(table), statistics.bare(table)
+    by_run = dict(list(bare[bare["replica"].isin(settings["replicas"].explode())].groupby("run")))
+    found = {}
+    for one, method in zip(settings.itertuples(), statistics.methods(settings), strict=True):
+        measure, rows = statistics.measure(described[one.run]["reports"], described[one.run]), by_run[one.run]
+        statistics.recorded(rows, measure.name)
+        curves = rows.pivot(index="replica", columns="step", values=measure.name).astype("float64")
+        values = np.where(np.isfinite(curves.to_numpy()), curves.to_numpy(), measure.worst)
+        steps = curves.columns.to_numpy("float64")
+        if len(steps) > 1:
+            with np.errstate(invalid="ignore"):
+                values = np.trapezoid(values, steps, axis=1) / np.ptp(steps)
+        found[one.task_label, one.optimizer_label, method] = statistics.interval(np.ravel(values))
+    return found
+
+
+def _serving(group: Group, method: int, margin: float) -> tuple[float, float]:
+    """The share of rates that serve, and how many decades they span."""
+    if math.isnan(margin):
+        return math.nan, math.nan
+    scores, costs = group.selects.sign * group.chosen_by[method], group.reports.sign * group.reported[method]
+    scores, costs, best = scores.mean(1), costs.mean(1), []
+    rates = np.array(group.rates[method])
+    tried = sorted(set(rates))
+    for rate in tried:
+        at = np.flatnonzero(rates == rate)
+        best.append(costs[at[np.argmin(scores[at])]])
+    good = [rate for rate, cost in zip(tried, best, strict=True) if cost <= np.min(costs[np.argmin(scores)]) + margin]
+    return len(good) / len(tried), math.log10(good[-1] / good[0]) if good and good[0] > 0 else math.nan
+
+
+def parts(found: pd.DataFrame, arrived: pd.DataFrame) -> Iterator[wording.Part]:
+    """Two tables a task, as one would print them."""
+    for task, rows in found.groupby("task_label", sort=False):
+        first = rows.iloc[0]
+        name, margin = first["measure_label"], first["tolerance"]
+        text = (
+            f"Area: under the curve of {name.lower()} over updates, divided by the budget, mean over seeds with 95 % t "
+            "interval. Best of k: mean at the last step of the best of k settings drawn at random, chosen as in the "
+            "result table."
+        )
+        if not math.isnan(margin):
+            text += (
+                f" Serving: rates whose mean is at most {margin:g} from the chosen one's, and the decades they span."
+            )
+        yield wording.Part(f"{task}: tuning", _printed(rows), text)
+        own = arrived[arrived["task_label"] == task]
+        text = (
+            f"Targets of {own['measure_label'].iloc[0].lower()}: expected updates until each is reached, with what was "
+            "spent in vain, and how many seeds reached it; of the task's own one also examples, and seconds of one replica "
+            "among those of its block."
+        )
+        yield wording.Part(f"{task}: targets", _arrivals(own), text)
+
+
+def _printed(rows: pd.DataFrame) -> pd.DataFrame:
+    def number(value, unit):
+        return "unknown" if math.isnan(value) else wording.aggregate(value, math.nan, math.nan, unit)
+
+    printed = {
+        "with": list(rows["optimizer_label"]),
+        "method": list(rows["method"]),
+        "area": [wording.aggregate(r.auc, r.auc_low, r.auc_high, r.unit) for r in rows.itertuples()],
+        **{
+            f"best of {k}": [
+                "–" if k > settings else number(value, unit)
+                for value, settings, unit in zip(rows[f"best_of_{k}"], rows["settings"], rows["unit"], strict=True)
+            ]
+            for k in (1, 2, 3)
+        },
+        "best of all": [f"{number(r.best, r.unit)} ({r.settings})" for r in rows.itertuples()],
+    }
+    if rows["tolerance"].notna().any():
+        printed["serving"] = [
+            "–" if math.isnan(r.serving) else f"{r.serving:.0%}, {0 if math.isnan(r.decades) else r.decades:.1f}"
+            for r in rows.itertuples()
+        ]
+    return pd.DataFrame(printed)
+
+
+def _arrivals(rows: pd.DataFrame) -> pd.DataFrame:
+    """A row a method, a column a target; of the task's own one examples and seconds, too."""
+    printed = []
+    for (optimizer, method), own in rows.groupby(["optimizer_label", "method"], sort=False):
+        words = {"with": optimizer, "method": method}
+        for one in own.itertuples():
+            words[f"{one.target:g}{' (own)' if one.own else ''}"] = f"{_amount(one.steps)} ({one.reached}/{one.seeds})"
+        for one in own[own["own"]].itertuples():
+            words |= {"own: examples": _amount(one.examples), "own: seconds": _amount(one.seconds)}
+        printed.append(words)
+    return pd.DataFrame(printed).fillna("–")
+
+
+def _amount(value: float) -> str:
+    if math.isinf(value):
+        return "never"
+    return f"{value:.3g}" if value < 1000 else f"{value:,.0f}"

@@ -1,0 +1,212 @@
+"""python -m runners.report: one self-contained HTML file of what sweeps planned and found. No TensorFlow."""
+
+from __future__ import annotations
+
+import argparse
+import importlib
+import multiprocessing
+import os
+import sys
+import tempfile
+from collections.abc import Callable, Iterator, Mapping
+from concurrent.futures import ProcessPoolExecutor
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any
+
+import pandas as pd
+
+from results import coverage, explorer, frozen, report, rules, style, tables
+from results.schema import RecordError
+from results.store import Plan, Store, StoreError, load
+from runners import figures, pages
+from runners.mistake import Mistake, nearest
+from runners.provenance import commit
+
+TABLES = ("summary", "verdicts", "ranking", "tuning")  # of every plan, beside its own
+FIGURES = ("convergence", "learning_rate", "profiles", "time_to_target", "ranking", "tuning", "throughput")
+
+
+@dataclass(frozen=True)
+class Reported:
+    """A table of records, and what its plan says of it."""
+
+    name: str
+    command: str
+    table: pd.DataFrame
+    tables: tuple[str, ...]
+    figures: tuple[str, ...]
+    planned: tuple[Mapping, ...] = ()
+    remarks: tuple[str, ...] = ()
+
+
+def write(reported: list[Reported], path: Path, tell: Callable[[str], None]) -> list[str]:
+    """Writes the page; returns what could not be made, a sentence each. tell: is told what is under way."""
+    made = f"Made on {datetime.now(UTC):%Y-%m-%d %H:%M} UTC by commit {str(commit() or 'unknown')[:12]}."
+    sections = [_section(one, tell) for one in reported]
+    path.parent.mkdir(parents=True, exist_ok=True)
+    path.write_text(report.page(sections, made), encoding="utf-8")
+    return [f"{s.name}, {item.name}: {item.fault}" for s in sections for item in (*s.tables, *s.figures) if item.fault]
+
+
+def _section(one: Reported, tell: Callable[[str], None]) -> report.Section:
+    table, jobs = one.table, []
+    if len(table):
+        single = len({(account["run"]) for account in table.attrs["parts"]}) == 1
+        wanted = [*one.tables, *(name for name in TABLES if not single)]
+        jobs = [("table", name) for name in dict.fromkeys(wanted)]
+        jobs += [("figure", name) for name in dict.fromkeys([*one.figures, *FIGURES])]
+        jobs += [("curves", ""), ("frozen", one.name)]
+    tell(f"{one.name}: {len(jobs)} tables and figures")
+    found = dict(zip(jobs, _side_by_side(table, one, jobs), strict=True))
+    accounts = table.attrs.get("parts", [])
+    return report.Section(
+        name=one.name,
+        command=one.command,
+        source=frozen.source(table) if len(table) else "Nothing is recorded.",
+        coverage=coverage.coverage(table, one.planned),
+        provenance=coverage.provenance(table),
+        account={key: value for key, value in accounts[0].items() if key != "replicas"} if accounts else {},
+        tables=[item for (kind, _), item in found.items() if kind == "table"],
+        figures=[item for (kind, _), item in found.items() if kind == "figure"],
+        curves=found.get(("curves", ""), []),
+        files=found.get(("frozen", one.name), {}),
+        remarks=[*one.remarks, *_remarks(table)],
+    )
+
+
+def _remarks(table: pd.DataFrame) -> Iterator[str]:
+    """What a reader must know before all else."""
+    if table.empty:
+        yield "Nothing is recorded of this plan yet: run its command."
+        return
+    try:
+        yield from rules.broken(table)
+    except RecordError as error:
+        yield str(error)
+
+
+# The parts of a page do not depend on one another, so they are made on all cores. A fork shares the table, which takes
+# longer to send than some of them take to make; nothing here has started a thread, or TensorFlow.
+_TABLE: dict[str, Any] = {}
+
+
+def _side_by_side(table: pd.DataFrame, one: Reported, jobs: list[tuple[str, str]]) -> list:
+    _TABLE.update(table=table, plan=one)
+    try:
+        if len(jobs) < 2:
+            return [_made(job) for job in jobs]
+        forked = multiprocessing.get_context("fork")
+        with ProcessPoolExecutor(min(len(jobs), len(os.sched_getaffinity(0))), mp_context=forked) as pool:
+            return list(pool.map(_made, jobs))
+    finally:
+        _TABLE.clear()
+
+
+def _made(job: tuple[str, str]) -> Any:
+    """One table, figure, set of curves or file."""
+    (kind, name), table = job, _TABLE["table"]
+    with tempfile.TemporaryDirectory() as folder:
+        try:
+            if kind == "table":
+                of = tables.TABLES[name]
+                found = of.find(table)
+                files = _read(of.write(*found, folder))
+                return report.Item(name, files, list(of.parts(*found)), of.findings(*found))
+            if kind == "figure":
+                drawn = importlib.import_module(f"results.figures.{name}").draw(table)
+                files = _read(style.save(drawn, folder, name, f"Steeplechase, {_TABLE['plan'].name}"))
+                return report.Item(name, files, picture=files[f"{name}.svg"])
+            if kind == "curves":
+                return explorer.explorer(table)
+            one = _TABLE["plan"]
+            own = {"name": name, "command": one.command, "figures": one.figures, "tables": one.tables}
+            return _read([frozen.write(table, own, folder)])
+        except RecordError as error:
+            return {"curves": [], "frozen": {}}.get(kind, report.Item(name, fault=str(error)))
+
+
+def _read(paths: list[Path]) -> dict[str, bytes]:
+    return {path.name: path.read_bytes() for path in paths}
+
+
+def main(arguments: list[str] | None = None) -> int:
+    """The command. Exit codes: 0 written and whole, 1 written, but something is missing, damaged or stale (or nothing
+    could be written), 2 a mistake in the command."""
+    parser = argparse.ArgumentParser(prog="python -m runners.report", description=__doc__)
+    parser.add_argument("names", nargs="*", metavar="NAME", help="a plan (default: every plan of the store)")
+    parser.add_argument("--store", default="results", help="where the records are (default: results)")
+    parser.add_argument("--stale", action="store_true", help="report records that older code made, too")
+    parser.add_argument(
+        "--frozen", type=Path, nargs="?", const=frozen.FOLDER, metavar="FOLDER", help="report frozen tables instead"
+    )
+    parser.add_argument("--output", type=Path, metavar="FILE", help="(default: STORE/output/report.html)")
+    options = parser.parse_intermixed_args(arguments)
+    try:
+        options.names = pages.name_files(options.names)
+        reported, faults = _frozen(options) if options.frozen else _recorded(options)
+    except Mistake as mistake:
+        return _complain(str(mistake), 2)
+    except (RecordError, StoreError) as error:
+        return _complain(str(error), 1)
+    for fault in faults:
+        _complain(fault, 1)
+    if not reported:
+        return 1
+    path = options.output or Path(options.store) / "output" / "report.html"
+    try:
+        faults += write(reported, path, lambda text: print(text, file=sys.stderr, flush=True))
+    except OSError as error:
+        return _complain(f"{path} cannot be written: {error.strerror}.", 1)
+    print(f"Report: {path} ({path.stat().st_size / 2**20:.1f} MiB)")
+    return 1 if faults or any(one.table.attrs.get("missing") or one.table.empty for one in reported) else 0
+
+
+def _recorded(options: argparse.Namespace) -> tuple[list[Reported], list[str]]:
+    """What the store has of these plans, and what is wrong with others. Raises Mistake and StoreError."""
+    store, found, faults = Store(options.store), [], []
+    known = store.plans()
+    if not known:
+        raise StoreError(f"there is no plan in {store.root} yet; `python -m runners.sweep` makes one.")
+    for name in options.names:
+        if name not in known:
+            raise Mistake(
+                f"there is no plan '{name}' in {store.root}{nearest(name, known)} Known are: {', '.join(known)}."
+            )
+    for name in options.names or known:
+        try:
+            plan: Plan = store.plan(name)
+            if not options.stale:
+                figures.check_fresh(plan)
+            table = load(store, plan)
+        except (RecordError, StoreError, Mistake) as error:
+            faults.append(str(error))
+            continue
+        found.append(Reported(plan.name, plan.command, table, plan.tables, plan.figures, plan.runs))
+    return found, faults
+
+
+def _frozen(options: argparse.Namespace) -> tuple[list[Reported], list[str]]:
+    """The frozen tables of these names, or all. Raises RecordError and Mistake."""
+    known = {path.stem: path for path in sorted(options.frozen.glob("*.parquet"))}
+    if not known:
+        raise RecordError(f"there is no frozen table in {options.frozen}.")
+    for name in options.names:
+        if name not in known:
+            raise Mistake(f"there is no frozen table '{name}'{nearest(name, known)} Known are: {', '.join(known)}.")
+    found = []
+    for name in options.names or known:
+        table, about = frozen.read(known[name])
+        plan = about["plan"]
+        found.append(Reported(name, plan["command"], table, tuple(plan["tables"]), tuple(plan["figures"])))
+    return found, []
+
+
+def _complain(text: str, code: int) -> int:
+    print(f"steeplechase: {text}", file=sys.stderr)
+    return code
+
+
+if __name__ == "__main__":
+    sys.exit(main())
