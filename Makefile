@@ -7,7 +7,7 @@ PEERS := .venv-peers
 PEERS_READY := $(PEERS)/ready
 
 .DEFAULT_GOAL := help
-.PHONY: help setup sweep test test-all lint figures docs perf peers scaling perf-check gpu-check lock clean
+.PHONY: help setup sweep paper report test test-all test-browser lint figures docs perf peers scaling perf-check gpu-check lock clean
 
 help: ## what can be made
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-10s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -25,6 +25,16 @@ $(READY): requirements.lock pyproject.toml
 sweep: $(READY) ## run the default experiment and show who won (ARGS="..." are handed on)
 	$(RUN) -m runners.sweep $(ARGS)
 
+# What the README and a paper show. What is recorded already is not trained again.
+PAPER := notebook throughput flow control convergence surrogates
+
+paper: $(READY) ## run every experiment that is missing, and draw every figure, table and the report (half an hour)
+	@for name in $(PAPER); do $(RUN) -m runners.sweep experiment=$$name || exit 1; done
+	$(RUN) -m runners.report
+
+report: $(READY) ## all that was found, as one HTML file that needs no network
+	$(RUN) -m runners.report $(ARGS)
+
 figures: $(READY) ## draw tables and figures anew from the records
 	$(RUN) -m runners.figures $(ARGS)
 
@@ -36,6 +46,11 @@ test: $(READY) ## the tests, at their short sizes
 
 test-all: $(READY) ## the tests, long forms included
 	$(RUN) -m pytest -m "long or not long"
+
+test-browser: $(READY) ## the report in a real browser: Debian's chromium, installed where it is missing
+	@command -v chromium >/dev/null && command -v chromedriver >/dev/null || { apt-get update -qq && \
+		DEBIAN_FRONTEND=noninteractive apt-get install -y -qq --no-install-recommends chromium chromium-driver >/dev/null; }
+	$(RUN) -m pytest tests/browser
 
 lint: $(READY) ## style, and who may import whom
 	$(RUN) -m ruff check .

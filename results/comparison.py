@@ -96,7 +96,8 @@ def _group(task, optimizer, rows, described, last, by_run) -> Group:
                 f"'{next(iter(found)).name}' has no better direction, so nothing can be {key} by it."
             )
     (selects,), (reports,) = measures
-    seeds = [{int(last["seed"].iloc[i]) for i in at} for run in rows["run"] for _, at in by_run[run][1]]
+    number = last["seed"].to_numpy("int64")
+    seeds = [set(number[at].tolist()) for run in rows["run"] for _, at in by_run[run][1]]
     common = sorted(set.intersection(*seeds))
     if not common:
         raise schema.RecordError(
@@ -104,7 +105,6 @@ def _group(task, optimizer, rows, described, last, by_run) -> Group:
         )
     columns = [_filled(last, rows["run"], measure) for measure in (selects, reports)]
     lost = last["diverged"].notna().to_numpy() if "diverged" in last else np.zeros(len(last), bool)
-    number = last["seed"].to_numpy("int64")
     words, rates, values = [], [], ([], [], [])
     for run in rows["run"]:
         swept, settings = by_run[run]

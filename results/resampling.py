@@ -14,7 +14,6 @@ from scipy import stats
 
 from results.comparison import Group
 
-HUGE = 1e150  # stands for infinite, which nothing can be averaged with
 AT_ONCE = 2**24  # numbers that are held at a time
 
 
@@ -62,8 +61,9 @@ def improvement(better: np.ndarray, picks: np.ndarray) -> np.ndarray:
 
     better: [tasks, seeds, seeds], how often seed i of the one beats seed j of the other: 1, ½ or 0 (`beats`).
     """
-    weights = _weights(picks, better.shape[-1])
-    return np.einsum("bts,tsr,btr->b", weights, better, weights, optimize=True) / len(better)
+    counts = _counts(picks, better.shape[-1])
+    won = np.einsum("bts,tsr,btr->b", counts, better, counts, optimize=True)
+    return won / (len(better) * picks.shape[-1] ** 2)
 
 
 def beats(own: np.ndarray, other: np.ndarray, higher: bool) -> np.ndarray:
@@ -85,8 +85,8 @@ def profile(scores: np.ndarray, thresholds: np.ndarray, picks: np.ndarray, level
     share, (tasks, _, seeds) = above.mean((0, 2)), scores.shape
     if seeds < 2:
         return share, np.full(share.shape, math.nan), np.full(share.shape, math.nan)
-    drawn = np.einsum("bts,tmsk->bmk", _weights(picks, seeds), above.astype("float64"), optimize=True) / tasks
     many = tasks * seeds
+    drawn = np.einsum("bts,tmsk->bmk", _counts(picks, seeds), above.astype("float64"), optimize=True) / many
     smooth = (share * many + 2) / (many + 4)
     error = np.maximum(drawn.std(0), np.sqrt(smooth * (1 - smooth) / many))
     wider = math.sqrt(seeds / (seeds - 1)) * stats.t.ppf(0.975, seeds - 1) / stats.norm.ppf(0.975)
@@ -101,16 +101,11 @@ def tuned(group: Group, picks: np.ndarray) -> np.ndarray:
     is in the result; its cost is the mean of `reports` over the same seeds. A seed that diverged without bound makes a
     mean infinite. picks: [resamples, 1, seeds].
     """
-    weights = _weights(picks, len(group.seeds))[:, 0]
-    signs = group.selects.sign, group.reports.sign
     out = np.empty((len(picks), len(group.methods)))
-    for m, (by, reported) in enumerate(zip(group.chosen_by, group.reported, strict=True)):
-        scores, costs = (
-            np.nan_to_num(sign * values, posinf=HUGE) @ weights.T
-            for sign, values in zip(signs, (by, reported), strict=True)
-        )
-        found = np.take_along_axis(costs, scores.argmin(0)[None], 0)[0]
-        out[:, m] = np.where(found > HUGE / 1e9, np.inf, found)
+    signs = group.selects.sign, group.reports.sign
+    for m, values in enumerate(zip(group.chosen_by, group.reported, strict=True)):
+        scores, costs = ((sign * own)[:, picks[:, 0]].mean(-1) for sign, own in zip(signs, values, strict=True))
+        out[:, m] = np.take_along_axis(costs, scores.argmin(0)[None], 0)[0]
     return out
 
 
@@ -131,12 +126,14 @@ def best_of(scores: Sequence[float], costs: Sequence[float]) -> np.ndarray:
     order = np.argsort(scores, kind="stable")
     n = len(order)
     chances = np.array([[math.comb(n - i, k - 1) / math.comb(n, k) for i in range(1, n + 1)] for k in range(1, n + 1)])
-    found = chances @ np.nan_to_num(np.asarray(costs, "float64")[order], posinf=HUGE)
-    return np.where(found > HUGE / 1e9, np.inf, found)
+    with np.errstate(invalid="ignore"):  # of an infinite cost that has no chance
+        return np.where(chances > 0, chances * np.asarray(costs, "float64")[order], 0.0).sum(-1)
 
 
-def _weights(picks: np.ndarray, seeds: int) -> np.ndarray:
-    """How much each seed counts in each resample, float64 [resamples, tasks, seeds]; the sum over seeds is 1."""
+def _counts(picks: np.ndarray, seeds: int) -> np.ndarray:
+    """How often each seed is in each resample, float64 [resamples, tasks, seeds].
+
+    Of whole numbers sums are exact in any order: so what is made of them is the same wherever it is computed."""
     count, tasks, drawn = picks.shape
     flat = picks.reshape(-1, drawn) + seeds * np.arange(count * tasks)[:, None]
-    return np.bincount(flat.ravel(), minlength=count * tasks * seeds).reshape(count, tasks, seeds) / drawn
+    return np.bincount(flat.ravel(), minlength=count * tasks * seeds).reshape(count, tasks, seeds).astype("float64")

@@ -153,16 +153,16 @@ def _speeds(table: pd.DataFrame) -> dict[tuple[str, str], dict[str, dict[str, fl
     found: dict[tuple[str, str], dict[str, dict[str, float]]] = {}
     if table.empty:
         return found
-    described, settings, rows = statistics.accounts(table), statistics.settings(table), statistics.bare(table)
-    by_run = dict(list(rows[rows["replica"].isin(settings["replicas"].explode())].groupby("run")))
-    for one, method in zip(settings.itertuples(), statistics.methods(settings), strict=True):
-        account = described[one.run]
+    settings = statistics.settings(table)
+
+    def wanted(account: Mapping) -> dict[str, float]:
         name, value = account["target"]
         measure = statistics.measure(name, account)
-        wanted = moved(value, math.isfinite(measure.worst), measure.better)
-        own = {
-            word: targets.reached(by_run[one.run], account, target).expected_steps for word, target in wanted.items()
-        }
+        return moved(value, math.isfinite(measure.worst), measure.better)
+
+    arrived = targets.every(table, settings, wanted)
+    for one, method in zip(settings.itertuples(), statistics.methods(settings), strict=True):
+        own = {word: reached.expected_steps for word, reached in arrived[one.run].items()}
         found.setdefault((one.task_label, one.optimizer_label), {})[method] = own
     return found
 

@@ -127,11 +127,13 @@ def runs(table: pd.DataFrame) -> pd.DataFrame:
     if twins.empty:
         return out
     values = _ones(table[table["run"].isin(twins["run"])], traits)
-    for _, group in twins.groupby(labels, dropna=False):
-        differing = [c for c in traits if len({values[name][c] for name in group["run"]}) > 1]
-        for at, name in group["run"].items():
+    variants = {}
+    for _, group in twins.groupby(labels, dropna=False)["run"]:
+        differing = [c for c in traits if len({values[name][c] for name in group}) > 1]
+        for name in group:
             words = [f"{c}={values[name][c]}" for c in differing if values[name][c] is not None]
-            out.loc[at, "variant"] = ", ".join(words) or f"run {name[-8:]}"
+            variants[name] = ", ".join(words) or f"run {name[-8:]}"
+    out["variant"] = out["run"].map(variants).fillna("").astype("string")
     return out
 
 

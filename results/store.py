@@ -18,6 +18,7 @@ import json
 import os
 import tempfile
 from collections.abc import Callable, Iterable, Iterator, Mapping
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -217,7 +218,7 @@ def load(store: str | Path | Store = DEFAULT, plan: str | Plan | None = None) ->
     """
     store = store if isinstance(store, Store) else Store(store)
     plan = store.plan(plan) if isinstance(plan, str) else plan
-    tables, accounts, missing = [], Accounts(), {}
+    wanted_rows, accounts, missing = [], Accounts(), {}
     for run, fingerprint, wanted in _wanted(store, plan):
         found: set[str] = set()
         for path, account, content, fault in store.contents(run, fingerprint):
@@ -225,12 +226,17 @@ def load(store: str | Path | Store = DEFAULT, plan: str | Plan | None = None) ->
                 raise schema.RecordError(f"the record {path} is damaged ({fault}); run its sweep again to replace it.")
             ids = set(account["replicas"]) if wanted is None else set(account["replicas"]) & wanted
             if ids - found:
-                tables.append(_rows(content, ids - found))
+                wanted_rows.append((content, ids - found))
                 accounts.append(account)
                 found |= ids
         if wanted is not None and wanted - found:
             missing[run] = len(wanted - found)
+    with ThreadPoolExecutor() as pool:  # parquet is read without Python's lock
+        tables = list(pool.map(lambda part: _rows(*part), wanted_rows))
+    del wanted_rows
     whole = _joined(tables, accounts) if tables else pd.DataFrame(columns=list(schema.COLUMNS))
+    del tables
+    pa.default_memory_pool().release_unused()  # of a thousand runs it holds half a GiB that nobody asks for again
     whole.attrs = {"parts": accounts, "missing": missing}
     if plan is not None:
         whole.attrs["reference"], whole.attrs["declined"] = plan.reference, [dict(one) for one in plan.declined]

@@ -128,6 +128,8 @@ PRINT = {
 }
 
 
+PLACES = 5  # of the position of a panel, as shares of its figure
+
 # What of a file depends on the clock or on the version at hand is left out.
 _METADATA = {"png": {"Software": None}, "svg": {"Date": None}, "pdf": {"CreationDate": None}}
 _SOURCE = {"png": "Source", "svg": "Source", "pdf": "Subject"}  # where a file says where it comes from
@@ -155,6 +157,9 @@ def save(figure: Figure, folder: str | Path, name: str, source: str = "") -> lis
     with context():
         figure.draw_without_rendering()
         figure.set_layout_engine("none")
+        for axes in figure.axes:  # the solver's last digits depend on where its variables lie in memory
+            bounds = axes.get_position(original=True).bounds
+            axes.set_position([round(bound, PLACES) for bound in bounds])
         for kind, metadata in _METADATA.items():
             paths.append(folder / f"{name}.{kind}")
             figure.savefig(paths[-1], metadata={**metadata, **({_SOURCE[kind]: source} if source else {})})

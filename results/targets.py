@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import math
 import warnings
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 
 import numpy as np
@@ -68,6 +68,29 @@ def reached(table: pd.DataFrame, account: Mapping, target: float | None = None) 
     budget = table.groupby(["run", "replica"])["step"].max()
     at = pd.MultiIndex.from_frame(found[["run", "replica"]])
     return Reached(found["steps"].astype("float64").fillna(math.inf).to_numpy(), budget[at].to_numpy("float64"))
+
+
+def every(
+    table: pd.DataFrame, settings: pd.DataFrame, wanted: Callable[[Mapping], Mapping[str, float]]
+) -> dict[str, dict[str, Reached]]:
+    """By run, what its replicas with the chosen setting did, for each of the targets that are wanted, by their names.
+
+    settings: of statistics.settings. wanted: from a run's account to values of its target's measure.
+    """
+    described, rows = statistics.accounts(table), statistics.bare(table)
+    rows = rows[rows["replica"].isin(settings["replicas"].explode())]
+    found: dict[str, dict[str, Reached]] = {run: {} for run in settings["run"]}
+    for account, runs in statistics.alike(described, settings["run"]):
+        own = rows[rows["run"].isin(runs)]
+        budget = own.groupby(["run", "replica"])["step"].max().astype("float64")
+        measure, ends = account["target"][0], np.cumsum(budget.groupby(level="run").size().to_numpy())[:-1]
+        names, budgets = sorted(runs), np.split(budget.to_numpy(), ends)
+        for name, value in wanted(account).items():
+            first = statistics.steps_to_target(own, {**account, "target": [measure, value]})
+            steps = np.split(first["steps"].astype("float64").fillna(math.inf).to_numpy(), ends)
+            for run, of_run, limit in zip(names, steps, budgets, strict=True):
+                found[run][name] = Reached(of_run, limit)
+    return found
 
 
 def compared(one: Reached, other: Reached) -> float:

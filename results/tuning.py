@@ -109,16 +109,21 @@ def grid(table: pd.DataFrame) -> pd.DataFrame:
     rows = []
     if table.empty:
         return pd.DataFrame(columns=[*NAMES, *TARGETS])
-    described, settings, bare = statistics.accounts(table), statistics.settings(table), statistics.bare(table)
-    by_run = dict(list(bare[bare["replica"].isin(settings["replicas"].explode())].groupby("run")))
-    for one, method in zip(settings.itertuples(), statistics.methods(settings), strict=True):
-        account, own = described[one.run], by_run[one.run]
+    described, settings = statistics.accounts(table), statistics.settings(table)
+
+    def wanted(account: Mapping) -> dict[str, float]:
         name, value = account["target"]
         measure = statistics.measure(name, account)
-        last = own.loc[own["step"].idxmax()]
-        each = float(last["examples"] / max(last["step"], 1)), float(last["train_s"] / max(last["step"], 1))
-        for target in around(value, math.isfinite(measure.worst), measure.better):
-            found = targets.reached(own, account, target)
+        return {f"{target:g}": target for target in around(value, math.isfinite(measure.worst), measure.better)}
+
+    arrived = targets.every(table, settings, wanted)
+    ends = statistics.ends(table).drop_duplicates("run").set_index("run")
+    updates = ends["step"].clip(lower=1).astype("float64")
+    examples, seconds = ends["examples"].astype("float64") / updates, ends["train_s"] / updates
+    for one, method in zip(settings.itertuples(), statistics.methods(settings), strict=True):
+        account = described[one.run]
+        measure = statistics.measure(account["target"][0], account)
+        for target, found in zip(wanted(account).values(), arrived[one.run].values(), strict=True):
             spent = found.expected_steps
             rows.append(
                 {
@@ -129,12 +134,12 @@ def grid(table: pd.DataFrame) -> pd.DataFrame:
                     "method": method,
                     "measure_label": measure.label,
                     "target": target,
-                    "own": target == value,
+                    "own": target == account["target"][1],
                     "seeds": len(found.steps),
                     "reached": int(np.isfinite(found.steps).sum()),
                     "steps": spent,
-                    "examples": spent * each[0],
-                    "seconds": spent * each[1],
+                    "examples": spent * examples[one.run],
+                    "seconds": spent * seconds[one.run],
                 }
             )
     found = pd.DataFrame(rows, columns=[*NAMES, *TARGETS])
@@ -174,19 +179,36 @@ def _areas(table: pd.DataFrame) -> dict[tuple[str, str, str], tuple[float, float
     if table.empty:
         return {}
     described, settings, bare = statistics.accounts(table), statistics.settings(table), statistics.bare(table)
-    by_run = dict(list(bare[bare["replica"].isin(settings["replicas"].explode())].groupby("run")))
-    found = {}
-    for one, method in zip(settings.itertuples(), statistics.methods(settings), strict=True):
-        measure, rows = statistics.measure(described[one.run]["reports"], described[one.run]), by_run[one.run]
-        statistics.recorded(rows, measure.name)
-        curves = rows.pivot(index="replica", columns="step", values=measure.name).astype("float64")
-        values = np.where(np.isfinite(curves.to_numpy()), curves.to_numpy(), measure.worst)
-        steps = curves.columns.to_numpy("float64")
-        if len(steps) > 1:
-            with np.errstate(invalid="ignore"):
-                values = np.trapezoid(values, steps, axis=1) / np.ptp(steps)
-        found[one.task_label, one.optimizer_label, method] = statistics.interval(np.ravel(values))
-    return found
+    bare = bare[bare["replica"].isin(settings["replicas"].explode())]
+    means: dict[str, np.ndarray] = {}
+    for account, runs in statistics.alike(described, settings["run"]):
+        measure, own = statistics.measure(account["reports"], account), bare[bare["run"].isin(runs)]
+        own = own.sort_values(["run", "replica", "step"], ignore_index=True)
+        values = statistics.recorded(own, measure.name).to_numpy("float64")
+        values, steps = np.where(np.isfinite(values), values, measure.worst), own["step"].to_numpy("float64")
+        replicas = own["replica"].to_numpy()
+        starts = np.flatnonzero(np.r_[True, replicas[1:] != replicas[:-1]])
+        spans = np.diff(steps, prepend=steps[:1])
+        spans[starts] = 0
+        pieces = _trapezoids(spans, values)
+        whole, budget = np.add.reduceat(pieces, starts), np.add.reduceat(spans, starts)
+        with np.errstate(invalid="ignore", divide="ignore"):
+            areas = np.where(budget > 0, whole / budget, values[starts])
+        first = own["run"].to_numpy()[starts]
+        at = np.flatnonzero(first[1:] != first[:-1]) + 1
+        means |= dict(zip(first[np.r_[0, at]], np.split(areas, at), strict=True))
+    return {
+        (one.task_label, one.optimizer_label, method): statistics.interval(means[one.run])
+        for one, method in zip(settings.itertuples(), statistics.methods(settings), strict=True)
+    }
+
+
+def _trapezoids(spans: np.ndarray, values: np.ndarray) -> np.ndarray:
+    """Their areas: those that touch an infinite value are infinite, and those without width nothing."""
+    before = np.roll(values, 1)
+    lost = ~np.isfinite(values) | ~np.isfinite(before)
+    with np.errstate(invalid="ignore"):
+        return np.where(spans == 0, 0.0, np.where(lost, np.inf, spans * (values + before) / 2))
 
 
 def _serving(group: Group, method: int, margin: float) -> tuple[float, float]:
@@ -222,8 +244,8 @@ def parts(found: pd.DataFrame, arrived: pd.DataFrame) -> Iterator[wording.Part]:
         own = arrived[arrived["task_label"] == task]
         text = (
             f"Targets of {own['measure_label'].iloc[0].lower()}: expected updates until each is reached, with what was "
-            "spent in vain, and how many seeds reached it; of the task's own one also examples, and seconds of one replica "
-            "among those of its block."
+            "spent in vain, and how many seeds reached it; of the task's own one also examples, and seconds of one "
+            "replica among those of its block."
         )
         yield wording.Part(f"{task}: targets", _arrivals(own), text)
 
@@ -255,15 +277,15 @@ def _printed(rows: pd.DataFrame) -> pd.DataFrame:
 
 def _arrivals(rows: pd.DataFrame) -> pd.DataFrame:
     """A row a method, a column a target; of the task's own one examples and seconds, too."""
-    printed = []
-    for (optimizer, method), own in rows.groupby(["optimizer_label", "method"], sort=False):
-        words = {"with": optimizer, "method": method}
-        for one in own.itertuples():
-            words[f"{one.target:g}{' (own)' if one.own else ''}"] = f"{_amount(one.steps)} ({one.reached}/{one.seeds})"
-        for one in own[own["own"]].itertuples():
-            words |= {"own: examples": _amount(one.examples), "own: seconds": _amount(one.seconds)}
-        printed.append(words)
-    return pd.DataFrame(printed).fillna("–")
+    printed: dict[tuple[str, str], dict[str, str]] = {}
+    for one in rows.itertuples():
+        key = one.optimizer_label, one.method
+        words = printed.setdefault(key, dict(zip(("with", "method"), key, strict=True)))
+        words[f"{one.target:g}{' (own)' if one.own else ''}"] = f"{_amount(one.steps)} ({one.reached}/{one.seeds})"
+    for one in rows[rows["own"]].itertuples():
+        words = {"own: examples": _amount(one.examples), "own: seconds": _amount(one.seconds)}
+        printed[one.optimizer_label, one.method] |= words
+    return pd.DataFrame(list(printed.values())).fillna("–")
 
 
 def _amount(value: float) -> str:

@@ -25,6 +25,7 @@ from runners.mistake import Mistake, nearest
 from runners.provenance import commit
 
 TABLES = ("summary", "verdicts", "ranking", "tuning")  # of every plan, beside its own
+FEW = 40  # methods on one task, up to which a figure with a curve or a row for each can be read
 FIGURES = ("convergence", "learning_rate", "profiles", "time_to_target", "ranking", "tuning", "throughput")
 
 
@@ -51,29 +52,41 @@ def write(reported: list[Reported], path: Path, tell: Callable[[str], None]) -> 
 
 
 def _section(one: Reported, tell: Callable[[str], None]) -> report.Section:
-    table, jobs = one.table, []
-    if len(table):
-        single = len({(account["run"]) for account in table.attrs["parts"]}) == 1
-        wanted = [*one.tables, *(name for name in TABLES if not single)]
-        jobs = [("table", name) for name in dict.fromkeys(wanted)]
-        jobs += [("figure", name) for name in dict.fromkeys([*one.figures, *FIGURES])]
-        jobs += [("curves", ""), ("frozen", one.name)]
+    jobs = [("figure", name) for name in _figures(one)] + [("table", name) for name in _tables(one)]
     tell(f"{one.name}: {len(jobs)} tables and figures")
-    found = dict(zip(jobs, _side_by_side(table, one, jobs), strict=True))
-    accounts = table.attrs.get("parts", [])
+    jobs += [(kind, "") for kind in ("coverage", "remarks", "source", "curves", "frozen")]
+    found = dict(zip(jobs, _side_by_side(one, jobs), strict=True))
+    accounts = one.table.attrs.get("parts", [])
     return report.Section(
         name=one.name,
         command=one.command,
-        source=frozen.source(table) if len(table) else "Nothing is recorded.",
-        coverage=coverage.coverage(table, one.planned),
-        provenance=coverage.provenance(table),
+        source=found["source", ""],
+        coverage=found["coverage", ""],
+        provenance=coverage.provenance(one.table),
         account={key: value for key, value in accounts[0].items() if key != "replicas"} if accounts else {},
         tables=[item for (kind, _), item in found.items() if kind == "table"],
         figures=[item for (kind, _), item in found.items() if kind == "figure"],
-        curves=found.get(("curves", ""), []),
-        files=found.get(("frozen", one.name), {}),
-        remarks=[*one.remarks, *_remarks(table)],
+        curves=found["curves", ""],
+        files=found["frozen", ""],
+        remarks=[*one.remarks, *found["remarks", ""]],
     )
+
+
+def _runs(one: Reported) -> int:
+    return len({account["run"] for account in one.table.attrs.get("parts", ())})
+
+
+def _tables(one: Reported) -> list[str]:
+    """The plan's own tables, and where several runs can be compared those of every report."""
+    return [] if one.table.empty else list(dict.fromkeys([*one.tables, *(TABLES if _runs(one) > 1 else ())]))
+
+
+def _figures(one: Reported) -> list[str]:
+    """The plan's own figures, and where they can be read those of every report."""
+    if one.table.empty:
+        return []
+    methods = one.table[["task", "optimizer", "run"]].drop_duplicates().groupby(["task", "optimizer"]).size().max()
+    return list(dict.fromkeys([*one.figures, *(FIGURES if methods <= FEW and _runs(one) > 1 else ())]))
 
 
 def _remarks(table: pd.DataFrame) -> Iterator[str]:
@@ -88,27 +101,34 @@ def _remarks(table: pd.DataFrame) -> Iterator[str]:
 
 
 # The parts of a page do not depend on one another, so they are made on all cores. A fork shares the table, which takes
-# longer to send than some of them take to make; nothing here has started a thread, or TensorFlow.
-_TABLE: dict[str, Any] = {}
+# longer to send than some of them take to make; nothing here has started TensorFlow, or a thread.
+_ONE: list[Reported] = []
 
 
-def _side_by_side(table: pd.DataFrame, one: Reported, jobs: list[tuple[str, str]]) -> list:
-    _TABLE.update(table=table, plan=one)
+def _side_by_side(one: Reported, jobs: list[tuple[str, str]]) -> list:
+    _ONE[:] = [one]
     try:
-        if len(jobs) < 2:
-            return [_made(job) for job in jobs]
         forked = multiprocessing.get_context("fork")
         with ProcessPoolExecutor(min(len(jobs), len(os.sched_getaffinity(0))), mp_context=forked) as pool:
             return list(pool.map(_made, jobs))
     finally:
-        _TABLE.clear()
+        _ONE.clear()
 
 
 def _made(job: tuple[str, str]) -> Any:
-    """One table, figure, set of curves or file."""
-    (kind, name), table = job, _TABLE["table"]
-    with tempfile.TemporaryDirectory() as folder:
-        try:
+    """One of the parts of a page. What a table or figure refuses is told in its place."""
+    (kind, name), (one,) = job, _ONE
+    table = one.table
+    if kind == "coverage":
+        return coverage.coverage(table, one.planned)
+    if kind == "remarks":
+        return list(_remarks(table))
+    if kind == "source":
+        return frozen.source(table) if len(table) else "Nothing is recorded."
+    try:
+        if kind == "curves":
+            return explorer.explorer(table)
+        with tempfile.TemporaryDirectory() as folder:
             if kind == "table":
                 of = tables.TABLES[name]
                 found = of.find(table)
@@ -116,15 +136,12 @@ def _made(job: tuple[str, str]) -> Any:
                 return report.Item(name, files, list(of.parts(*found)), of.findings(*found))
             if kind == "figure":
                 drawn = importlib.import_module(f"results.figures.{name}").draw(table)
-                files = _read(style.save(drawn, folder, name, f"Steeplechase, {_TABLE['plan'].name}"))
-                return report.Item(name, files, picture=files[f"{name}.svg"])
-            if kind == "curves":
-                return explorer.explorer(table)
-            one = _TABLE["plan"]
-            own = {"name": name, "command": one.command, "figures": one.figures, "tables": one.tables}
+                files = _read(style.save(drawn, folder, name, f"Steeplechase, {one.name}"))
+                return report.Item(name, picture=files.pop(f"{name}.svg"), files=files)
+            own = {"name": one.name, "command": one.command, "figures": one.figures, "tables": one.tables}
             return _read([frozen.write(table, own, folder)])
-        except RecordError as error:
-            return {"curves": [], "frozen": {}}.get(kind, report.Item(name, fault=str(error)))
+    except RecordError as error:
+        return {"curves": [], "frozen": {}}.get(kind, report.Item(name, fault=str(error)))
 
 
 def _read(paths: list[Path]) -> dict[str, bytes]:

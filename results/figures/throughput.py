@@ -30,7 +30,8 @@ def draw(table: pd.DataFrame) -> Figure:
         rows = -(-len(tasks) // columns)
         height = 0.55 + 0.11 * len(labels) * rates["optimizer_label"].nunique()
         width = max(4.6, 0.6 + 3.0 * columns)
-        figure = Figure(figsize=(width, 0.8 + rows * max(1.1, height)), layout="constrained")
+        lines = figures.legend_lines(width, list(labels))
+        figure = Figure(figsize=(width, 0.65 + 0.17 * lines + rows * max(1.1, height)), layout="constrained")
         panels = figure.subplots(rows, columns, squeeze=False).flat
         for axes, task in zip(panels, tasks, strict=False):
             _panel(axes, task, rates[rates["task_label"] == task], looks)

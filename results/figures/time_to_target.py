@@ -16,11 +16,10 @@ def draw(table: pd.DataFrame) -> Figure:
     below 1. Raises schema.RecordError for an incomplete table.
     """
     figures.complete(table)
-    described, settings, rows = statistics.accounts(table), statistics.settings(table), statistics.bare(table)
+    described, settings = statistics.accounts(table), statistics.settings(table)
     settings["entry"] = statistics.methods(settings)
     tasks, optimizers = (sorted(settings[key].unique()) for key in ("task_label", "optimizer_label"))
-    rows = rows[rows["replica"].isin(settings["replicas"].explode())]
-    by_run = dict(list(rows.groupby("run")))
+    arrived = targets.every(table, settings, lambda account: {"own": account["target"][1]})
     with style.context():
         handles = figures.lines(zip(settings["estimator"], settings["entry"], strict=True))
         figure, panels = figures.grid(tasks, optimizers, list(handles), 1.8, sharey=True)
@@ -37,7 +36,7 @@ def draw(table: pd.DataFrame) -> Figure:
                 if here.empty:
                     figures.note(axes, "not run")
                 for one in here.itertuples():
-                    found, line = targets.reached(by_run[one.run], described[one.run]), handles[one.entry]
+                    found, line = arrived[one.run]["own"], handles[one.entry]
                     steps, share, low, high = found.curve()
                     colour = line.get_color()
                     axes.fill_between(steps, low, high, step="post", color=colour, alpha=0.15, linewidth=0)

@@ -46,6 +46,9 @@ for (const box of document.querySelectorAll("div.table")) {
   });
 }
 
+// A picture stands in the page once: its download is what is shown.
+for (const link of document.querySelectorAll("a.shown")) link.href = link.closest("section").querySelector("img").src;
+
 // The explorer
 
 const CHOSEN = "chosen by each";
@@ -53,7 +56,11 @@ const LAYOUT = {
   margin: { l: 60, r: 10, t: 34, b: 45 }, hovermode: "closest", font: { size: 12 },
   legend: { orientation: "h", y: -0.22 }, plot_bgcolor: "#fff",
 };
-const OPTIONS = { responsive: true, displaylogo: false, modeBarButtonsToRemove: ["select2d", "lasso2d"] };
+const OPTIONS = { responsive: true, displayModeBar: false };
+
+function title(text) {
+  return { text, font: { size: 13 }, x: 0.01, xanchor: "left" };
+}
 
 function fill(select, values) {
   const before = select.value;
@@ -111,12 +118,12 @@ function explore(section, tasks) {
     }
     const values = (traces) => traces.flatMap((one) => one.y);
     Plotly.react(left, byRate, {
-      ...LAYOUT, title: { text: `at step ${task.steps[step]}`, font: { size: 13 } },
+      ...LAYOUT, title: title(`at step ${task.steps[step]}`),
       xaxis: { title: { text: "learning rate" }, type: "log", gridcolor: "#e4e4e4" },
       yaxis: axis(measure.title, measure, values(byRate)),
     }, OPTIONS);
     Plotly.react(right, over, {
-      ...LAYOUT, title: { text: rate === CHOSEN ? "at the rate that each chose" : `at rate ${rate}`, font: { size: 13 } },
+      ...LAYOUT, title: title(rate === CHOSEN ? "at the rate that each chose" : `at rate ${rate}`),
       xaxis: { title: { text: "step (updates)" }, gridcolor: "#e4e4e4", zeroline: false },
       yaxis: axis(measure.title, measure, values(over)),
     }, OPTIONS);
