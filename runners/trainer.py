@@ -177,7 +177,9 @@ class Trainer:
             flipped = {name: (signs[name] != self._signs[name]).sum(1) for name in signs}
             measures["flip_rate"] = sum(flipped.values()) / sum(s.shape[1] for s in signs.values())
             if self.program.sites:
-                measures |= {f"site.flip_rate.{name}": own / signs[name].shape[1] for name, own in flipped.items()}
+                measures |= {
+                    f"site.flip_rate.{_site(name)}": own / signs[name].shape[1] for name, own in flipped.items()
+                }
         self._signs = signs
         diverged = self._diverged.numpy()
         measures["diverged"] = np.where(diverged < 0, np.nan, diverged)
@@ -457,6 +459,10 @@ def _now(numbers, step, steps, precision, scheduled):
 
 def _shaped(task, flat):
     return {name: tf.reshape(flat[name], shape) for name, shape in task.sizes.items()}
+
+
+def _site(name):
+    return name if name.endswith("/weights") else f"{name}/weights"  # where a parameter of hard weights stands
 
 
 def _plain(name):

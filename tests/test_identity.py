@@ -21,6 +21,7 @@ BASE = {
     "normalize": "none",
     "steps": 100,
     "rows": 10,
+    "layers": False,
     "precision": "float32",
     "device": "cpu",
     "block": None,
