@@ -145,7 +145,7 @@ function explore(section, tasks) {
   }
 
   fill(get("task"), tasks.map((one) => one.task));
-  form.addEventListener("input", choose);
+  for (const event of ["input", "change"]) form.addEventListener(event, choose);
   form.addEventListener("submit", (event) => event.preventDefault());
   choose();
 }
