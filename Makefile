@@ -49,7 +49,8 @@ test-all: $(READY) ## the tests, long forms included
 
 test-browser: $(READY) ## the report in a real browser: Debian's chromium, installed where it is missing
 	@command -v chromium >/dev/null && command -v chromedriver >/dev/null || { apt-get update -qq && \
-		DEBIAN_FRONTEND=noninteractive apt-get install -y -qq --no-install-recommends chromium chromium-driver >/dev/null; }
+		DEBIAN_FRONTEND=noninteractive apt-get install -y -qq --no-install-recommends chromium chromium-driver >/dev/null; } || \
+		{ echo "steeplechase: Debian's packages chromium and chromium-driver are needed, and could not be installed" >&2; exit 1; }
 	$(RUN) -m pytest tests/browser
 
 lint: $(READY) ## style, and who may import whom
