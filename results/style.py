@@ -144,10 +144,12 @@ def context() -> Iterator[None]:
         yield
 
 
-def save(figure: Figure, folder: str | Path, name: str, source: str = "") -> list[Path]:
+def save(
+    figure: Figure, folder: str | Path, name: str, source: str = "", kinds: Iterable[str] = ("png", "svg", "pdf")
+) -> list[Path]:
     """Writes NAME.png, NAME.svg and NAME.pdf; the same figure gives the same bytes. Returns their paths.
 
-    source: what the files' metadata say of where they come from.
+    source: what the files' metadata say of where they come from. kinds: to write only some of them.
 
     The three have one layout, found once: left to itself Matplotlib finds one for each, which takes as long as drawing.
     """
@@ -160,7 +162,7 @@ def save(figure: Figure, folder: str | Path, name: str, source: str = "") -> lis
         for axes in figure.axes:  # the solver's last digits depend on where its variables lie in memory
             bounds = axes.get_position(original=True).bounds
             axes.set_position([round(bound, PLACES) for bound in bounds])
-        for kind, metadata in _METADATA.items():
+        for kind in kinds:
             paths.append(folder / f"{name}.{kind}")
-            figure.savefig(paths[-1], metadata={**metadata, **({_SOURCE[kind]: source} if source else {})})
+            figure.savefig(paths[-1], metadata={**_METADATA[kind], **({_SOURCE[kind]: source} if source else {})})
     return paths

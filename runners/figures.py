@@ -36,9 +36,17 @@ def draw(console: Console, store: Store, plan: Plan) -> list[Path]:
 
 
 def make(
-    console: Console, table: pd.DataFrame, wanted_tables: Iterable[str], wanted_figures: Iterable[str], folder: Path
+    console: Console,
+    table: pd.DataFrame,
+    wanted_tables: Iterable[str],
+    wanted_figures: Iterable[str],
+    folder: Path,
+    kinds: Iterable[str] = ("png", "svg", "pdf"),
 ) -> list[Path]:
-    """Prints these tables and draws these figures into the folder; returns their files. Raises RecordError."""
+    """Prints these tables and draws these figures into the folder; returns their files. Raises RecordError.
+
+    kinds: which files of a figure (style.save).
+    """
     written: list[Path] = []
     for name in wanted_tables:
         written += tables.make(name, table, folder, console)
@@ -46,7 +54,7 @@ def make(
     for name in wanted_figures:
         figure = importlib.import_module(f"results.figures.{name}").draw(table)
         source = source or frozen.source(table)  # it takes seconds of a large table
-        written += style.save(figure, folder, name, source)
+        written += style.save(figure, folder, name, source, kinds)
     return written
 
 
@@ -72,9 +80,8 @@ def verify(console: Console, folder: Path) -> list[str]:
         others = [name for name, then in about["versions"].items() if version(name) != then]
         with tempfile.TemporaryDirectory() as fresh:
             plan = about["plan"]
-            made = make(Console(file=io.StringIO()), table, plan["tables"], plan["figures"], Path(fresh))
-            kinds = {".png", ".pdf"} | ({".svg"} if others else set())
-            compared = [new for new in made if new.suffix not in kinds]
+            drawn = [] if others else plan["figures"]
+            compared = make(Console(file=io.StringIO()), table, plan["tables"], drawn, Path(fresh), ["svg"])
             for new in compared:
                 old = path.with_suffix("") / new.name
                 if not old.is_file():

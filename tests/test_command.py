@@ -155,9 +155,9 @@ def test_a_mistake_is_one_sentence(mistake, tmp_path):
     "mistake, said",
     [
         ("task=binarized_mlp task.hidden=[0]", "task.hidden[0] is 0"),
-        ("task=binarized_mlp task.batch=5000", "task.batch is 5000"),
+        pytest.param("task=binarized_mlp task.batch=5000", "task.batch is 5000", marks=pytest.mark.long),
         ("task=sign_fitting estimator.scale=-1", "tanh_slope.scale is -1"),
-        ("task=sign_fitting optimizer.keras=Lamb", "not element-wise"),
+        pytest.param("task=sign_fitting optimizer.keras=Lamb", "not element-wise", marks=pytest.mark.long),
         ("task=sign_fitting forward=step", "is written for sign"),
     ],
 )

@@ -22,6 +22,13 @@ NAMES = sorted(module.name for module in pkgutil.iter_modules(figures.__path__))
 every = pytest.mark.parametrize("figure", NAMES)
 
 
+@pytest.fixture(autouse=True)
+def few_resamples(monkeypatch):
+    """How many there are decides how exact a band is, and most of the time that it takes."""
+    for module in ("results.stability", "results.figures.profiles", "results.figures.tuning"):
+        monkeypatch.setattr(f"{module}.RESAMPLES", 50)
+
+
 def draw(figure, table):
     return importlib.import_module(f"results.figures.{figure}").draw(table)
 

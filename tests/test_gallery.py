@@ -176,6 +176,7 @@ def test_records_are_refused(table):
 # The command
 
 
+@pytest.mark.long
 def test_a_page_from_elsewhere(mine, tmp_path, capsys):
     arguments = ["mine_alone", f"estimator.file={mine}", "--folder", str(tmp_path / "out")]
     assert gallery.main([*arguments, "--check"]) == 1

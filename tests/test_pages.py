@@ -208,6 +208,7 @@ def test_the_readmes_page_and_commands(tmp_path):
     assert "My slope" in done.stdout and "Tanh slope" in done.stdout, "beside the experiment's"
 
 
+@pytest.mark.long
 def test_the_contract_is_one_command(tmp_path):
     mine = tmp_path / "my_slope.py"
     mine.write_text(PAGE)

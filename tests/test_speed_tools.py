@@ -267,6 +267,7 @@ def test_the_roofline_shows_every_problem_below_its_limit():
         speed.roofline(whole())
 
 
+@pytest.mark.long
 def test_the_checks_of_a_device_pass_on_the_cpu_and_can_fail(monkeypatch, files):
     """The CPU stands in for a GPU: it is right, until its products are shortened or its chunks begin elsewhere."""
     found = gpu.checks("cpu")
