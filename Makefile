@@ -28,7 +28,7 @@ sweep: $(READY) ## run the default experiment and show who won (ARGS="..." are h
 # What the README and a paper show. What is recorded already is not trained again.
 PAPER := notebook throughput flow control convergence surrogates
 
-paper: $(READY) ## run every experiment that is missing, and draw every figure, table and the report (half an hour)
+paper: $(READY) ## run every experiment that is missing, and draw every figure, table and the report (about an hour)
 	@for name in $(PAPER); do $(RUN) -m runners.sweep experiment=$$name || exit 1; done
 	$(RUN) -m runners.report
 
