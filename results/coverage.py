@@ -8,6 +8,7 @@ import pandas as pd
 
 from results import schema, statistics
 
+KINDS = ("task", "optimizer", "estimator")
 COLUMNS = {  # of coverage(): name and what it holds
     "task_label": "the task as it is printed; its name where nothing of the run is recorded",
     "optimizer_label": "the optimizer as it is printed",
@@ -44,12 +45,10 @@ def coverage(table: pd.DataFrame, planned: Sequence[Mapping] = ()) -> pd.DataFra
     for run, gone in missing.items():
         if run not in known:
             own = words.get(run)
-            names = [_word(labels, kind, own) for kind in ("task", "optimizer", "estimator")] if own else ["", "", run]
+            names = _words(labels, {kind: own[kind]["name"] for kind in KINDS}, own) if own else ["", "", run]
             rows.append((*names, run, gone, 0, 0, "missing", ""))
     for pair in attrs.get("declined", ()):
-        names = [labels.get((kind, pair[kind]), pair[kind]) for kind in ("task", "optimizer", "estimator")]
-        scaled = f" (normalize={pair['normalize']})" if pair.get("normalize", "none") != "none" else ""
-        rows.append((names[0], names[1], f"{names[2]}{scaled}", "", 0, 0, 0, "declined", pair["reason"]))
+        rows.append((*_words(labels, pair, pair), "", 0, 0, 0, "declined", pair["reason"]))
     found = pd.DataFrame(rows, columns=list(COLUMNS))
     return found.sort_values(["task_label", "optimizer_label", "method", "run"], ignore_index=True)
 
@@ -88,8 +87,8 @@ def _labels(accounts: Sequence[Mapping]) -> dict[tuple[str, str], str]:
     return found
 
 
-def _word(labels: Mapping, kind: str, configuration: Mapping) -> str:
-    name = configuration[kind]["name"]
-    scaled = configuration.get("normalize", "none")
-    word = labels.get((kind, name), name)
-    return f"{word} (normalize={scaled})" if kind == "estimator" and scaled != "none" else word
+def _words(labels: Mapping, named: Mapping[str, str], of: Mapping) -> list[str]:
+    """Task, optimizer and method as they are printed, of what has these names and this `normalize`."""
+    task, optimizer, estimator = (labels.get((kind, named[kind]), named[kind]) for kind in KINDS)
+    scaled = of.get("normalize", "none")
+    return [task, optimizer, estimator if scaled == "none" else f"{estimator} (normalize={scaled})"]

@@ -39,7 +39,6 @@ class Reported:
     tables: tuple[str, ...]
     figures: tuple[str, ...]
     planned: tuple[Mapping, ...] = ()
-    remarks: tuple[str, ...] = ()
 
 
 def write(reported: list[Reported], path: Path, tell: Callable[[str], None]) -> list[str]:
@@ -68,7 +67,7 @@ def _section(one: Reported, tell: Callable[[str], None]) -> report.Section:
         figures=[item for (kind, _), item in found.items() if kind == "figure"],
         curves=found["curves", ""],
         files=found["frozen", ""],
-        remarks=[*one.remarks, *found["remarks", ""]],
+        remarks=found["remarks", ""],
     )
 
 

@@ -15,6 +15,7 @@ from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
 
 from results import schema, statistics, style
+from results.comparison import Group
 
 DASHES = ("-", "--", ":", "-.")  # of variants of one estimator: they share its colour and marker
 
@@ -43,6 +44,22 @@ def lines(methods: Iterable[tuple[str, str]]) -> dict[str, Line2D]:
         variants[name] += 1
         found[text] = Line2D([], [], color=colour, marker=marker, linestyle=dash, markeredgecolor="white", mew=0.4)
     return found
+
+
+def sides(groups: Sequence[Group]) -> tuple[list[str], list[str], dict[str, Line2D]]:
+    """(tasks, optimizers, the line of each method) of these groups: the sides of a grid, and its legend.
+
+    A line takes the settings in force when it is made: ask within style.context.
+    """
+    tasks, optimizers = (sorted({getattr(group, key) for group in groups}) for key in ("task_label", "optimizer"))
+    return tasks, optimizers, lines(pair for g in groups for pair in zip(g.names, g.methods, strict=True))
+
+
+def common_seeds(groups: Sequence[Group]) -> tuple[str, bool]:
+    """How many seeds the methods of these groups have in common, in words, and whether it is more than one."""
+    seeds = sorted({len(group.seeds) for group in groups})
+    many = f"{seeds[0]} common seed{'s' * (seeds[0] > 1)}" if len(seeds) == 1 else f"{seeds[0]} to {seeds[-1]} seeds"
+    return many, seeds[-1] > 1
 
 
 def grid(

@@ -23,9 +23,8 @@ def draw(table: pd.DataFrame) -> Figure:
     """
     figures.complete(table)
     groups = [group for group in comparison.groups(table) if group.optimizer != ANY]
-    tasks, optimizers = (sorted({getattr(group, key) for group in groups}) for key in ("task_label", "optimizer"))
     with style.context():
-        handles = figures.lines(pair for group in groups for pair in zip(group.names, group.methods, strict=True))
+        tasks, optimizers, handles = figures.sides(groups)
         figure, panels = figures.grid(tasks, optimizers, list(handles), 1.9, sharey="row")
         cut = False
         for task, row in zip(tasks, panels, strict=True):
@@ -99,9 +98,8 @@ def _mark_unknown(axes: Axes, curves: pd.DataFrame | None, handles: dict[str, Li
 
 
 def _caption(groups: list[Group]) -> str:
-    seeds = sorted({len(group.seeds) for group in groups})
-    many = f"{seeds[0]} common seed{'s' * (seeds[0] > 1)}" if len(seeds) == 1 else f"{seeds[0]} to {seeds[-1]} seeds"
-    text = f"Mean over {many} at the last step" + (" with 95 % t interval." if seeds[-1] > 1 else ".")
+    many, several = figures.common_seeds(groups)
+    text = f"Mean over {many} at the last step" + (" with 95 % t interval." if several else ".")
     chosen = sorted({group.selects.label.lower() for group in groups})
     text += f" Ring: the rate that was chosen, by {' or '.join(chosen)}."
     if any(len(set(rates)) < len(rates) for group in groups for rates in group.rates):

@@ -24,10 +24,9 @@ def draw(table: pd.DataFrame) -> Figure:
     """
     figures.complete(table)
     groups = [group.racers for group in comparison.groups(table) if group.optimizer != ANY]
-    tasks, optimizers = (sorted({getattr(group, key) for group in groups}) for key in ("task_label", "optimizer"))
     chance = np.random.default_rng(SEED)
     with style.context():
-        handles = figures.lines(pair for group in groups for pair in zip(group.names, group.methods, strict=True))
+        tasks, optimizers, handles = figures.sides(groups)
         figure, panels = figures.grid(tasks, optimizers, list(handles), 1.8, sharey=True, sharex="row")
         for task, row in zip(tasks, panels, strict=True):
             here = {group.optimizer: group for group in groups if group.task_label == task}
@@ -78,10 +77,9 @@ def _panel(axes: Axes, group: Group, thresholds: np.ndarray, handles: dict[str, 
 
 
 def _caption(groups: list[Group]) -> str:
-    seeds = sorted({len(group.seeds) for group in groups})
-    many = f"{seeds[0]} common seed{'s' * (seeds[0] > 1)}" if len(seeds) == 1 else f"{seeds[0]} to {seeds[-1]} seeds"
+    many, several = figures.common_seeds(groups)
     text = f"Share of {many} whose last value is at least as good as the one on the axis, at the chosen settings."
-    if seeds[-1] > 1:
+    if several:
         text += f" Bands cover the whole curve with 95 %, from {RESAMPLES:,} resamples of the seeds."
     if any(lost.any() for group in groups for lost in group.diverged):
         text += " A seed that diverged counts as the worst possible."

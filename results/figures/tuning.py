@@ -24,10 +24,9 @@ def draw(table: pd.DataFrame) -> Figure:
     """
     figures.complete(table)
     groups = [group.racers for group in comparison.groups(table) if group.optimizer != ANY]
-    tasks, optimizers = (sorted({getattr(group, key) for group in groups}) for key in ("task_label", "optimizer"))
     chance = np.random.default_rng(SEED)
     with style.context():
-        handles = figures.lines(pair for group in groups for pair in zip(group.names, group.methods, strict=True))
+        tasks, optimizers, handles = figures.sides(groups)
         figure, panels = figures.grid(tasks, optimizers, list(handles), 1.8, sharey="row")
         for task, row in zip(tasks, panels, strict=True):
             here = {group.optimizer: group for group in groups if group.task_label == task}
@@ -68,14 +67,13 @@ def _panel(axes: Axes, group: Group, handles: dict[str, Line2D], chance: np.rand
 
 
 def _caption(groups: list[Group]) -> str:
-    seeds = sorted({len(group.seeds) for group in groups})
-    many = f"{seeds[0]} common seed{'s' * (seeds[0] > 1)}" if len(seeds) == 1 else f"{seeds[0]} to {seeds[-1]} seeds"
+    many, several = figures.common_seeds(groups)
     chosen = sorted({group.selects.label.lower() for group in groups})
     text = (
         f"Expected mean over {many} at the last step of the best of so many settings of the grid, drawn at random and "
         f"chosen by {' or '.join(chosen)}."
     )
-    if seeds[-1] > 1:
+    if several:
         text += f" Bands: 95 %, expanded percentiles of {RESAMPLES} resamples of the seeds."
     if any(not np.isfinite(values).all() for group in groups for values in group.reported):
         text += " A curve begins where a setting that diverged without bound is sure to be avoided."
