@@ -30,6 +30,7 @@ PAPER := notebook throughput flow control convergence surrogates
 
 paper: $(READY) ## run every experiment that is missing, and draw every figure, table and the report (about an hour)
 	@for name in $(PAPER); do $(RUN) -m runners.sweep experiment=$$name || exit 1; done
+	$(RUN) -m runners.figures --columns 1 $(PAPER)
 	$(RUN) -m runners.report
 
 report: $(READY) ## all that was found, as one HTML file that needs no network

@@ -2,34 +2,58 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
+from functools import cached_property
 from pathlib import Path
 
 import numpy as np
 import pandas as pd
 import yaml
 
-from results import frozen, statistics, targets, verdicts, wording
+from results import frozen, rankings, statistics, targets, verdicts, wording
 from results.comparison import ANY
 from results.schema import RecordError
 
 FILE = Path(__file__).parent / "claims.yaml"
-KINDS = ("better", "equivalent", "never")
-KEYS = {
-    "better": {"says", "table", "task", "optimizer", "better", "than"},
-    "equivalent": {"says", "table", "task", "optimizer", "equivalent", "to"},
-    "never": {"says", "table", "task", "optimizer", "never"},
+WHERE = {"says", "table", "task", "optimizer"}
+KINDS = {  # what a claim of each kind has beside WHERE
+    "better": {"than"},
+    "equivalent": {"to"},
+    "never": set(),
+    "always": set(),
+    "unbeaten": {"condition"},
+    "survives": {"less_than"},
 }
 
 
 @dataclass(frozen=True)
 class Claim:
-    """A sentence, what became of it, and the numbers that decided."""
+    """A sentence, the frozen table that it is about, what became of it, and the numbers that decided."""
 
     says: str
+    table: str
     verdict: str  # supported, refuted or undecided
     evidence: str
+
+
+class _Frozen:
+    """A frozen table, and what is found in it, each once and only if a claim asks for it."""
+
+    def __init__(self, path: Path):
+        self.table, _ = frozen.read(path)
+
+    @cached_property
+    def verdicts(self) -> pd.DataFrame:
+        return verdicts.verdicts(self.table)
+
+    @cached_property
+    def rankings(self) -> pd.DataFrame:
+        return rankings.rankings(self.table)
+
+    @cached_property
+    def spread(self) -> pd.DataFrame:
+        return rankings.spread(self.rankings)
 
 
 def evaluate(path: str | Path = FILE, folder: str | Path = frozen.FOLDER) -> list[Claim]:
@@ -38,7 +62,10 @@ def evaluate(path: str | Path = FILE, folder: str | Path = frozen.FOLDER) -> lis
 
     better, than: estimators, of which the first has the better mean of the reported measure (verdicts.verdicts)
     equivalent, to: estimators, which differ by less than the table's margin
-    never: an estimator, of which no seed reaches the task's target at its chosen setting
+    never, always: an estimator, of which no seed, or every one, reaches the task's target at its chosen setting
+    unbeaten, condition: the table's reference, than which no other is found better in a condition (rankings.rankings)
+    survives, less_than: a condition, and the share of the variance between estimators at the default rate of which
+        less is left there (rankings.spread); these two are about one optimizer
 
     Raises RecordError, naming the claim, for one that is no claim, or is about something that was not run.
     """
@@ -46,23 +73,34 @@ def evaluate(path: str | Path = FILE, folder: str | Path = frozen.FOLDER) -> lis
         claims = yaml.safe_load(Path(path).read_text(encoding="utf-8")) or []
     except (OSError, yaml.YAMLError) as error:
         raise RecordError(f"the claims {path} cannot be read: {error}.") from None
-    tables: dict[str, tuple[pd.DataFrame, pd.DataFrame]] = {}
+    tables: dict[str, _Frozen] = {}
     found = []
     for number, claim in enumerate(claims, 1):
         kind = _kind(number, claim)
-        if claim["table"] not in tables:
-            table, _ = frozen.read(Path(folder) / f"{claim['table']}.parquet")
-            tables[claim["table"]] = table, verdicts.verdicts(table)
-        table, decided = tables[claim["table"]]
+        name = claim["table"]
+        if name not in tables:
+            tables[name] = _Frozen(Path(folder) / f"{name}.parquet")
         try:
-            word, evidence = _never(claim, table) if kind == "never" else _contrast(kind, claim, decided)
+            word, evidence = _decided(kind, claim, tables[name])
         except LookupError as error:
             raise RecordError(f"the claim “{claim['says']}” is about {error.args[0]}.") from None
-        found.append(Claim(claim["says"], word, evidence))
+        found.append(Claim(claim["says"], name, word, evidence))
     return found
 
 
-def lines(claims: list[Claim]) -> Iterator[str]:
+def _decided(kind: str, claim: Mapping, of: _Frozen) -> tuple[str, str]:
+    """The verdict and its evidence. Raises LookupError for what was not run."""
+    match kind:
+        case "never" | "always":
+            return _arrival(kind, claim, of.table)
+        case "unbeaten":
+            return _unbeaten(claim, of.rankings)
+        case "survives":
+            return _survival(claim, of.spread)
+    return _contrast(kind, claim, of.verdicts)
+
+
+def lines(claims: Iterable[Claim]) -> Iterator[str]:
     """Each claim as a line of Markdown."""
     for claim in claims:
         yield f"- {claim.says} *{claim.verdict.capitalize()}:* {claim.evidence}"
@@ -70,9 +108,9 @@ def lines(claims: list[Claim]) -> Iterator[str]:
 
 def _kind(number: int, claim: Mapping) -> str:
     kinds = [kind for kind in KINDS if isinstance(claim, Mapping) and kind in claim]
-    if len(kinds) != 1 or {*claim} != KEYS[kinds[0]]:
-        forms = "; or ".join(", ".join(sorted(keys)) for keys in KEYS.values())
-        raise RecordError(f"claim {number} needs exactly the keys {forms}.")
+    if len(kinds) != 1 or {*claim} != {*WHERE, kinds[0], *KINDS[kinds[0]]}:
+        forms = "; or ".join(", ".join([kind, *sorted(more)]) for kind, more in KINDS.items())
+        raise RecordError(f"claim {number} needs exactly the keys {', '.join(sorted(WHERE))} and {forms}.")
     return kinds[0]
 
 
@@ -96,20 +134,52 @@ def _contrast(kind: str, claim: Mapping, decided: pd.DataFrame) -> tuple[str, st
     return "supported" if word == kind else "refuted", evidence
 
 
-def _never(claim: Mapping, table: pd.DataFrame) -> tuple[str, str]:
+def _arrival(kind: str, claim: Mapping, table: pd.DataFrame) -> tuple[str, str]:
     settings = statistics.settings(table)
-    own = settings[(settings["task"] == claim["task"]) & (settings["estimator"] == claim["never"])]
+    own = settings[(settings["task"] == claim["task"]) & (settings["estimator"] == claim[kind])]
     if claim["optimizer"] != "best":
         own = own[own["optimizer_label"] == claim["optimizer"]]
     if own.empty:
-        raise LookupError(_not_run(claim, claim["never"], 0))
+        raise LookupError(_not_run(claim, claim[kind], 0))
     accounts, rows, steps = statistics.accounts(table), statistics.bare(table), []
     for one in own.itertuples():
         chosen = rows[rows["replica"].isin(one.replicas)]
         steps += targets.reached(chosen, accounts[one.run]).steps.tolist()
     got = int(np.isfinite(steps).sum())
     evidence = f"{got} of {len(steps)} trainings reached the target."
-    return ("refuted" if got else "supported"), evidence
+    return ("supported" if got == (0 if kind == "never" else len(steps)) else "refuted"), evidence
+
+
+def _unbeaten(claim: Mapping, ranked: pd.DataFrame) -> tuple[str, str]:
+    rows = _rows(claim, ranked, claim["condition"])
+    fixed = rows[(rows["estimator"] == claim["unbeaten"]) & (rows["verdict"] == "reference")]
+    if fixed.empty:
+        raise LookupError(_not_run(claim, f"{claim['unbeaten']} as the reference", 0))
+    counts, tested = rows["verdict"].value_counts(), rows.loc[rows["verdict"] != "reference", "p_holm"].notna()
+    words = [f"{counts.get(word, 0)} {word}" for word in ("better", "worse", "undecided")]
+    evidence = f"of {len(rows) - 1} others {', '.join(words)} (t tests paired by seed, Holm)."
+    if counts.get("better", 0):
+        return "refuted", evidence
+    return ("supported" if len(tested) and tested.all() else "undecided"), evidence
+
+
+def _survival(claim: Mapping, spread: pd.DataFrame) -> tuple[str, str]:
+    row = _rows(claim, spread, claim["survives"]).iloc[0]
+    share, low, high = row["share_of_default"], row["share_low"], row["share_high"]
+    evidence = f"{wording.percent(share)} [{wording.percent(low)}, {wording.percent(high)}] of the variance between "
+    evidence += f"{row['estimators']} estimators at the default rate is left."
+    if high < claim["less_than"]:
+        return "supported", evidence
+    return ("refuted" if low > claim["less_than"] else "undecided"), evidence
+
+
+def _rows(claim: Mapping, table: pd.DataFrame, condition: str) -> pd.DataFrame:
+    """Those of the claim's task and optimizer, in a condition."""
+    here = (table["task"] == claim["task"]) & (table["optimizer_label"] == claim["optimizer"])
+    rows = table[here & (table["condition"] == condition)]
+    if rows.empty:
+        raise LookupError(_not_run(claim, f"the condition {condition}", 0))
+    return rows
 
 
 def _optimizer(claim: Mapping) -> str:

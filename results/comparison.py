@@ -16,6 +16,7 @@ from results import schema, statistics
 from results.statistics import Measure
 
 ANY = "each with its best optimizer"
+PAIRS = 10  # methods, up to which all pairs are compared; more are contrasted with the declared reference
 
 
 @dataclass(frozen=True)
@@ -80,6 +81,17 @@ def groups(table: pd.DataFrame) -> list[Group]:
             parts.append(_group(task, str(optimizer), rows, described, last, by_run))
         found += [*parts, *([_over(parts)] if len(parts) > 1 else [])]
     return found
+
+
+def pairs(order: Sequence[int], names: Sequence[str], reference: str) -> list[tuple[int, int]]:
+    """Which methods are compared: of up to PAIRS all pairs, of more each with the reference, if it is there.
+
+    order: places of the methods in names, the best first. names: of their estimators.
+    """
+    if len(order) <= PAIRS:
+        return list(itertools.combinations(order, 2))
+    fixed = [i for i in order if names[i] == reference]
+    return [(i, fixed[0]) for i in order if i != fixed[0]] if fixed else []
 
 
 def _group(task, optimizer, rows, described, last, by_run) -> Group:

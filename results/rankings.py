@@ -73,6 +73,8 @@ SPREAD = {  # of spread(): name and what it holds
     "estimators": "how many are known in every condition of this task and optimizer, and no control: only these count",
     "spread": "standard deviation of their means, less the seeds' noise (the measure's unit)",
     "share_of_default": "its square over that of the condition default: the share of the variance that is left",
+    "share_low": "lower end of its 95 % interval: jackknife over seeds, of its logarithm; rates stay as chosen",
+    "share_high": "upper end",
     "middle_half": "the upper quartile of their means minus the lower one",
     "noise": "standard error of a mean beside the others, which have the same seeds",
     "range": "best mean minus worst mean, negative where lower is better (the measure's unit)",
@@ -143,7 +145,8 @@ def spread(rankings: pd.DataFrame) -> pd.DataFrame:
             found[-1] |= _spread(condition, by) if len(shared) > 1 else {"estimators": len(shared)}
     out = pd.DataFrame(found, columns=list(SPREAD))
     counted = ["estimators", "contrasts", "decided", "better", "worse"]
-    numbers = ["spread", "share_of_default", "middle_half", "noise", "range", "rho", "rho_tuned"]
+    shares = ["share_of_default", "share_low", "share_high"]
+    numbers = ["spread", *shares, "middle_half", "noise", "range", "rho", "rho_tuned"]
     out = out.astype({**dict.fromkeys(counted, "Int64"), **dict.fromkeys(numbers, "float64")})
     out.attrs = {**rankings.attrs, "left_out": left_out}
     return out
@@ -286,14 +289,22 @@ def _contrast(own: pd.Series, reference: pd.Series) -> contrasts.Contrast:
 def _spread(condition: str, by: Mapping[str, pd.DataFrame]) -> dict:
     """The numbers of one row of spread(); by: for each condition the rows of the same estimators in the same order."""
     rows, higher = by[condition], by[condition]["better"].iloc[0] == "higher"
-    means = rows["mean"]
-    variance, default = _variance(rows), _variance(by["default"]) if "default" in by else math.nan
+    means, common = rows["mean"], _common(rows)
+    values, before = common.to_numpy(), np.full(common.shape, math.nan)
+    share_low = share_high = math.nan
+    if "default" in by:
+        first = _common(by["default"])
+        before = first.to_numpy()
+        if condition != "default" and list(first.columns) == list(common.columns):
+            share_low, share_high = _share_ends(values, before)
     out = {
         "estimators": len(rows),
-        "spread": math.sqrt(variance),
-        "share_of_default": variance / default if default > 0 else math.nan,
+        "spread": math.sqrt(_variance(values)),
+        "share_of_default": _share(values, before),
+        "share_low": share_low,
+        "share_high": share_high,
         "middle_half": float(means.quantile(0.75) - means.quantile(0.25)),
-        "noise": math.sqrt(_noise(rows)),
+        "noise": math.sqrt(_noise(values)),
         "range": (means.max() - means.min()) * (1 if higher else -1),
         "best": means.idxmax() if higher else means.idxmin(),
         "rho": _rho(means, by["default"]["mean"]) if "default" in by else math.nan,
@@ -306,24 +317,61 @@ def _spread(condition: str, by: Mapping[str, pd.DataFrame]) -> dict:
     return out | {"contrasts": len(verdicts), "decided": better + worse, "better": better, "worse": worse}
 
 
-def _variance(rows: pd.DataFrame) -> float:
+def _share(values: np.ndarray, before: np.ndarray) -> float:
+    """Which share of the variance between estimators before is left; NaN where there was none. [estimators, seeds]"""
+    default = _variance(before)
+    return _variance(values) / default if default > 0 else math.nan
+
+
+def _share_ends(values: np.ndarray, before: np.ndarray) -> tuple[float, float]:
+    """Ends of the 95 % interval of the share, from what it is without one seed each: of its logarithm, or where noise
+    does not tell it from 0, of the share itself. NaN for fewer than three seeds, and where there was no variance.
+
+    values, before: [estimators, seeds], of the same seeds.
+    """
+    seeds = values.shape[1]
+    if seeds < 3 or not _variance(before) > 0:
+        return math.nan, math.nan
+    without = [(np.delete(values, s, 1), np.delete(before, s, 1)) for s in range(seeds)]
+    pairs = [(_between(own), _between(other)) for own, other in [(values, before), *without]]
+    if not all(other > 0 for _, other in pairs):
+        return math.nan, math.nan
+    shares = np.array([own / other for own, other in pairs])
+    low, high = _jackknifed(shares)
+    if low > 0 and (shares > 0).all():
+        low, high = map(math.exp, _jackknifed(np.log(shares)))
+    return max(low, 0.0), max(high, 0.0)
+
+
+def _jackknifed(found: np.ndarray) -> tuple[float, float]:
+    """Ends of the 95 % t interval of a statistic, from what it is and what it is without one seed each."""
+    seeds = len(found) - 1
+    error = math.sqrt((seeds - 1) / seeds * ((found[1:] - found[1:].mean()) ** 2).sum())
+    reach = stats.t.ppf(0.975, seeds - 1) * error
+    return found[0] - reach, found[0] + reach
+
+
+def _variance(values: np.ndarray) -> float:
     """Variance between the means less that of the seeds (the measure's unit, squared); NaN if that is unknown."""
-    means = _common(rows).mean(1)
-    left, rounding = means.var(ddof=1) - _noise(rows), (1e-12 * np.abs(means).max()) ** 2
+    left, rounding = _between(values), (1e-12 * np.abs(values.mean(1)).max()) ** 2
     return 0.0 if left <= rounding else left
 
 
-def _noise(rows: pd.DataFrame) -> float:
+def _between(values: np.ndarray) -> float:
+    """The same, where noise alone may make it negative."""
+    return float(values.mean(1).var(ddof=1)) - _noise(values)
+
+
+def _noise(values: np.ndarray) -> float:
     """The variance that seeds give a mean beside the others (the measure's unit, squared); NaN for one seed."""
-    values = _common(rows)
     degrees = (values.shape[0] - 1) * (values.shape[1] - 1)
     residuals = values - values.mean(1, keepdims=True) - values.mean(0, keepdims=True) + values.mean()
     return float((residuals**2).sum() / degrees / values.shape[1]) if degrees > 0 else math.nan
 
 
-def _common(rows: pd.DataFrame) -> np.ndarray:
-    """The values of the seeds that all have, [estimators, seeds]."""
-    return pd.DataFrame(list(rows["values"])).dropna(axis="columns").to_numpy()
+def _common(rows: pd.DataFrame) -> pd.DataFrame:
+    """The values of the seeds that all have, a row an estimator, a column a seed."""
+    return pd.DataFrame(list(rows["values"])).dropna(axis="columns")
 
 
 def _rho(means: pd.Series, others: pd.Series) -> float:

@@ -128,6 +128,18 @@ PRINT = {
 }
 
 
+COLUMN = 3.35  # inches: the width of one column of a page that has two
+NARROW = {  # what a figure of one column has otherwise
+    "axes.labelsize": 7,
+    "axes.titlesize": 6.5,
+    "figure.constrained_layout.w_pad": 0.06,
+    "font.size": 7,
+    "legend.fontsize": 6.5,
+    "lines.linewidth": 1.0,
+    "lines.markersize": 3.5,
+    "xtick.labelsize": 6,
+    "ytick.labelsize": 6,
+}
 PLACES = 5  # of the position of a panel, as shares of its figure
 
 # What of a file depends on the clock or on the version at hand is left out.
@@ -136,27 +148,34 @@ _SOURCE = {"png": "Source", "svg": "Source", "pdf": "Subject"}  # where a file s
 
 
 @contextmanager
-def context() -> Iterator[None]:
-    """Matplotlib's own defaults with the settings for print: nothing of the user's configuration shows through."""
+def context(columns: int = 2) -> Iterator[None]:
+    """Matplotlib's own defaults with the settings for print, for a figure that spans one or two columns of a page:
+    nothing of the user's configuration shows through."""
     with mpl.rc_context():
         mpl.rcdefaults()
-        mpl.rcParams.update(PRINT)
+        mpl.rcParams.update(PRINT | (NARROW if columns == 1 else {}))
         yield
 
 
 def save(
-    figure: Figure, folder: str | Path, name: str, source: str = "", kinds: Iterable[str] = ("png", "svg", "pdf")
+    figure: Figure,
+    folder: str | Path,
+    name: str,
+    source: str = "",
+    kinds: Iterable[str] = ("png", "svg", "pdf"),
+    columns: int = 2,
 ) -> list[Path]:
     """Writes NAME.png, NAME.svg and NAME.pdf; the same figure gives the same bytes. Returns their paths.
 
-    source: what the files' metadata say of where they come from. kinds: to write only some of them.
+    source: what the files' metadata say of where they come from. kinds: to write only some of them. columns: those for
+    which the figure was drawn (context).
 
     The three have one layout, found once: left to itself Matplotlib finds one for each, which takes as long as drawing.
     """
     folder = Path(folder)
     folder.mkdir(parents=True, exist_ok=True)
     paths = []
-    with context():
+    with context(columns):
         figure.draw_without_rendering()
         figure.set_layout_engine("none")
         for axes in figure.axes:  # the solver's last digits depend on where its variables lie in memory

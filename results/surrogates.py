@@ -99,9 +99,9 @@ def _finding(rows: pd.DataFrame, reference: str) -> str:
         for later, name in enumerate(tuned):
             share, variance = rows.loc[name, "share_of_default"], f"the variance between {many} at the default rate"
             if share > 1:
-                clauses.append(f"{'it' if later else variance} grows to {_percent(share)} by {changed[name]}")
+                clauses.append(f"{'it' if later else variance} grows to {wording.percent(share)} by {changed[name]}")
             else:
-                clauses.append(f"{_percent(share)}{'' if later else f' of {variance}'} survives {changed[name]}")
+                clauses.append(f"{wording.percent(share)}{'' if later else f' of {variance}'} survives {changed[name]}")
         said.append(", ".join(clauses))
     decided = [name for name in tuned if pd.notna(rows.loc[name, "decided"])]
     where = {"tuned": "at the tuned rate", "area_tuned": "after area normalisation and tuning"}
@@ -194,7 +194,7 @@ def _printed_spread(spread: pd.DataFrame) -> pd.DataFrame:
             "Condition": spread["condition"].map(TITLES),
             "n": spread["estimators"].astype(str),
             "Spread": spread["spread"].map(_number),
-            "Share": spread["share_of_default"].map(_percent),
+            "Share": [_interval(r.share_of_default, r.share_low, r.share_high) for r in spread.itertuples()],
             "Middle half": spread["middle_half"].map(_number),
             "Noise": spread["noise"].map(_number),
             "Best": [best if isinstance(best, str) else "–" for best in spread["best"]],
@@ -238,8 +238,9 @@ def _said(rankings: pd.DataFrame, spread: pd.DataFrame) -> str:
     text = [
         "Over the n estimators that are known in every condition of their task and optimizer.",
         "Spread: standard deviation of their means, less the noise of the seeds. Share: its square over that at the "
-        "default rate. Middle half: what lies between the quartiles of the means. Noise: a mean's standard error "
-        "beside the others, which have the same seeds. Range: best mean minus worst mean.",
+        "default rate, with a 95 % interval (jackknife over seeds). Middle half: what lies between the quartiles of "
+        "the means. Noise: a mean's standard error beside the others, which have the same seeds. Range: best mean "
+        "minus worst mean.",
         f"{MARKS['better']}, {MARKS['worse']}: how many are better and worse than the reference.",
         "ρ: Spearman's correlation of the means with those at the default and at the tuned rate.",
         *remarks(rankings),
@@ -269,8 +270,7 @@ def _correlation(value: float) -> str:
     return "–" if math.isnan(value) else f"{value:.2f}"
 
 
-def _percent(share: float) -> str:
-    """A share in per cent: 31 %, <1 %."""
-    if math.isnan(share):
-        return "–"
-    return "<1 %" if 0 < share < 0.005 else f"{100 * share:.0f} %"
+def _interval(share: float, low: float, high: float) -> str:
+    """A share in per cent and, where it is known, its interval."""
+    ends = "" if math.isnan(low) else f" [{wording.percent(low)}, {wording.percent(high)}]"
+    return wording.percent(share) + ends

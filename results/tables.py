@@ -13,7 +13,7 @@ from rich.console import Console
 from rich.markup import escape
 from rich.table import Table
 
-from results import rankings, schema, stability, statistics, surrogates, tuning, verdicts, wording
+from results import aggregates, rankings, schema, stability, statistics, surrogates, tuning, verdicts, wording
 
 COLUMNS = {  # of summary(): name and what it holds
     "run": "the run, as the store has it",
@@ -200,6 +200,12 @@ TABLES = {
         verdicts.write,
         verdicts.parts,
         lambda found: [*verdicts.findings(found), *found.attrs["remarks"]],
+    ),
+    "aggregates": Kind(
+        lambda table: (aggregates.aggregates(table), aggregates.improvement(table)),
+        aggregates.show,
+        aggregates.write,
+        aggregates.parts,
     ),
     "ranking": Kind(lambda table: (stability.stability(table),), stability.show, stability.write, stability.parts),
     "tuning": Kind(lambda table: (tuning.tuning(table), tuning.grid(table)), tuning.show, tuning.write, tuning.parts),

@@ -93,9 +93,11 @@ def every(
     return found
 
 
-def compared(one: Reached, other: Reached) -> float:
-    """p value of no difference between two methods' times, those never reached being censored (log-rank test, Mantel
-    1966); 1 where neither ever reached it."""
+def compared(one: Reached, other: Reached) -> tuple[float, float]:
+    """(z, p) of the log-rank test of two methods' times, those never reached being censored (Mantel 1966): z is above 0
+    where the first one arrives sooner, p of no difference; (0, 1) where neither ever arrives, or all at once."""
     if not (np.isfinite(one.steps).any() or np.isfinite(other.steps).any()):
-        return 1.0
-    return float(stats.logrank(one.censored(), other.censored()).pvalue)
+        return 0.0, 1.0
+    with np.errstate(invalid="ignore", divide="ignore"):  # without variance there is no difference
+        found = stats.logrank(one.censored(), other.censored())
+    return (0.0, 1.0) if math.isnan(found.pvalue) else (float(found.statistic), float(found.pvalue))

@@ -7,7 +7,7 @@ seconds.
 from __future__ import annotations
 
 import math
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
 
 import numpy as np
@@ -15,9 +15,10 @@ import pandas as pd
 from rich.console import Console
 from rich.table import Table
 
-from results import comparison, resampling, statistics, targets, wording
+from results import comparison, contrasts, resampling, statistics, targets, wording
 from results.comparison import ANY, Group
 
+LATER = "▼"
 HARDER = (4, 2, 1, 0.5)  # distances to what is perfect, in that of the task's target
 NAMES = ["task", "task_label", "optimizer_label", "estimator", "method"]
 COLUMNS = {  # of tuning(): name and what it holds, beside NAMES
@@ -44,6 +45,9 @@ TARGETS = {  # of grid(): name and what it holds, beside NAMES
     "steps": "expected updates: all that were spent, for each that arrived; infinite where none did",
     "examples": "expected training examples",
     "seconds": "expected compiled training time of one replica among those of its block (s)",
+    "p": "of no difference in updates from the fastest with this optimizer (log-rank test), corrected by Holm for all "
+    "pairs of the task's methods (comparison.pairs); of its own target only, and missing for the fastest and controls",
+    "later": "whether it surely arrives later than that one",
 }
 
 
@@ -106,7 +110,7 @@ def grid(table: pd.DataFrame) -> pd.DataFrame:
     The targets are four, two, one and half times as far from what is perfect as the task's own: 1 or 0 of a share, 0 of
     a loss. Where the own one is perfect itself, they are 0.2, 0.1, 0.05 away and itself.
     """
-    rows = []
+    rows, own = [], {}
     if table.empty:
         return pd.DataFrame(columns=[*NAMES, *TARGETS])
     described, settings = statistics.accounts(table), statistics.settings(table)
@@ -125,6 +129,8 @@ def grid(table: pd.DataFrame) -> pd.DataFrame:
         measure = statistics.measure(account["target"][0], account)
         for target, found in zip(wanted(account).values(), arrived[one.run].values(), strict=True):
             spent = found.expected_steps
+            if target == account["target"][1] and not account.get("control", False):
+                own.setdefault(one.task_label, {}).setdefault(one.optimizer_label, {})[len(rows)] = found
             rows.append(
                 {
                     "task": one.task,
@@ -140,10 +146,39 @@ def grid(table: pd.DataFrame) -> pd.DataFrame:
                     "steps": spent,
                     "examples": spent * examples[one.run],
                     "seconds": spent * seconds[one.run],
+                    "p": math.nan,
+                    "later": False,
                 }
             )
+    names, reference = [row["estimator"] for row in rows], table.attrs.get("reference", "")
+    for by_optimizer in own.values():
+        for at, (z, p) in _against_the_fastest(by_optimizer.values(), names, reference).items():
+            rows[at] |= {"p": p, "later": z > 0 and p < contrasts.LEVEL}
     found = pd.DataFrame(rows, columns=[*NAMES, *TARGETS])
     return found.sort_values(["task_label", "optimizer_label", "method"], kind="stable", ignore_index=True)
+
+
+def _against_the_fastest(
+    families: Iterable[Mapping[int, targets.Reached]], names: Sequence[str], reference: str
+) -> dict[int, tuple[float, float]]:
+    """(z, p) of each method against the one with the fewest expected updates in its family: z > 0 where that one is
+    sooner. p is corrected for all pairs of all families, since nobody said beforehand which would be the fastest.
+
+    families: what the methods did, by their places in names.
+    """
+    tested, fastest = {}, {}
+    for family in families:
+        order = sorted(family, key=lambda at: family[at].expected_steps)
+        fastest |= dict.fromkeys(order, order[0])
+        tested |= {(i, j): targets.compared(family[i], family[j]) for i, j in comparison.pairs(order, names, reference)}
+    corrected = dict(zip(tested, contrasts.holm([p for _, p in tested.values()]), strict=True))
+    found = {}
+    for (i, j), (z, _) in tested.items():
+        if fastest[i] == i:
+            found[j] = z, float(corrected[i, j])
+        elif fastest[j] == j:
+            found[i] = -z, float(corrected[i, j])
+    return found
 
 
 def around(target: float, share: bool, better: str) -> list[float]:
@@ -247,6 +282,11 @@ def parts(found: pd.DataFrame, arrived: pd.DataFrame) -> Iterator[wording.Part]:
             "spent in vain, and how many seeds reached it; of the task's own one also examples, and seconds of one "
             "replica among those of its block."
         )
+        if own["p"].notna().any():
+            text += (
+                f" {LATER}: later than the fastest with this optimizer (log-rank test, p < {contrasts.LEVEL:g}, "
+                "corrected by Holm for all pairs)."
+            )
         yield wording.Part(f"{task}: targets", _arrivals(own), text)
 
 
@@ -281,7 +321,10 @@ def _arrivals(rows: pd.DataFrame) -> pd.DataFrame:
     for one in rows.itertuples():
         key = one.optimizer_label, one.method
         words = printed.setdefault(key, dict(zip(("with", "method"), key, strict=True)))
-        words[f"{one.target:g}{' (own)' if one.own else ''}"] = f"{_amount(one.steps)} ({one.reached}/{one.seeds})"
+        mark = f" {LATER}" * one.later
+        words[f"{one.target:g}{' (own)' if one.own else ''}"] = (
+            f"{_amount(one.steps)} ({one.reached}/{one.seeds}){mark}"
+        )
     for one in rows[rows["own"]].itertuples():
         words = {"own: examples": _amount(one.examples), "own: seconds": _amount(one.seconds)}
         printed[one.optimizer_label, one.method] |= words

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import itertools
 import math
 from collections.abc import Iterator, Mapping
 from pathlib import Path
@@ -14,16 +13,15 @@ from rich.markup import escape
 from rich.table import Table
 
 from results import comparison, contrasts, resampling, rules, wording
-from results.comparison import ANY, Group
+from results.comparison import ANY, PAIRS, Group
 
 RESAMPLES, SEED = 10_000, 0
-PAIRS = 10  # methods, up to which all pairs are compared; more are contrasted with the declared reference
 COLUMNS = {  # of verdicts(): name and what it holds
     "task": "name of the task",
     "task_label": "the task as it is printed",
     "optimizer_label": "the optimizer as it is printed, or comparison.ANY: each method with the one that it chose",
     "estimator": "name of the method's estimator",
-    "method": "the method as it is printed: of a pair the one with the better mean",
+    "method": "the method as it is printed: of a pair the one with the better mean, or not the reference",
     "setting": "what it chose",
     "other_estimator": "name of the estimator that it is held against",
     "other": "the method that it is held against",
@@ -160,13 +158,8 @@ def _contrasts(group: Group, margin: float, reference: str) -> tuple[list[dict],
     means = [float(v.mean()) if np.isfinite(v).all() else math.nan for v in values]
     costs = [math.inf if math.isnan(mean) else sign * mean for mean in means]
     order = sorted((i for i, control in enumerate(group.controls) if not control), key=lambda i: costs[i])
-    if len(order) <= PAIRS:
-        pairs = list(itertools.combinations(order, 2))
-    else:
-        fixed = [i for i in order if group.names[i] == reference]
-        pairs = [(i, fixed[0]) for i in order if i != fixed[0]] if fixed else []
     rows = []
-    for i, j in pairs:
+    for i, j in comparison.pairs(order, group.names, reference):
         contrast = contrasts.paired(values[i], values[j], margin)
         rows.append(
             {

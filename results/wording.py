@@ -83,7 +83,7 @@ def aggregate(mean: float, low: float, high: float, unit: str) -> str:
     half = (high - low) / 2
     if unit.startswith("share"):
         return f"{mean:.3f}" + ("" if math.isnan(half) else f" [{low:.3f}, {high:.3f}]")
-    needed = math.ceil(math.log10(abs(mean) / half)) + 1 if half > 0 and mean else 3
+    needed = math.ceil(math.log10(abs(mean) / half)) + 1 if 0 < half < math.inf and mean else 3
     digits = min(max(3, needed), 6)
     ends = "" if math.isnan(half) else f" [{_significant(low, digits)}, {_significant(high, digits)}]"
     return _significant(mean, digits) + ends
@@ -94,6 +94,13 @@ def p_value(p: float, unknown: str) -> str:
     if math.isnan(p):
         return unknown
     return f"{p:.3f}" if p >= 0.001 else "< 0.001"
+
+
+def percent(share: float) -> str:
+    """A share in per cent: 31 %, <1 %."""
+    if math.isnan(share):
+        return "–"
+    return "<1 %" if 0 < share < 0.005 else f"{100 * share:.0f} %"
 
 
 def write(folder: str | Path, name: str, table: pd.DataFrame, markdown: str, latex: str) -> list[Path]:
@@ -112,12 +119,12 @@ def tex(text: str) -> str:
     special = {c: f"\\{c}" for c in "&%$#_{}"}
     special |= {"~": r"\textasciitilde{}", "^": r"\textasciicircum{}", "\\": r"\textbackslash{}"}
     signs = {"≤": r"\leq", "≥": r"\geq", "×": r"\times", "▲": r"\bigtriangleup", "▼": r"\bigtriangledown"}
-    signs |= {"·": r"\cdot", "ρ": r"\rho", "†": r"\dagger"}
+    signs |= {"∞": r"\infty", "−": "-", "·": r"\cdot", "ρ": r"\rho", "†": r"\dagger"}
     return text.translate(str.maketrans({**special, **{c: f"${sign}$" for c, sign in signs.items()}, "–": "--"}))
 
 
 def _significant(number: float, digits: int) -> str:
     """A number to so many significant digits, without a bare point at its end."""
-    if math.isnan(number):
-        return "unknown"
+    if not math.isfinite(number):
+        return "unknown" if math.isnan(number) else "∞" if number > 0 else "−∞"
     return f"{number:#.{digits}g}".removesuffix(".") if number else "0"

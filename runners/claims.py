@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+import re
 import sys
 from pathlib import Path
 
@@ -15,7 +16,7 @@ from results import claims, frozen
 from results.schema import RecordError
 
 README = Path(__file__).resolve().parents[1] / "README.md"
-BEGIN, END = "<!-- claims: made by `python -m runners.claims --write` -->", "<!-- end of claims -->"
+BEGIN, END = "<!-- claims about {}: made by `python -m runners.claims --write` -->", "<!-- end of claims -->"
 
 
 def main(arguments: list[str] | None = None) -> int:
@@ -51,13 +52,19 @@ def main(arguments: list[str] | None = None) -> int:
 
 
 def replaced(page: str, found: list[claims.Claim]) -> str:
-    """The page with these claims between its marks. Raises RecordError for a page without them."""
-    before, begin, rest = page.partition(BEGIN)
-    _, end, after = rest.partition(END)
-    if not begin or not end:
-        raise RecordError(f"the page has no lines “{BEGIN}” and “{END}” for the claims to stand between.")
-    body = "\n".join(claims.lines(found))
-    return f"{before}{BEGIN}\n\n{body}\n\n{END}{after}"
+    """The page with the claims about each table between its marks. Raises RecordError where marks are missing."""
+    before, after = BEGIN.split("{}")
+    marks = re.compile(rf"{re.escape(before)}(\w+){re.escape(after)}.*?{re.escape(END)}", re.DOTALL)
+    missing = {claim.table for claim in found} - {mark[1] for mark in marks.finditer(page)}
+    if missing or page.count(before) != len(marks.findall(page)):
+        words = BEGIN.format(min(missing, default="TABLE"))
+        raise RecordError(f"the page has no lines “{words}” and “{END}” for the claims to stand between.")
+
+    def between(mark: re.Match) -> str:
+        body = "\n".join(claims.lines(claim for claim in found if claim.table == mark[1]))
+        return f"{BEGIN.format(mark[1])}\n\n{body}\n\n{END}"
+
+    return marks.sub(between, page)
 
 
 if __name__ == "__main__":

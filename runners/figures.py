@@ -24,12 +24,16 @@ from runners.mistake import Mistake, nearest
 _SHORT = "results/frozen"
 
 
-def draw(console: Console, store: Store, plan: Plan) -> list[Path]:
+def draw(console: Console, store: Store, plan: Plan, columns: int = 2) -> list[Path]:
     """Prints the plan's tables, draws its figures, and says where they lie; returns their files.
 
+    columns: of a page that a figure spans; for one, no table is made, and the figures lie in a folder of their own.
     Raises RecordError for an incomplete or damaged table, naming what is missing.
     """
-    written = make(console, load(store, plan), plan.tables, plan.figures, store.root / "output" / plan.name)
+    wanted, folder = plan.tables, store.root / "output" / plan.name
+    if columns == 1:
+        wanted, folder = (), folder / "one_column"
+    written = make(console, load(store, plan), wanted, plan.figures, folder, columns=columns)
     if written:
         console.print(f"Tables and figures: {', '.join(sorted({str(path.with_suffix('.*')) for path in written}))}")
     return written
@@ -42,19 +46,20 @@ def make(
     wanted_figures: Iterable[str],
     folder: Path,
     kinds: Iterable[str] = ("png", "svg", "pdf"),
+    columns: int = 2,
 ) -> list[Path]:
     """Prints these tables and draws these figures into the folder; returns their files. Raises RecordError.
 
-    kinds: which files of a figure (style.save).
+    kinds: which files of a figure (style.save). columns: of a page that a figure spans.
     """
     written: list[Path] = []
     for name in wanted_tables:
         written += tables.make(name, table, folder, console)
     source = ""
     for name in wanted_figures:
-        figure = importlib.import_module(f"results.figures.{name}").draw(table)
+        figure = importlib.import_module(f"results.figures.{name}").draw(table, columns)
         source = source or frozen.source(table)  # it takes seconds of a large table
-        written += style.save(figure, folder, name, source, kinds)
+        written += style.save(figure, folder, name, source, kinds, columns)
     return written
 
 
@@ -132,12 +137,21 @@ def main(arguments: list[str] | None = None) -> int:
     )
     parser.add_argument("--store", default="results", help="where the records are (default: results)")
     parser.add_argument("--stale", action="store_true", help="draw records that older code made, too")
+    parser.add_argument(
+        "--columns",
+        type=int,
+        choices=(1, 2),
+        default=2,
+        help="of a page that a figure spans; 1: figures, no tables",
+    )
     parser.add_argument("--freeze", action="store_true", help=f"keep the table and what is made of it in {_SHORT}")
     parser.add_argument(
         "--verify", action="store_true", help="make again what was made of each frozen table, and compare"
     )
     parser.add_argument("--frozen", type=Path, default=frozen.FOLDER, metavar="FOLDER", help=f"instead of {_SHORT}")
     options = parser.parse_intermixed_args(arguments)
+    if options.columns == 1 and (options.freeze or options.verify):
+        return _complain("what is frozen has figures of two columns: leave out --columns.", 2)
     if options.verify:
         return _verify(options)
     if options.freeze and not options.names:
@@ -164,7 +178,7 @@ def main(arguments: list[str] | None = None) -> int:
             if options.freeze:
                 freeze(Console(), store, plan, options.frozen)
             else:
-                draw(Console(), store, plan)
+                draw(Console(), store, plan, options.columns)
         except (RecordError, StoreError, Mistake) as error:
             failed = _complain(str(error), 1)
     return failed

@@ -24,7 +24,7 @@ from runners import figures, pages
 from runners.mistake import Mistake, nearest
 from runners.provenance import commit
 
-TABLES = ("summary", "verdicts", "ranking", "tuning")  # of every plan, beside its own
+TABLES = ("summary", "verdicts", "aggregates", "ranking", "tuning")  # of every plan, beside its own
 FEW = 40  # methods on one task, up to which a figure with a curve or a row for each can be read
 FIGURES = ("convergence", "learning_rate", "profiles", "time_to_target", "ranking", "tuning", "throughput")
 

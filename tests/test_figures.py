@@ -29,8 +29,8 @@ def few_resamples(monkeypatch):
         monkeypatch.setattr(f"{module}.RESAMPLES", 50)
 
 
-def draw(figure, table):
-    return importlib.import_module(f"results.figures.{figure}").draw(table)
+def draw(figure, table, columns=2):
+    return importlib.import_module(f"results.figures.{figure}").draw(table, columns)
 
 
 CASES = {
@@ -64,6 +64,19 @@ def test_draws_from_a_complete_table(figure, case):
         drawn = draw(figure, make(**CASES[case]))
         drawn.draw_without_rendering()
     assert isinstance(drawn, Figure) and any(axes.get_title() for axes in drawn.axes)
+
+
+@every
+@pytest.mark.parametrize("case", ["five estimators", "two scales"])
+def test_fits_one_column_of_a_page(figure, case, tmp_path):
+    """As wide as a column, and nothing that is drawn sticks out of it or of its height."""
+    drawn = draw(figure, make(**CASES[case]), 1)
+    assert drawn.get_size_inches()[0] == style.COLUMN
+    style.save(drawn, tmp_path, figure, kinds=["svg"], columns=1)
+    box, (width, height) = drawn.get_tightbbox(), drawn.get_size_inches()
+    assert min(box.x0, box.y0) >= -0.02 and box.x1 <= width + 0.02 and box.y1 <= height + 0.02, box
+    boxes = [axes.get_window_extent() for axes in drawn.axes if axes.get_visible()]
+    assert min(min(box.width, box.height) for box in boxes) > 0.3 * drawn.dpi, "no panel was squeezed away"
 
 
 @every

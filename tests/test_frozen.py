@@ -2,6 +2,7 @@
 
 import importlib.metadata
 import io
+import math
 
 import numpy as np
 import pandas as pd
@@ -111,6 +112,51 @@ def claim(**own):
     return {"says": "So it is.", "table": "race", "task": "binarized_mlp", "optimizer": "adam", **own}
 
 
+@pytest.fixture(scope="module")
+def ranked(tmp_path_factory):
+    """A folder with a frozen table of surrogates, of which each has a rate of its own at which it is like the others;
+    only `ste`, the reference, is worse."""
+    folder = tmp_path_factory.mktemp("ranked")
+
+    def merit(estimator, normalize, rate, seed):
+        best = {"ste": -1, "sigmoid_derivative": -2, "tanh_slope": -3}[estimator]
+        return 2 - 0.5 * (estimator == "ste") - 0.5 * abs(math.log10(rate) - best) + 0.01 * (seed * (best + 7) % 5)
+
+    table = make(tasks=["binarized_mlp"], seeds=5, merit=merit, spread=0.002, reference="ste", default_rate=0.1)
+    frozen.write(table, PLAN, folder)
+    return folder
+
+
+RANKED = [
+    (claim(unbeaten="ste", condition="default"), "supported", "0 better"),
+    (claim(unbeaten="ste", condition="tuned"), "refuted", "2 better"),
+    (claim(survives="tuned", less_than=0.9), "supported", "of the variance between 3 estimators"),
+    (claim(survives="tuned", less_than=1e-4), "refuted", "at the default rate is left"),
+    (claim(always="tanh_slope"), "supported", "5 of 5 trainings"),
+]
+
+
+@pytest.mark.parametrize(("own", "verdict", "words"), RANKED)
+def test_claims_about_rankings_are_decided_by_the_table(ranked, own, verdict, words):
+    (ranked / "claims.yaml").write_text(yaml.safe_dump([own]))
+    [found] = claims.evaluate(ranked / "claims.yaml", ranked)
+    assert found.verdict == verdict and words in found.evidence
+
+
+@pytest.mark.parametrize(
+    ("own", "words"),
+    [
+        (claim(unbeaten="tanh_slope", condition="tuned"), "as the reference"),
+        (claim(unbeaten="ste", condition="area_tuned"), "the condition area_tuned"),
+        (claim(survives="tuned"), "needs exactly the keys"),
+    ],
+)
+def test_claims_about_rankings_that_cannot_be_decided_are_errors(ranked, own, words):
+    (ranked / "claims.yaml").write_text(yaml.safe_dump([own]))
+    with pytest.raises(RecordError, match=words):
+        claims.evaluate(ranked / "claims.yaml", ranked)
+
+
 CASES = [
     (claim(better="tanh_slope", than="ste"), "supported"),
     (claim(better="ste", than="tanh_slope"), "refuted"),
@@ -162,7 +208,9 @@ def test_the_command_writes_the_page_and_notices_when_it_says_something_else(kep
     words = ["--claims", str(kept / "claims.yaml"), "--frozen", str(kept), "--readme", str(page)]
     page.write_text("no marks")
     assert command.main(words) == 1 and "has no lines" in capsys.readouterr().err
-    page.write_text(f"before\n{command.BEGIN}\nold\n{command.END}\nafter\n")
+    page.write_text(command.BEGIN.format("race"))
+    assert command.main(words) == 1 and "has no lines" in capsys.readouterr().err
+    page.write_text(f"before\n{command.BEGIN.format('race')}\nold\n{command.END}\nafter\n")
     assert command.main(words) == 1 and "says something else" in capsys.readouterr().err
     assert command.main([*words, "--write"]) == 0 and command.main(words) == 0
     assert "- So it is. *Supported:* test accuracy, difference 0." in page.read_text()

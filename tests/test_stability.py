@@ -9,7 +9,7 @@ import pytest
 from rich.console import Console
 from scipy import stats
 
-from results import comparison, stability, statistics, tables, targets, tuning
+from results import aggregates, comparison, contrasts, stability, statistics, tables, targets, tuning
 from results.comparison import ANY
 from results.figures import ranking as figure
 from tests.oracles.records import ACCURACY, LOSS, make
@@ -110,7 +110,7 @@ def test_one_seed_and_diverged_seeds_say_no_more_than_they_know():
     assert math.isnan(last["mean"]) and last["rank"] == 3
 
 
-@pytest.mark.parametrize("name", ["ranking", "tuning"])
+@pytest.mark.parametrize("name", ["aggregates", "ranking", "tuning"])
 def test_tables_are_printed_and_written(name, tmp_path):
     table = make(seeds=3, optimizers=("adam", "momentum"), diverged=lambda e, rate, seed: e == "ste" and rate == 0.1)
     stream = io.StringIO()
@@ -220,6 +220,34 @@ def test_arrivals_are_those_of_targets_one_by_one():
             assert row.examples == pytest.approx(row.steps * 64)
 
 
+def test_who_arrives_later_than_the_fastest_is_tested_among_all_pairs():
+    """Against tests one by one; and a method that mostly arrives far sooner than the one with the fewest expected
+    updates is not called later."""
+    table = make(seeds=8, rows=21, optimizers=("adam", "sgd"), spread=0.1, controls=("ste",))
+    settings, accounts, bare = statistics.settings(table), statistics.accounts(table), statistics.bare(table)
+    found = tuning.grid(table)
+    assert found[~found["own"] | (found["estimator"] == "ste")]["p"].isna().all()
+    for task, rows in found[found["own"] & (found["estimator"] != "ste")].groupby("task"):
+        raw = {}
+        for optimizer in ("adam", "sgd"):
+            here = settings[(settings["task"] == task) & (settings["optimizer_label"] == optimizer)]
+            arrived = [
+                targets.reached(bare[bare["replica"].isin(one.replicas)], accounts[one.run])
+                for one in here[here["estimator"] != "ste"].itertuples()
+            ]
+            raw[optimizer] = targets.compared(*arrived)[1]
+        expected = dict(zip(sorted(raw), contrasts.holm([raw[key] for key in sorted(raw)]), strict=True))
+        given = rows.dropna(subset="p").set_index("optimizer_label")
+        assert given["p"].to_dict() == pytest.approx(expected)
+        assert (given["later"] == (given["p"] < contrasts.LEVEL)).all()
+    steady, gambler = ([250.0] * 20, [10.0] * 16 + [math.inf] * 4)
+    own = {i: targets.Reached(np.array(steps), np.full(20, 1000.0)) for i, steps in enumerate((steady, gambler))}
+    assert own[0].expected_steps < own[1].expected_steps
+    [(at, (z, p))] = tuning._against_the_fastest([own], ["a", "b"], "").items()
+    assert at == 1 and p < 0.05 and z < 0
+
+
 def test_an_empty_table_has_no_rows():
     empty = _like(make().iloc[:0], make())
+    assert aggregates.aggregates(empty).empty and aggregates.improvement(empty).empty
     assert stability.stability(empty).empty and tuning.tuning(empty).empty and tuning.grid(empty).empty

@@ -120,10 +120,10 @@ def test_controls_take_no_part():
 
 
 def test_many_methods_are_contrasted_with_the_reference():
-    names = [f"method_{i}" for i in range(verdicts.PAIRS + 1)]
+    names = [f"method_{i}" for i in range(comparison.PAIRS + 1)]
     table = make(estimators=names, tasks=["binarized_mlp"], seeds=4, reference="method_3")
     found = verdicts.verdicts(table)
-    assert len(found) == verdicts.PAIRS and set(found["other"]) == {"method_3"}
+    assert len(found) == comparison.PAIRS and set(found["other"]) == {"method_3"}
     assert set(found["verdict"]) >= {"better", "worse"}
     table.attrs["reference"] = ""
     lacking = verdicts.verdicts(table)

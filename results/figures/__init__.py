@@ -1,4 +1,8 @@
-"""One figure a module: draw(table) -> figure, a pure function of a complete table."""
+"""One figure a module: draw(table, columns) -> figure, a pure function of a complete table.
+
+columns: 1 or 2, how many columns of a page the figure spans. What draw says of rows and columns of panels is so over
+two; in one the panels stand as `place` has them.
+"""
 
 from __future__ import annotations
 
@@ -11,7 +15,7 @@ import numpy as np
 import pandas as pd
 from matplotlib.artist import Artist
 from matplotlib.axes import Axes
-from matplotlib.figure import Figure
+from matplotlib.figure import Figure, SubFigure
 from matplotlib.lines import Line2D
 
 from results import schema, statistics, style
@@ -63,19 +67,79 @@ def common_seeds(groups: Sequence[Group]) -> tuple[str, bool]:
 
 
 def grid(
-    tasks: Sequence[str], optimizers: Sequence[str], labels: Sequence[str], tall: float, **shared
+    tasks: Sequence[str],
+    optimizers: Sequence[str],
+    labels: Sequence[str],
+    tall: float,
+    columns: int,
+    sharex: bool | str = False,
+    sharey: bool | str = False,
 ) -> tuple[Figure, np.ndarray]:
-    """A figure and its panels, [tasks, optimizers]: a row for each task, a column for each optimizer, titled.
+    """A figure and its panels, [tasks, optimizers], titled: a row for each task, a column for each optimizer; where the
+    figure spans one column of a page, the optimizers one below another and at most two tasks side by side.
 
-    labels: of the legend, which takes room. tall: of a row, in inches. shared: as Figure.subplots has it.
+    labels: of the legend, which takes room. tall: of a row, in inches. sharex, sharey: True for all panels, "row" for
+    those of a task.
     """
-    width = max(4.6, 0.5 + 2.25 * len(optimizers))
-    lines = legend_lines(width, labels)
-    figure = Figure(figsize=(width, 0.9 + tall * len(tasks) + 0.17 * max(0, lines - 3)), layout="constrained")
-    panels = figure.subplots(len(tasks), len(optimizers), squeeze=False, **shared)
+    narrow = columns == 1
+    width = style.COLUMN if narrow else max(4.6, 0.5 + 2.25 * len(optimizers))
+    room = 1.1 + 0.14 * legend_lines(width, labels) if narrow else 0.9 + 0.17 * max(0, legend_lines(width, labels) - 3)
+    down = lines_down(len(tasks), len(optimizers), columns)
+    figure = Figure(figsize=(width, room + (0.7 if narrow else 1) * tall * down), layout="constrained")
+    panels = place(figure, len(tasks), len(optimizers), columns, sharex, sharey)
     for (task, optimizer), axes in zip(itertools.product(tasks, optimizers), panels.flat, strict=True):
-        axes.set_title(f"{task}\n{optimizer}")
+        axes.set_title(title(task, optimizer, columns))
     return figure, panels
+
+
+def place(
+    parent: Figure | SubFigure,
+    tasks: int,
+    optimizers: int,
+    columns: int,
+    sharex: bool | str = False,
+    sharey: bool | str = False,
+    abreast: int = 2,
+) -> np.ndarray:
+    """The panels of `grid`, [tasks, optimizers], placed in a figure or a part of one; in one column of a page at most
+    so many tasks abreast."""
+    if columns != 1:
+        return parent.subplots(tasks, optimizers, squeeze=False, sharex=sharex, sharey=sharey)
+    across, down = min(tasks, abreast), lines_down(tasks, optimizers, columns, abreast)
+    places = parent.subplots(down, across, squeeze=False)
+    for axes in places[down - optimizers :, 1:].flat if tasks % across else ():
+        axes.set_visible(False)
+    pairs = itertools.product(range(tasks), range(optimizers))
+    panels = np.empty((tasks, optimizers), dtype=object)
+    panels.flat = [places[task // across * optimizers + optimizer, task % across] for task, optimizer in pairs]
+    for row in panels:
+        for axes in row:
+            for key, how in (("sharex", sharex), ("sharey", sharey)):
+                first = panels[0, 0] if how is True else row[0]
+                if how and axes is not first:
+                    getattr(axes, key)(first)
+    return panels
+
+
+def lines_down(tasks: int, optimizers: int, columns: int, abreast: int = 2) -> int:
+    """How many lines the panels of `place` stand in."""
+    return optimizers * -(-tasks // min(tasks, abreast)) if columns == 1 else tasks
+
+
+def title(task: str, optimizer: str, columns: int, letters: int = 24) -> str:
+    """What stands above a panel; in one column of a page in lines of so many letters."""
+    words = (task, optimizer)
+    return "\n".join(textwrap.fill(word, letters) for word in words) if columns == 1 else "\n".join(words)
+
+
+def ylabel(row: Iterable[Axes], text: str) -> None:
+    """Names the vertical axis of panels that share it: at the left of each line of them."""
+    named = set()
+    for axes in row:
+        line = axes.get_subplotspec().rowspan.start
+        if line not in named:
+            axes.set_ylabel(text)
+            named.add(line)
 
 
 def scale(axes: Axes, means: pd.Series, measure: statistics.Measure, *, horizontal: bool = False) -> None:
@@ -118,6 +182,7 @@ def _columns(width: float, labels: Sequence[str]) -> int:
 def caption(figure: Figure, text: str, size: float = 7) -> None:
     """Writes the text along the lower edge, and keeps the panels above it."""
     width, height = figure.get_size_inches()
+    size = 6 if width == style.COLUMN else size
     lines = textwrap.wrap(text, int((width - 0.2) * 72 / (0.53 * size)))  # a letter is about half as wide as high
     tall = len(lines) * size * 1.35 / 72 + 0.1
     figure.text(0.1 / width, 0.05 / height, "\n".join(lines), va="bottom", ha="left", size=size, color="#404040")

@@ -23,7 +23,7 @@ OFFSETS = {"default": -0.27, "tuned": 0.0, "area_tuned": 0.27}  # of a row
 ROW = 0.2  # inches
 
 
-def draw(table: pd.DataFrame) -> Figure:
+def draw(table: pd.DataFrame, columns: int = 2) -> Figure:
     """A panel a task and optimizer, a row an estimator; mean over seeds and its 95 % t interval in each condition.
 
     Rows stand in the order of the tuned means, averaged over the task's optimizers. A point that lies far outside the
@@ -35,10 +35,13 @@ def draw(table: pd.DataFrame) -> Figure:
     shown = ranked[ranked["condition"].isin(list(LOOKS))]
     pairs = shown[rankings.PAIR].drop_duplicates()
     count, tasks = shown.groupby("task_label")["estimator"].nunique().max(), pairs["task_label"].nunique()
-    with style.context():
-        size = (max(4.6, 0.2 + 1.2 * tasks + 1.15 * max(len(pairs), 2 * tasks)), 1.9 + ROW * max(count, 4))
+    with style.context(columns):
+        if columns == 1:
+            size = (style.COLUMN, 1.9 + (0.5 + 0.6 * ROW * max(count, 4)) * tasks)
+        else:
+            size = (max(4.6, 0.2 + 1.2 * tasks + 1.15 * max(len(pairs), 2 * tasks)), 1.9 + ROW * max(count, 4))
         figure = Figure(figsize=size, layout="constrained")
-        panels = figure.subplots(1, len(pairs), squeeze=False)[0]
+        panels = _panels(figure, pairs, columns)
         said: list[str] = []
         for axes, pair in zip(panels, pairs.itertuples(index=False), strict=True):
             of_task = shown[shown["task_label"] == pair.task_label]
@@ -47,8 +50,12 @@ def draw(table: pd.DataFrame) -> Figure:
             measure = _measure(rows)
             axes.set_title(pair.optimizer_label)
             axes.set_title(f"{pair.task_label if first else ''}\n", loc="left")  # which runs on over the next panel
-            axes.set_xlabel(measure.title, size=7)
+            if columns != 1:
+                axes.set_xlabel(measure.title, size=7)
+            elif first:  # it runs on below the next panel
+                axes.set_xlabel(measure.title, size=6, loc="left")
             said += _panel(axes, rows, measure, _order(of_task, measure))
+            axes.tick_params(axis="y", labelsize=5 if columns == 1 else 6.5)
             if not first:
                 axes.tick_params(labelleft=False)
         handles = [Line2D([], [], linestyle="", **LOOKS[name]) for name in LOOKS if name in set(shown["condition"])]
@@ -56,6 +63,18 @@ def draw(table: pd.DataFrame) -> Figure:
         figures.legend(figure, handles, labels)
         figures.caption(figure, " ".join([*_caption(shown, ranked), *dict.fromkeys(said), *rankings.remarks(ranked)]))
     return figure
+
+
+def _panels(figure: Figure, pairs: pd.DataFrame, columns: int) -> list[Axes]:
+    """A panel for each task and optimizer: side by side, or for one column of a page a line for each task."""
+    if columns != 1:
+        return list(figure.subplots(1, len(pairs), squeeze=False)[0])
+    counts = pairs["task_label"].value_counts(sort=False)
+    places = figure.subplots(len(counts), counts.max(), squeeze=False)
+    for row, count in zip(places, counts, strict=True):
+        for axes in row[count:]:
+            axes.set_visible(False)
+    return [axes for row, count in zip(places, counts, strict=True) for axes in row[:count]]
 
 
 def _measure(rows: pd.DataFrame) -> statistics.Measure:
@@ -103,7 +122,7 @@ def _panel(axes: Axes, rows: pd.DataFrame, measure: statistics.Measure, order: p
     for edge in range(0, len(order), 2):
         axes.axhspan(edge - 0.5, edge + 0.5, color="#f4f4f4", linewidth=0, zorder=0)
     axes.set_ylim(len(order) - 0.5, -0.5)
-    axes.tick_params(axis="y", length=0, labelsize=6.5)
+    axes.tick_params(axis="y", length=0)
     axes.grid(False, axis="y")
     return said
 

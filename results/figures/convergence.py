@@ -15,7 +15,7 @@ from results import figures, statistics, style
 RATES = 4  # lines of learning rates above a panel; where there would be more, they are left to the table
 
 
-def draw(table: pd.DataFrame) -> Figure:
+def draw(table: pd.DataFrame, columns: int = 2) -> Figure:
     """A row a task, a column an optimizer; mean over seeds and its 95 % t interval at every recorded step.
 
     Raises schema.RecordError for an incomplete table.
@@ -24,15 +24,11 @@ def draw(table: pd.DataFrame) -> Figure:
     accounts, settings = statistics.accounts(table), statistics.settings(table)
     settings["entry"] = statistics.methods(settings)
     tasks, optimizers = sorted(settings["task_label"].unique()), sorted(settings["optimizer_label"].unique())
-    with style.context():
+    with style.context(columns):
         handles, remarks = figures.lines(zip(settings["estimator"], settings["entry"], strict=True)), []
-        width = max(4.6, 0.5 + 2.25 * len(optimizers))
-        height = 0.9 + 2.2 * len(tasks) + 0.17 * max(0, figures.legend_lines(width, list(handles)) - 3)
-        figure = Figure(figsize=(width, height), layout="constrained")
-        panels = figure.subplots(len(tasks), len(optimizers), squeeze=False, sharey="row")
-        shown = all(
-            len(rows) <= RATES * _per_line(rows) for _, rows in settings.groupby(["task_label", "optimizer_label"])
-        )
+        figure, panels = figures.grid(tasks, optimizers, list(handles), 2.2, columns, sharey="row")
+        by_panel = settings.groupby(["task_label", "optimizer_label"])
+        shown = all(len(rows) <= RATES * _per_line(rows, columns) for _, rows in by_panel)
         for task, row in zip(tasks, panels, strict=True):
             of_task = settings[settings["task_label"] == task]
             account = accounts[of_task["run"].iloc[0]]
@@ -42,9 +38,9 @@ def draw(table: pd.DataFrame) -> Figure:
                 here = of_task[of_task["optimizer_label"] == optimizer]
                 _panel(axes, curves[curves["run"].isin(here["run"])], handles)
                 axes.set(xlabel="step (updates)", ylabel="")
-                lines = _rates(axes, here, handles) if shown else 0
-                axes.set_title(f"{task}\n{optimizer}", pad=3 + 10 * lines)
-            row[0].set_ylabel(measure.title)
+                lines = _rates(axes, here, handles, columns) if shown else 0
+                axes.set_title(axes.get_title(), pad=3 + 10 * lines)
+            figures.ylabel(row, measure.title)
             remarks += _scale(row[0], curves, measure)
         figure.align_ylabels()
         figures.legend(figure, list(handles.values()), list(handles))
@@ -122,20 +118,20 @@ def _panel(axes: Axes, curves: pd.DataFrame, handles: dict[str, Line2D]) -> None
         figures.note(axes, "diverged" if len(curves) else "not run")
 
 
-def _rates(axes: Axes, settings: pd.DataFrame, handles: dict[str, Line2D]) -> int:
+def _rates(axes: Axes, settings: pd.DataFrame, handles: dict[str, Line2D], columns: int) -> int:
     """Writes the chosen rates above the panel; returns how many lines that took."""
     rows = settings.sort_values("entry", key=lambda entries: entries.map(list(handles).index))
     labels = _words(rows)
     if not labels:
         return 1
-    per_line = _per_line(rows)
+    per_line = _per_line(rows, columns)
     axes.legend(
         [handles[entry] for entry in rows["entry"]],
         labels,
         ncols=per_line,
         loc="lower left",
         bbox_to_anchor=(-0.02, 0.99),
-        fontsize=6.5,
+        fontsize=5.5 if columns == 1 else 6.5,
         handlelength=1.2,
         handletextpad=0.4,
         columnspacing=0.9,
@@ -155,9 +151,9 @@ def _words(settings: pd.DataFrame) -> list[str]:
     ]
 
 
-def _per_line(settings: pd.DataFrame) -> int:
-    labels = _words(settings)
-    return max(1, min(len(labels), int(46 / (6 + max(map(len, labels))))))
+def _per_line(settings: pd.DataFrame, columns: int) -> int:
+    labels, letters = _words(settings), 30 if columns == 1 else 46
+    return max(1, min(len(labels), int(letters / (6 + max(map(len, labels))))))
 
 
 def _caption(settings: pd.DataFrame, accounts: dict[str, dict], shown: bool) -> str:

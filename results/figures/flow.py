@@ -13,9 +13,9 @@ from results import figures, layers, statistics, style
 SHOWN = {"downstream_norm": "norm of the\ngradient handed on", "saturation": "share of slopes\nthat are zero"}
 
 
-def draw(table: pd.DataFrame) -> Figure:
-    """Two rows for each task and optimizer, a column a site; of each estimator at its chosen setting the mean over
-    seeds with its 95 % t interval, of the norms the geometric mean.
+def draw(table: pd.DataFrame, columns: int = 2) -> Figure:
+    """Two rows for each task and optimizer, a column a site (in one column of a page the other way round); of each
+    estimator at its chosen setting the mean over seeds with its 95 % t interval, of the norms the geometric mean.
 
     Raises schema.RecordError for an incomplete table, and where nothing was recorded of layers.
     """
@@ -25,16 +25,19 @@ def draw(table: pd.DataFrame) -> Figure:
     found = found[found["replica"].isin(settings["replicas"].explode())]
     found = found.merge(settings[["run", "task_label", "optimizer_label", "entry"]], on="run")
     groups = list(found.groupby(["task_label", "optimizer_label"], sort=True))
-    columns = max(own["site"].nunique() for _, own in groups)
-    with style.context():
+    sites = max(own["site"].nunique() for _, own in groups)
+    with style.context(columns):
         handles = figures.lines(zip(settings["estimator"], settings["entry"], strict=True))
-        width = max(4.6, 0.6 + 1.35 * columns)
+        narrow = columns == 1
+        width = style.COLUMN if narrow else max(4.6, 0.6 + 1.35 * sites)
         lines = figures.legend_lines(width, list(handles))
-        figure = Figure(figsize=(width, 0.9 + 2.9 * len(groups) + 0.17 * max(0, lines - 3)), layout="constrained")
-        panels = figure.subplots(2 * len(groups), columns, squeeze=False, sharey="row", sharex=True)
-        for ((task, optimizer), own), rows in zip(groups, panels.reshape(len(groups), 2, columns), strict=True):
+        down = figures.lines_down(2 * len(groups), sites, columns)
+        size = (width, 1.1 + 0.14 * lines + 1.1 * down if narrow else 0.9 + 1.45 * down + 0.17 * max(0, lines - 3))
+        figure = Figure(figsize=size, layout="constrained")
+        panels = figures.place(figure, 2 * len(groups), sites, columns, sharex=True, sharey="row")
+        for ((task, optimizer), own), rows in zip(groups, panels.reshape(len(groups), 2, sites), strict=True):
             for (statistic, words), row in zip(SHOWN.items(), rows, strict=True):
-                row[0].set_ylabel(words)
+                figures.ylabel(row, words)
                 for site, axes in zip(sorted(own["site"].unique()), row, strict=False):
                     if statistic == "downstream_norm":
                         axes.set_title(
@@ -44,8 +47,10 @@ def draw(table: pd.DataFrame) -> Figure:
                     _panel(axes, own[own["site"] == site], statistic, handles)
                 for axes in row[own["site"].nunique() :]:
                     axes.set_axis_off()
+                if narrow:
+                    row[own["site"].nunique() - 1].set_xlabel("step (updates)")
             rows[1][0].set_ylim(-0.04, 1.04)
-        for axes in panels[-1]:
+        for axes in () if narrow else panels[-1]:
             axes.set_xlabel("step (updates)")
         figure.align_ylabels()
         figures.legend(figure, list(handles.values()), list(handles))

@@ -14,7 +14,7 @@ from results import comparison, figures, statistics, style
 from results.comparison import ANY, Group
 
 
-def draw(table: pd.DataFrame) -> Figure:
+def draw(table: pd.DataFrame, columns: int = 2) -> Figure:
     """A row a task, a column an optimizer; mean over seeds of what is reported and its 95 % t interval at each rate.
 
     Where more than the rate was swept, the other numbers are chosen anew at each rate. A rate at which a seed diverged
@@ -23,9 +23,9 @@ def draw(table: pd.DataFrame) -> Figure:
     """
     figures.complete(table)
     groups = [group for group in comparison.groups(table) if group.optimizer != ANY]
-    with style.context():
+    with style.context(columns):
         tasks, optimizers, handles = figures.sides(groups)
-        figure, panels = figures.grid(tasks, optimizers, list(handles), 1.9, sharey="row")
+        figure, panels = figures.grid(tasks, optimizers, list(handles), 1.9, columns, sharey="row")
         cut = False
         for task, row in zip(tasks, panels, strict=True):
             of_task = [group for group in groups if group.task_label == task]
@@ -38,7 +38,7 @@ def draw(table: pd.DataFrame) -> Figure:
                 else:
                     figures.note(axes, "not run")
             measure = of_task[0].reports
-            row[0].set_ylabel(measure.title)
+            figures.ylabel(row, measure.title)
             figures.scale(row[0], every["mean"].dropna(), measure)
             if math.isfinite(measure.worst):
                 low, high = row[0].get_ylim()

@@ -15,7 +15,7 @@ RESAMPLES, SEED = 1_000, 0
 POINTS = 200  # thresholds at most
 
 
-def draw(table: pd.DataFrame) -> Figure:
+def draw(table: pd.DataFrame, columns: int = 2) -> Figure:
     """A row a task, a column an optimizer; each estimator at its chosen setting, with a band that covers its curve.
 
     Controls take no part. A training that diverged is at least as good as nothing: its curve does not reach 1. Tasks
@@ -25,9 +25,9 @@ def draw(table: pd.DataFrame) -> Figure:
     figures.complete(table)
     groups = [group.racers for group in comparison.groups(table) if group.optimizer != ANY]
     chance = np.random.default_rng(SEED)
-    with style.context():
+    with style.context(columns):
         tasks, optimizers, handles = figures.sides(groups)
-        figure, panels = figures.grid(tasks, optimizers, list(handles), 1.8, sharey=True, sharex="row")
+        figure, panels = figures.grid(tasks, optimizers, list(handles), 1.8, columns, sharey=True, sharex="row")
         for task, row in zip(tasks, panels, strict=True):
             here = {group.optimizer: group for group in groups if group.task_label == task}
             values = np.concatenate([group.values().ravel() for group in here.values()])
@@ -43,7 +43,7 @@ def draw(table: pd.DataFrame) -> Figure:
                 else:
                     _panel(axes, here[optimizer], _thresholds(finite), handles, chance)
             figures.scale(row[0], pd.Series(finite), measure, horizontal=True)
-            row[0].set_ylabel("share of seeds\nat least as good")
+            figures.ylabel(row, "share of seeds\nat least as good")
         figures.legend(figure, list(handles.values()), list(handles))
         figures.caption(figure, _caption(groups))
     return figure

@@ -17,10 +17,11 @@ from results.comparison import ANY, Group
 
 TASKS = 10  # from which on a critical-difference diagram says something
 ROW = 0.22  # inches
+LETTERS = 20  # of a method's name, up to which two panels stand abreast in one column of a page
 SHADES = LinearSegmentedColormap.from_list("shades", ["white", style.BLUE])
 
 
-def draw(table: pd.DataFrame) -> Figure:
+def draw(table: pd.DataFrame, columns: int = 2) -> Figure:
     """A row a task, a column an optimizer (the last: each estimator with its best one). A cell is an estimator and a
     rank, its shade the share of resamples in which it has that rank. From TASKS tasks on, below them the critical
     differences.
@@ -34,25 +35,24 @@ def draw(table: pd.DataFrame) -> Figure:
     optimizers = sorted({optimizer for _, optimizer in groups}, key=lambda name: (name == ANY, name))
     many = max((len(rows) for _, rows in found.groupby(["task_label", "optimizer_label"])), default=1)
     across = len(tasks) >= TASKS
-    with style.context():
+    with style.context(columns):
         chance = np.random.default_rng(stability.SEED)
-        width = max(4.6, 1.2 + 2.2 * len(optimizers))
-        tall = 0.55 + ROW * max(many, 4)
-        size = (width, 1.0 + tall * len(tasks) + across * (0.8 + ROW * many))
-        figure = Figure(figsize=size, layout="constrained")
-        lower = None
-        upper = figure
-        if across:
-            upper, lower = figure.subfigures(2, 1, height_ratios=[tall * len(tasks), 0.8 + ROW * many])
-        panels = upper.subplots(len(tasks), len(optimizers), squeeze=False)
+        narrow = columns == 1
+        width = style.COLUMN if narrow else max(4.6, 1.2 + 2.2 * len(optimizers))
+        abreast = 2 if found["method"].str.len().max() <= LETTERS else 1
+        tall = (0.55 + ROW * max(many, 4)) * figures.lines_down(len(tasks), len(optimizers), columns, abreast)
+        below = across * (0.8 + ROW * many)
+        figure = Figure(figsize=(width, 1.0 + 0.5 * narrow + tall + below), layout="constrained")
+        upper, lower = figure.subfigures(2, 1, height_ratios=[tall, below]) if across else (figure, None)
+        panels = figures.place(upper, len(tasks), len(optimizers), columns, abreast=abreast)
         for task, row in zip(tasks, panels, strict=True):
             for optimizer, axes in zip(optimizers, row, strict=True):
-                axes.set_title(f"{task}\n{optimizer}", size=7)
+                axes.set_title(figures.title(task, optimizer, columns, 18), size=6 if narrow else 7)
                 rows = found[(found["task_label"] == task) & (found["optimizer_label"] == optimizer)]
                 if rows.empty:
                     _empty(axes, "not run" if (task, optimizer) not in groups else "controls only")
                 else:
-                    _panel(axes, groups[task, optimizer], rows, chance)
+                    _panel(axes, groups[task, optimizer], rows, chance, narrow)
         if lower is not None:
             _critical(lower.subplots(), found, optimizers[-1])
         handles = [
@@ -60,7 +60,7 @@ def draw(table: pd.DataFrame) -> Figure:
             Line2D([], [], linestyle="", color="black", marker="^", markersize=3),
         ]
         figures.legend(figure, handles, ["has this rank in all resamples", "rank with 95 % of the budget"])
-        figures.caption(figure, _caption(found, len(tasks)))
+        figures.caption(figure, _caption(found, len(tasks)) + " Numbers are per cent." * narrow)
     return figure
 
 
@@ -69,7 +69,7 @@ def _empty(axes: Axes, words: str) -> None:
     axes.set_axis_off()
 
 
-def _panel(axes: Axes, group: Group, rows: pd.DataFrame, chance: np.random.Generator) -> None:
+def _panel(axes: Axes, group: Group, rows: pd.DataFrame, chance: np.random.Generator, narrow: bool) -> None:
     """rows: the group's, the best first."""
     at, count = [group.methods.index(method) for method in rows["method"]], len(rows)
     if len(group.seeds) > 1:
@@ -78,7 +78,8 @@ def _panel(axes: Axes, group: Group, rows: pd.DataFrame, chance: np.random.Gener
         axes.imshow(shares, cmap=SHADES, vmin=0, vmax=1, aspect="auto", extent=(0.5, count + 0.5, count - 0.5, -0.5))
         for y, x in np.argwhere(shares >= 0.005) if count <= 6 else ():
             colour = "white" if shares[y, x] > 0.6 else "black"
-            axes.text(x + 1, y - 0.1, f"{shares[y, x]:.0%}", ha="center", va="center", size=6, color=colour)
+            words = f"{100 * shares[y, x]:.0f}{'' if narrow else '%'}"
+            axes.text(x + 1, y - 0.1, words, ha="center", va="center", size=5 if narrow else 6, color=colour)
     places = np.arange(count)
     axes.plot(
         rows["shorter"],
@@ -92,7 +93,7 @@ def _panel(axes: Axes, group: Group, rows: pd.DataFrame, chance: np.random.Gener
         clip_on=False,
     )
     axes.set_yticks(places, rows["method"])
-    axes.tick_params(axis="y", length=0, labelsize=6.5)
+    axes.tick_params(axis="y", length=0, labelsize=6 if narrow else 6.5)
     axes.set(xlim=(0.5, count + 0.5), ylim=(count - 0.5, -0.5), xlabel="rank")
     axes.set_xticks(range(1, count + 1, max(1, math.ceil(count / 8))))
     axes.grid(False)

@@ -15,7 +15,7 @@ from results import figures, statistics, style
 SMALL = {"size": 3, "edgecolor": "white", "linewidth": 0.4, "zorder": 4}
 
 
-def draw(table: pd.DataFrame) -> Figure:
+def draw(table: pd.DataFrame, columns: int = 2) -> Figure:
     """A panel a task, a row an optimizer; a small point is one recorded part, the large one a run's median.
 
     Raises schema.RecordError for an incomplete table.
@@ -25,14 +25,14 @@ def draw(table: pd.DataFrame) -> Figure:
     tasks = sorted(rates["task_label"].unique())
     looks = style.looks(rates["estimator"])
     labels = rates.groupby("estimator", sort=True)["estimator_label"].first()
-    with style.context():
-        columns = min(len(tasks), 3)
-        rows = -(-len(tasks) // columns)
+    with style.context(columns):
+        across = 1 if columns == 1 else min(len(tasks), 3)
+        rows = -(-len(tasks) // across)
         height = 0.55 + 0.11 * len(labels) * rates["optimizer_label"].nunique()
-        width = max(4.6, 0.6 + 3.0 * columns)
+        width = style.COLUMN if columns == 1 else max(4.6, 0.6 + 3.0 * across)
         lines = figures.legend_lines(width, list(labels))
         figure = Figure(figsize=(width, 0.65 + 0.17 * lines + rows * max(1.1, height)), layout="constrained")
-        panels = figure.subplots(rows, columns, squeeze=False).flat
+        panels = figure.subplots(rows, across, squeeze=False).flat
         for axes, task in zip(panels, tasks, strict=False):
             _panel(axes, task, rates[rates["task_label"] == task], looks)
         for axes in list(panels)[len(tasks) :]:

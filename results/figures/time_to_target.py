@@ -9,7 +9,7 @@ from matplotlib.figure import Figure
 from results import figures, statistics, style, targets
 
 
-def draw(table: pd.DataFrame) -> Figure:
+def draw(table: pd.DataFrame, columns: int = 2) -> Figure:
     """A row a task, a column an optimizer; each estimator at its chosen setting, with 95 % bands.
 
     Trainings that never reach the target are censored at the end of their budget and stay in view: their curve stays
@@ -20,9 +20,9 @@ def draw(table: pd.DataFrame) -> Figure:
     settings["entry"] = statistics.methods(settings)
     tasks, optimizers = (sorted(settings[key].unique()) for key in ("task_label", "optimizer_label"))
     arrived = targets.every(table, settings, lambda account: {"own": account["target"][1]})
-    with style.context():
+    with style.context(columns):
         handles = figures.lines(zip(settings["estimator"], settings["entry"], strict=True))
-        figure, panels = figures.grid(tasks, optimizers, list(handles), 1.8, sharey=True)
+        figure, panels = figures.grid(tasks, optimizers, list(handles), 1.8, columns, sharey=True)
         wanted = []
         for task, row in zip(tasks, panels, strict=True):
             of_task = settings[settings["task_label"] == task]
@@ -46,7 +46,7 @@ def draw(table: pd.DataFrame) -> Figure:
                         steps[marks], share[marks], linestyle="", color=colour, marker=line.get_marker(),
                         markeredgecolor="white", markeredgewidth=0.4,
                     )  # fmt: skip
-            row[0].set_ylabel("share of seeds")
+            figures.ylabel(row, "share of seeds")
         figures.legend(figure, list(handles.values()), list(handles))
         figures.caption(figure, _caption(settings, wanted))
     return figure

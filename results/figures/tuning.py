@@ -15,7 +15,7 @@ from results.comparison import ANY, Group
 RESAMPLES, SEED = 400, 0
 
 
-def draw(table: pd.DataFrame) -> Figure:
+def draw(table: pd.DataFrame, columns: int = 2) -> Figure:
     """A row a task, a column an optimizer: the expected mean of the best of k settings, with 95 % bands over seeds.
 
     Controls take no part. Where one of the settings diverged without bound, the expectation of fewer settings than are
@@ -25,9 +25,9 @@ def draw(table: pd.DataFrame) -> Figure:
     figures.complete(table)
     groups = [group.racers for group in comparison.groups(table) if group.optimizer != ANY]
     chance = np.random.default_rng(SEED)
-    with style.context():
+    with style.context(columns):
         tasks, optimizers, handles = figures.sides(groups)
-        figure, panels = figures.grid(tasks, optimizers, list(handles), 1.8, sharey="row")
+        figure, panels = figures.grid(tasks, optimizers, list(handles), 1.8, columns, sharey="row")
         for task, row in zip(tasks, panels, strict=True):
             here = {group.optimizer: group for group in groups if group.task_label == task}
             drawn = []
@@ -40,7 +40,7 @@ def draw(table: pd.DataFrame) -> Figure:
                     figures.note(axes, "not run")
             measure = next(iter(here.values())).reports
             figures.scale(row[0], pd.Series(drawn, dtype="float64"), measure)
-            row[0].set_ylabel(measure.title)
+            figures.ylabel(row, measure.title)
         figure.align_ylabels()
         figures.legend(figure, list(handles.values()), list(handles))
         figures.caption(figure, _caption(groups))

@@ -57,14 +57,18 @@ class Watch:
 
 
 def load_words(load: float | None, others: float | None) -> str:
-    """In words whether the machine was under load, from its load average before and the share that others used."""
+    """In words whether the machine was under load, from its load average before and the share that others used.
+
+    A load average outlives its load by minutes (the set-up's, or that of the step before), so it counts only where the
+    share is not known.
+    """
     busy = []
-    if load is not None and load > LOAD:
+    if others is None and load is not None and load > LOAD:
         busy.append(f"its load average was {load:.1f} before the first round")
     if others is not None and others > IDLE:
         busy.append(f"other processes used {others:.0%} of its cores meanwhile")
     if not busy:
-        return "The machine was idle otherwise." if None not in (load, others) else ""
+        return "" if load is None and others is None else "The machine was idle otherwise."
     return f"The machine was under load: {' and '.join(busy)}. Rates are too low, and ratios may be off."
 
 

@@ -1,0 +1,239 @@
+"""The table `aggregates`: mean, interquartile mean and median of each method, and how probably it beats another."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterator, Sequence
+from pathlib import Path
+from typing import NamedTuple
+
+import numpy as np
+import pandas as pd
+from rich.console import Console
+from rich.table import Table
+from scipy import stats
+
+from results import comparison, intervals, resampling, wording
+from results.comparison import Group
+
+RESAMPLES, SEED = 10_000, 0
+TOGETHER = "All tasks together"
+RANK = "Rank at a seed"
+WHERE = {
+    "task": "name of the task; empty for all together",
+    "task_label": "the task as it is printed, or TOGETHER",
+    "optimizer_label": "the optimizer as it is printed, or comparison.ANY: each method with the one that it chose",
+    "tasks": "over how many tasks",
+    "seeds": "how many seeds all methods have, of each task",
+}
+COLUMNS = WHERE | {  # of aggregates(): name and what it holds
+    "estimator": "name of the method's estimator",
+    "method": "the method as it is printed",
+    "measure_label": "what is aggregated, as it is printed: a task's reported measure, or RANK",
+    "unit": "its unit; empty for a pure number",
+    **{
+        f"{name}{end}": f"{name} over seeds and tasks{words}"
+        for name in intervals.STATISTICS
+        for end, words in (("", ""), ("_low", ": lower end of its 95 % interval"), ("_high", ": upper end"))
+    },
+    "how": "which interval each of the three has, or why none",
+}
+IMPROVEMENT = WHERE | {  # of improvement(): name and what it holds
+    "estimator": "name of the method's estimator",
+    "method": "the method as it is printed: of a pair the one with the better mean, or mean rank, or not the reference",
+    "other_estimator": "name of the estimator that it is held against",
+    "other": "the method that it is held against",
+    "probability": "that a training of the method ends better than one of the other, ties counting half; mean of tasks",
+    "low": "lower end of its 95 % interval",
+    "high": "upper end",
+}
+
+
+class Compared(NamedTuple):
+    """Methods that met the same seeds on these groups' tasks: values float64 [tasks, methods, seeds]."""
+
+    groups: Sequence[Group]
+    names: Sequence[str]
+    methods: Sequence[str]
+    seeds: Sequence[int]
+    values: np.ndarray
+
+    def costs(self) -> np.ndarray:
+        """The values, of which the smallest is the best."""
+        signs = [group.reports.sign for group in self.groups]
+        return np.array(signs)[:, None, None] * self.values
+
+    def ranks(self) -> np.ndarray:
+        """Among the methods at the same seed; 1 is the best, equals share their average."""
+        return stats.rankdata(self.costs(), axis=1)
+
+    def where(self) -> dict:
+        """The columns WHERE."""
+        first = self.groups[0]
+        words = (first.task, first.task_label) if len(self.groups) == 1 else ("", TOGETHER)
+        return dict(zip(WHERE, (*words, first.optimizer, len(self.groups), len(self.seeds)), strict=True))
+
+
+def aggregates(table: pd.DataFrame) -> pd.DataFrame:
+    """One row a method of each task and optimizer, at its chosen setting (columns: COLUMNS); controls take no part.
+
+    Where several tasks were run with an optimizer, one row more a method over all of them: of its rank among the
+    methods at each seed, since measures of different tasks have no common mean. Raises schema.RecordError as
+    comparison.groups does.
+    """
+    rows = []
+    for one in _gathered(table):
+        measure, ranks = one.groups[0].reports, one.ranks()
+        for m, method in enumerate(one.methods):
+            row = {**one.where(), "estimator": one.names[m], "method": method}
+            if len(one.groups) == 1:
+                row |= {"measure_label": measure.label, "unit": measure.unit}
+                found = {name: of(one.values[0, m], measure.worst) for name, of in intervals.STATISTICS.items()}
+            else:
+                row |= {"measure_label": RANK, "unit": ""}
+                found = {name: _over_tasks(ranks[:, [m]], name) for name in intervals.STATISTICS}
+            for name, interval in found.items():
+                row |= {name: interval.estimate, f"{name}_low": interval.low, f"{name}_high": interval.high}
+            row["how"] = ", ".join(f"{name}: {interval.method}" for name, interval in found.items())
+            rows.append(row)
+    return pd.DataFrame(rows, columns=list(COLUMNS))
+
+
+def improvement(table: pd.DataFrame) -> pd.DataFrame:
+    """One row a pair of methods of each task and optimizer, and over all tasks together (columns: IMPROVEMENT): the
+    probability of improvement (Agarwal et al. 2021).
+
+    Its interval: expanded percentiles of resampled seeds, and at least what as many independent pairs of trainings
+    would leave open (Clopper and Pearson 1934) where all or none are better, since their resamples do not vary. Pairs
+    are those of the table `verdicts`. Raises schema.RecordError as comparison.groups does.
+    """
+    rows, chance, reference = [], np.random.default_rng(SEED), table.attrs.get("reference", "")
+    for one in _gathered(table):
+        costs, (tasks, seeds) = one.costs(), (len(one.groups), len(one.seeds))
+        picks = resampling.draw(chance, RESAMPLES, tasks, seeds)
+        order = np.argsort((costs if tasks == 1 else one.ranks()).mean((0, 2)), kind="stable").tolist()
+        for i, j in comparison.pairs(order, one.names, reference):
+            better = resampling.beats(costs[:, i], costs[:, j], higher=False)
+            names = {"estimator": one.names[i], "method": one.methods[i]}
+            names |= {"other_estimator": one.names[j], "other": one.methods[j]}
+            rows.append({**one.where(), **names, **_probability(better, picks)})
+    return pd.DataFrame(rows, columns=list(IMPROVEMENT))
+
+
+def _probability(better: np.ndarray, picks: np.ndarray) -> dict[str, float]:
+    """The probability that beats [tasks, seeds, seeds] stand for, with the ends of its interval."""
+    (tasks, seeds), share = better.shape[:2], float(better.mean())
+    low, high = map(float, resampling.ends(resampling.improvement(better, picks), seeds))
+    if seeds > 1:
+        pairs = tasks * seeds
+        exact = stats.binomtest(round(share * pairs), pairs).proportion_ci(0.95)
+        if share * pairs > pairs - 1 or share * pairs < 1:  # only there do resamples vary too little
+            low, high = min(low, exact.low), max(high, exact.high)
+    return {"probability": share, "low": low, "high": high}
+
+
+def show(found: pd.DataFrame, improved: pd.DataFrame, console: Console) -> list[Table]:
+    """Prints the two tables of each task, and of all together; returns them."""
+    return wording.show(parts(found, improved), console)
+
+
+def write(found: pd.DataFrame, improved: pd.DataFrame, folder: str | Path) -> list[Path]:
+    """Writes aggregates.csv, .md and .tex, and improvement.csv. Returns their paths."""
+    paths = wording.write(folder, "aggregates", found, *wording.texts(parts(found, improved), "aggregates"))
+    improved.to_csv(Path(folder) / "improvement.csv", index=False)
+    return [*paths, Path(folder) / "improvement.csv"]
+
+
+def parts(found: pd.DataFrame, improved: pd.DataFrame) -> Iterator[wording.Part]:
+    """For each task, and for all together, its aggregates and its probabilities, as one would print them."""
+    for task, rows in found.groupby("task_label", sort=False):
+        yield wording.Part(f"{task}: aggregates", _printed(rows), _caption(rows))
+        pairs = improved[improved["task_label"] == task]
+        if len(pairs):
+            yield wording.Part(f"{task}: probability of improvement", _paired(pairs), _pairs_caption(pairs))
+
+
+def _gathered(table: pd.DataFrame) -> Iterator[Compared]:
+    """Each group alone, without its controls; then, for each optimizer with several tasks, theirs together: the methods
+    and the seeds that all of them have, with the settings that each has chosen by all of its seeds."""
+    groups = [racers for group in comparison.groups(table) if (racers := group.racers).methods]
+    for group in groups:
+        yield Compared([group], group.names, group.methods, group.seeds, group.values()[None])
+    for optimizer in dict.fromkeys(group.optimizer for group in groups):
+        own = [group for group in groups if group.optimizer == optimizer]
+        methods = [m for m in own[0].methods if all(m in group.methods for group in own)]
+        seeds = [s for s in own[0].seeds if all(s in group.seeds for group in own)]
+        if len(own) > 1 and len(methods) > 1 and seeds:
+            parts = [
+                group.values()[[group.methods.index(m) for m in methods]][:, [group.seeds.index(s) for s in seeds]]
+                for group in own
+            ]
+            names = [own[0].names[own[0].methods.index(m)] for m in methods]
+            yield Compared(own, names, methods, seeds, np.stack(parts))
+
+
+def _over_tasks(scores: np.ndarray, statistic: str) -> intervals.Interval:
+    """An aggregate of one method over tasks and seeds, scores [tasks, 1, seeds], resampled seed by seed."""
+    tasks, _, seeds = scores.shape
+    all_of_them = np.broadcast_to(np.arange(seeds), (1, tasks, seeds))
+    estimate = resampling.aggregate(scores, statistic, all_of_them)[0, 0]
+    if seeds < 2:
+        return intervals.Interval(float(estimate), math.nan, math.nan, "one seed has no interval")
+    picks = resampling.draw(np.random.default_rng(SEED), RESAMPLES, tasks, seeds)
+    low, high = resampling.ends(resampling.aggregate(scores, statistic, picks)[:, 0], seeds)
+    if low == high:
+        return intervals.Interval(float(estimate), math.nan, math.nan, "all resamples are equal")
+    return intervals.Interval(float(estimate), float(low), float(high), "expanded percentiles of resampled seeds")
+
+
+def _printed(rows: pd.DataFrame) -> pd.DataFrame:
+    printed = {"with": list(rows["optimizer_label"]), "method": list(rows["method"])}
+    for name in intervals.STATISTICS:
+        ends = zip(rows[name], rows[f"{name}_low"], rows[f"{name}_high"], rows["unit"], strict=True)
+        printed[name.replace("iqm", "interquartile mean")] = [
+            wording.aggregate(mean if math.isfinite(mean) else math.nan, low, high, unit)
+            for mean, low, high, unit in ends
+        ]
+    return pd.DataFrame(printed)
+
+
+def _caption(rows: pd.DataFrame) -> str:
+    first = rows.iloc[0]
+    text = f"{first.measure_label} at the last step, at the chosen settings, over {_many(rows)}"
+    if first.task_label == TOGETHER:
+        text += f" and {_range(rows['tasks'])} tasks: 1 is the best that met this seed, equals share their average"
+    return text + f". 95 % intervals: {'; or '.join(dict.fromkeys(rows['how']))}."
+
+
+def _paired(rows: pd.DataFrame) -> pd.DataFrame:
+    ends = zip(rows["probability"], rows["low"], rows["high"], strict=True)
+    return pd.DataFrame(
+        {
+            "with": list(rows["optimizer_label"]),
+            "method": list(rows["method"]),
+            "other": list(rows["other"]),
+            "probability": [wording.aggregate(*own, "share") for own in ends],
+        }
+    )
+
+
+def _pairs_caption(rows: pd.DataFrame) -> str:
+    text = (
+        "How probably a training of the method ends better than one of the other, at the chosen settings and each with "
+        f"a seed of its own, ties counting half: over {_many(rows)}"
+    )
+    if rows["task_label"].iloc[0] == TOGETHER:
+        text += f", mean over {_range(rows['tasks'])} tasks"
+    return text + (
+        f"; 95 % intervals: expanded percentiles of {RESAMPLES:,} resamples, where all or none are better Clopper and "
+        "Pearson's. At 0.5 neither is better."
+    )
+
+
+def _many(rows: pd.DataFrame) -> str:
+    return f"{_range(rows['seeds'])} seed{'s' * bool(rows['seeds'].max() > 1)}"
+
+
+def _range(counts: pd.Series) -> str:
+    few, many = counts.min(), counts.max()
+    return f"{few}" if few == many else f"{few} to {many}"
