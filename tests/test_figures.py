@@ -38,7 +38,7 @@ CASES = {
     "two tasks": {},
     "five estimators": {
         "estimators": ("sigmoid_derivative", "ste", "tanh_slope", "zero", "somebody's own"),
-        "optimizers": ("adam", "momentum", "sgd"),
+        "optimizers": ("adam", "sgd"),
         "rows": 3,
     },
     "some diverged": {"diverged": lambda estimator, rate, seed: estimator == "ste" and seed == 1},

@@ -88,27 +88,28 @@ def _scale(axes: Axes, curves: pd.DataFrame, measure: statistics.Measure) -> lis
 
 def _panel(axes: Axes, curves: pd.DataFrame, handles: dict[str, Line2D]) -> None:
     """Bands, lines, and a cross where a line ends because a replica has diverged."""
-    by_entry = dict(list(curves.groupby("entry", sort=False)))
+    columns = [curves[name].to_numpy() for name in ("step", "mean", "low", "high")]
+    rows = curves.groupby("entry", sort=False).indices
     axes.set_autoscale_on(False)  # or each of hundreds of bands would settle the limits anew
-    for entry in [entry for entry in handles if entry in by_entry]:
-        line, curve = handles[entry], by_entry[entry].reset_index(drop=True)
-        steps, known = curve["step"].to_numpy(), curve["mean"].notna().to_numpy()
-        axes.fill_between(steps, curve["low"], curve["high"], color=line.get_color(), alpha=0.18, linewidth=0)
+    for entry in [entry for entry in handles if entry in rows]:
+        line = handles[entry]
+        steps, means, low, high = (column[rows[entry]] for column in columns)
+        known = ~np.isnan(means)
+        axes.fill_between(steps, low, high, color=line.get_color(), alpha=0.18, linewidth=0)
         look = {"color": line.get_color(), "marker": line.get_marker(), "linestyle": line.get_linestyle()}
         for piece in np.unique((~known).cumsum()[known]):  # a line is not drawn across what is unknown
             here = known & ((~known).cumsum() == piece)
             axes.plot(
                 steps[here],
-                curve["mean"][here],
+                means[here],
                 **look,
-                markevery=max(1, len(curve) // 8),
+                markevery=max(1, len(steps) // 8),
                 markeredgecolor="white",
                 markeredgewidth=0.4,
             )
         ends = known & ~np.append(known[1:], True)
         if ends.any():
-            last = curve["mean"][ends]
-            axes.scatter(steps[ends], last, marker="x", s=30, color=look["color"], zorder=4, clip_on=False)
+            axes.scatter(steps[ends], means[ends], marker="x", s=30, color=look["color"], zorder=4, clip_on=False)
     axes.set_autoscale_on(True)
     axes.autoscale_view()
     if len(curves):

@@ -116,7 +116,9 @@ def _critical(axes: Axes, found: pd.DataFrame, optimizer: str) -> None:
         _empty(axes, "critical differences need three methods")
         return
     p = scikit_posthocs.posthoc_nemenyi_friedman(ranks)
-    scikit_posthocs.critical_difference_diagram(ranks.mean(), p, ax=axes)
+    names = own.drop_duplicates("method").set_index("method")["estimator"]
+    colours = {method: style.look(names[method]).colour for method in ranks.columns}
+    scikit_posthocs.critical_difference_diagram(ranks.mean(), p, ax=axes, color_palette=colours)
     omnibus = stats.friedmanchisquare(*ranks.to_numpy().T).pvalue
     axes.set_title(f"Mean rank over {len(ranks)} tasks, {optimizer}; Friedman's test: p = {omnibus:.2g}")
 
