@@ -128,7 +128,7 @@ def spread(rankings: pd.DataFrame) -> pd.DataFrame:
     spread, which is then NaN.
     """
     found, left_out = [], []
-    for pair, rows in rankings.groupby(PAIR, sort=False):
+    for pair, rows in statistics.bare(rankings).groupby(PAIR, sort=False):
         conditions = list(dict.fromkeys(rows["condition"]))
         usable = rows[~rows["control"] & rows["mean"].notna()]
         counts = usable.groupby("estimator_label")["condition"].nunique()
@@ -383,5 +383,5 @@ def _rho(means: pd.Series, others: pd.Series) -> float:
 
 def pairs(rankings: pd.DataFrame) -> Iterator[tuple[str, pd.DataFrame]]:
     """Each task and optimizer as it is titled, with its rows."""
-    for (_, task, _, optimizer), rows in rankings.groupby(PAIR, sort=False):
+    for (_, task, _, optimizer), rows in statistics.bare(rankings).groupby(PAIR, sort=False):
         yield f"{task}, {optimizer}", rows

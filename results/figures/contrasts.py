@@ -32,7 +32,8 @@ def draw(table: pd.DataFrame, columns: int = 2) -> Figure:
     """
     figures.complete(table)
     ranked = rankings.rankings(table)
-    shown = ranked[ranked["condition"].isin(list(LOOKS))]
+    shown = statistics.bare(ranked)
+    shown = shown[shown["condition"].isin(list(LOOKS))]
     pairs = shown[rankings.PAIR].drop_duplicates()
     count, tasks = shown.groupby("task_label")["estimator"].nunique().max(), pairs["task_label"].nunique()
     with style.context(columns):
