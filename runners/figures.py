@@ -70,13 +70,14 @@ def freeze(console: Console, store: Store, plan: Plan, folder: Path) -> list[Pat
     return [path, *make(console, *_thawed(path), folder / plan.name)]
 
 
-def verify(console: Console, folder: Path) -> list[str]:
-    """Makes again what was made of every frozen table, and says, a sentence each, what has become another.
+def verify(console: Console, folder: Path, names: Iterable[str] = ()) -> list[str]:
+    """Makes again what was made of these frozen tables, or of every one, and says, a sentence each, what has become
+    another.
 
     Tables are compared to the byte, and figures as SVG to the byte where the versions that draw are those of then.
     Raises RecordError where there is no frozen table, or a file is none.
     """
-    paths = sorted(folder.glob("*.parquet"))
+    paths = [folder / f"{name}.parquet" for name in names] or sorted(folder.glob("*.parquet"))
     if not paths:
         raise RecordError(f"there is no frozen table in {folder}; `python -m runners.figures --freeze NAME` makes one.")
     said = []
@@ -145,9 +146,7 @@ def main(arguments: list[str] | None = None) -> int:
         help="of a page that a figure spans; 1: figures, no tables",
     )
     parser.add_argument("--freeze", action="store_true", help=f"keep the table and what is made of it in {_SHORT}")
-    parser.add_argument(
-        "--verify", action="store_true", help="make again what was made of each frozen table, and compare"
-    )
+    parser.add_argument("--verify", action="store_true", help="make again what was made of frozen tables, and compare")
     parser.add_argument("--frozen", type=Path, default=frozen.FOLDER, metavar="FOLDER", help=f"instead of {_SHORT}")
     options = parser.parse_intermixed_args(arguments)
     if options.columns == 1 and (options.freeze or options.verify):
@@ -185,10 +184,10 @@ def main(arguments: list[str] | None = None) -> int:
 
 
 def _verify(options: argparse.Namespace) -> int:
-    if options.names or options.freeze:
-        return _complain("--verify takes every frozen table, and no NAME.", 2)
+    if options.freeze:
+        return _complain("--freeze and --verify are two commands: give one of them.", 2)
     try:
-        said = verify(Console(), options.frozen)
+        said = verify(Console(), options.frozen, options.names)
     except RecordError as error:
         return _complain(str(error), 1)
     for sentence in said:
