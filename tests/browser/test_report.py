@@ -25,9 +25,9 @@ WIDE, NARROW = (1280, 1000), (500, 900)  # Chromium's windows are at least 500 w
 
 @pytest.fixture(scope="module")
 def page(tmp_path_factory):
-    """The report of the frozen tables, by the command."""
+    """The report of a frozen table, by the command."""
     path = tmp_path_factory.mktemp("report") / "report.html"
-    command = [sys.executable, "-m", "runners.report", "--frozen", "--output", str(path)]
+    command = [sys.executable, "-m", "runners.report", "control", "--frozen", "--output", str(path)]
     done = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, timeout=300)
     assert done.returncode == 0, done.stderr
     return path
