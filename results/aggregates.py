@@ -17,6 +17,7 @@ from results import comparison, intervals, resampling, wording
 from results.comparison import Group
 
 RESAMPLES, SEED = 10_000, 0
+OF_RANKS = 2_000  # resamples of an aggregate over tasks, of which a report has thousands
 TOGETHER = "All tasks together"
 RANK = "Rank at a seed"
 WHERE = {
@@ -179,7 +180,7 @@ def _over_tasks(scores: np.ndarray, statistic: str) -> intervals.Interval:
     estimate = resampling.aggregate(scores, statistic, all_of_them)[0, 0]
     if seeds < 2:
         return intervals.Interval(float(estimate), math.nan, math.nan, "one seed has no interval")
-    picks = resampling.draw(np.random.default_rng(SEED), RESAMPLES, tasks, seeds)
+    picks = resampling.draw(np.random.default_rng(SEED), OF_RANKS, tasks, seeds)
     low, high = resampling.ends(resampling.aggregate(scores, statistic, picks)[:, 0], seeds)
     if low == high:
         return intervals.Interval(float(estimate), math.nan, math.nan, "all resamples are equal")

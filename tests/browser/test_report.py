@@ -58,6 +58,14 @@ def opened(browser, page):
     assert browser.get_log("browser") == []
 
 
+def until(happens, seconds=10):
+    """Whether this is so, or becomes so in time: a chart is drawn a moment after it was asked for."""
+    end = time.monotonic() + seconds
+    while not happens() and time.monotonic() < end:
+        time.sleep(0.05)
+    return happens()
+
+
 def table(opened, number=0):
     return opened.find_elements(By.CSS_SELECTOR, "#control-table-verdicts div.table")[number]
 
@@ -117,15 +125,20 @@ def test_a_filter_leaves_the_rows_with_all_its_words(opened):
     assert cells(box, 0) == []
 
 
+def is_there(opened, name):
+    """Whether this place is at the top of the window, or the window at the page's end."""
+    top = opened.execute_script("return document.getElementById(arguments[0]).getBoundingClientRect().top", name)
+    end = opened.execute_script("return window.scrollY + innerHeight >= document.documentElement.scrollHeight - 2")
+    return abs(top) < 5 or end
+
+
 def test_links_lead_to_their_places(opened):
     links = opened.find_elements(By.CSS_SELECTOR, "nav a")
     assert len(links) > 10
     for link in links:
         link.click()
         name = link.get_attribute("href").partition("#")[2]
-        top = opened.execute_script("return document.getElementById(arguments[0]).getBoundingClientRect().top", name)
-        end = opened.execute_script("return window.scrollY + innerHeight >= document.documentElement.scrollHeight - 2")
-        assert abs(top) < 5 or end, name
+        assert until(lambda name=name: is_there(opened, name)), name
 
 
 def test_the_keyboard_reaches_what_can_be_used(opened):
@@ -139,8 +152,9 @@ def test_the_keyboard_reaches_what_can_be_used(opened):
 
 
 def test_every_picture_is_drawn_and_every_download_is_whole(opened):
-    sizes = opened.execute_script("return [...document.images].map((i) => [i.complete, i.naturalWidth])")
-    assert len(sizes) >= 6 and all(done and width > 100 for done, width in sizes)
+    widths = "return [...document.images].map((i) => i.complete ? i.naturalWidth : 0)"
+    assert len(opened.execute_script(widths)) >= 6
+    assert until(lambda: min(opened.execute_script(widths)) > 100)
     link = opened.find_element(By.CSS_SELECTOR, "#control-table-verdicts a[download='verdicts.csv']")
     content = base64.b64decode(link.get_attribute("href").partition(",")[2])
     assert content == (ROOT / "results/frozen/control/verdicts.csv").read_bytes()
@@ -148,21 +162,16 @@ def test_every_picture_is_drawn_and_every_download_is_whole(opened):
     assert b"<svg" in base64.b64decode(svg.partition(",")[2])
 
 
-def until(happens, seconds=10):
-    """Whether this is so, or becomes so in time: a chart is drawn a moment after it was asked for."""
-    end = time.monotonic() + seconds
-    while not happens() and time.monotonic() < end:
-        time.sleep(0.05)
-    return happens()
-
-
 def drawn(opened, side):
     """{name: y values} of the curves of a chart."""
-    script = "return Object.fromEntries(document.querySelector(arguments[0]).data.map((one) => [one.name, one.y]))"
+    script = (
+        "return Object.fromEntries((document.querySelector(arguments[0]).data ?? []).map((one) => [one.name, one.y]))"
+    )
     return opened.execute_script(script, f".explorer .{side}")
 
 
 def test_the_explorer_shows_what_is_chosen(opened):
+    assert until(lambda: drawn(opened, "rates") and drawn(opened, "training"))
     first, training = drawn(opened, "rates"), drawn(opened, "training")
     assert len(first) == 4 and all(len(values) == 5 for values in first.values())
     form = opened.find_element(By.CSS_SELECTOR, ".explorer form")
@@ -179,13 +188,15 @@ def test_the_explorer_shows_what_is_chosen(opened):
     for values in start.values():
         assert len(set(values)) == 1, "at the start no rate has done anything yet"
     select["task"].select_by_index(1)
-    assert "loss" in select["measure"].first_selected_option.text.lower()
+    assert until(lambda: "loss" in select["measure"].first_selected_option.text.lower())
 
 
 def test_a_point_tells_its_numbers(opened):
     chart = opened.find_element(By.CSS_SELECTOR, ".explorer .training")
     opened.execute_script("arguments[0].scrollIntoView({block: 'center'})", chart)
-    point = chart.find_elements(By.CSS_SELECTOR, ".scatterlayer .trace path.point")[3]
+    points = ".scatterlayer .trace path.point"
+    assert until(lambda: len(chart.find_elements(By.CSS_SELECTOR, points)) > 3)
+    point = chart.find_elements(By.CSS_SELECTOR, points)[3]
     ActionChains(opened).move_to_element(point).perform()
     assert until(lambda: "16 seeds" in chart.find_element(By.CSS_SELECTOR, ".hoverlayer").text)
 
@@ -193,8 +204,8 @@ def test_a_point_tells_its_numbers(opened):
 def test_a_phone_needs_no_sideways_scrolling(opened):
     opened.set_window_size(*NARROW)
     assert until(lambda: opened.execute_script("return document.documentElement.scrollWidth <= innerWidth"))
-    left = [opened.find_element(By.CSS_SELECTOR, f".explorer .{side}").rect["x"] for side in ("rates", "training")]
-    assert left[0] == left[1], "the charts stand one below the other"
+    sides = [opened.find_element(By.CSS_SELECTOR, f".explorer .{side}") for side in ("rates", "training")]
+    assert until(lambda: len({side.rect["x"] for side in sides}) == 1), "the charts stand one below the other"
 
 
 def test_on_paper_there_is_nothing_to_click(opened):
