@@ -84,15 +84,16 @@ def aggregates(table: pd.DataFrame) -> pd.DataFrame:
     """
     rows = []
     for one in _gathered(table):
-        measure, ranks = one.groups[0].reports, one.ranks()
+        measure, together = one.groups[0].reports, len(one.groups) > 1
+        spanning = {name: _over_tasks(one.ranks(), name) for name in intervals.STATISTICS} if together else {}
         for m, method in enumerate(one.methods):
             row = {**one.where(), "estimator": one.names[m], "method": method}
-            if len(one.groups) == 1:
+            if together:
+                row |= {"measure_label": RANK, "unit": ""}
+                found = {name: of_methods[m] for name, of_methods in spanning.items()}
+            else:
                 row |= {"measure_label": measure.label, "unit": measure.unit}
                 found = {name: of(one.values[0, m], measure.worst) for name, of in intervals.STATISTICS.items()}
-            else:
-                row |= {"measure_label": RANK, "unit": ""}
-                found = {name: _over_tasks(ranks[:, [m]], name) for name in intervals.STATISTICS}
             for name, interval in found.items():
                 row |= {name: interval.estimate, f"{name}_low": interval.low, f"{name}_high": interval.high}
             row["how"] = ", ".join(f"{name}: {interval.method}" for name, interval in found.items())
@@ -127,8 +128,8 @@ def _probability(better: np.ndarray, picks: np.ndarray) -> dict[str, float]:
     low, high = map(float, resampling.ends(resampling.improvement(better, picks), seeds))
     if seeds > 1:
         pairs = tasks * seeds
-        exact = stats.binomtest(round(share * pairs), pairs).proportion_ci(0.95)
         if share * pairs > pairs - 1 or share * pairs < 1:  # only there do resamples vary too little
+            exact = stats.binomtest(round(share * pairs), pairs).proportion_ci(0.95)
             low, high = min(low, exact.low), max(high, exact.high)
     return {"probability": share, "low": low, "high": high}
 
@@ -140,9 +141,8 @@ def show(found: pd.DataFrame, improved: pd.DataFrame, console: Console) -> list[
 
 def write(found: pd.DataFrame, improved: pd.DataFrame, folder: str | Path) -> list[Path]:
     """Writes aggregates.csv, .md and .tex, and improvement.csv. Returns their paths."""
-    paths = wording.write(folder, "aggregates", found, *wording.texts(parts(found, improved), "aggregates"))
-    improved.to_csv(Path(folder) / "improvement.csv", index=False)
-    return [*paths, Path(folder) / "improvement.csv"]
+    texts = wording.texts(parts(found, improved), "aggregates")
+    return wording.write(folder, "aggregates", found, *texts, improvement=improved)
 
 
 def parts(found: pd.DataFrame, improved: pd.DataFrame) -> Iterator[wording.Part]:
@@ -173,18 +173,21 @@ def _gathered(table: pd.DataFrame) -> Iterator[Compared]:
             yield Compared(own, names, methods, seeds, np.stack(parts))
 
 
-def _over_tasks(scores: np.ndarray, statistic: str) -> intervals.Interval:
-    """An aggregate of one method over tasks and seeds, scores [tasks, 1, seeds], resampled seed by seed."""
+def _over_tasks(scores: np.ndarray, statistic: str) -> list[intervals.Interval]:
+    """An aggregate of each method over tasks and seeds, scores [tasks, methods, seeds], resampled seed by seed."""
     tasks, _, seeds = scores.shape
-    all_of_them = np.broadcast_to(np.arange(seeds), (1, tasks, seeds))
-    estimate = resampling.aggregate(scores, statistic, all_of_them)[0, 0]
+    [estimates] = resampling.aggregate(scores, statistic, np.broadcast_to(np.arange(seeds), (1, tasks, seeds)))
     if seeds < 2:
-        return intervals.Interval(float(estimate), math.nan, math.nan, "one seed has no interval")
+        return [intervals.Interval(float(e), math.nan, math.nan, "one seed has no interval") for e in estimates]
     picks = resampling.draw(np.random.default_rng(SEED), OF_RANKS, tasks, seeds)
-    low, high = resampling.ends(resampling.aggregate(scores, statistic, picks)[:, 0], seeds)
-    if low == high:
-        return intervals.Interval(float(estimate), math.nan, math.nan, "all resamples are equal")
-    return intervals.Interval(float(estimate), float(low), float(high), "expanded percentiles of resampled seeds")
+    found = []
+    lows, highs = resampling.ends(resampling.aggregate(scores, statistic, picks), seeds)
+    for ends in zip(estimates.tolist(), lows.tolist(), highs.tolist(), strict=True):
+        if ends[1] == ends[2]:
+            found.append(intervals.Interval(ends[0], math.nan, math.nan, "all resamples are equal"))
+        else:
+            found.append(intervals.Interval(*ends, "expanded percentiles of resampled seeds"))
+    return found
 
 
 def _printed(rows: pd.DataFrame) -> pd.DataFrame:

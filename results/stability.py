@@ -134,12 +134,9 @@ def show(found: pd.DataFrame, console: Console) -> list[Table]:
 
 def write(found: pd.DataFrame, folder: str | Path) -> list[Path]:
     """Writes ranking.csv, .md and .tex, and ranking_tasks.csv with `across`. Returns their paths."""
-    paths = wording.write(folder, "ranking", found, *wording.texts(parts(found), "ranking"))
     spanning = across(found)
-    if len(spanning):
-        paths.append(Path(folder) / "ranking_tasks.csv")
-        spanning.to_csv(paths[-1], index=False)
-    return paths
+    beside = {"ranking_tasks": spanning} if len(spanning) else {}
+    return wording.write(folder, "ranking", found, *wording.texts(parts(found), "ranking"), **beside)
 
 
 ACROSS_CAPTION = (

@@ -199,9 +199,7 @@ def show(found: pd.DataFrame, arrived: pd.DataFrame, console: Console) -> list[T
 
 def write(found: pd.DataFrame, arrived: pd.DataFrame, folder: str | Path) -> list[Path]:
     """Writes tuning.csv, .md and .tex, and targets.csv. Returns their paths."""
-    paths = wording.write(folder, "tuning", found, *wording.texts(parts(found, arrived), "tuning"))
-    arrived.to_csv(Path(folder) / "targets.csv", index=False)
-    return [*paths, Path(folder) / "targets.csv"]
+    return wording.write(folder, "tuning", found, *wording.texts(parts(found, arrived), "tuning"), targets=arrived)
 
 
 def _names(group: Group, method: int) -> dict[str, str]:

@@ -103,14 +103,20 @@ def percent(share: float) -> str:
     return "<1 %" if 0 < share < 0.005 else f"{100 * share:.0f} %"
 
 
-def write(folder: str | Path, name: str, table: pd.DataFrame, markdown: str, latex: str) -> list[Path]:
-    """Writes NAME.csv (the table's numbers as they are), NAME.md and NAME.tex; returns their paths."""
+def write(
+    folder: str | Path, name: str, table: pd.DataFrame, markdown: str, latex: str, **beside: pd.DataFrame
+) -> list[Path]:
+    """Writes NAME.csv (the table's numbers as they are), NAME.md and NAME.tex; returns their paths. beside: other
+    tables, by the names of their CSV files."""
     folder = Path(folder)
     folder.mkdir(parents=True, exist_ok=True)
     paths = [folder / f"{name}.{kind}" for kind in ("csv", "md", "tex")]
     table.to_csv(paths[0], index=False)
     paths[1].write_text(markdown, encoding="utf-8")
     paths[2].write_text(latex, encoding="utf-8")
+    for other, numbers in beside.items():
+        paths.append(folder / f"{other}.csv")
+        numbers.to_csv(paths[-1], index=False)
     return paths
 
 
