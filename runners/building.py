@@ -21,8 +21,10 @@ from tasks.base import Task
 
 
 @functools.cache
-def build(text: str) -> tuple[Task, Program]:
-    """The task and the program that this JSON describes: the same objects for the same text, so nothing compiles twice.
+def build(text: str, replicas: int) -> tuple[Task, Program]:
+    """The task and the program that this JSON describes, for a run of so many replicas.
+
+    The same objects for the same description, so that nothing compiles twice.
 
     Raises what the wings and the optimizers raise for a mistake, each with one sentence; Declined for a pair that
     cannot be.
@@ -46,7 +48,7 @@ def build(text: str) -> tuple[Task, Program]:
     fixed = {k: v for k, v in chosen.items() if k not in ("name", "keras") and v is not None}
     optimizer.check(chosen["keras"], fixed)
     hard = Hard(page, weights, described["forward"], described["at_zero"])
-    size, rows = described["block"] or block_size(task, device), tuple(described["per_replica"])
+    size, rows = described["block"] or block_size(task, device, replicas), tuple(described["per_replica"])
     program = Program(task, hard, chosen["keras"], tuple(sorted(fixed.items())), rows, size, precision, device)
     return task, replace(program, tf32=described["precision"] == "tf32", sites=described["layers"])
 

@@ -115,7 +115,8 @@ def _execute(wanted: Wanted, store: Store, outcome: Outcome, report) -> None:
         if chosen:
             pages.enter(chosen["name"])
     try:
-        task, program = _said(lambda: building.build(json.dumps(dict(run.program), sort_keys=True)))
+        described = json.dumps(dict(run.program), sort_keys=True)
+        task, program = _said(lambda: building.build(described, len(run.replicas)))
     except Declined as declined:
         outcome.declined = str(declined)
         store.decline(wanted.name, wanted.fingerprint, outcome.declined)

@@ -201,7 +201,7 @@ def _own_task(overrides: list[str]) -> Callable:
         for group in ("estimator", "estimator_weights"):
             if run.program[group]:
                 pages.enter(run.program[group]["name"])
-        task, program = build(json.dumps(dict(run.program), sort_keys=True))
+        task, program = build(json.dumps(dict(run.program), sort_keys=True), len(run.replicas))
         surrogates = {"activations": program.hard.activations, "weights": program.hard.weights}
         numbers = {"activations": _part(run, "estimator")}
         own = _part(run, "estimator_weights") if run.program["estimator_weights"] else numbers["activations"]

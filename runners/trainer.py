@@ -28,13 +28,21 @@ from tasks.base import Task
 # A block is the largest power of two, at most LIMIT, whose parameters together are at most BUDGET numbers: on a CPU
 # they then stay in a core's cache, on a GPU they fill it. The rule knows the program's shape and the device class,
 # never the clock or the machine at hand, because numbers depend on the block.
+# They do not where a replica is a single number, and so every operation goes element by element (a test holds it to
+# the bit). There a CPU's block follows from how many replicas a run has: half of them, so that two cores have work; no
+# more than LIMIT, until there are SHARES such blocks; then a share, for starting a block costs as much as training it
+# for thousands of steps; and no more than SCALARS, since larger ones are slower again.
 LIMIT = {"cpu": 64, "gpu": 4096}
 BUDGET = {"cpu": 2**18, "gpu": 2**25}
+SHARES, SCALARS = 16, 1024
 
 
-def block_size(task: Task, device: str) -> int:
-    """How many replicas one compiled call trains."""
+def block_size(task: Task, device: str, replicas: int) -> int:
+    """How many replicas one compiled call trains, in a run of so many."""
     numbers = sum(int(np.prod(shape)) for shape in task.sizes.values())
+    if numbers == 1 and device == "cpu":
+        wanted = max(-(-replicas // SHARES), min(LIMIT[device], -(-replicas // 2)))
+        return min(SCALARS, 2 ** (wanted - 1).bit_length())
     fitting = max(1, BUDGET[device] // numbers)
     return min(LIMIT[device], 2 ** (fitting.bit_length() - 1))
 

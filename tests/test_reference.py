@@ -51,7 +51,7 @@ def ours(name, data, labels, hidden, steps, seeds):
     """Test accuracies of our trainer, block after block."""
     task = binarized_mlp(data=data, labels=labels, hidden=hidden, batch=BATCH)
     page = estimators.book[name]
-    heart = trainer(Program(task, Hard(page, page), "Adam", (), (), block_size(task, "cpu"), "float32", "cpu"))
+    heart = trainer(Program(task, Hard(page, page), "Adam", (), (), block_size(task, "cpu", seeds), "float32", "cpu"))
     replicas = [Replica(seed, RATE, page.parameters, page.parameters) for seed in range(seeds)]
     accuracies = []
     for at in range(0, seeds, heart.program.block):

@@ -55,7 +55,7 @@ def test_counts_are_those_of_the_task(files):
 
 
 def test_the_start_and_the_batches_are_those_of_the_trainer(files):
-    heart = trainer(build_program(SMALL, files))
+    heart = trainer(build_program(SMALL, files, 2))
     seats = [replica(SMALL, seed) for seed in range(2)]
     heart.begin(seats, 1)
     start = draw_start(SMALL, files, 2)

@@ -1,6 +1,7 @@
 """The heart: a replica's numbers are its own, whoever trains beside it, however the steps are cut."""
 
 import dataclasses
+import functools
 import threading
 from concurrent.futures import ThreadPoolExecutor
 
@@ -13,12 +14,13 @@ import estimators
 import tasks
 from runners.chance import Chance, key
 from runners.gradient import Hard
-from runners.trainer import BUDGET, LIMIT, Program, Replica, Trainer, block_size
+from runners.trainer import BUDGET, LIMIT, SCALARS, Program, Replica, Trainer, block_size
 from runners.trainer import trainer as trainer_of
 from tests.conftest import SMALL
 from tests.oracles import tasks as tiny
 
 SCALE = {"scale": 1.0}
+SCALAR = functools.partial(tasks.book["sign_fitting"], dim=1, mixing="identity", start=-1.0, target=1.0)
 
 
 def program(task, optimizer="Adam", block=4, estimator="tanh_slope", rows=(), scheduled=False, **arguments):
@@ -181,7 +183,7 @@ def test_lanes_that_ask_at_the_same_time_get_one_program(carried):
 
 
 def test_a_schedule_is_refused_by_the_program_without():
-    trainer = Trainer(program(tasks.book["sign_fitting"](dim=1, mixing="identity", start=-1.0, target=1.0)))
+    trainer = Trainer(program(SCALAR()))
     with pytest.raises(ValueError, match="scheduled=True"):
         trainer.begin([replica(0, {"from": 0.2, "to": 0.1, "shape": "linear"})], 10)
 
@@ -232,7 +234,7 @@ def test_a_random_slope_is_drawn_for_each_replica_step_and_site():
 
 
 def test_a_schedule_acts_inside_the_program():
-    task = tasks.book["sign_fitting"](dim=1, mixing="identity", start=-1.0, target=1.0)
+    task = SCALAR()
     trainer = Trainer(program(task, "SGD", scheduled=True))
     schedule = {"from": 0.1, "to": 10.0, "shape": "log"}
     trainer.begin([replica(0, 1e-9, {"scale": schedule}), replica(0, 1e-9, {"scale": 0.1})], 10)
@@ -247,7 +249,7 @@ def test_a_schedule_acts_inside_the_program():
 
 
 def test_the_learning_rate_may_be_scheduled():
-    task = tasks.book["sign_fitting"](dim=1, mixing="identity", start=-5.0, target=1.0)
+    task = SCALAR(start=-5.0)
     trainer = Trainer(program(task, "SGD", estimator="ste", scheduled=True))
     trainer.begin([replica(0, {"from": 0.2, "to": 0.0, "shape": "linear"}, {}), replica(0, 0.1, {})], 10)
     trainer.advance(10)
@@ -266,7 +268,7 @@ def test_divergence_is_data_and_stops_nobody():
 
 
 def test_flips_are_counted_between_rows():
-    task = tasks.book["sign_fitting"](dim=1, mixing="identity", start=-0.25, target=1.0)
+    task = SCALAR(start=-0.25)
     trainer = Trainer(program(task, "SGD", estimator="ste"))
     rows, _ = run(trainer, [replica(0, 0.1, {})], marks=(0, 1, 2, 3), total=3)
     assert [float(row["flip_rate"][0]) for row in rows[1:]] == [0.0, 1.0, 0.0]
@@ -309,13 +311,50 @@ def test_float64_is_float64():
 
 def test_the_block_rule_knows_sizes_only():
     wide = tasks.book["binarized_mlp"](hidden=[512, 512])
-    assert block_size(tasks.book["sign_fitting"](), "cpu") == LIMIT["cpu"]
-    assert block_size(wide, "cpu") == 1
+    assert block_size(tasks.book["sign_fitting"](), "cpu", 1) == LIMIT["cpu"]
+    assert block_size(wide, "cpu", 100) == 1
     for task in (wide, tasks.book["binarized_mlp"]()):
         numbers = sum(int(np.prod(s)) for s in task.sizes.values())
-        size = block_size(task, "cpu")
+        size = block_size(task, "cpu", 100)
         assert size & (size - 1) == 0
         assert size == 1 or size * numbers <= BUDGET["cpu"]
+        assert {block_size(task, "cpu", replicas) for replicas in (1, 7, 10**6)} == {size}
+
+
+def test_a_scalars_block_follows_from_the_replicas_of_its_run():
+    scalar = SCALAR()
+    sizes = {1: 1, 2: 1, 3: 2, 5: 4, 64: 32, 100: 64, 1000: 64, 1025: 128, 4096: 256, 10_000: 1024, 10**6: SCALARS}
+    assert {replicas: block_size(scalar, "cpu", replicas) for replicas in sizes} == sizes
+    assert block_size(scalar, "gpu", 1) == LIMIT["gpu"]
+
+
+FEW = [("sso", "Adam", {}), ("reste", "SGD", {"momentum": 0.9}), ("multi_gauss", "RMSprop", {})]
+WHOLE = [
+    *((name, "Adam", {}) for name in estimators.book),
+    *(("tanh_slope", name, {}) for name in ("AdamW", "Lion", "Nadam", "RMSprop", "SGD")),
+    ("tanh_slope", "SGD", {"momentum": 0.9, "nesterov": True}),
+]
+
+
+@pytest.mark.parametrize(
+    ("name", "optimizer", "arguments"),
+    [*FEW, *(pytest.param(*one, marks=pytest.mark.long) for one in WHOLE)],
+    ids=lambda value: value if isinstance(value, str) else "-".join(value) or "plain",
+)
+def test_a_scalar_is_the_same_in_every_block(name, optimizer, arguments):
+    """What allows its block to follow from the replicas at hand. With several numbers a replica, nothing promises it:
+    sums and products may be cut otherwise."""
+    own = estimators.book[name].parameters
+    seats, task = [replica(3, 0.07, own), replica(4, 0.02, own)], SCALAR(start=None)
+    alone = run(Trainer(program(task, optimizer, 1, name, **arguments)), seats[:1], marks=(0, 13, 500), total=500)
+    for size in (8, 64, SCALARS):
+        among = run(Trainer(program(task, optimizer, size, name, **arguments)), seats, marks=(0, 13, 500), total=500)
+        same(alone, among)
+        for key, value in alone[1].items():
+            if key.startswith("optimizer/"):
+                np.testing.assert_array_equal(value.ravel()[0], among[1][key].ravel()[0], err_msg=key)
+        x = among[0][-1]["x"]
+        assert x[0] != x[1], "another seed and another rate, the same number: the comparison could not fail"
 
 
 def test_a_block_takes_no_more_than_it_holds():

@@ -22,6 +22,7 @@ from tests.perf import machine
 from tests.perf.problems import PROBLEMS, build_program, problem_files, replica
 
 STEPS, APART = 20, 5e-3  # of a short training, and how far its losses may be apart on two devices: signs may turn
+SEATS = 128  # replicas of the run whose block is taken
 PACKAGES = ("tensorflow", "keras", "numpy", "torch", "jax", "jaxlib", "optax")
 
 
@@ -92,7 +93,7 @@ def _train(name, device, seeds=(0, 1), cuts=()):
 
     problem = PROBLEMS[name]
     with problem_files() as files:
-        program = _programs.setdefault((name, device), build_program(problem, files, device=device))
+        program = _programs.setdefault((name, device), build_program(problem, files, SEATS, device=device))
     trainer = Trainer(program)
     seats = [replica(problem, seed) for seed in seeds[: program.block]]
     # Rates differ as well: the notebook's scalar takes no chance, and would be the same for every seed.

@@ -57,7 +57,7 @@ def _trainer(task, name):
     from runners.gradient import Hard
     from runners.trainer import Program, Replica, Trainer, block_size
 
-    page, size = estimators.book[name], block_size(task, "cpu")
+    page, size = estimators.book[name], block_size(task, "cpu", 1)
     trainer = Trainer(Program(task, Hard(page, page), "Adam", (), (), size, "float32", "cpu"))
     trainer.begin([Replica(seed, 0.003, page.parameters, page.parameters) for seed in range(size)], 10**6)
     trainer.advance(10)

@@ -154,7 +154,13 @@ def build_task(problem: Problem, files: tuple[str, str | None], precision: str =
     return sign_fitting(dim=1, mixing="identity", start=-1.0, target=1.0, dtype=precision)
 
 
-def build_program(problem: Problem, files: tuple[str, str | None], precision: str = "float32", device: str = "cpu"):
+def build_program(
+    problem: Problem,
+    files: tuple[str, str | None],
+    replicas: int,
+    precision: str = "float32",
+    device: str = "cpu",
+):
     """The problem as this project's program: the block rule and the numbers of a replica's own are those of a run."""
     import estimators
     from runners.config import PER_REPLICA
@@ -164,7 +170,7 @@ def build_program(problem: Problem, files: tuple[str, str | None], precision: st
     task, page = build_task(problem, files, precision), estimators.book[SLOPE]
     hard = Hard(page, page, at_zero=1 if problem.hidden else -1)
     rows, fixed = PER_REPLICA["Adam"], (("amsgrad", False),)
-    return Program(task, hard, "Adam", fixed, rows, block_size(task, device), precision, device)
+    return Program(task, hard, "Adam", fixed, rows, block_size(task, device, replicas), precision, device)
 
 
 def replica(problem: Problem, seed: int):

@@ -63,7 +63,7 @@ class Training:
     """Replicas of a problem, trained anew at every call as a run does it: blocks side by side in lanes."""
 
     def __init__(self, problem: Problem, files, device: str, replicas: int, steps: int):
-        self.program = build_program(problem, files, device=device)
+        self.program = build_program(problem, files, replicas, device=device)
         self.seats = [training(problem, seed) for seed in range(replicas)]
         self.steps, self.compile_s = steps, 0.0
 
@@ -91,7 +91,7 @@ class Alone:
 
     def __init__(self, problem: Problem, files, device: str, steps: int | None):
         """steps: None takes as many as last about TURN, and counts the seconds of one."""
-        self.program = replace(build_program(problem, files, device=device), block=1)
+        self.program = replace(build_program(problem, files, 1, device=device), block=1)
         self.seat, self.steps, self.each = training(problem, 0), steps or 1, steps is None
         self.compile_s = 0.0
 

@@ -12,7 +12,7 @@ class Network:
     def __init__(self, case):
         quiet.start_tensorflow(case.device)
         with problem_files() as files:
-            self.program = build_program(case.problem, files, case.precision, case.device)
+            self.program = build_program(case.problem, files, case.replicas, case.precision, case.device)
         self.unit = len(case.x) // BATCH
         self.seats = [replica(case.problem, seed) for seed in range(case.replicas)]
 
