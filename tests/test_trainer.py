@@ -350,9 +350,9 @@ def test_a_scalar_is_the_same_in_every_block(name, optimizer, arguments):
     for size in (8, 64, SCALARS):
         among = run(Trainer(program(task, optimizer, size, name, **arguments)), seats, marks=(0, 13, 500), total=500)
         same(alone, among)
-        for key, value in alone[1].items():
-            if key.startswith("optimizer/"):
-                np.testing.assert_array_equal(value.ravel()[0], among[1][key].ravel()[0], err_msg=key)
+        for held, value in alone[1].items():
+            if held.startswith("optimizer/"):
+                np.testing.assert_array_equal(value.ravel()[0], among[1][held].ravel()[0], err_msg=held)
         x = among[0][-1]["x"]
         assert x[0] != x[1], "another seed and another rate, the same number: the comparison could not fail"
 
