@@ -136,9 +136,9 @@ class Trainer:
             first = start[name]
             if self.program.hard.weights is None and name in self.program.task.weights:
                 first = np.where(first >= 0, 1, -1)  # no latent weights: the hard ones start at the signs
-            variable.assign(first)
+            variable.assign(first, read_value=False)
         for variable, fresh in zip(self._slots, self._compiled.fresh, strict=True):
-            variable.assign(fresh)
+            variable.assign(fresh, read_value=False)
         self._diverged.assign(tf.fill([self.program.block], -1))
         self._signs = self._hard_signs()
 
@@ -288,7 +288,7 @@ class Compiled:
                 weights=[_plain(name) for name in task.weights],
                 rows={name: tf.zeros([block, 1], program.precision) for name in program.rows},
             )
-        self.fresh = [v.numpy() for v in self.optimizer.variables]
+            self.fresh = [tf.constant(v.numpy()) for v in self.optimizer.variables]  # not the variables' own memory
         self.train = tf.function(self._chunk, jit_compile=True, autograph=False)
         self.start = _starter(task, block)
         self.judge = _judge(task, program.hard.forward, program.hard.at_zero, block, program.tf32)
