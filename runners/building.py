@@ -64,3 +64,9 @@ def numbers_of_weights(program: Program, described: Mapping[str, Any]) -> str:
 def _task(text: str, precision: str) -> Task:
     arguments = json.loads(text)
     return tasks.book[arguments.pop("name")](**arguments, dtype=precision)
+
+
+def release() -> None:
+    """Lets go of all tasks and programs, so that the next run is built anew."""
+    build.cache_clear()
+    _task.cache_clear()

@@ -109,6 +109,7 @@ def _plan(jobs, compose) -> tuple[list[State], dict[str, Any]]:
         except Mistake as mistake:
             words = " · ".join(cfg[group].get("name", "?") for group in ("task", "estimator", "optimizer"))
             raise Mistake(f"{mistake} (first seen in the run {words})" if len(jobs) > 1 else str(mistake)) from None
+        worker.learn(run)
         wanted = identify(run)
         if wanted.name in seen:
             raise Mistake(f"two runs of this sweep are the same: {' '.join(overrides)}.")

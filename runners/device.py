@@ -2,11 +2,18 @@
 
 from __future__ import annotations
 
+import functools
+import importlib.metadata
 import os
+import re
 from pathlib import Path
 
 from runners.mistake import Mistake
 
+_KERNEL_DRIVER = Path("/proc/driver/nvidia/version")
+_CPU = Path("/proc/cpuinfo")
+# The instructions by which processors compute differently: of x86, and of ARM.
+_INSTRUCTIONS = re.compile(r"sse4_2|avx\w*|fma|amx_\w+|f16c|asimd\w*|sve\w*|bf16|i8mm|fphp")
 _DRIVERS = (Path("/proc/driver/nvidia/gpus"), Path("/dev/nvidia0"), Path("/dev/kfd"), Path("/dev/dxg"))
 
 
@@ -40,3 +47,35 @@ def share(place: int) -> str | None:
     else:
         gpus = [word.strip() for word in allowed.split(",") if word.strip() not in ("", "-1")]
     return gpus[place % len(gpus)] if len(gpus) > 1 else None
+
+
+def instructions() -> str:
+    """The processor's instruction set, as far as numbers may depend on it: its words, sorted; "" where unknown."""
+    try:
+        lines = _CPU.read_text(encoding="utf-8", errors="replace").splitlines()
+    except OSError:
+        return ""
+    words = next((line.partition(":")[2].split() for line in lines if line.lower().startswith(("flags", "feat"))), [])
+    return " ".join(sorted(word for word in set(words) if _INSTRUCTIONS.fullmatch(word)))
+
+
+@functools.cache
+def stack(device: str) -> dict[str, str]:
+    """What computes beside Python's packages, by name: on a GPU the libraries of CUDA and cuDNN that are installed as
+    packages, those that TensorFlow was built for, and the driver; nothing on a CPU."""
+    if device != "gpu":
+        return {}
+    found = {}
+    for package in importlib.metadata.distributions():
+        name = (package.metadata["Name"] or "").lower()
+        if name.startswith("nvidia-"):
+            found[name] = package.version
+    import tensorflow as tf  # which `find` has started where there is a GPU
+
+    build = tf.sysconfig.get_build_info()
+    for name in ("cuda", "cudnn"):
+        found[f"{name} of TensorFlow"] = str(build.get(f"{name}_version", "none"))
+    if _KERNEL_DRIVER.is_file():
+        version = re.search(r"\d+\.\d+(\.\d+)?", _KERNEL_DRIVER.read_text(encoding="utf-8", errors="replace"))
+        found["driver"] = version[0] if version else "unknown"
+    return found

@@ -8,6 +8,7 @@ import io
 import sys
 import tempfile
 from collections.abc import Iterable
+from dataclasses import replace
 from importlib.metadata import version
 from pathlib import Path
 
@@ -17,7 +18,7 @@ from rich.console import Console
 from results import frozen, style, tables
 from results.schema import RecordError
 from results.store import Plan, Store, StoreError, load
-from runners import identity, pages
+from runners import identity, pages, worker
 from runners.config import Run
 from runners.mistake import Mistake, nearest
 
@@ -119,6 +120,7 @@ def check_fresh(plan: Plan) -> None:
     """Raises Mistake where the code that made the plan's records has changed since."""
     for entry in plan.runs:
         run = Run(entry["configuration"], (), {}, "", 0.0)
+        worker.learn(replace(run, program={**run.program, "device": "cpu"}))  # what pages read, no device decides
         fingerprint, covers = identity.fingerprint(run)
         if fingerprint != entry["fingerprint"]:
             reason = identity.changed(entry["sources"], covers)

@@ -2,33 +2,34 @@
 
 A run's *program hash* covers its resolved configuration without the replicas' own values; the data's files count by
 checksum and base name. A *fingerprint* covers the project code that the run uses, read as syntax trees (comments,
-docstrings and formatting do not count), and the numeric stack. A replica's *id* covers the program and its own values,
+docstrings, formatting and what is only printed do not count), what its pages read from outside their code, and the
+numeric stack. A replica's *id* covers the program and its own values,
 never its position. Not in any of them: where the store is, how often state is saved, who launched it.
 Nothing here imports TensorFlow: planning must be quick.
 """
 
 from __future__ import annotations
 
-import ast
 import functools
 import hashlib
 import importlib.metadata
 import json
 import os
+import re
 import sys
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-from runners import pages
+from runners import device, pages, sources
 from runners.config import Run
 from runners.mistake import Mistake
 from tasks import data as sets
 
-ROOT = Path(__file__).resolve().parents[1]
-_HOUSE = ("estimators", "tasks", "runners", "results")
 _STACK = ("tensorflow", "keras", "numpy", "ml-dtypes")
 _FLAGS = ("XLA_FLAGS", "TF_XLA_FLAGS", "TF_ENABLE_ONEDNN_OPTS", "NVIDIA_TF32_OVERRIDE", "TF_DISABLE_MKL")
+_FLAGS += ("ONEDNN_MAX_CPU_ISA", "DNNL_MAX_CPU_ISA")
+EXECUTED = ("worker", "run")  # of runners: what a process that trains executes, with all that they import
 
 
 def digest(content: Any) -> str:
@@ -62,30 +63,49 @@ def replica(program_hash: str, values: Mapping[str, Any]) -> str:
 
 
 def fingerprint(run: Run) -> tuple[str, dict[str, str]]:
-    """(fingerprint, what it covers): each source file of the run's closure and each part of the numeric stack."""
-    roots = [ROOT / f"tasks/{run.program['task']['name']}.py"]
-    roots += [ROOT / f"runners/{name}.py" for name in ("block", "building", "quiet")]
-    elsewhere: dict[str, Path] = {}
+    """(fingerprint, what it covers): each source file of the run's closure, what its pages read from outside their
+    code, and each part of the numeric stack.
+
+    Raises Mistake for an estimator that is not there, and for one that may read and was not observed (pages.observed).
+    """
     covers: dict[str, str] = {}
-    for chosen in (run.program["estimator"], run.program["estimator_weights"]):
-        if chosen and pages.find(chosen["name"]):
-            files, versions = pages.sources(chosen["name"])
-            elsewhere |= files
-            covers |= versions
-        elif chosen and not (ROOT / f"estimators/{chosen['name']}.py").exists():
-            raise Mistake(
-                f"the estimator '{chosen['name']}' is from elsewhere: add estimator.file=PATH, so that it can be seen "
-                "whether its page has changed."
-            )
-        elif chosen:
-            roots.append(ROOT / f"estimators/{chosen['name']}.py")
-    roots += [path for file in elsewhere.values() for path in _imports(file)]
-    covers |= {name: tree(path) for name, path in elsewhere.items()}
-    covers |= {str(path.relative_to(ROOT)): tree(path) for path in closure(*roots)}
+    for name in estimators(run):
+        covers |= pages.observed(name)
+        if pages.find(name):
+            covers |= pages.sources(name)[1]
+    covers |= {label: sources.tree(path) for label, path in files(run).items()}
     covers |= {name: _version(name) for name in _STACK}
+    package = sets.package(run.files.get("data", ""))
+    if package:
+        covers[package] = _version(package)
     covers["python"] = ".".join(map(str, sys.version_info[:2]))
-    covers |= {name: os.environ[name] for name in _FLAGS if os.environ.get(name)}
+    covers |= {name: flags(name) for name in _FLAGS if os.environ.get(name)}
+    covers |= device.stack(run.program["device"])
     return digest(covers)[:16], covers
+
+
+def estimators(run: Run) -> list[str]:
+    """The names of the run's estimators."""
+    return [chosen["name"] for chosen in (run.program["estimator"], run.program["estimator_weights"]) if chosen]
+
+
+def files(run: Run) -> dict[str, Path]:
+    """The run's closure: each file of code that it uses, by the name that it has in records."""
+    roots = [sources.ROOT / f"runners/{name}.py" for name in EXECUTED]
+    roots.append(sources.ROOT / f"tasks/{run.program['task']['name']}.py")
+    elsewhere: dict[str, Path] = {}
+    for name in estimators(run):
+        if pages.find(name):
+            elsewhere |= pages.sources(name)[0]
+        elif (pages.HOUSE / f"{name}.py").exists():
+            roots.append(pages.HOUSE / f"{name}.py")
+        else:
+            raise Mistake(
+                f"the estimator '{name}' is from elsewhere: add estimator.file=PATH, so that it can be seen whether "
+                "its page has changed."
+            )
+    inside = sources.closure(*roots, *(path for file in elsewhere.values() for path in sources.imports(file)))
+    return elsewhere | {sources.label(path): path for path in inside}
 
 
 def changed(old: Mapping[str, str], new: Mapping[str, str]) -> str:
@@ -94,30 +114,29 @@ def changed(old: Mapping[str, str], new: Mapping[str, str]) -> str:
     for name in sorted({*old, *new}):
         if old.get(name) != new.get(name):
             verb = "is new" if name not in old else "is gone" if name not in new else "changed"
-            short = f"{old.get(name, 'none')} → {new.get(name, 'none')}" if not name.endswith(".py") else verb
+            plain = name.endswith(".py") or " reads " in name
+            short = f"{old.get(name, 'none')} → {new.get(name, 'none')}" if not plain else verb
             reasons.append(f"{name} {short}")
     return ", ".join(reasons) or "nothing changed"
 
 
-def closure(*roots: Path) -> list[Path]:
-    """The project files that these files import, directly or not, and themselves, sorted.
+def flags(name: str) -> str:
+    """What a variable with flags says: a file that it names, or that one of its flags names, by base name and digest
+    of its content."""
+    value = os.environ.get(name, "")
+    if value and not value.lstrip().startswith("-") and os.path.isfile(value):  # as XLA reads it: a file of flags
+        return _content(value)
+    return re.sub(r"(?<==)[^\s=]+", lambda found: _content(found[0]) if os.path.isfile(found[0]) else found[0], value)
 
-    The wings' `__init__` pages are tables of contents (a test holds that), and do not count: an estimator's record must
-    not become stale because another estimator was entered.
-    """
-    found: set[Path] = set()
-    ahead = list(roots)
-    while ahead:
-        path = ahead.pop()
-        if path not in found:
-            found.add(path)
-            ahead.extend(_imports(path))
-    return sorted(found)
+
+def _content(path: str) -> str:
+    with open(path, "rb") as file:
+        return f"{os.path.basename(path)} ({hashlib.file_digest(file, 'sha256').hexdigest()[:16]})"
 
 
 @functools.cache
 def _checksum(data: str, labels: str | None = None) -> str:
-    """Once a process, as the data is loaded once a process: so one that has old data has the old checksum."""
+    """Once a process. What was loaded is held against it before a record is written (runners/run.py)."""
     return sets.checksum(data, labels)
 
 
@@ -125,38 +144,3 @@ def _checksum(data: str, labels: str | None = None) -> str:
 def _version(package: str) -> str:
     """Once a process, as a package is imported once a process: looking it up reads and parses its metadata."""
     return importlib.metadata.version(package)
-
-
-@functools.cache
-def tree(path: Path) -> str:
-    """SHA-256 of a file's syntax tree, without docstrings."""
-    parsed = _parse(path)
-    for node in ast.walk(parsed):
-        if isinstance(node, (ast.Module, ast.ClassDef, ast.FunctionDef, ast.AsyncFunctionDef)) and node.body:
-            first = node.body[0]
-            if (
-                isinstance(first, ast.Expr)
-                and isinstance(first.value, ast.Constant)
-                and isinstance(first.value.value, str)
-            ):
-                node.body = node.body[1:] or [ast.Pass()]
-    return hashlib.sha256(ast.dump(parsed).encode()).hexdigest()
-
-
-@functools.cache
-def _imports(path: Path) -> tuple[Path, ...]:
-    names = []
-    for node in ast.walk(_parse(path)):
-        if isinstance(node, ast.Import):
-            names += [alias.name for alias in node.names]
-        elif isinstance(node, ast.ImportFrom) and node.module and not node.level:
-            names += [node.module, *(f"{node.module}.{alias.name}" for alias in node.names)]
-    files = [ROOT / f"{name.replace('.', '/')}.py" for name in names if name.split(".")[0] in _HOUSE]
-    return tuple(file for file in files if file.is_file())
-
-
-def _parse(path: Path) -> ast.Module:
-    try:
-        return ast.parse(path.read_bytes())
-    except (OSError, SyntaxError, ValueError) as error:
-        raise Mistake(f"{path.name} cannot be read as Python: {error}.") from None

@@ -20,16 +20,18 @@ import sys
 import tempfile
 import traceback
 import types
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
+from runners import observing
+from runners import sources as code
 from runners.mistake import Mistake
 
 HOUSE = Path(__file__).resolve().parents[1] / "estimators"
 GROUP = "steeplechase.estimators"
 _KEY = "estimator.file="
-_NAMED = "STEEPLECHASE_ESTIMATORS"
+NAMED = "STEEPLECHASE_ESTIMATORS"  # in the environment: the files that the user named
 _WORD = re.compile("[A-Za-z_][A-Za-z0-9_]*")
 # No page and no parameter can be called so: the command line or the machinery means something else by it.
 _MEAN_SOMETHING = ("null", "true", "false", "inf", "nan", "none", "name", "file", "forward", "at_zero", "normalize")
@@ -66,12 +68,12 @@ def name_files(arguments: Sequence[str]) -> list[str]:
     """Takes `estimator.file=PATH[,PATH]` out of a command's arguments, reads what it names, and keeps it for this
     process and its children; returns the other arguments. Raises Mistake.
     """
-    os.environ.pop(_NAMED, None)  # what an earlier command or anything else left there was not named by this one
+    os.environ.pop(NAMED, None)  # what an earlier command or anything else left there was not named by this one
     paths = [path.strip("'\"") for a in arguments if a.startswith(_KEY) for path in a.removeprefix(_KEY).split(",")]
     if "" in paths:
         raise Mistake("estimator.file names no file: write estimator.file=PATH, or several with commas between them.")
     if paths:
-        os.environ[_NAMED] = json.dumps([os.path.abspath(os.path.expanduser(path)) for path in paths])
+        os.environ[NAMED] = json.dumps([os.path.abspath(os.path.expanduser(path)) for path in paths])
         files()
     return [a for a in arguments if not a.startswith(_KEY)]
 
@@ -84,7 +86,7 @@ def as_argument(whole: bool = False) -> list[str]:
 
 def files() -> dict[str, Written]:
     """The pages in the files that the user named, by name."""
-    return _files(os.environ.get(_NAMED, ""))
+    return _files(os.environ.get(NAMED, ""))
 
 
 def mentioned(arguments: Sequence[str]) -> list[Written]:
@@ -171,24 +173,36 @@ def answer(name: str) -> str:
 
 
 def enter(name: str) -> None:
-    """Runs the page of this name from elsewhere, so that the book has it; nothing, if the book has it already.
+    """Runs the page of this name from elsewhere, so that the book has it, unless it has it already; and, where this
+    process is observed, notes what the page reads.
 
-    Raises Mistake with the file and the line where it does not import, or is not what it promised.
+    Raises Mistake with the file and the line where it does not import, is not what it promised, or asks for what no
+    record could cover.
     """
     import estimators
-    from runners import promises
 
     page = find(name)
-    if page is None or name in estimators.book:
-        return
+    _refuse_unseen(name)
+    fresh = page is not None and name not in estimators.book
+    if fresh:
+        _run(page)
+    if fresh or (observing.observed() and may_read(name) and name not in _observed):
+        _call(name, page.place if page else f"{name}.py")
+    if observing.observed():
+        _observed[name] = observing.reads(own_files(name))
+        observed(name)
+
+
+def _run(page: Written) -> None:
+    import estimators
+
     # Python's cache of compiled modules could hold older code of the same second and size, and lies beside the source.
     kept, sys.pycache_prefix = sys.pycache_prefix, tempfile.mkdtemp(prefix="steeplechase-")
     try:
         if page.module:
             importlib.import_module(page.module)
         else:
-            module = types.ModuleType(f"steeplechase_page_{page.name}")
-            exec(compile(page.path.read_bytes(), str(page.path), "exec"), module.__dict__)
+            observing.load(page.path.read_bytes(), page.path, types.ModuleType(f"steeplechase_page_{page.name}"))
     except (Exception, SystemExit) as error:  # a user's file can fail in any way: it is told with its place
         own = [frame.lineno for frame in traceback.extract_tb(error.__traceback__) if frame.filename == str(page.path)]
         place = f"{page.path.name}, line {own[-1]}" if own else page.place
@@ -196,14 +210,80 @@ def enter(name: str) -> None:
     finally:
         shutil.rmtree(sys.pycache_prefix, ignore_errors=True)
         sys.pycache_prefix = kept
-    if name not in estimators.book:
-        raise Mistake(f"{page.place}: running it did not enter '{name}' in the book; is it under @surrogate(...)?")
+    if page.name not in estimators.book:
+        raise Mistake(f"{page.place}: running it did not enter '{page.name}' in the book; is it under @surrogate(...)?")
+
+
+def _call(name: str, place: str) -> None:
+    import estimators
+    from runners import promises
+
     try:
         promises.shape_and_type(estimators.book[name])
     except promises.Broken as broken:
-        raise Mistake(f"{page.place}: {broken}") from None
+        raise Mistake(f"{place}: {broken}") from None
     except (Exception, SystemExit) as error:
-        raise Mistake(f"{page.place} fails on a plain tensor: {type(error).__name__}: {_first(error)}") from None
+        raise Mistake(f"{place} fails on a plain tensor: {type(error).__name__}: {_first(error)}") from None
+
+
+# What a page takes from outside its code. Whether it may is read off its files; what it does is seen by running it in a
+# process that is observed (runners/observing.py), from where those that plan are told.
+
+_observed: dict[str, dict[str, str]] = {}
+
+
+def own_files(name: str) -> list[Path]:
+    """The files of code that a page consists of: its own, and those that it imports beside what every page does."""
+    if find(name):
+        return list(sources(name)[0].values())
+    page, base = HOUSE / f"{name}.py", code.closure(HOUSE / "base.py")
+    return [path for path in code.closure(page) if path not in base]
+
+
+def known(name: str) -> bool:
+    """Whether there is a file of this page: of the book, named, or in an installed package."""
+    return find(name) is not None or (HOUSE / f"{name}.py").is_file()
+
+
+def may_read(name: str) -> bool:
+    """Whether a page may read variables or files, draw, or ask the clock: whether it does more than compute, as far as
+    names say."""
+    return not all(code.only_computes(path) for path in own_files(name))
+
+
+def unobserved(names: Iterable[str]) -> list[str]:
+    """Those of these pages that may read, and of which this process does not know yet what."""
+    return [name for name in dict.fromkeys(names) if name not in _observed and may_read(name)]
+
+
+def _refuse_unseen(name: str) -> None:
+    for path in own_files(name):
+        line = code.unseen(path)
+        if line:
+            raise Mistake(
+                f"{path.name}, line {line} uses TensorFlow's own access to files, and nobody could see what it reads: "
+                "use open(), or write the numbers into the page."
+            )
+
+
+def note(name: str, reads: Mapping[str, str]) -> None:
+    """Keeps what a page was observed to read, as another process saw it (observing.reads)."""
+    _observed[name] = dict(reads)
+
+
+def observed(name: str) -> dict[str, str]:
+    """What a page was observed to read (observing.reads); nothing where it only computes.
+
+    Raises Mistake where it may read and nobody has observed it, and where it asks for what no record could cover.
+    """
+    if name not in _observed and not may_read(name):
+        return {}
+    _refuse_unseen(name)
+    if name not in _observed:
+        raise Mistake(f"the estimator '{name}' may read variables or files, and was not observed: sweep with it first.")
+    for asked in observing.asks(_observed[name]):
+        raise Mistake(f"{asked}, and no record could say what it was told: write the numbers into the page.")
+    return _observed[name]
 
 
 def hold(name: str) -> None:
@@ -224,9 +304,9 @@ def hold(name: str) -> None:
 def sources(name: str) -> tuple[dict[str, Path], dict[str, str]]:
     """What a page from elsewhere consists of: files by the name that they have in records, and versions of packages.
 
-    That is its file or, of an installed package, all its Python files; what these import, where it is neither ours nor
-    Python's own, counts by its version where it is installed, and else by all its files. What a page reads from a data
-    file, or imports by a name that is computed, is not seen: write numbers into the page.
+    That is its file or, of an installed package, all its Python files; what these import, in any form that names it and
+    where it is neither ours nor Python's own, counts by its version where it is installed, and else by all its files.
+    A name that is computed is not seen here, but noticed before a record is written (runners/run.py).
     """
     page, files, versions = find(name), {}, {}
     ahead, seen = [], {*sys.stdlib_module_names, *_OURS}
@@ -235,7 +315,7 @@ def sources(name: str) -> tuple[dict[str, Path], dict[str, str]]:
         versions[ahead[0]] = page.package
     else:
         files[page.path.name] = page.path
-        ahead += _imported(page.path)
+        ahead += _tops(page.path)
     while ahead:
         top = ahead.pop()
         if top in seen:
@@ -256,7 +336,7 @@ def sources(name: str) -> tuple[dict[str, Path], dict[str, str]]:
             label = f"{top}/{path.relative_to(home)}" if home.is_dir() else path.name
             if files.setdefault(label, path) != path:
                 raise Mistake(f"two files that '{name}' consists of are called {label}: rename one.")
-        ahead += [name for path in own for name in _imported(path)]
+        ahead += [name for path in own for name in _tops(path)]
     return files, versions
 
 
@@ -297,21 +377,9 @@ def _installed(name: str) -> Written:
     return Written(page.name, page.parameters, page.aliases, path, page.line, point.module, package)
 
 
-def _imported(path: Path) -> tuple[str, ...]:
-    """The top-level names that a file imports; none of a relative import's."""
-    try:
-        return _names(path.read_bytes())
-    except (OSError, SyntaxError, ValueError) as error:
-        raise Mistake(f"{path.name} cannot be read as Python: {error}.") from None
-
-
-@functools.cache
-def _names(source: bytes) -> tuple[str, ...]:
-    """The same of a file's content: a plan asks for every run, and a package may have hundreds of files."""
-    nodes = list(ast.walk(ast.parse(source)))
-    names = [alias.name for node in nodes if isinstance(node, ast.Import) for alias in node.names]
-    names += [node.module for node in nodes if isinstance(node, ast.ImportFrom) and node.module and not node.level]
-    return tuple(name.split(".")[0] for name in names)
+def _tops(path: Path) -> list[str]:
+    """The top-level names that a file imports."""
+    return list(dict.fromkeys(name.split(".")[0] for name in code.names(path)))
 
 
 @functools.cache

@@ -16,7 +16,7 @@ from scipy import integrate
 
 import estimators
 from estimators.base import FORWARDS, NORMALIZATIONS, Declined, EstimatorError, Surrogate
-from runners import schedule
+from runners import fresh, pages, schedule
 from runners.chance import Chance, key
 
 FLOATS = ("float16", "bfloat16", "float32", "float64")
@@ -320,6 +320,22 @@ def ranges_are_kept(page: Surrogate) -> None:
             raise Broken(f"{page.name} takes {name} = {value:g}, which is not {allowed}.")
 
 
+def same_in_fresh_interpreters(page: Surrogate) -> None:
+    """Two fresh interpreters get the same slope: nothing is drawn, asked of the clock or left to order while it loads.
+
+    A page that only computes, as far as its names say, cannot do otherwise, and is spared them.
+    """
+    if pages.known(page.name) and pages.may_read(page.name):
+        first, second = (found[page.name] for found in fresh.slopes([page.name]))
+        if first != second:
+            raise Broken(f"{page.name} has another slope in each interpreter: it draws or asks the clock as it loads.")
+
+
+def over_grid(page: Surrogate) -> np.ndarray:
+    """The slope at the points of the contract's grid, float64."""
+    return _at(page, GRID)
+
+
 PROMISES: tuple[Callable[[Surrogate], None], ...] = (
     shape_and_type,
     says_what_it_is,
@@ -339,6 +355,7 @@ PROMISES: tuple[Callable[[Surrogate], None], ...] = (
     schedules_act,
     normalised,
     ranges_are_kept,
+    same_in_fresh_interpreters,
 )
 
 

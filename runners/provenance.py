@@ -15,6 +15,9 @@ from typing import Any
 
 import numpy as np
 
+from runners import device as devices
+from runners import identity
+
 _ROOT = Path(__file__).resolve().parents[1]
 
 
@@ -35,11 +38,12 @@ def surroundings(device: str) -> dict[str, Any]:
         details = {"name": details.get("device_name"), "driver": tf.sysconfig.get_build_info().get("cuda_version")}
     return {
         "versions": {"python": platform.python_version()} | {p: importlib.metadata.version(p) for p in packages},
-        "xla_flags": os.environ.get("XLA_FLAGS", ""),
+        "xla_flags": identity.flags("XLA_FLAGS"),
         "deterministic": True,
         "device": device,
         "device_name": _processor() if device == "cpu" else details["name"],
         "driver": details["driver"],
+        "instructions": devices.instructions(),
         "cores": len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count(),
         "threads": tf.config.threading.get_intra_op_parallelism_threads() or os.cpu_count(),
         "matrix_product_flops": _matrix_product_rate(device),

@@ -11,7 +11,7 @@ from dataclasses import dataclass, field, replace
 from typing import Any
 
 from results.store import Store
-from runners import identity, pages, schedule
+from runners import identity, observing, pages, schedule, sources
 from runners.config import Run
 from runners.lanes import count, side_by_side
 from runners.mistake import Mistake
@@ -79,7 +79,12 @@ def execute(run: Run, report: Callable[[int, int, float], None], expected: tuple
     report(replica-steps done, of how many, seconds of training so far) is called after every chunk. A mistake, a full
     disk or a failing program ends this run alone: it is told in the outcome's `error`.
     """
-    wanted, started = identify(run), time.perf_counter()
+    started = time.perf_counter()
+    observing.begin()
+    for name in identity.estimators(run):
+        if pages.unobserved([name]) and observing.observed():
+            pages.enter(name)
+    wanted = identify(run)
     outcome = Outcome(wanted.name, run.words, len(wanted.ids))
     store = Store(run.store)
     try:
@@ -111,9 +116,8 @@ def _execute(wanted: Wanted, store: Store, outcome: Outcome, report) -> None:
     from estimators.base import Declined
     from runners import block, building, provenance, trainer
 
-    for chosen in (run.program["estimator"], run.program["estimator_weights"]):
-        if chosen:
-            pages.enter(chosen["name"])
+    for name in identity.estimators(run):
+        pages.enter(name)
     try:
         described = json.dumps(dict(run.program), sort_keys=True)
         task, program = _said(lambda: building.build(described, len(run.replicas)))
@@ -121,6 +125,8 @@ def _execute(wanted: Wanted, store: Store, outcome: Outcome, report) -> None:
         outcome.declined = str(declined)
         store.decline(wanted.name, wanted.fingerprint, outcome.declined)
         return
+    if task.checksum != wanted.plan["configuration"].get("data", ""):
+        raise Mistake("the data changed while the sweep was under way: nothing of this run is recorded; run it again.")
     latent = program.hard.weights is not None
     for page, prefix in ((program.hard.activations, "estimator."), (program.hard.weights, "estimator_weights.")):
         for values in run.replicas if page else ():
@@ -185,7 +191,12 @@ def _execute(wanted: Wanted, store: Store, outcome: Outcome, report) -> None:
         return group, table, info, kept, resumed, spent
 
     def settle(group, table, info, kept, resumed, spent):
-        """Writes a trained block down."""
+        """Writes a trained block down, if it is what identity says."""
+        unknown = used_beyond(wanted)
+        if unknown:
+            trainer.release()  # or the next run would take what was traced through it, and nobody would see
+            building.release()
+            raise Mistake(unknown)
         store.write(wanted.name, wanted.fingerprint, table, info)
         kept.unlink(missing_ok=True)
         outcome.trained += len(info["replicas"])
@@ -208,6 +219,28 @@ def _execute(wanted: Wanted, store: Store, outcome: Outcome, report) -> None:
             size //= 2
             trainer.release()
             outcome.remarks.append(f"a block of {2 * size} replicas was too much for the memory: {size} are trained")
+
+
+def used_beyond(wanted: Wanted) -> str:
+    """What this process has used for the run and its identity does not cover, in one sentence; "" where there is none,
+    and in a process that is not observed (runners/observing.py)."""
+    if not observing.observed():
+        return ""
+    known = {path.resolve() for path in identity.files(wanted.run).values()}
+    beyond = sorted(sources.label(path) for path in observing.ran() - known)
+    if beyond:
+        return (
+            f"this run used {beyond[0]}, which its identity does not cover, because no file of it imports that by a "
+            "written name: nothing is recorded; import it so that it can be seen."
+        )
+    for path in sorted(observing.readers() & known):
+        for said, value in observing.reads([path]).items():
+            if wanted.covers.get(said) != value:
+                return (
+                    f"{said}, which was not seen when the run was planned: nothing is recorded; read it where the page "
+                    "is loaded, or write the value into the page."
+                )
+    return ""
 
 
 def _blocks(seats: Mapping[int, Any], size: int) -> list[list[int]]:

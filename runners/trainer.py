@@ -103,8 +103,8 @@ def trainer(program: Program, lane: int = 0) -> Trainer:
 
 def release() -> None:
     """Lets go of all trainers and programs, and so of what they hold on a device."""
-    trainer.cache_clear()
-    _compile.cache_clear()
+    for cached in (trainer, _compile, _starter, _judge, _gradients, _probe, _sites):
+        cached.cache_clear()
 
 
 class Trainer:

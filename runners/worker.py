@@ -11,6 +11,7 @@ import multiprocessing
 import multiprocessing.util
 import os
 import signal
+import sys
 import threading
 import time
 import traceback
@@ -20,7 +21,7 @@ from concurrent.futures.process import BrokenProcessPool
 from pathlib import Path
 
 from runners import device as devices
-from runners import pages
+from runners import identity, observing, pages, sources
 from runners.config import SWEEP, Run
 from runners.mistake import Mistake
 from runners.run import Outcome, execute, identify
@@ -59,6 +60,7 @@ def train(run: Run, report: Callable[[int, int, float], None]) -> Outcome:
     warm_up(run.program["device"])
     pool, receive, _ = _current
     try:
+        learn(run)
         wanted = identify(run)
         future = pool.submit(_remote, run, (wanted.name, wanted.fingerprint))
         while not future.done():
@@ -93,6 +95,21 @@ def fault(device: str) -> str:
         return f"{', '.join(page.path.name for page in pages.files().values())} ended the process that it was run in."
 
 
+def learn(run: Run) -> None:
+    """Has that process observe what the run's estimators read, where they may read anything and this is not known yet;
+    it is started for this, unless it is there. Raises Mistake."""
+    names = pages.unobserved(identity.estimators(run))
+    if names:
+        warm_up(run.program["device"])
+        try:
+            found = _current[0].submit(_observe, names).result()
+        except BrokenProcessPool:
+            close()
+            raise Mistake(f"{', '.join(names)} ended the process that it was run in.") from None
+        for name, reads in found.items():
+            pages.note(name, reads)
+
+
 def close() -> None:
     """Ends the process, if there is one."""
     global _current
@@ -110,6 +127,11 @@ def _begin(send, parent, device):
     _send = send
     signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C is the parent's to answer
     threading.Thread(target=_die_with, args=(parent,), daemon=True).start()
+    for module in list(sys.modules.values()):  # loaded before anything was observed: what counts is what is there now
+        path = os.path.realpath(getattr(module, "__file__", None) or "<none>")
+        if path.endswith(".py") and not observing.is_library(path):
+            sources.tree(Path(path))
+    observing.start()
     from runners import quiet
 
     fault = quiet.start_tensorflow(device)
@@ -126,6 +148,14 @@ def _begin(send, parent, device):
             pages.enter(name)
     except Mistake as mistake:
         os.environ["STEEPLECHASE_FAULT"] = str(mistake)
+
+
+def _observe(names):
+    if "STEEPLECHASE_FAULT" in os.environ:
+        raise Mistake(os.environ["STEEPLECHASE_FAULT"])
+    for name in names:
+        pages.enter(name)
+    return {name: pages.observed(name) for name in names}
 
 
 def _fault():

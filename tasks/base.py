@@ -49,6 +49,7 @@ class Task:
     bounds: Mapping[str, tuple[float, float]] = field(default_factory=dict)  # kept after each update
     optimum: float | None = None  # the smallest possible loss, where it is known
     forwards: tuple[str, ...] = ("sign", "step")  # the hard functions that it is written for
+    checksum: str = ""  # of the examples that it was made from (tasks.data.checksum); "" where it has none
 
 
 class Book(Mapping):

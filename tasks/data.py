@@ -111,6 +111,11 @@ def checksum(data: str, labels: str | None = None) -> str:
     return digests[0] if len(digests) == 1 else _sha256(" ".join(digests))
 
 
+def package(data: str) -> str:
+    """The package that a named set comes with; "" for any other."""
+    return "scikit-learn" if data == "digits" else ""
+
+
 def split(examples: Examples, *, seed: int, validation: float, test: float) -> Splits:
     """Train, validation and test part, by a permutation that follows from the seed alone.
 

@@ -313,10 +313,10 @@ def test_the_code_of_a_benchmark_is_what_it_imports_under_tests(tmp_path):
     helper.write_text('"""What it is."""\n\nX = 1\n')
     before = trees.sources(tmp_path, "tests/perf/test_x.py::test_x[1]")
     assert set(before) == {"tests/perf/test_x.py", "tests/perf/helper.py"}
-    trees.identity.tree.cache_clear()
+    trees.code.tree.cache_clear()
     helper.write_text('"""What it is, in other words."""\n\nX = 1  # one\n')
     assert trees.sources(tmp_path, "tests/perf/test_x.py::test_x[1]") == before
-    trees.identity.tree.cache_clear()
+    trees.code.tree.cache_clear()
     helper.write_text("X = 2\n")
     assert trees.sources(tmp_path, "tests/perf/test_x.py::test_x[1]") != before
 

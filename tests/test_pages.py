@@ -10,7 +10,7 @@ import pytest
 
 from results import load
 from results.store import Store
-from runners import config, identity, pages, promises
+from runners import config, identity, pages, promises, sources
 from runners.mistake import Mistake
 from tests.oracles.command import QUIET, ROOT, sweep
 
@@ -41,8 +41,8 @@ def file(tmp_path, monkeypatch):
 
     monkeypatch.setenv("STEEPLECHASE_ESTIMATORS", "")
     yield write
-    for cache in (pages._files, identity.tree, identity._imports):
-        cache.cache_clear()
+    pages._files.cache_clear()
+    sources.forget()
 
 
 def test_a_page_is_read_without_being_run(file):
@@ -123,9 +123,14 @@ def test_a_name_of_the_book_stays_the_books(monkeypatch):
 def test_its_code_is_part_of_the_records_identity(file):
     def fingerprint(text):
         file(text)
-        for cache in (pages._files, identity.tree, identity._imports):
-            cache.cache_clear()
-        program = {"task": {"name": "sign_fitting"}, "estimator": {"name": "cauchy"}, "estimator_weights": None}
+        pages._files.cache_clear()
+        sources.forget()
+        program = {
+            "task": {"name": "sign_fitting"},
+            "estimator": {"name": "cauchy"},
+            "estimator_weights": None,
+            "device": "cpu",
+        }
         found, covers = identity.fingerprint(config.Run(program, (), {}, "", 0.0))
         assert "my_slope.py" in covers and "estimators/base.py" in covers
         assert not any("site-packages" in name or os.sep == name[0] for name in covers)

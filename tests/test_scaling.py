@@ -8,7 +8,7 @@ import pytest
 from omegaconf import OmegaConf, open_dict
 
 from results import speed
-from runners import composing, config, identity
+from runners import composing, config, sources
 from tests.perf import growth, scaling, sweep_of
 
 X = [1, 4, 16, 64, 256, 1024]
@@ -186,12 +186,11 @@ def test_pages_that_ask_for_others_are_left_to_hydra(tmp_path, monkeypatch):
 
 def test_files_are_parsed_once_however_many_runs_are_planned(monkeypatch):
     """Runs that differ in a number share all their code, and it is hashed once."""
-    parsed, whole = [], identity._parse
-    monkeypatch.setattr(identity, "_parse", lambda path: parsed.append(path) or whole(path))
+    parsed, whole = [], sources._parse
+    monkeypatch.setattr(sources, "_parse", lambda path: parsed.append(path) or whole(path))
     counts = []
     for instances in (2, 20):
-        for cache in (identity.tree, identity._imports):
-            cache.cache_clear()
+        sources.forget()
         parsed.clear()
         line = [f"task.instance_seed={','.join(map(str, range(instances)))}", "task=sign_fitting", "estimator=ste"]
         wanted = sweep_of.plan([*line, "optimizer=adam", "device=cpu"])

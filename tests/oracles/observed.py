@@ -1,0 +1,77 @@
+"""A fresh, observed interpreter: what each page's slope is there, whose code ran for it, and what planted pages read.
+
+Started by tests/test_observing.py, twice, with the folder of the planted pages; prints JSON.
+"""
+
+import json
+import sys
+from pathlib import Path
+
+from runners import observing
+
+observing.start()
+
+from runners import quiet  # noqa: E402
+
+quiet.start_tensorflow("cpu")
+
+import tensorflow as tf  # noqa: E402
+
+import estimators  # noqa: E402
+from runners import building, chance, config, pages, promises, run  # noqa: E402
+from runners.gradient import gradient  # noqa: E402
+from runners.mistake import Mistake  # noqa: E402
+from tests.test_identity import changed  # noqa: E402
+
+
+def once(wanted):
+    """One gradient of the run that is wanted, as its training would ask for it."""
+    described = json.dumps(dict(wanted.run.program), sort_keys=True)
+    task, program = building.build(described, 1)
+    stream = chance.Chance(chance.key(0))
+    page = program.hard.activations
+    numbers = {"activations": page.parameters, "weights": program.hard.weights.parameters, "normalize": "none"}
+    hard = program.hard.operation(numbers, stream)
+    gradient(task, {"x": tf.constant([0.3, -0.2])}, (), hard, stream)
+
+
+def used(name):
+    """What a run through this page used that its identity does not cover, in one sentence, or ""; and the pages whose
+    code ran."""
+    pages.enter(name)
+    values = {"name": name, **estimators.book[name].parameters}
+    wanted = run.identify(changed(estimator=values, task__dim=2, task__rows=2))
+    observing.begin()
+    once(wanted)
+    beyond = run.used_beyond(wanted)
+    ran = sorted(path.name for path in observing.ran() if path.parent.name == "estimators" and path.stem != "base")
+    return beyond, ran
+
+
+def slope(name):
+    return observing.digest(promises.over_grid(estimators.book[name]).tobytes())
+
+
+def told(name):
+    try:
+        return used(name)[0]
+    except Mistake as mistake:
+        return str(mistake)
+
+
+planted = sorted(Path(sys.argv[1]).glob("page_*.py"))
+pages.name_files([f"estimator.file={','.join(map(str, planted))}"])
+answer = {"slopes": {}, "used": {}, "planted": {}, "reads": {}}
+for name in list(estimators.book):
+    answer["slopes"][name] = slope(name)
+    answer["used"][name] = used(name)
+for name in pages.files():
+    answer["planted"][name] = told(name)
+    if answer["planted"][name] == "":
+        answer["slopes"][name] = slope(name)
+    try:
+        answer["reads"][name] = pages.observed(name)
+    except Mistake as mistake:
+        answer["reads"][name] = str(mistake)
+answer["started"] = config.CONF.name, tf.__version__
+print(json.dumps(answer))
