@@ -49,6 +49,8 @@ class Task:
     bounds: Mapping[str, tuple[float, float]] = field(default_factory=dict)  # kept after each update
     optimum: float | None = None  # the smallest possible loss, where it is known
     forwards: tuple[str, ...] = ("sign", "step")  # the hard functions that it is written for
+    checksum: str = ""  # of the data that it was made from, as tasks.data has it; "" where it has none
+    remarks: tuple[str, ...] = ()  # what may not be meant so in its data or arguments, a sentence each
 
 
 class Book(Mapping):

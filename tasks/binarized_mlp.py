@@ -137,4 +137,6 @@ def binarized_mlp(
         examples=(parts.train.x, parts.train.y),
         batch=batch,
         bounds={f"layer{i}/weights": (-1.0, 1.0) for i in layers} if clip else {},
+        checksum=examples.checksum,
+        remarks=examples.remarks,
     )
