@@ -72,6 +72,10 @@ class Book(Mapping):
     def __len__(self) -> int:
         return len(self._names)
 
+    def check(self, name: str, **arguments: object) -> None:
+        """Refuses arguments that make no such task (TaskError), without loading its page and what that needs."""
+        getattr(importlib.import_module("tasks.arguments"), name)(**arguments)
+
     def parameters(self, name: str) -> dict[str, object]:
         """The arguments of a page with their defaults."""
         return {k: p.default for k, p in inspect.signature(self[name]).parameters.items()}
