@@ -14,8 +14,9 @@ from rich.table import Table
 
 from results import claims, frozen
 from results.schema import RecordError
+from runners.config import CHECKOUT
 
-README = Path(__file__).resolve().parents[1] / "README.md"
+README = CHECKOUT / "README.md" if CHECKOUT else None  # an installed copy has no such page
 BEGIN, END = "<!-- claims about {}: made by `python -m runners.claims --write` -->", "<!-- end of claims -->"
 
 
@@ -27,10 +28,12 @@ def main(arguments: list[str] | None = None) -> int:
     parser.add_argument("--readme", type=Path, default=README, help="the page that says them")
     parser.add_argument("--write", action="store_true", help="write them into the page, between its marks")
     options = parser.parse_args(arguments)
+    if options.write and not options.readme:
+        parser.error("--write needs --readme=FILE: this copy is installed, and has no README.")
     try:
         found = claims.evaluate(options.claims, options.frozen)
-        page = options.readme.read_text(encoding="utf-8")
-        wanted = replaced(page, found)
+        page = options.readme.read_text(encoding="utf-8") if options.readme else ""
+        wanted = replaced(page, found) if options.readme else ""
     except (RecordError, OSError) as error:
         print(f"steeplechase: {error}", file=sys.stderr)
         return 1

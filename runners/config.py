@@ -17,11 +17,16 @@ from typing import Any
 
 import yaml
 
+import tasks
 from runners import pages, schedule
 from runners.mistake import Mistake, nearest
+from tasks.base import TaskError
 
 SWEEP = "STEEPLECHASE_SWEEP"  # in the environment: the process of the command, for those that must not outlive it
-CONF = Path(__file__).resolve().parents[1] / "conf"
+_ROOT = Path(__file__).resolve().parents[1]
+_PACKED = _ROOT / "runners" / "conf"  # where a wheel has it (pyproject.toml)
+CHECKOUT = None if _PACKED.is_dir() else _ROOT  # the repository's folder; None for an installed copy
+CONF = _ROOT / "conf" if CHECKOUT else _PACKED
 GROUPS = ("task", "estimator", "optimizer", "experiment")
 FRESH = 2**31 - 1  # seeds and sizes are int32
 
@@ -85,6 +90,10 @@ def resolve(cfg: Mapping[str, Any], device: str) -> Run:
     """
     for name in ("task", "estimator", "optimizer"):
         _typed(name, cfg[name])
+    try:
+        tasks.book.check(**cfg["task"])
+    except TaskError as error:
+        raise Mistake(str(error)) from None
     weights = cfg["estimator_weights"]
     if weights:
         _typed("estimator", weights, "estimator_weights")

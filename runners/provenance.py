@@ -17,8 +17,7 @@ import numpy as np
 
 from runners import device as devices
 from runners import identity
-
-_ROOT = Path(__file__).resolve().parents[1]
+from runners.config import CHECKOUT
 
 
 def now() -> str:
@@ -99,13 +98,22 @@ def commit() -> str | None:
 
 
 @functools.cache
-def _git() -> dict[str, Any]:
+def _git(folder: Path | None = CHECKOUT) -> dict[str, Any]:
+    """The commit of the repository whose own folder this is. An installed copy has none, wherever it lies: what lies
+    around it is somebody else's."""
+
+    # Within a hook of some repository git would look there, whatever folder it is told.
+    environment = {key: value for key, value in os.environ.items() if key not in ("GIT_DIR", "GIT_WORK_TREE")}
+
     def ask(*words):
-        answer = subprocess.run(["git", "-C", str(_ROOT), *words], capture_output=True, text=True, check=False)
+        line = ["git", "-C", str(folder), *words]
+        answer = subprocess.run(line, capture_output=True, text=True, check=False, env=environment)
         return answer.stdout.strip() if answer.returncode == 0 else None
 
+    commit, changes = None, None
     try:
-        commit, changes = ask("rev-parse", "HEAD"), ask("status", "--porcelain")
+        if folder and (top := ask("rev-parse", "--show-toplevel")) and Path(top).samefile(folder):
+            commit, changes = ask("rev-parse", "HEAD"), ask("status", "--porcelain")
     except FileNotFoundError:  # no git on this machine
-        commit, changes = None, None
+        pass
     return {"commit": commit, "dirty": None if changes is None else bool(changes)}

@@ -121,6 +121,7 @@ def _execute(wanted: Wanted, store: Store, outcome: Outcome, report) -> None:
     try:
         described = json.dumps(dict(run.program), sort_keys=True)
         task, program = _said(lambda: building.build(described, len(run.replicas)))
+        outcome.remarks.extend(task.remarks)
     except Declined as declined:
         outcome.declined = str(declined)
         store.decline(wanted.name, wanted.fingerprint, outcome.declined)

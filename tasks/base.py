@@ -49,7 +49,8 @@ class Task:
     bounds: Mapping[str, tuple[float, float]] = field(default_factory=dict)  # kept after each update
     optimum: float | None = None  # the smallest possible loss, where it is known
     forwards: tuple[str, ...] = ("sign", "step")  # the hard functions that it is written for
-    checksum: str = ""  # of the examples that it was made from (tasks.data.checksum); "" where it has none
+    checksum: str = ""  # of the data that it was made from, as tasks.data has it; "" where it has none
+    remarks: tuple[str, ...] = ()  # what may not be meant so in its data or arguments, a sentence each
 
 
 class Book(Mapping):
@@ -70,6 +71,10 @@ class Book(Mapping):
 
     def __len__(self) -> int:
         return len(self._names)
+
+    def check(self, name: str, **arguments: object) -> None:
+        """Refuses arguments that make no such task (TaskError), without loading its page and what that needs."""
+        getattr(importlib.import_module("tasks.arguments"), name)(**arguments)
 
     def parameters(self, name: str) -> dict[str, object]:
         """The arguments of a page with their defaults."""

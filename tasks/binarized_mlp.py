@@ -5,7 +5,8 @@ import math
 import numpy as np
 import tensorflow as tf
 
-from tasks.base import Task, TaskError, at_least, one_of
+from tasks import arguments
+from tasks.base import Task, TaskError
 from tasks.data import load, split
 
 EPSILON = 1e-4  # batch norm, as in BinaryNet's code
@@ -39,9 +40,15 @@ def binarized_mlp(
     Raises TaskError or DataError with one sentence.
     """
     hidden = tuple(hidden)
-    at_least(1, batch=batch, reference=reference, **{f"hidden[{i}]": width for i, width in enumerate(hidden)})
-    at_least(0, split_seed=split_seed)
-    one_of("cross_entropy", "squared_hinge", loss=loss)
+    arguments.binarized_mlp(
+        hidden=hidden,
+        loss=loss,
+        batch=batch,
+        validation=validation,
+        test=test,
+        reference=reference,
+        split_seed=split_seed,
+    )
     examples = load(data, labels)
     parts = split(examples, seed=split_seed, validation=validation, test=test)
     if batch > len(parts.train.y):
@@ -137,4 +144,6 @@ def binarized_mlp(
         examples=(parts.train.x, parts.train.y),
         batch=batch,
         bounds={f"layer{i}/weights": (-1.0, 1.0) for i in layers} if clip else {},
+        checksum=examples.checksum,
+        remarks=examples.remarks,
     )

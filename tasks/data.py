@@ -3,18 +3,17 @@
 Imports only NumPy and the standard library: a sweep is planned, checksums included, without TensorFlow.
 """
 
-import gzip
 import hashlib
-import io
 import math
 import os
-import zipfile
-import zlib
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from difflib import get_close_matches
 from importlib.util import find_spec
 
 import numpy as np
+
+from tasks import formats
+from tasks.formats import Array, DataError
 
 KEYS = ("x", "images", "x_train"), ("y", "labels", "y_train")  # of an NPZ: the first that is there is taken
 FILES = (
@@ -49,10 +48,6 @@ SETS = {
 }
 
 
-class DataError(ValueError):
-    """One sentence: the file or key, what was found there, and what is allowed."""
-
-
 @dataclass(frozen=True, eq=False)
 class Examples:
     """x float32 [n, features], y int32 [n] with 0 <= y < classes; test: the set's own test part, if any."""
@@ -61,6 +56,8 @@ class Examples:
     y: np.ndarray
     classes: int
     test: "Examples | None" = None
+    checksum: str = ""  # of a whole set: that of the bytes it was made from, as `checksum` gives it
+    remarks: tuple[str, ...] = ()  # what may not be meant so, a sentence each
 
 
 @dataclass(frozen=True, eq=False)
@@ -84,31 +81,29 @@ def load(data: str, labels: str | None = None) -> Examples:
     http://yann.lecun.com/exdb/mnist/; fashion_mnist: arXiv:1708.07747; kmnist: arXiv:1812.01718.
     """
     paths = _paths(data, labels)
-    if data == "digits":
-        from sklearn.datasets import load_digits
-
-        x, y = load_digits(return_X_y=True)
-        return Examples((x / 8 - 1).astype(np.float32), y.astype(np.int32), classes=10)
     if data in SETS:
-        paths = [_fetch(data, *named) for named in zip(FILES, SETS[data][1].split(), strict=True)]
-        return _examples([(path, _parts(path)[""]) for path in paths])
-    return _examples(_sources(*paths))
+        fetched = [(_fetch(data, *named), named[1]) for named in zip(FILES, SETS[data][1].split(), strict=True)]
+        files = [(path, _published(path, md5)) for path, md5 in fetched]
+        return replace(_examples([formats.arrays(*file)[""]() for file in files]), checksum=_sha256(SETS[data][1]))
+    files = [(path, formats.read(path)) for path in paths]
+    examples = _digits(*files[0]) if data == "digits" else _examples(_sources(*files))
+    return replace(examples, checksum=_digest(files))
 
 
 def checksum(data: str, labels: str | None = None) -> str:
     """sha256 (hex) of what `load` would read, without a download and without importing scikit-learn.
 
     Of a file its bytes, of two files their two digests, of a downloaded set its published checksums.
-    Raises DataError for an unknown name, and for a file that is missing, empty or not to be read.
+    Raises DataError for an unknown name, for a file that is missing, empty or not to be read, and for all that is
+    wrong with the headers of its arrays: only their values are left to `load`.
     """
     paths = _paths(data, labels)
     if data in SETS:
         return _sha256(SETS[data][1])
-    digests = []
-    for path in paths:
-        with open(path, "rb") as file:
-            digests.append(hashlib.file_digest(file, "sha256").hexdigest())
-    return digests[0] if len(digests) == 1 else _sha256(" ".join(digests))
+    files = [(path, formats.read(path)) for path in paths]
+    if data != "digits":
+        _pairs(_sources(*files))
+    return _digest(files)
 
 
 def package(data: str) -> str:
@@ -158,8 +153,8 @@ def _paths(data: str, labels: str | None) -> list[str]:
             continue
         if not os.path.exists(path):
             found = "there is no such file"
-        elif os.path.isdir(path):
-            found = "is a directory"
+        elif not os.path.isfile(path):  # a pipe would be waited for
+            found = "is a directory" if os.path.isdir(path) else "is no regular file"
         else:
             found = "is empty" if os.path.getsize(path) == 0 else "cannot be read"
         sets = names if key == "data" else []
@@ -190,132 +185,123 @@ def _fetch(name: str, file: str, md5: str) -> str:
                 file, origin + file, file_hash=md5, hash_algorithm="md5", cache_subdir=f"datasets/{name}"
             )
         except Exception as error:  # get_file raises a bare Exception when the network fails
-            failures.append(f"{origin}: {_said(error)}")
+            failures.append(f"{origin}: {formats.said(error)}")
     raise DataError(f"data={name}: {file} cannot be downloaded unharmed ({'; '.join(failures)})")
 
 
-def _parts(path: str) -> dict[str, bytes]:
-    """What an NPZ holds, by key; any other file, and an NPZ's only array if unnamed, under the key ''."""
-    try:
-        with open(path, "rb") as file:
-            raw = file.read()
-        raw = gzip.decompress(raw) if raw.startswith(b"\x1f\x8b") else raw
-    except (OSError, EOFError, zlib.error) as error:
-        raise DataError(f"{path}: cannot be read, allowed are whole, undamaged files ({_said(error)})") from error
-    if not raw.startswith(b"PK"):
-        return {"": raw}
-    try:
-        with zipfile.ZipFile(io.BytesIO(raw)) as archive:
-            parts = {name.removesuffix(".npy"): archive.read(name) for name in archive.namelist()}
-    except Exception as error:  # damaged bytes raise nearly anything, from BadZipFile to NotImplementedError
-        raise DataError(f"{path}: cannot be read, allowed are whole NPZ files ({_said(error)})") from error
-    return {"": parts["arr_0"]} if set(parts) == {"arr_0"} else parts
+def _published(path: str, md5: str) -> bytes:
+    """A downloaded file's bytes, which are those that were published, whatever became of the file meanwhile."""
+    raw = formats.read(path)
+    if (found := hashlib.md5(raw, usedforsecurity=False).hexdigest()) != md5:
+        raise DataError(f"{path}: its bytes have the md5 {found}, allowed is {md5}, which was published")
+    return raw
 
 
-def _sources(data: str, labels: str | None = None) -> list[tuple[str, bytes]]:
-    """(Name for messages, bytes) of images and labels, and of the test part's if there is one."""
-    images = _parts(data)
-    answers = images if labels is None else _parts(labels)
-    if answers is images and "" in images:
-        raise DataError(f"{data}: holds one array only, labels=PATH has to name the file of the labels")
+def _digits(path: str, raw: bytes) -> Examples:
+    """The digits of scikit-learn's own file: 64 pixels from 0 to 16 and the digit a line."""
+    table = np.loadtxt(formats.text(path, raw).splitlines(), delimiter=",")
+    return Examples((table[:, :-1] / 8 - 1).astype(np.float32), table[:, -1].astype(np.int32), classes=10)
+
+
+def _sources(images: tuple[str, bytes], labels: tuple[str, bytes] | None = None) -> list[Array]:
+    """Images and labels, and the test part's if there is one, from (path, bytes) of one file or of two."""
+    parts = formats.arrays(*images)
+    answers = parts if labels is None else formats.arrays(*labels)
+    if answers is parts and "" in parts:
+        parts[""]()  # what is no array at all is told first
+        raise DataError(f"{images[0]}: holds one array only, labels=PATH has to name the file of the labels")
     chosen, tests = [], []
-    files = (data, images, KEYS[0], "x_test"), (labels or data, answers, KEYS[1], "y_test")
-    for path, parts, keys, test in files:
-        key = next((key for key in ("", *keys) if key in parts), None)
+    files = (images[0], parts, KEYS[0], "x_test"), ((labels or images)[0], answers, KEYS[1], "y_test")
+    for path, arrays, keys, test in files:
+        key = next((key for key in ("", *keys) if key in arrays), None)
         if key is None:
-            found = ", ".join(sorted(parts)) or "none"
+            found = ", ".join(sorted(arrays)) or "none"
             raise DataError(f"{path}: has the keys {found}, allowed is one of {', '.join(keys)}")
-        chosen.append((f"{path}[{key}]" if key else path, parts[key]))
-        if test in parts:
-            tests.append((f"{path}[{test}]", parts[test]))
+        chosen.append(arrays[key]())
+        if test in arrays:
+            tests.append(arrays[test]())
     if len(tests) == 1:
-        raise DataError(f"{tests[0][0]}: stands alone, x_test and y_test are allowed together only")
+        raise DataError(f"{tests[0].where}: stands alone, x_test and y_test are allowed together only")
     return chosen + tests
 
 
-def _examples(sources: list[tuple[str, bytes]]) -> Examples:
-    pairs = []
-    for images, labels in zip(sources[::2], sources[1::2], strict=True):
-        x, y = _images(*images), _labels(*labels)
-        if len(x) != len(y):
-            raise DataError(f"{labels[0]}: has {len(y)} labels, allowed are the {len(x)} that {images[0]} needs")
-        pairs.append((x, y))
-    kinds = [f"{x.dtype} with {x.shape[1]} features" for x, _ in pairs]
+def _pairs(sources: list[Array]) -> list[tuple[Array, Array]]:
+    """Images with their labels, as far as headers tell whether they can be that."""
+    pairs = list(zip(sources[::2], sources[1::2], strict=True))
+    for x, y in pairs:
+        if x.dtype != np.uint8 and x.dtype.kind != "f":
+            raise DataError(f"{x.where}: the images are {x.dtype}, allowed are uint8 and floats")
+        if len(x.shape) < 2 or not x.size:
+            raise DataError(f"{x.where}: the images have the shape {x.shape}, allowed is [n, ...] with none of them 0")
+        if y.dtype.kind not in "iu":
+            raise DataError(f"{y.where}: the labels are {y.dtype}, allowed are integers")
+        if len(y.shape) not in (1, 2) or y.shape[1:] not in ((), (1,)) or not y.size:
+            raise DataError(f"{y.where}: the labels have the shape {y.shape}, allowed is [n] or [n, 1] with n above 0")
+        if x.shape[0] != y.shape[0]:
+            raise DataError(f"{y.where}: has {y.shape[0]} labels, allowed are the {x.shape[0]} that {x.where} needs")
+    kinds = [
+        f"{'uint8' if x.dtype == np.uint8 else 'float32'} with {math.prod(x.shape[1:])} features" for x, _ in pairs
+    ]
     if kinds[0] != kinds[-1]:
-        raise DataError(f"{sources[2][0]}: is {kinds[-1]}, allowed is what {sources[0][0]} is: {kinds[0]}")
+        raise DataError(f"{sources[2].where}: is {kinds[-1]}, allowed is what {sources[0].where} is: {kinds[0]}")
+    return pairs
+
+
+def _examples(sources: list[Array]) -> Examples:
+    pairs = [(_images(x), _labels(y)) for x, y in _pairs(sources)]
+    where, count = sources[1].where, sum(len(y) for _, y in pairs)
     classes = 1 + max(int(y.max()) for _, y in pairs)
+    if classes > count:
+        raise DataError(
+            f"{where}: the largest label is {classes - 1}, which would make {classes} classes of {count} examples; "
+            "allowed are the numbers of the classes, from 0 on without gaps"
+        )
+    remarks = _gaps(where, pairs[0][1], classes)
     examples = None
     for x, y in reversed(pairs):  # the test part comes first, so that the other one can hold it
         x = x.astype(np.float32) / 127.5 - 1 if x.dtype == np.uint8 else x
-        examples = Examples(x, y.astype(np.int32), classes, examples)
+        examples = Examples(x, y.astype(np.int32), classes, examples, remarks=remarks)
     return examples
 
 
-def _images(where: str, raw: bytes) -> np.ndarray:
+def _gaps(where: str, y: np.ndarray, classes: int) -> tuple[str, ...]:
+    """A remark on classes without an example, if there are any: a network gets an output for each."""
+    empty = np.flatnonzero(np.bincount(y, minlength=classes) == 0)
+    if not len(empty):
+        return ()
+    runs = np.split(empty, np.flatnonzero(np.diff(empty) > 1) + 1)
+    told = [f"{run[0]}" if len(run) == 1 else f"{run[0]} to {run[-1]}" for run in runs]
+    shown = ", ".join(told[:5]) + (" …" if len(told) > 5 else "")
+    return (
+        f"{where}: of the {classes} classes that the labels 0 to {classes - 1} make, {len(empty)} have no example to "
+        f"train on ({shown}), and each is an output of the network all the same; classes are counted from 0, and a "
+        "label that means “ignore” is a class like any other.",
+    )
+
+
+def _images(array: Array) -> np.ndarray:
     """uint8 or finite float32 [n, features]."""
-    x = _array(where, raw, {0x08: ">u1"})
-    if x.dtype != np.uint8 and x.dtype.kind != "f":
-        raise DataError(f"{where}: the images are {x.dtype}, allowed are uint8 and floats")
-    if x.ndim < 2 or not x.size:
-        raise DataError(f"{where}: the images have the shape {x.shape}, allowed is [n, ...] with none of them 0")
+    x = array.read()
     if x.dtype.kind == "f":
         with np.errstate(over="ignore"):  # what float32 cannot hold becomes infinite
             x = x.astype(np.float32)
         if bad := np.count_nonzero(~np.isfinite(x)):
-            raise DataError(f"{where}: {bad} values are NaN or infinite in float32, allowed are finite ones")
-    return x.reshape(len(x), -1)
+            raise DataError(f"{array.where}: {bad} values are NaN or infinite in float32, allowed are finite ones")
+    return x
 
 
-def _labels(where: str, raw: bytes) -> np.ndarray:
-    """Integers [n], none negative."""
-    y = _array(where, raw, {0x08: ">u1", 0x09: ">i1", 0x0B: ">i2", 0x0C: ">i4"})
-    if y.dtype.kind not in "iu":
-        raise DataError(f"{where}: the labels are {y.dtype}, allowed are integers")
-    if y.ndim != 1 or not y.size:
-        raise DataError(f"{where}: the labels have the shape {y.shape}, allowed is [n] with n above 0")
+def _labels(array: Array) -> np.ndarray:
+    """int64 [n], none negative."""
+    y = array.read().ravel()
     if y.min() < 0 or y.max() >= 2**31 - 1:
-        raise DataError(f"{where}: the labels go from {y.min()} to {y.max()}, allowed are 0 to {2**31 - 2}")
-    return y
+        raise DataError(f"{array.where}: the labels go from {y.min()} to {y.max()}, allowed are 0 to {2**31 - 2}")
+    return y.astype(np.int64)
 
 
-def _array(where: str, raw: bytes, types: dict[int, str]) -> np.ndarray:
-    """The array of an IDX or NPY file; types: the allowed IDX types."""
-    if raw.startswith(b"\0\0"):
-        return _idx(where, raw, types)
-    if not raw.startswith(b"\x93NUMPY"):
-        raise DataError(f"{where}: begins with the bytes '{raw[:4].hex(' ')}', allowed are IDX, NPY and NPZ files")
-    stream = io.BytesIO(raw)
-    try:
-        array = np.load(stream, allow_pickle=False)
-    except Exception as error:  # a damaged header raises nearly anything, from EOFError to MemoryError
-        raise DataError(f"{where}: cannot be read, allowed are whole NPY arrays ({_said(error)})") from error
-    if extra := len(raw) - stream.tell():
-        raise DataError(f"{where}: {extra} bytes follow the array, allowed are none")
-    return array
-
-
-def _idx(where: str, raw: bytes, types: dict[int, str]) -> np.ndarray:
-    """IDX: two zero bytes, type, number of dimensions; each dimension as a big-endian uint32; the values."""
-    start = 4 + 4 * raw[3] if len(raw) > 3 else 4
-    if len(raw) < start:
-        raise DataError(f"{where}: is truncated after {len(raw)} bytes, the IDX header alone needs {start}")
-    if raw[2] not in types:
-        allowed = ", ".join(f"0x{code:02x}" for code in types)
-        raise DataError(f"{where}: has the IDX type 0x{raw[2]:02x}, allowed here: {allowed}")
-    shape = [int.from_bytes(raw[i : i + 4], "big") for i in range(4, start, 4)]
-    dtype = np.dtype(types[raw[2]])
-    found, needed = len(raw) - start, math.prod(shape) * dtype.itemsize
-    if found != needed:
-        state = "is truncated" if found < needed else "has trailing bytes"
-        raise DataError(f"{where}: {state}, {found} bytes follow the header and {shape} {dtype} need {needed}")
-    # flattened at once, because IDX allows more dimensions than NumPy has
-    return np.frombuffer(raw, dtype, offset=start).reshape([shape[0], -1] if needed and len(shape) > 1 else -1)
+def _digest(files: list[tuple[str, bytes]]) -> str:
+    digests = [hashlib.sha256(raw).hexdigest() for _, raw in files]
+    return digests[0] if len(digests) == 1 else _sha256(" ".join(digests))
 
 
 def _sha256(words: str) -> str:
     return hashlib.sha256(words.encode()).hexdigest()
-
-
-def _said(error: Exception) -> str:
-    """What an error says, as a part of a sentence."""
-    return " ".join(str(error).replace(". ", ", ").split()).rstrip(".") or type(error).__name__

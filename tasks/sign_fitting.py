@@ -5,7 +5,8 @@ import math
 import numpy as np
 import tensorflow as tf
 
-from tasks.base import Measure, Task, TaskError, at_least, one_of
+from tasks import arguments
+from tasks.base import Measure, Task
 
 SCALAR = {"x": "x", "y": "sign(x)", "gradient": "Gradient by x"}  # what the notebook prints, where x is a scalar
 
@@ -31,14 +32,7 @@ def sign_fitting(
     start: every coordinate's first value; None draws them from N(0, 1) with the replica's own chance.
     Raises TaskError with one sentence for arguments that make no task.
     """
-    at_least(1, dim=dim, rows=rows)
-    at_least(0, instance_seed=instance_seed)
-    one_of("identity", "gaussian", mixing=mixing)
-    if (mixing == "identity") == (target is None):
-        needs = "1 or -1" if mixing == "identity" else "null, since b follows from the drawn signs"
-        raise TaskError(f"task.target is {target}, but mixing={mixing} needs {needs}.")
-    if target not in (None, 1, -1):
-        raise TaskError(f"task.target is {target}, but a sign can only reach 1 or -1.")
+    arguments.sign_fitting(dim=dim, mixing=mixing, rows=rows, target=target, instance_seed=instance_seed)
     if mixing == "identity":
         parts = [(np.eye(dim), np.full(dim, target))] * 3
         signs = np.sign(np.full(dim, target))

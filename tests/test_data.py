@@ -3,9 +3,12 @@
 import gzip
 import hashlib
 import io
+import os
 import pickle
 import subprocess
 import sys
+import tracemalloc
+import zipfile
 from functools import partial
 from pathlib import Path
 from types import SimpleNamespace
@@ -17,6 +20,7 @@ from hypothesis import strategies as st
 from hypothesis.extra import numpy as hnp
 
 from tasks import data as module
+from tasks import formats
 from tasks.data import DataError, Examples, checksum, load, split
 
 ROOT = Path(__file__).parents[1]
@@ -80,7 +84,7 @@ def test_digits_are_64_pixels_of_ten_classes_between_minus_one_and_one():
 @quick
 @given(images=bytes_arrays, zipped=st.booleans(), draw=st.data())
 def test_any_bytes_come_back_from_idx(folder, images, zipped, draw):
-    labels = draw.draw(hnp.arrays(np.uint8, len(images)))
+    labels = draw.draw(hnp.arrays(np.uint8, len(images))) % len(images)  # no more classes than examples
     raw = [gzip.compress(idx(a)) if zipped else idx(a) for a in (images, labels)]
     examples = load(*write(folder, images=raw[0], labels=raw[1]))
     assert examples.x.dtype == np.float32 and examples.y.dtype == np.int32
@@ -117,8 +121,8 @@ def test_every_format_gives_the_same_examples(tmp_path, form):
 @pytest.mark.parametrize("dtype", ["<f4", ">f8", "<f2"])
 def test_floats_are_taken_as_they_are(tmp_path, dtype):
     x = np.array([[3.5, -20.0], [0.25, 100.0]], dtype)
-    examples = load(*write(tmp_path, both=npz(x=x, y=np.array([0, 3]))))
-    assert examples.x.dtype == np.float32 and examples.classes == 4  # a class without an example is allowed
+    examples = load(*write(tmp_path, both=npz(x=x, y=np.array([0, 1]))))
+    assert examples.x.dtype == np.float32 and examples.classes == 2 and examples.remarks == ()
     np.testing.assert_array_equal(examples.x, x)
 
 
@@ -183,7 +187,7 @@ BAD_IMAGES = {
     "trailing bytes after gzip": (gzip.compress(idx(IMAGES)) + b"x", "cannot be read"),
     "wrong magic": (b"\x89PNG" + bytes(20), "89 50 4e 47"),
     "unknown idx type": (small([1, 1], 0x07), "0x07"),
-    "idx of shorts": (idx(IMAGES.astype(np.int16), 0x0B), "0x0b"),
+    "idx of shorts": (idx(IMAGES.astype(np.int16), 0x0B), ">i2"),
     "idx of floats": (idx(IMAGES.astype(np.float32), 0x0D), "0x0d"),
     "idx of labels": (idx(LABELS), "shape (12,)"),
     "idx without dimensions": (small([]) + b"x", "shape"),
@@ -196,7 +200,7 @@ BAD_IMAGES = {
     "pickled npz": (npz(x=np.array([{}, []], dtype=object)), "cannot be read"),
     "npy of integers": (npy(IMAGES.astype(np.int64)), "int64"),
     "npy of words": (npy(IMAGES.astype(str)), "<U3"),
-    "npy of absurd size": (npy(IMAGES).replace(b"(12, 4, 3)", b"(9999999,)"), "cannot be read"),
+    "npy of absurd size": (npy(IMAGES).replace(b"(12, 4, 3)", b"(9999999,)"), "truncated"),
     "npy of one dimension": (npy(IMAGES.ravel()), "shape (144,)"),
     "npy without examples": (npy(IMAGES[:0]), "shape (0, 4, 3)"),
     "nan": (npy(nan(IMAGES)), "1 values are NaN"),
@@ -213,7 +217,7 @@ BAD_LABELS = {
     "trailing bytes": (idx(LABELS) + b"x", "trailing"),
     "wrong magic": (b"5 3 2 1 1 0", "begins with"),
     "another length": (idx(LABELS[:7]), "7 labels, allowed are the 12"),
-    "images": (idx(IMAGES), "shape (12, 12)"),
+    "images": (idx(IMAGES), "shape (12, 4, 3)"),
     "floats": (npy(LABELS.astype(float)), "float64"),
     "idx of floats": (idx(LABELS.astype(np.float32), 0x0D), "0x0d"),
     "words": (npy(LABELS.astype(str)), "<U"),
@@ -297,6 +301,143 @@ def test_a_file_that_may_not_be_read_is_refused(tmp_path, monkeypatch):
     assert "the_images: cannot be read" in refusal(*write(tmp_path, the_images=idx(IMAGES)))
 
 
+# What only the values tell, and a plan does not read: the rest is refused by a plan in the same words.
+VALUES = {"truncated gzip", "truncated inside gzip", "trailing bytes inside gzip", "trailing bytes after gzip", "nan"}
+VALUES |= {"too large for float32", "negative", "negative idx", "too large"}
+
+
+@pytest.mark.parametrize("bad, case", [(b, c) for b, cases in enumerate((BAD_IMAGES, BAD_LABELS)) for c in cases])
+def test_a_plan_refuses_what_headers_and_keys_tell(tmp_path, bad, case):
+    raw = (BAD_IMAGES, BAD_LABELS)[bad][case][0]
+    paths = write(tmp_path, **({"good": idx(IMAGES), "bad": raw} if bad else {"bad": raw, "good": idx(LABELS)}))
+    if case in VALUES:
+        assert len(checksum(*paths)) == 64
+    else:
+        assert refusal(*paths, call=checksum) == refusal(*paths)
+
+
+@pytest.mark.parametrize(
+    "raw, said",
+    [
+        (pickle.dumps(IMAGES), "a pickle, which may run code and is never read"),
+        (pickle.dumps(IMAGES, protocol=2), "a pickle"),
+        (gzip.compress(pickle.dumps((IMAGES, LABELS))), "a pickle"),
+        (b"label,pixel1\n0,255\n1,0\n", "a text like a CSV"),
+        (("größe;name\n1;ä\n" * 100).encode(), "a text like a CSV"),
+        (b"\x89HDF\r\n\x1a\n" + bytes(20), "an HDF5 file"),
+        (b"PAR1" + bytes(20), "a Parquet file"),
+    ],
+    ids=["pickle", "old pickle", "gzipped pickle", "csv", "utf-8", "hdf5", "parquet"],
+)
+@pytest.mark.parametrize("call", [load, checksum])
+def test_what_is_no_array_is_told_as_what_it_is_with_what_to_do(tmp_path, raw, said, call):
+    message = refusal(*write(tmp_path, the_file=raw), call=call)
+    assert "the_file" in message and said in message and "np.savez('data.npz', x=x, y=y)" in message
+
+
+def test_what_torch_saves_is_told(tmp_path):
+    stream = io.BytesIO()
+    with zipfile.ZipFile(stream, "w") as archive:
+        archive.writestr("archive/data.pkl", pickle.dumps({}))
+    assert "torch.save" in refusal(*write(tmp_path, model=stream.getvalue()), call=checksum)
+
+
+def test_a_pipe_is_refused_and_not_waited_for(tmp_path):
+    os.mkfifo(tmp_path / "pipe")
+    assert "pipe: is no regular file" in refusal(str(tmp_path / "pipe"))
+
+
+# --- what a header may ask for ---
+
+
+def header(shape, descr="|u1", version=1):
+    """An NPY's header without any values; of version 2 the length is all of it."""
+    if version == 2:
+        return b"\x93NUMPY\2\0" + (2**32 - 1).to_bytes(4, "little")
+    text = f"{{'descr': '{descr}', 'fortran_order': False, 'shape': {shape}, }}\n".encode()
+    return b"\x93NUMPY\1\0" + len(text).to_bytes(2, "little") + text
+
+
+def claims(size):
+    """An NPZ whose directory says that the images have so many bytes."""
+    raw, own = npz(x=IMAGES, y=LABELS), len(npy(IMAGES)).to_bytes(4, "little")
+    return raw.replace(own * 2, own + size.to_bytes(4, "little"))
+
+
+GREEDY = {
+    "npy": (header((10**12, 1)), "is truncated"),
+    "gzipped npy": (gzip.compress(header((10**12, 1))), "unpacks to 1000000000000 bytes, allowed are 4294967296"),
+    "gzipped npy of 3 GiB": (gzip.compress(header((3 * 2**30, 1))), "1000 times"),
+    "gzipped npy of words": (gzip.compress(header((10**12, 1), "<U0")), "the images are <U0"),
+    "gzipped npy of bits": (gzip.compress(header((2**62, 2**62), "<f8")), "unpacks to"),
+    "negative npy": (header((-1, 10**12)), "cannot be read"),
+    "npy with a header of 4 GiB": (header((), version=2), "cannot be read"),
+    "gzipped header of 4 GiB": (gzip.compress(header((), version=2)), "cannot be read"),
+    "idx": (small([2**32 - 1] * 255), "truncated"),
+    "gzipped idx": (gzip.compress(small([2**32 - 1] * 255)), "unpacks to"),
+    "gzip bomb": (gzip.compress(idx(IMAGES) + bytes(40 * 2**20)), "at least"),
+    "npz member of 3 GiB": (claims(3 * 2**30), "1000 times"),
+    "npz of many members": (npz(**{f"a{i}": LABELS for i in range(1001)}), "allowed are 1000 arrays"),
+}
+
+
+@pytest.mark.parametrize("case", GREEDY)
+def test_no_header_asks_for_memory(tmp_path, case):
+    raw, said = GREEDY[case]
+    paths = write(tmp_path, greedy=raw, labels=idx(LABELS))
+    tracemalloc.start()
+    try:
+        message = refusal(*paths)
+        peak = tracemalloc.get_traced_memory()[1]
+    finally:
+        tracemalloc.stop()
+    assert "greedy" in message and said in message and peak < 8 * 2**20
+
+
+@pytest.mark.parametrize("form", ["plain", "gzip", "npz", "gzipped npz", "members together"])
+def test_the_limit_is_told_and_holds_for_every_form(tmp_path, monkeypatch, form):
+    monkeypatch.setattr(formats, "LIMIT", 5000)
+    large = np.zeros((40, 100), np.uint8) if form == "members together" else np.zeros((60, 100), np.uint8)
+    raw = {"plain": idx(large), "gzip": gzip.compress(idx(large))}.get(form) or npz(x=large, y=large[:, 0], z=large)
+    stream = io.BytesIO()
+    np.savez_compressed(stream, x=large, y=large[:, 0], z=large)
+    packed = {"npz": stream.getvalue(), "members together": stream.getvalue(), "gzipped npz": gzip.compress(raw)}
+    message = refusal(
+        *write(tmp_path, the_file=packed.get(form, raw), labels=idx(LABELS))[: 2 if form in "plain gzip" else 1]
+    )
+    assert "the_file" in message and "allowed are 5000 (tasks.formats.LIMIT)" in message
+
+
+# --- labels and classes ---
+
+
+def test_labels_may_be_a_column(tmp_path):
+    images, labels = write(tmp_path, images=idx(IMAGES), labels=npy(LABELS[:, None].astype(int)))
+    np.testing.assert_array_equal(load(images, labels).y, LABELS)
+    assert load(images, labels).y.shape == (12,)
+
+
+def test_more_classes_than_examples_are_refused_before_anything_is_made_of_them(tmp_path):
+    labels = LABELS.astype(np.int32)
+    labels[3] = 2_000_000_000
+    message = refusal(*write(tmp_path, the_images=idx(IMAGES), the_labels=idx(labels, 0x0C)))
+    assert "the_labels" in message and "2000000001 classes of 12 examples" in message
+
+
+@pytest.mark.parametrize(
+    "labels, said",
+    [
+        (LABELS, None),
+        (LABELS + 1, "of the 6 classes that the labels 0 to 5 make, 1 have no example to train on (0)"),
+        (np.where(LABELS == 4, 11, LABELS), "7 have no example to train on (4 to 10)"),
+        (np.array([0, 2, 4, 6, 8, 10, 11, 11, 11, 11, 11, 11]), "5 have no example to train on (1, 3, 5, 7, 9)"),
+    ],
+)
+def test_classes_without_an_example_are_remarked_on(tmp_path, labels, said):
+    remarks = load(*write(tmp_path, the_images=idx(IMAGES), the_labels=idx(labels.astype(np.uint8)))).remarks
+    assert len(remarks) == (said is not None) and all("the_labels" in remark and said in remark for remark in remarks)
+
+
 # --- downloads ---
 
 
@@ -364,13 +505,69 @@ def test_the_download_of_keras_keeps_the_checksums(published, tmp_path, monkeypa
     assert module.FILES[3] in message and "hash does not match" in message
 
 
+def test_a_download_that_changes_in_the_cache_is_not_read(published, monkeypatch):
+    """Whatever the checksum was when the file was fetched: the bytes that are read are those that were published."""
+
+    def get_file(fname, origin, **_):
+        (published / module.FILES[1]).write_bytes(gzip.compress(idx(LABELS[:9][::-1])))
+        return str(published / fname)
+
+    keras_with(monkeypatch, get_file)
+    message = refusal("mnist")
+    assert module.FILES[1] in message and "md5" in message and "published" in message
+
+
 # --- checksums ---
+
+
+@pytest.mark.parametrize("form", FORMATS)
+def test_the_bytes_that_are_loaded_are_the_bytes_that_are_hashed(tmp_path, monkeypatch, form):
+    """Each file is opened once, and whatever takes its place afterwards is not seen."""
+    files = FORMATS[form](IMAGES, LABELS)
+    paths = write(tmp_path, **dict(zip(("images", "labels"), files, strict=False)))
+    planned, opened = checksum(*paths), []
+
+    def replaced(raw=b"", *, sha256=hashlib.sha256, **words):
+        others = FORMATS[form](IMAGES[::-1].copy(), LABELS)
+        write(tmp_path, **dict(zip(("images", "labels"), others, strict=False)))
+        return sha256(raw, **words)
+
+    def counted(file, *words, own=open, **more):
+        opened.extend([file] * (file in paths))
+        return own(file, *words, **more)
+
+    monkeypatch.setattr("builtins.open", counted)
+    monkeypatch.setattr(hashlib, "sha256", replaced)
+    examples = load(*paths)
+    monkeypatch.undo()
+    assert opened == paths and examples.checksum == planned != checksum(*paths)
+    np.testing.assert_array_equal(np.rint((examples.x + 1) * 127.5), IMAGES.reshape(12, 12))
+
+
+def test_digits_are_read_from_the_bytes_that_are_hashed(tmp_path, monkeypatch):
+    """The values are scikit-learn's to the bit; another file in its place gives other values and another checksum."""
+    from sklearn.datasets import load_digits
+
+    x, y = load_digits(return_X_y=True)
+    digits = load("digits")
+    np.testing.assert_array_equal(digits.x, (x / 8 - 1).astype(np.float32), strict=True)
+    np.testing.assert_array_equal(digits.y, y.astype(np.int32), strict=True)
+    assert digits.checksum == checksum("digits") == hashlib.sha256(Path(module._digits_file()).read_bytes()).hexdigest()
+    (other,) = write(tmp_path, other=gzip.compress(b"16,0,1\n0,8,0\n"))
+    monkeypatch.setattr(module, "_digits_file", lambda: other)
+    assert load("digits").x.tolist() == [[1, -1], [-1, 0]] and load("digits").checksum == checksum("digits")
+
+
+def test_a_named_set_has_the_checksum_of_its_published_list(published, monkeypatch):
+    keras_with(monkeypatch, lambda fname, origin, **_: str(published / fname))
+    assert load("mnist").checksum == checksum("mnist")
 
 
 def test_a_checksum_changes_with_one_byte_of_either_file(tmp_path):
     images, labels = write(tmp_path, images=idx(IMAGES), labels=idx(LABELS))
-    seen = [checksum(images), checksum(images, labels), checksum(labels, images)]
-    assert seen[0] == hashlib.sha256(idx(IMAGES)).hexdigest()
+    both = npz(x=IMAGES, y=LABELS)
+    seen = [checksum(*write(tmp_path, both=both)), checksum(images, labels)]
+    assert seen[0] == hashlib.sha256(both).hexdigest()
     for name, array in {"images": IMAGES, "labels": LABELS}.items():
         other = array.copy()
         other.flat[-1] ^= 1
@@ -382,7 +579,7 @@ def test_a_checksum_changes_with_one_byte_of_either_file(tmp_path):
 
 
 def test_a_checksum_does_not_depend_on_where_a_file_lies(tmp_path):
-    here, there = write(tmp_path, a=idx(IMAGES), b=idx(IMAGES))
+    here, there = write(tmp_path, a=npz(x=IMAGES, y=LABELS), b=npz(x=IMAGES, y=LABELS))
     assert checksum(here) == checksum(there)
 
 

@@ -1,12 +1,14 @@
 """A run in one process: its blocks, in lanes or one by one, in a memory that is large enough or not."""
 
+import numpy as np
 import pandas as pd
 import pytest
 import tensorflow as tf
+import yaml
 
 from results import load
 from runners import block, device
-from runners.config import resolve
+from runners.config import CONF, resolve
 from runners.mistake import Mistake
 from runners.run import execute
 from tests.test_identity import BASE, changed
@@ -68,6 +70,20 @@ def test_what_is_too_much_for_the_memory_is_trained_in_smaller_blocks(plain, mon
     columns = [*keys, "train_loss", "test_loss", "gradient_norm"]
     one, other = (t[columns].sort_values(keys, ignore_index=True) for t in (table, plain))
     pd.testing.assert_frame_equal(one, other, check_exact=True)
+
+
+def test_what_a_tasks_data_may_not_mean_is_remarked_on(monkeypatch, tmp_path):
+    def train(*_):
+        raise OSError("nothing is trained")
+
+    monkeypatch.setattr(block, "train", train)
+    np.savez(tmp_path / "own.npz", x=np.zeros((60, 3), np.uint8), y=np.arange(60) % 5 + 1)
+    task = yaml.safe_load((CONF / "task/binarized_mlp.yaml").read_text()) | {"hidden": [4], "batch": 8}
+    task["data"] = str(tmp_path / "own.npz")
+    outcome = execute(changed(task=task, steps=5, rows=1, store=str(tmp_path)), lambda *_: None)
+    assert outcome.error == "nothing is trained" and [
+        "no example to train on (0)" in remark for remark in outcome.remarks
+    ] == [True]
 
 
 def test_one_replica_that_is_too_much_is_told(monkeypatch, tmp_path):

@@ -3,13 +3,17 @@
 import numpy as np
 import pytest
 import tensorflow as tf
+import yaml
 
 import estimators
 import tasks
 from estimators.base import value
 from results import schema
 from runners.chance import Chance, key
+from runners.config import CONF, resolve
+from runners.mistake import Mistake
 from tasks.base import TaskError
+from tests.test_identity import BASE
 
 
 def hard(x, *, at):
@@ -149,6 +153,8 @@ def test_judging_answers_nan_for_a_network_of_nan():
         ("binarized_mlp", {"batch": 5000}, "task.batch is 5000, but digits leaves only"),
         ("binarized_mlp", {"loss": "cross_entrpy"}, "did you mean 'cross_entropy'"),
         ("binarized_mlp", {"split_seed": -1}, "task.split_seed is -1"),
+        ("binarized_mlp", {"validation": 0.0}, "task.validation is 0.0, but must be a share of the examples, above 0"),
+        ("binarized_mlp", {"test": 1.5}, "task.test is 1.5"),
         ("sign_fitting", {"dim": 0}, "task.dim is 0"),
         ("sign_fitting", {"mixing": "identity"}, "needs 1 or -1"),
         ("sign_fitting", {"target": 1.0}, "needs null"),
@@ -159,6 +165,25 @@ def test_bad_arguments_are_one_sentence(name, arguments, said):
     with pytest.raises(TaskError) as caught:
         tasks.book[name](**arguments)
     assert said in str(caught.value) and "\n" not in str(caught.value)
+    if "leaves only" not in said:  # what does not depend on the data is refused by a plan, in the same words
+        page = {**yaml.safe_load((CONF / f"task/{name}.yaml").read_text()), **arguments}
+        with pytest.raises(Mistake) as planned:
+            resolve(BASE | {"task": page}, "cpu")
+        assert str(planned.value) == str(caught.value)
+
+
+def test_a_task_has_the_checksum_and_the_remarks_of_its_data(tmp_path):
+    from tasks.data import checksum
+
+    made = {name: tasks.book[name]() for name in tasks.book}
+    for name, task in made.items():
+        data = tasks.book.parameters(name).get("data")
+        assert task.checksum == (checksum(data) if data else "") and task.remarks == ()
+    labels = np.arange(60) % 5 + 1
+    np.savez(tmp_path / "own.npz", x=np.zeros((60, 3), np.uint8), y=labels)
+    own = tasks.book["binarized_mlp"](data=str(tmp_path / "own.npz"), hidden=[4], batch=8)
+    assert own.checksum == checksum(str(tmp_path / "own.npz"))
+    assert ["no example to train on (0)" in remark for remark in own.remarks] == [True]
 
 
 def test_an_unknown_task_gets_the_nearest():

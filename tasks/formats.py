@@ -1,0 +1,258 @@
+"""Arrays in files: IDX, NPY and NPZ, plain or gzipped, read from bytes in memory that a file's header cannot inflate.
+
+A file's bytes are never trusted: what a header asks for is held against LIMIT, and against what the file takes itself,
+before memory is asked for; what is packed is unpacked in pieces; pickles are refused. Imports only NumPy and the
+standard library.
+"""
+
+from __future__ import annotations
+
+import codecs
+import gzip
+import io
+import math
+import os
+import zipfile
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager, suppress
+from dataclasses import dataclass
+from typing import BinaryIO
+
+import numpy as np
+
+LIMIT = 4 * 2**30  # bytes of a file, and of what is unpacked from it
+MEMBERS = 1000  # arrays in an NPZ
+RATIO = 1000  # what no data is packed by; DEFLATE's best, of zeros, is 1030
+_SMALL = 64 * 2**20  # bytes that may be packed by any ratio
+_HEADER = 2**16  # bytes of an NPY's header
+_PIECE = 2**20  # bytes that are unpacked at a time
+_IDX = {0x08: ">u1", 0x09: ">i1", 0x0B: ">i2", 0x0C: ">i4"}
+_ADVICE = "np.savez('data.npz', x=x, y=y) makes a file that is read"
+
+
+class DataError(ValueError):
+    """One sentence: the file or key, what was found there, and what is allowed."""
+
+
+@dataclass(frozen=True, eq=False)
+class Array:
+    """An array that is still in its file, as its header describes it.
+
+    where: its name for messages. size: the bytes of its values, as the shape and the type have it.
+    """
+
+    where: str
+    shape: tuple[int, ...]
+    dtype: np.dtype
+    column_major: bool
+    start: int  # bytes of the header
+    open: Callable[[], BinaryIO]
+
+    @property
+    def size(self) -> int:
+        return math.prod(self.shape) * self.dtype.itemsize
+
+    def fits(self, count: int) -> None:
+        """Refuses another number of bytes behind the header than the values need (DataError)."""
+        needed = f"{list(self.shape)} {self.dtype} need {self.size}"
+        if count < self.size:
+            raise DataError(f"{self.where}: is truncated, {max(count, 0)} bytes follow the header and {needed}")
+        if extra := count - self.size:
+            told = f"{extra} bytes" if extra < _PIECE else f"at least {extra} bytes"
+            raise DataError(f"{self.where}: has trailing bytes: {told} follow the array, allowed are none")
+
+    def read(self) -> np.ndarray:
+        """The values, [n, ...] with all dimensions after the first in one. Raises DataError for a file that is not
+        whole or that has more than the array."""
+        with _sound(self.where), self.open() as stream:
+            _pieces(stream, self.start)
+            content = _pieces(stream, self.size)
+            rest = len(stream.read(_PIECE))  # 0; at the end of a packed file its checksum is looked at, too
+            self.fits(len(content) + rest)
+        flat = np.frombuffer(content, self.dtype)
+        if self.column_major and len(self.shape) > 1:  # IDX allows more dimensions than NumPy has, and is never so
+            return flat.reshape(self.shape[::-1]).T.reshape(self.shape[0], -1)
+        return flat.reshape([self.shape[0], -1] if self.size and len(self.shape) > 1 else -1)
+
+
+def arrays(path: str, raw: bytes) -> Mapping[str, Callable[[], Array]]:
+    """What a file's bytes hold, by key: each a function that reads the header and returns the Array.
+
+    The only array of a file, and an NPZ's only one if unnamed, has the key ''. path: the name for messages.
+    Raises DataError, here or when a header is read, for all that is no whole IDX, NPY or NPZ file, or asks for too
+    much.
+    """
+    if raw.startswith(b"\x1f\x8b"):
+        with _sound(path), gzip.open(io.BytesIO(raw)) as stream:
+            inner = stream.read(2)
+            if inner == b"PK":  # an archive is read from its end
+                content = _unpacked(path, stream, inner, len(raw))
+        if inner != b"PK":
+            return {"": lambda: _array(path, lambda: gzip.open(io.BytesIO(raw)), len(raw))}
+        raw = content
+    if not raw.startswith(b"PK"):
+        return {"": lambda: _array(path, lambda: io.BytesIO(raw), len(raw), len(raw))}
+    return _archived(path, raw)
+
+
+def text(path: str, raw: bytes) -> str:
+    """The text in a file's bytes, unpacked if it is gzipped. Raises DataError like `arrays`."""
+    if raw.startswith(b"\x1f\x8b"):
+        with _sound(path), gzip.open(io.BytesIO(raw)) as stream:
+            raw = _unpacked(path, stream, b"", len(raw))
+    return raw.decode()
+
+
+def read(path: str) -> bytes:
+    """A file's bytes, of a file that has at most LIMIT. Raises DataError."""
+    try:
+        with open(path, "rb") as file:
+            size = os.fstat(file.fileno()).st_size
+            if size > LIMIT:
+                raise DataError(f"{path}: has {size} bytes, allowed are {_limit()}")
+            return file.read(size)
+    except (OSError, MemoryError) as error:
+        raise DataError(f"{path}: cannot be read ({said(error)})") from error
+
+
+def said(error: BaseException) -> str:
+    """What an error says, as a part of a sentence."""
+    return " ".join(str(error).replace(". ", ", ").split()).rstrip(".") or type(error).__name__
+
+
+def _archived(path: str, raw: bytes) -> dict[str, Callable[[], Array]]:
+    if (count := raw.count(b"PK\1\2")) > MEMBERS:  # before each becomes an object in memory
+        raise DataError(f"{path}: holds {count} files, allowed are {MEMBERS} arrays")
+    with _sound(path, "NPZ files"):
+        archive = zipfile.ZipFile(io.BytesIO(raw))
+        members = archive.infolist()
+    for member in members:
+        _bounded(f"{path}[{member.filename}]", member.file_size, member.compress_size)
+    if (total := sum(member.file_size for member in members)) > LIMIT:
+        raise DataError(f"{path}: unpacks to {total} bytes, allowed are {_limit()}")
+    if any(member.filename.endswith("data.pkl") for member in members):
+        raise DataError(f"{path}: is what torch.save writes, allowed are IDX, NPY and NPZ files: {_ADVICE}")
+
+    def opener(member):
+        key = member.filename.removesuffix(".npy")
+        where = path if lone else f"{path}[{key}]"
+        return lambda: _array(where, lambda: archive.open(member), member.compress_size, member.file_size)
+
+    lone = {member.filename for member in members} == {"arr_0.npy"}
+    return {"" if lone else member.filename.removesuffix(".npy"): opener(member) for member in members}
+
+
+def _array(where: str, open: Callable[[], BinaryIO], stored: int, size: int | None = None) -> Array:
+    """What the header of an IDX or NPY file says. stored: the bytes it takes in its file; size: its own, if known."""
+    with _sound(where), open() as stream:
+        magic = stream.read(8)
+        if magic.startswith(b"\0\0"):
+            found = _idx_header(where, magic, stream)
+        elif magic.startswith(b"\x93NUMPY"):
+            found = _npy_header(where, magic, stream)
+        else:
+            raise DataError(_no_array(where, magic + stream.read(512)))
+    array = Array(where, *found, open)
+    if size is not None:
+        array.fits(size - array.start)
+    _bounded(where, array.size, stored)
+    return array
+
+
+def _idx_header(where: str, magic: bytes, stream: BinaryIO) -> tuple:
+    """IDX: two zero bytes, type, number of dimensions; each dimension as a big-endian uint32; the values."""
+    start = 4 + 4 * magic[3] if len(magic) > 3 else 4
+    head = magic + stream.read(max(0, start - len(magic)))
+    if len(head) < start:
+        raise DataError(f"{where}: is truncated after {len(head)} bytes, the IDX header alone needs {start}")
+    if head[2] not in _IDX:
+        allowed = ", ".join(f"0x{code:02x}" for code in _IDX)
+        raise DataError(f"{where}: has the IDX type 0x{head[2]:02x}, allowed are {allowed}")
+    shape = tuple(int.from_bytes(head[i : i + 4], "big") for i in range(4, start, 4))
+    return shape, np.dtype(_IDX[head[2]]), False, start
+
+
+def _npy_header(where: str, magic: bytes, stream: BinaryIO) -> tuple:
+    versions = {(1, 0): np.lib.format.read_array_header_1_0, (2, 0): np.lib.format.read_array_header_2_0}
+    version = tuple(magic[6:])
+    if len(version) == 2 and version not in versions:  # 3.0 is for names of fields that are no Latin-1
+        raise DataError(f"{where}: cannot be read, allowed are NPY files of version 1.0 and 2.0")
+    counted = _Counted(stream)
+    shape, column_major, dtype = versions[version](counted)
+    if dtype.hasobject:
+        raise DataError(f"{where}: cannot be read: its objects are a pickle, which may run code; allowed are numbers")
+    if any(isinstance(length, bool) or length < 0 for length in shape):
+        raise DataError(f"{where}: cannot be read: it has the shape {shape}")
+    return shape, dtype, column_major, len(magic) + counted.count
+
+
+class _Counted:
+    """A stream that counts what is read, and refuses to read more than a header may have."""
+
+    def __init__(self, stream: BinaryIO):
+        self._stream, self.count = stream, 0
+
+    def read(self, size: int) -> bytes:
+        if size > _HEADER:
+            raise ValueError(f"its header claims {size} bytes")
+        content = self._stream.read(size)
+        self.count += len(content)
+        return content
+
+
+def _no_array(where: str, begin: bytes) -> str:
+    """What a file is that is no array, and what to do."""
+    allowed = "allowed are IDX, NPY and NPZ files"
+    told = f"{where}: begins with the bytes '{begin[:4].hex(' ')}'"
+    if begin[:1] == b"\x80" and begin[1:2] in (b"\2", b"\3", b"\4", b"\5") or begin[:4] in (b"(lp0", b"(dp0"):
+        return f"{told}, a pickle, which may run code and is never read, {allowed}: {_ADVICE}"
+    if begin.startswith(b"\x89HDF"):
+        return f"{told}, an HDF5 file, {allowed}: {_ADVICE}"
+    if begin.startswith(b"PAR1"):
+        return f"{told}, a Parquet file, {allowed}: {_ADVICE}"
+    with suppress(UnicodeDecodeError):
+        words = codecs.getincrementaldecoder("utf-8")().decode(begin)  # which may end within a sign
+        if words and all(sign.isprintable() or sign in "\t\r\n" for sign in words):
+            return f"{told}, a text like a CSV, {allowed}: np.loadtxt or pandas.read_csv reads it, and {_ADVICE}"
+    return f"{told}, {allowed}"
+
+
+def _bounded(where: str, size: int, stored: int) -> None:
+    """Refuses what would take more memory than is allowed, or than any data would."""
+    if size > LIMIT:
+        raise DataError(f"{where}: unpacks to {size} bytes, allowed are {_limit()}")
+    if size > max(_SMALL, RATIO * stored):
+        raise DataError(f"{where}: {stored} bytes that unpack to {size}, allowed are {RATIO} times as many")
+
+
+def _unpacked(path: str, stream: BinaryIO, content: bytes, stored: int) -> bytes:
+    """All that is left in a stream, after what was read of it."""
+    pieces, size = [content], len(content)
+    while piece := stream.read(_PIECE):
+        pieces.append(piece)
+        size += len(piece)
+        _bounded(path, size, stored)
+    return b"".join(pieces)
+
+
+def _pieces(stream: BinaryIO, size: int) -> bytearray:
+    """As many bytes as there are of these."""
+    content = bytearray()
+    while len(content) < size and (piece := stream.read(min(_PIECE, size - len(content)))):
+        content += piece
+    return content
+
+
+def _limit() -> str:
+    return f"{LIMIT} (tasks.formats.LIMIT)"
+
+
+@contextmanager
+def _sound(where: str, kind: str = "files") -> Iterator[None]:
+    """Tells what a damaged file raises: nearly anything, from EOFError and BadZipFile to MemoryError."""
+    try:
+        yield
+    except DataError:
+        raise
+    except Exception as error:
+        raise DataError(f"{where}: cannot be read, allowed are whole, undamaged {kind} ({said(error)})") from error
