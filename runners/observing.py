@@ -32,7 +32,7 @@ _LIBRARY = tuple({os.path.realpath(sysconfig.get_path(name)) + os.sep for name i
 _MACHINE = ("/proc/", "/sys/", "/dev/")
 # What reads and writes by itself: the machinery, and the data that a task's checksum covers.
 _READERS = tuple(str(HOUSE / name) + os.sep for name in ("runners", "results", "hydra_plugins"))
-_READERS += (str(HOUSE / "tasks" / "data.py"),)
+_READERS += tuple(str(HOUSE / "tasks" / name) for name in ("data.py", "formats.py"))
 # What a file may ask of the machine that no digest could stand for.
 _ASKED = {
     "subprocess.Popen": "starts a process",

@@ -34,6 +34,11 @@ def closure(*roots: Path) -> list[Path]:
     What a table of contents lists does not count where it does nothing but enter itself in the book: an estimator's
     record must not become stale because another estimator was entered.
     """
+    return list(_closure(frozenset(roots)))
+
+
+@functools.cache
+def _closure(roots: frozenset[Path]) -> tuple[Path, ...]:
     found: set[Path] = set()
     ahead = list(roots)
     while ahead:
@@ -42,7 +47,7 @@ def closure(*roots: Path) -> list[Path]:
             found.add(path)
             listed = imports(path)
             ahead.extend(file for file in listed if path not in CONTENTS or not enters_itself(file))
-    return sorted(found)
+    return tuple(sorted(found))
 
 
 def label(path: Path) -> str:
@@ -153,7 +158,7 @@ def unseen(path: Path) -> int:
 
 def forget() -> None:
     """Forgets what was read of files, which then are read again."""
-    for cached in (tree, imports, names, enters_itself, only_computes, unseen, _home):
+    for cached in (tree, imports, names, enters_itself, only_computes, unseen, _closure, _home):
         cached.cache_clear()
 
 
@@ -195,8 +200,12 @@ def _calls(node) -> set[str]:
         return set()
     if isinstance(node, (ast.ListComp, ast.SetComp, ast.DictComp, ast.GeneratorExp, ast.Await, ast.NamedExpr)):
         return {"?"}
-    own = {getattr(node.func, "id", "?")} if isinstance(node, ast.Call) else set()
+    own = {getattr(node.func, "id", "?")} if isinstance(node, ast.Call) and not _is_arithmetic(node.func) else set()
     return own.union(*(_calls(child) for child in ast.iter_child_nodes(node)))
+
+
+def _is_arithmetic(called) -> bool:
+    return isinstance(called, ast.Attribute) and getattr(called.value, "id", "") == "math"
 
 
 def _package(path: Path) -> str:

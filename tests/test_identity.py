@@ -1,12 +1,15 @@
 """What makes two records the same: everything that moves numbers, and nothing else."""
 
-import ast
+import importlib.metadata
+import itertools
 import json
+import shutil
+from types import SimpleNamespace
 
 import pytest
 import yaml
 
-from runners import identity
+from runners import identity, pages, sources
 from runners.config import CONF, Run, resolve
 from runners.mistake import Mistake
 
@@ -36,6 +39,9 @@ BASE = {
     "tables": [],
     "progress": "",
 }
+
+MLP = yaml.safe_load((CONF / "task/binarized_mlp.yaml").read_text())
+NO_PAGES = ("__init__", "base")
 
 
 def changed(**changes) -> Run:
@@ -129,14 +135,13 @@ def test_a_file_counts_by_its_content_and_base_name(tmp_path):
 
 
 @pytest.fixture
-def source(tmp_path, monkeypatch):
-    """A file whose tree is read anew each time."""
-    monkeypatch.setattr(identity, "ROOT", tmp_path)
+def source(tmp_path):
+    """The tree of a file with this text."""
 
     def tree(text):
         path = tmp_path / f"source{len(list(tmp_path.iterdir()))}.py"
         path.write_text(text)
-        return identity.tree(path)
+        return sources.tree(path)
 
     return tree
 
@@ -148,14 +153,202 @@ def test_comments_docstrings_and_formatting_do_not_count_and_code_does(source):
     assert source("def f(x, y=1):\n    return x + 1\n") != plain
 
 
-def test_the_closure_is_what_the_run_uses():
+def test_what_only_prints_does_not_count(source):
+    def page(**traits):
+        told = {"label": "'L'", "source": "'S'", "aliases": "()", "ships": "{}", "area": "2"} | traits
+        return source(f"@surrogate({', '.join(f'{k}={v}' for k, v in told.items())})\ndef f(x):\n    return x\n")
+
+    plain = page()
+    for trait in sources.PRINTED:
+        assert page(**{trait: "'something else'"}) == plain, trait
+    assert page(area="3") != plain and page(positive="True") != plain
+    task = "Task(label={}, flops=1, measures={{'a': Measure({}, 'share', {})}})"
+    plain = source(task.format("'T'", "'A'", "'lower'"))
+    assert source(task.format("f'Task {1}'", "'Another'", "'lower'")) == plain
+    assert source(task.format("'T'", "'A'", "'higher'")) != plain
+    assert source("draw(label='a')") != source("draw(label='b')"), "elsewhere a label may be anything"
+
+
+def test_the_closure_is_what_the_training_process_executes():
     _, covers = identity.fingerprint(changed())
     files = {name for name in covers if name.endswith(".py")}
     assert {"estimators/tanh_slope.py", "estimators/base.py", "tasks/sign_fitting.py", "tasks/base.py"} <= files
     assert {"runners/trainer.py", "runners/block.py", "runners/building.py", "runners/quiet.py"} <= files
-    assert not {name for name in files if name.startswith(("results/", "runners/sweep", "runners/worker"))}
+    assert {"runners/worker.py", "runners/run.py", "runners/lanes.py", "runners/chance.py"} <= files
+    assert {"estimators/__init__.py", "tasks/__init__.py", "runners/__init__.py", "results/__init__.py"} <= files
+    assert not {name for name in files if name.startswith(("results/figures", "runners/sweep", "runners/conduct"))}
     assert "estimators/ste.py" not in files and "tasks/binarized_mlp.py" not in files
     assert {"tensorflow", "keras", "numpy", "python"} <= set(covers)
+
+
+@pytest.fixture
+def house(tmp_path, monkeypatch):
+    """A copy of the house, in which `house(path, old, new)` writes, and tells what counts of the closure of a root."""
+    for wing in ("estimators", "tasks", "runners", "results"):
+        shutil.copytree(sources.ROOT / wing, tmp_path / wing, ignore=shutil.ignore_patterns("__pycache__", "frozen"))
+    monkeypatch.setattr(sources, "ROOT", tmp_path)
+    monkeypatch.setattr(sources, "CONTENTS", {tmp_path / f"{wing}/__init__.py" for wing in ("estimators", "tasks")})
+    monkeypatch.setattr(pages, "HOUSE", tmp_path / "estimators")
+
+    def write(path="", old="", new="", root="tasks/sign_fitting.py"):
+        if path:
+            file = tmp_path / path
+            text = file.read_text(encoding="utf-8") if file.exists() else ""
+            assert old in text, (path, old)
+            file.parent.mkdir(exist_ok=True)
+            file.write_text(text.replace(old, new, 1) if old else text + new, encoding="utf-8")
+        sources.forget()
+        return {sources.label(path): sources.tree(path) for path in sources.closure(tmp_path / root)}
+
+    yield write
+    monkeypatch.undo()
+    sources.forget()
+
+
+@pytest.mark.parametrize(
+    ("path", "old", "new"),
+    [
+        ("runners/run.py", 'steps, rows = run.program["steps"]', 'steps, rows = 2 * run.program["steps"]'),
+        ("runners/run.py", "size = program.block", "size = program.block // 2"),
+        ("runners/worker.py", "BOUND = 2 * 2**30", "from runners import chance\n\nchance.key = id\nBOUND = 2 * 2**30"),
+        ("estimators/__init__.py", "", "\nbook['tanh_slope'].rule = None\n"),
+        ("tasks/__init__.py", "", "\nbook.other = 1\n"),
+        ("runners/__init__.py", "", "\nX = 1\n"),
+    ],
+)
+def test_all_that_the_training_process_executes_counts(house, path, old, new):
+    label = path
+    root = "estimators/tanh_slope.py" if path.startswith("estimators") else path
+    before = house(root=root)
+    after = house(path, old, new, root=root)
+    assert label in identity.files(changed()) and before[label] != after[label]
+
+
+def test_every_form_of_import_is_followed(house):
+    for line in (
+        "import beside",
+        "from tasks import first_helper",
+        "from . import second_helper",
+        "from .third_helper import one as one",
+        "from tasks.package import thing",
+        "import importlib\n\nX = importlib.import_module('tasks.fourth_helper')",
+        "Y = importlib.import_module('.fifth_helper', __package__)",
+        "Z = __import__('sixth')",
+    ):
+        house("tasks/sign_fitting.py", "SCALAR =", f"{line}\nSCALAR =")
+    seen = [house()]
+    for path in ("beside.py", "tasks/first_helper.py", "tasks/second_helper.py", "tasks/third_helper.py"):
+        seen.append(house(path, "", "one = 1\n"))
+        seen.append(house(path, "", "two = 2\n"))
+    for path in ("tasks/package/__init__.py", "tasks/package/thing.py", "tasks/fourth_helper.py"):
+        seen.append(house(path, "", "one = 1\n"))
+    for path in ("tasks/fifth_helper.py", "sixth.py"):
+        seen.append(house(path, "", "one = 1\n"))
+    assert all(a != b for a, b in itertools.pairwise(seen))
+    assert house("tasks/nobody.py", "", "one = 1\n") == seen[-1], "what nobody imports does not count"
+
+
+ENTERED = (
+    "import tensorflow as tf\nfrom estimators.base import surrogate\n\n"
+    '@surrogate(label="L", source="S")\ndef new(x):\n    return x\n'
+)
+
+
+def test_a_page_that_only_enters_itself_is_not_in_the_others_closure(house):
+    root, tasks = "estimators/tanh_slope.py", house()
+    before = house(root=root)
+    assert house("estimators/new.py", "", ENTERED, root) == before
+    assert house("estimators/__init__.py", "", "from estimators.new import new as new\n", root) == before
+    assert house("tasks/__init__.py", '"sign_fitting"', '"sign_fitting", "another"') == tasks
+    patched = house("estimators/new.py", "\n\n@", "\n\ntf.sign = tf.identity\n\n@", root)
+    assert patched != before, "it does more than that"
+    assert house("estimators/new.py", "tf.identity", "tf.abs", root) != patched
+    for line in (
+        "X = print(1)",
+        "import os",
+        "from estimators import helper",
+        "class X:\n    pass",
+        "X = [i for i in y]",
+    ):
+        assert not sources.enters_itself(_written(sources.ROOT / "one.py", f"{line}\n{ENTERED}")), line
+        sources.forget()
+    assert sources.enters_itself(_written(sources.ROOT / "one.py", f"import math\n\nX = math.pi\n{ENTERED}"))
+
+
+def _written(path, text):
+    path.write_text(text)
+    return path
+
+
+def test_editing_a_page_makes_exactly_its_records_stale(house):
+    """Over all pages: for activations and for weights, and for those that use another page's code."""
+    names = sorted(path.stem for path in (sources.ROOT / "estimators").glob("*.py") if path.stem not in NO_PAGES)
+    assert len(names) >= 38
+    for name in names:
+        path = sources.ROOT / f"estimators/{name}.py"
+        assert sources.enters_itself(path) and sources.only_computes(path) and not sources.unseen(path), name
+
+    def found():
+        runs = {name: identity.fingerprint(changed(estimator={"name": name}))[0] for name in names}
+        pair = {"estimator": {"name": "tanh_slope", "scale": 1.0}, "estimator_weights": {"name": "ste"}}
+        return runs | {"pair": identity.fingerprint(changed(**pair))[0]}
+
+    whole = sources.tree
+    before = found()
+    for name in names:
+        edited = sources.ROOT / f"estimators/{name}.py"
+        sources.tree = lambda path, edited=edited: "edited" if path == edited else whole(path)
+        try:
+            after = found()
+        finally:
+            sources.tree = whole
+        stale = {run for run in after if after[run] != before[run]}
+        assert stale == {name, *(["pair"] if name in ("tanh_slope", "ste") else [])}, name
+
+
+def test_the_package_that_bundles_the_data_counts():
+    assert "scikit-learn" in identity.fingerprint(changed(task=MLP))[1]
+    assert "scikit-learn" not in identity.fingerprint(changed())[1]
+
+
+def test_the_content_of_a_file_that_flags_name_counts_and_its_place_does_not(tmp_path, monkeypatch):
+    named, flags = tmp_path / "autotune.txt", tmp_path / "flags.txt"
+    for line in (f"--xla_gpu_load_autotune_results_from={named} --xla_other=1", str(flags)):
+        monkeypatch.setenv("XLA_FLAGS", line)
+        seen = []
+        for content in ("one", "two", "one"):
+            named.write_text(content)
+            flags.write_text(content)
+            found, covers = identity.fingerprint(changed())
+            seen.append(found)
+            assert str(tmp_path) not in covers["XLA_FLAGS"]
+        assert seen[0] == seen[2] != seen[1], line
+
+
+def test_what_a_gpu_computes_with_counts(tmp_path, monkeypatch):
+    """Its libraries' packages, those that TensorFlow was built for, and the driver."""
+    from runners import device
+
+    driver = tmp_path / "version"
+    monkeypatch.setattr(device, "_KERNEL_DRIVER", driver)
+    seen = []
+    for version, cudnn in (("570.10", "9.1"), ("580.20", "9.1"), ("580.20", "9.9")):
+        driver.write_text(f"NVRM version: NVIDIA UNIX x86_64 Kernel Module  {version}  Release")
+        package = SimpleNamespace(metadata={"Name": "nvidia-cudnn-cu12"}, version=cudnn)
+        monkeypatch.setattr(importlib.metadata, "distributions", lambda package=package: [package])
+        device.stack.cache_clear()
+        seen.append(identity.fingerprint(changed(device="gpu")))
+        assert {"driver": version, "nvidia-cudnn-cu12": cudnn}.items() <= seen[-1][1].items()
+        assert "cuda of TensorFlow" in seen[-1][1]
+    device.stack.cache_clear()
+    assert len({found for found, _ in seen}) == 3 and device.stack("cpu") == {}
+
+
+def test_the_instruction_set_is_known():
+    from runners import device
+
+    words = device.instructions().split()
+    assert words == sorted(set(words)) and {"fma", "asimd"} & {*words}
 
 
 def test_flags_that_move_numbers_count(monkeypatch):
@@ -169,17 +362,44 @@ def test_why_two_fingerprints_differ():
     assert told == "a.py changed, b.py is gone, c.py is new, keras 3.15 → 3.16"
 
 
-def test_tables_of_contents_hold_nothing_but_contents():
-    """They are outside every fingerprint, so they may not hold anything that moves numbers."""
-    for wing in ("estimators", "tasks", "runners"):
-        for node in ast.parse((identity.ROOT / wing / "__init__.py").read_text()).body:
-            docstring = isinstance(node, ast.Expr) and isinstance(node.value, ast.Constant)
-            book = isinstance(node, ast.Assign) and wing == "tasks" and ast.unparse(node.value).startswith("Book(")
-            assert docstring or book or isinstance(node, ast.ImportFrom), ast.unparse(node)
-
-
 def test_a_process_that_may_hold_older_code_trains_nothing(tmp_path):
     from runners.run import execute
 
     outcome = execute(changed(store=str(tmp_path)), lambda *_: None, ("another name", "another fingerprint"))
     assert "changed while the sweep was under way" in outcome.error and not list(tmp_path.rglob("run-*.json"))
+
+
+def test_data_that_changed_while_the_sweep_was_under_way_is_not_trained_on(tmp_path):
+    """The second run of a sweep finds another file under the same name, with the same size."""
+    import numpy as np
+
+    from runners.run import execute, identify
+
+    path, store = tmp_path / "set.npz", tmp_path / "store"
+
+    def write(add):
+        np.savez(path, x=np.full([90, 4], add, np.uint8), y=np.arange(90) % 3)
+
+    write(1)
+    task = {**MLP, "data": str(path), "hidden": [4], "batch": 8}
+    wanted = identify(changed(task=task, store=str(store)))  # as the plan has it, and as this process still has it
+    size = path.stat().st_size
+    write(2)
+    assert path.stat().st_size == size
+    outcome = execute(changed(task=task, store=str(store)), lambda *_: None, (wanted.name, wanted.fingerprint))
+    assert "the data changed while the sweep was under way" in outcome.error
+    assert not list(store.rglob("run-*.json"))
+
+
+def test_what_identity_does_not_cover_is_not_recorded(tmp_path, monkeypatch):
+    from runners import run
+
+    task = {**BASE["task"], "dim": 1, "mixing": "identity", "target": 1}
+    wanted = changed(task=task, store=str(tmp_path), steps=4, rows=2, seed=0)
+    monkeypatch.setattr(run, "used_beyond", lambda wanted: "this run used hidden.py")
+    outcome = run.execute(wanted, lambda *_: None)
+    assert outcome.error == "this run used hidden.py" and not list(tmp_path.rglob("run-*.json"))
+    monkeypatch.undo()
+    assert not run.execute(wanted, lambda *_: None).error
+    [account] = [json.loads(path.read_text()) for path in tmp_path.rglob("run-*.json")]
+    assert account["instructions"]
