@@ -176,12 +176,26 @@ def test_damage_is_seen_said_and_mended(store, damage):
     pd.testing.assert_frame_equal(results.load(store, plan(made)), made[2], check_flags=False)
 
 
-def test_another_schema_is_not_read_as_this_one(store, monkeypatch):
+@pytest.mark.parametrize("other", [schema.VERSION - 1, schema.VERSION + 1], ids=["older", "newer"])
+def test_another_version_is_refused_with_both_and_not_called_damaged(store, monkeypatch, other):
     made = part()
-    store.write(*made)
-    monkeypatch.setattr(schema, "VERSION", schema.VERSION + 1)
-    found, ((_, fault),) = done(store, made)
-    assert not found and "schema is version" in fault
+    with monkeypatch.context() as patch:
+        patch.setattr(schema, "VERSION", other)
+        store.write(*made)
+        store.write_plan(plan(made))
+        store.decline(made[0], "f", "it cannot be")
+    before, both = files(store), rf"version {other}, .*version {schema.VERSION}"
+    for action in (
+        lambda: done(store, made),
+        lambda: results.load(store),
+        lambda: results.load(store, plan(made)),
+        lambda: store.write(*made),
+        lambda: store.plan("p"),
+        lambda: store.declined(made[0], "f"),
+    ):
+        with pytest.raises(StoreError, match=both):
+            action()
+    assert files(store) == before
 
 
 def flip(path):
@@ -281,8 +295,8 @@ def test_a_plan_wants_what_it_names_and_counts_what_is_missing(store):
 
 def test_the_newest_plan_of_a_name_counts(store):
     made = part()
-    older, newer = plan(made), plan(made, written="2026-01-02T00:00:00+00:00", replicas=made[3]["replicas"][:1])
-    for one in (newer, older, older):
+    older, newer = plan(made, written="2037-01-01T00:00:00+00:00"), plan(made, replicas=made[3]["replicas"][:1])
+    for one in (older, newer, newer):  # by their order, whatever a clock said
         store.write_plan(one)
     assert store.plan("p") == newer and store.plans() == ["p"] and newer.replicas == 1
     assert len(files(store)) == 2
@@ -295,5 +309,5 @@ def test_the_newest_plan_of_a_name_counts(store):
 def test_a_damaged_plan_says_so(store):
     store.write_plan(plan(part()))
     only(store, "*.json").write_text(json.dumps({"name": "p"}))
-    with pytest.raises(StoreError, match="cannot be read"):
+    with pytest.raises(StoreError, match="cannot be used: it was damaged.*carries no seal"):
         store.plan("p")
