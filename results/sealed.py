@@ -91,17 +91,20 @@ def read(path: Path) -> bytes:
         raise FileNotFoundError(2, "there is no such file", str(path)) from None
     except OSError as error:
         raise StoreError(f"{path} cannot be read: {error.strerror}.") from None
-    with os.fdopen(handle, "rb") as file:
-        about = os.fstat(handle)
+    try:
+        about, largest = os.fstat(handle), LARGEST.get(path.suffix, LARGEST[""])
         if not stat.S_ISREG(about.st_mode):
             raise StoreError(f"{path} is no file, where the store has one: move it away.")
-        largest = LARGEST.get(path.suffix, LARGEST[""])
         if about.st_size > largest:
             raise StoreError(f"{path} has {about.st_size:,} bytes, and the store writes none above {largest:,}.")
-        try:
+        with os.fdopen(handle, "rb", closefd=False) as file:
             return file.read()
-        except OSError as error:
-            raise StoreError(f"{path} cannot be read: {error.strerror}.") from None
+    except StoreError:
+        raise
+    except OSError as error:
+        raise StoreError(f"{path} cannot be read: {error.strerror}.") from None
+    finally:
+        os.close(handle)
 
 
 def listed(folder: Path, folders: bool = False) -> list[Path]:

@@ -61,8 +61,9 @@ def make(
     """
     written: list[Path] = []
     faults: list[str] = []
-    wanted_figures, source = list(wanted_figures), ""
-    _make_ready(folder)
+    wanted_tables, wanted_figures, source = list(wanted_tables), list(wanted_figures), ""
+    if wanted_tables or wanted_figures:
+        _make_ready(folder)
     try:
         for name in wanted_tables:
             try:
