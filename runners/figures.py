@@ -105,7 +105,9 @@ def why(error: Exception) -> str:
     if isinstance(error, RecordError):
         return said
     frames = traceback.extract_tb(error.__traceback__)
-    own = [frame for frame in frames if Path(frame.filename).is_relative_to(_RESULTS)] or frames
+    folders, caller = [Path(place) for place in figure_pages.__path__], Path(figure_pages.__file__)
+    own = [frame for frame in frames if (path := Path(frame.filename)).parent in folders and path != caller]
+    own = own or [frame for frame in frames if Path(frame.filename).is_relative_to(_RESULTS)] or frames
     if isinstance(error, SyntaxError):
         return f"SyntaxError: {error.msg} ({Path(error.filename or '?').name}, line {error.lineno})"
     return f"{type(error).__name__}: {said} ({Path(own[-1].filename).name}, line {own[-1].lineno})"

@@ -189,9 +189,17 @@ def main(arguments: list[str] | None = None) -> int:
         return 1
     path = options.output or store.root / "output" / "report.html"
     try:
-        faults += write(reported, path, lambda text: print(text, file=sys.stderr, flush=True))
+        unmade = write(reported, path, lambda text: print(text, file=sys.stderr, flush=True))
     except StoreError as error:
         return _complain(str(error), 1)
+    places: dict[str, list[str]] = {}
+    for sentence in unmade:  # many figures often fail of one thing
+        place, _, fault = sentence.partition(": ")
+        places.setdefault(fault, []).append(place)
+    for fault, own in places.items():
+        more = f" and {len(own) - 3} more" if len(own) > 3 else ""
+        _complain(f"{'; '.join(own[:3])}{more}: {fault}", 1)
+    faults += unmade
     print(f"Report: {path} ({path.stat().st_size / 2**20:.1f} MiB)")
     return 1 if faults or any(one.table.attrs.get("missing") or one.table.empty for one in reported) else 0
 
