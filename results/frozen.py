@@ -1,15 +1,15 @@
 """Frozen tables: all that a plan's tables and figures are made of, in one file that can be committed and checked.
 
-NAME.parquet has the rows of the records and, in its metadata, their accounts and what the plan declared; NAME/ beside
-it has what was made of them then. Whoever makes it again from the file gets the same.
+NAME.parquet has the rows of the records and, in its metadata, their accounts and what the plan declared, under a seal
+that covers the rows, too; NAME/ beside it has what was made of them then. Whoever makes it again from the file gets
+the same.
 """
 
 from __future__ import annotations
 
 import hashlib
 import importlib.metadata
-import json
-import os
+import io
 import zlib
 from collections.abc import Mapping
 from pathlib import Path
@@ -18,19 +18,31 @@ import pandas as pd
 import pyarrow as pa
 from pyarrow import parquet
 
-from results import figures, schema, statistics
+from results import figures, schema, sealed, statistics
 from results.store import Accounts
 
-FOLDER = Path(__file__).parent / "frozen"
+FOLDER = Path(__file__).parent / "frozen"  # those that ship with the project
+VERSION = 1
 KEY = b"steeplechase"
+LARGEST = 2**28  # bytes of what a table says beside its rows
 DRAWN_WITH = ("matplotlib", "numpy", "pandas", "scipy", "seaborn")  # what figures depend on beside this project
 
 
-def write(table: pd.DataFrame, plan: Mapping, folder: str | Path = FOLDER) -> Path:
+def beside(root: Path) -> Path:
+    """Where tables are frozen of the store in this folder; for a checkout's own store that is FOLDER."""
+    return root / "frozen"
+
+
+def chosen(root: Path) -> Path:
+    """Where frozen tables are read, unless a folder is named: beside the store, if any are there, or else FOLDER."""
+    return beside(root) if any(beside(root).glob("*.parquet")) else FOLDER
+
+
+def write(table: pd.DataFrame, plan: Mapping, folder: str | Path) -> Path:
     """Writes NAME.parquet of a complete table from `results.load`; returns its path.
 
     plan: `name`, `command`, `figures` and `tables`. An older file of that name is replaced: git keeps it.
-    Raises schema.RecordError for an incomplete table.
+    Raises schema.RecordError for an incomplete table, sealed.StoreError where it cannot be written.
     """
     figures.complete(table)
     attrs = {**table.attrs, "parts": [_kept(account) for account in table.attrs["parts"]]}
@@ -41,34 +53,57 @@ def write(table: pd.DataFrame, plan: Mapping, folder: str | Path = FOLDER) -> Pa
         "rows": digest(table),
     }
     arrow = pa.Table.from_pandas(statistics.bare(table), preserve_index=False)
-    text = json.dumps(about, sort_keys=True, allow_nan=True).encode()
-    arrow = arrow.replace_schema_metadata({**(arrow.schema.metadata or {}), KEY: zlib.compress(text, 9)})
-    folder = Path(folder)
-    folder.mkdir(parents=True, exist_ok=True)
-    path, new = folder / f"{plan['name']}.parquet", folder / f".{plan['name']}-{os.getpid()}.parquet"
+    path = Path(folder) / f"{sealed.named('frozen table', plan['name'])}.parquet"
     try:
-        parquet.write_table(arrow, new, compression="zstd", compression_level=19)
-        new.replace(path)
-    finally:
-        new.unlink(missing_ok=True)
+        path.parent.mkdir(parents=True, exist_ok=True)
+        sealed.replace(path, _file(arrow, about), sync=True)
+    except OSError as error:
+        raise sealed.StoreError(f"{path} cannot be written: {error.strerror}.") from None
     return path
 
 
+def _file(arrow: pa.Table, about: Mapping) -> bytes:
+    """The file of these rows, and what is said of them, sealed."""
+    text = zlib.compress(sealed.text({"schema": VERSION, **about}, indent=None), 9)
+    metadata = {key: value for key, value in (arrow.schema.metadata or {}).items() if key != KEY}
+    buffer = io.BytesIO()
+    arrow = arrow.replace_schema_metadata({**metadata, KEY: text})
+    parquet.write_table(arrow, buffer, compression="zstd", compression_level=19)
+    return buffer.getvalue()
+
+
 def read(path: str | Path) -> tuple[pd.DataFrame, dict]:
-    """(the table as `results.load` gave it, {"plan", "versions"}). Raises schema.RecordError for a file that is none,
-    or whose rows are not those that were written."""
+    """(the table as `results.load` gave it, {"plan", "versions"}).
+
+    Raises schema.RecordError for a file that is none, or where anything it says is not what was written, and
+    sealed.StoreError for one that cannot be read now or was written by another version.
+    """
+    path = Path(path)
     try:
-        arrow = parquet.read_table(path)
-        about = json.loads(zlib.decompress(arrow.schema.metadata[KEY]))
+        content = sealed.read(path)
     except FileNotFoundError:
         raise schema.RecordError(f"there is no frozen table {path}.") from None
+    try:
+        arrow = parquet.read_table(pa.BufferReader(content))
+        opened = zlib.decompressobj()
+        text = opened.decompress(arrow.schema.metadata[KEY], LARGEST)
+        if not opened.eof:
+            raise ValueError("what it says of its rows has no end")
     except (pa.ArrowException, KeyError, TypeError, zlib.error, ValueError, OSError) as error:
         raise schema.RecordError(f"{path} is no frozen table: {type(error).__name__}: {error}.") from None
+    try:
+        about = sealed.parsed(text, VERSION, f"the frozen table {path}")
+    except sealed.Damaged as fault:
+        raise schema.RecordError(f"{path} is damaged, or was edited: it {fault}.") from None
     declared = {name: of for account in about["attrs"]["parts"] for name, of in account["measures"].items()}
     metadata = {key: value for key, value in arrow.schema.metadata.items() if key != KEY}
-    table = schema.check(arrow.replace_schema_metadata(metadata).to_pandas(), declared)[arrow.column_names]
+    damaged = schema.RecordError(f"{path} is damaged: its rows are not those that were frozen.")
+    try:
+        table = schema.check(arrow.replace_schema_metadata(metadata).to_pandas(), declared)[arrow.column_names]
+    except (schema.RecordError, pa.ArrowException, KeyError, ValueError, TypeError) as error:
+        raise damaged from error
     if digest(table) != about["rows"]:
-        raise schema.RecordError(f"{path} is damaged: its rows are not those that were frozen.")
+        raise damaged
     table.attrs = {**about["attrs"], "parts": Accounts(about["attrs"]["parts"])}
     return table, {key: about[key] for key in ("plan", "versions")}
 

@@ -2,38 +2,52 @@
 
     STORE/runs/RUN/FINGERPRINT/run-*.json        how a part came to be; names its table and its SHA-256; sealed
     STORE/runs/RUN/FINGERPRINT/record-*.parquet  the part's rows; the name is the beginning of its SHA-256
-    STORE/runs/RUN/FINGERPRINT/declined.json     why this run cannot be, where it cannot
-    STORE/plans/NAME/*.json                      which replicas a command wanted
+    STORE/runs/RUN/FINGERPRINT/state-*.npz       where a block that is being trained was last (results/kept.py)
+    STORE/runs/RUN/FINGERPRINT/declined.json     why this run cannot be, where it cannot; sealed
+    STORE/plans/NAME/plan-NUMBER.json            which replicas a command wanted; sealed; the highest number counts
 
 A part counts once its JSON is there, and that is written last; so a run that is killed, or a disk that fills up, leaves
 nothing that could be taken for a record. RUN holds the program hash, FINGERPRINT the code and the numeric stack: parts
 under another fingerprint are stale, stay where they are, and are not read.
+
+Nothing is believed because of where it lies: each file says what it belongs to. What is not what was written, or lies
+where it does not belong, does not count and is told. What cannot be read now, or was written by another version, is an
+error, and stays as it is.
 """
 
 from __future__ import annotations
 
+import contextlib
 import hashlib
 import io
 import json
-import os
+import re
 import tempfile
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, fields
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pandas as pd
 import pyarrow as pa
 from pyarrow import compute, parquet
 
-from results import schema
+from results import schema, sealed
+from results.kept import Kept
+from results.place import DEFAULT as DEFAULT
+from results.sealed import StoreError as StoreError
 
-DEFAULT = Path(__file__).parent
-
-
-class StoreError(OSError):
-    """A store that cannot be used, told in one sentence."""
+# What tables and figures take from an account, and what it is.
+_ACCOUNT = {
+    **dict.fromkeys(("run", "fingerprint", "sha256", "table", "selects", "reports", "device", "started", "ended"), str),
+    **dict.fromkeys(("measures", "labels"), dict),
+    **dict.fromkeys(("replicas", "target"), list),
+    **dict.fromkeys(("block", "compile_s", "train_s", "replica_steps_per_s", "examples_per_s"), (int, float)),
+}
+_TABLE = re.compile(r"record-[0-9a-f]{16}\.parquet")
+_PLAN = re.compile(r"plan-(\d{1,9})\.json")
 
 
 @dataclass(frozen=True)
@@ -61,13 +75,17 @@ class Plan:
 
 
 class Store:
-    """One store, by its folder. Reading makes nothing; writing makes what is missing and overwrites nothing."""
+    """One store, by its folder. Reading makes nothing; writing makes what is missing and overwrites nothing.
+
+    What every method may raise: StoreError, for a name that cannot be one, a file that cannot be read now, and one that
+    another version wrote.
+    """
 
     def __init__(self, root: str | Path = DEFAULT):
-        self.root = Path(root)
+        self.root = Path(root).absolute()  # once: a process may change its folder
 
     def folder(self, run: str, fingerprint: str) -> Path:
-        return self.root / "runs" / run / fingerprint
+        return self.root / "runs" / sealed.named("run", run) / sealed.named("fingerprint", fingerprint)
 
     def make_writable(self) -> None:
         """Raises StoreError where nothing can be written."""
@@ -90,47 +108,65 @@ class Store:
         schema.check(table, info["measures"]).to_parquet(buffer, index=False)
         digest = hashlib.sha256(buffer.getvalue()).hexdigest()
         account = {"schema": schema.VERSION, **info, "table": f"record-{digest[:16]}.parquet", "sha256": digest}
-        account["seal"] = _seal(account)
         name = hashlib.sha256("".join(sorted(info["replicas"])).encode()).hexdigest()[:16]
-        try:
+        with self._writing(f"the record of {run}"):
             folder.mkdir(parents=True, exist_ok=True)
             path = folder / account["table"]
-            if path.exists() and path.read_bytes() != buffer.getvalue():
-                self.set_aside(path)  # named like these bytes, but damaged since
-            _publish(path, buffer.getvalue())
-            _publish(folder / f"run-{name}.json", json.dumps(account, indent=1, sort_keys=True).encode())
-        except OSError as error:
-            raise StoreError(f"the record of {run} could not be written to {self.root}: {error.strerror}.") from None
+            if not sealed.publish(path, buffer.getvalue()) and sealed.read(path) != buffer.getvalue():
+                sealed.set_aside(path)  # named like these bytes, but damaged since
+                sealed.publish(path, buffer.getvalue())
+            path, content = folder / f"run-{name}.json", sealed.text(account)
+            if not sealed.publish(path, content) and self._part(path, run, fingerprint, info.get("sources"))[1] is None:
+                sealed.set_aside(path)  # where the account belongs lies something that does not count
+                sealed.publish(path, content)
 
-    def parts(self, run: str, fingerprint: str) -> Iterator[tuple[Path, dict | None, str]]:
-        """Each part as (path of its JSON, account, "") or, where it is damaged, (path, None, what is wrong)."""
-        for path, account, _, fault in self.contents(run, fingerprint):
+    def parts(
+        self, run: str, fingerprint: str, sources: Mapping | None = None
+    ) -> Iterator[tuple[Path, dict | None, str]]:
+        """Each part as (path of its JSON, account, "") or, where it does not count, (path, None, why: "it ...")."""
+        for path, account, _, fault in self.contents(run, fingerprint, sources):
             yield path, account, fault
 
-    def contents(self, run: str, fingerprint: str) -> Iterator[tuple[Path, dict | None, bytes, str]]:
-        """The same with the bytes of each part's table, which were held against its SHA-256."""
-        for path in sorted(self.folder(run, fingerprint).glob("run-*.json")):
-            try:
-                account = json.loads(path.read_bytes())
-                table = (path.parent / account["table"]).read_bytes()
-                digest, version, _ = account["sha256"], account["schema"], account["replicas"]
-                sealed = account["seal"] == _seal(account)
-            except (OSError, ValueError, KeyError, TypeError) as error:
-                yield path, None, b"", f"{type(error).__name__}: {error}"
-                continue
-            if not sealed:
-                yield path, None, b"", "it is not the account that was written"
-            elif hashlib.sha256(table).hexdigest() != digest:
-                yield path, None, b"", f"{account['table']} is not the table that was written"
-            elif version != schema.VERSION:
-                yield path, None, b"", f"its schema is version {version}, not {schema.VERSION}"
-            else:
-                yield path, account, table, ""
+    def contents(
+        self, run: str, fingerprint: str, sources: Mapping | None = None
+    ) -> Iterator[tuple[Path, dict | None, bytes, str]]:
+        """The same with the bytes of each part's table, which were held against its SHA-256.
 
-    def done(self, run: str, fingerprint: str, damaged: Callable[[Path, str], None]) -> set[str]:
-        """The ids of the replicas that are recorded. `damaged(path, reason)` is told of each part that is not whole."""
+        sources: those that the fingerprint stands for, where they are known; a part with others does not count.
+        """
+        sources = None if sources is None else json.loads(json.dumps(dict(sources)))  # as they come back
+        for path in self._accounts(run, fingerprint):
+            try:
+                part = self._part(path, run, fingerprint, sources)
+            except FileNotFoundError:  # another process has set it aside
+                continue
+            yield part
+
+    def _accounts(self, run: str, fingerprint: str) -> list[Path]:
+        found = sealed.listed(self.folder(run, fingerprint))
+        return [path for path in found if path.name.startswith("run-") and path.suffix == ".json"]
+
+    def _part(self, path: Path, run: str, fingerprint: str, sources: Mapping | None):
+        """(path, account, the bytes of its table, "") or (path, None, b"", why it does not count)."""
+        try:
+            account = _account(path, run, fingerprint, sources)
+            try:
+                table = sealed.read(path.parent / account["table"])
+            except FileNotFoundError:
+                raise sealed.Damaged(f"was damaged ({account['table']} is not there)") from None
+            if hashlib.sha256(table).hexdigest() != account["sha256"]:
+                raise sealed.Damaged(f"was damaged ({account['table']} is not the table that was written)")
+        except sealed.Damaged as fault:
+            return path, None, b"", f"it {fault}"
+        return path, account, table, ""
+
+    def done(
+        self, run: str, fingerprint: str, damaged: Callable[[Path, str], None], sources: Mapping | None = None
+    ) -> set[str]:
+        """The ids of the replicas that are recorded. `damaged(path, reason)` is told of each part that does not count;
+        the reason begins with "it". sources: as in `contents`."""
         found: set[str] = set()
-        for path, account, fault in self.parts(run, fingerprint):
+        for path, account, fault in self.parts(run, fingerprint, sources):
             if account is None:
                 damaged(path, fault)
             else:
@@ -138,95 +174,180 @@ class Store:
         return found
 
     def stale(self, run: str, fingerprint: str) -> dict[str, dict]:
-        """By each other fingerprint of this run, the account of its newest part, with the replicas of all its parts."""
+        """By each other fingerprint of this run, the account of its newest part, with the replicas of all its parts.
+
+        What does not count there is passed over: nobody asked for it.
+        """
         found = {}
-        for folder in sorted((self.root / "runs" / run).glob("*/")):
-            if folder.name != fingerprint:
-                accounts = [account for _, account, _ in self.parts(run, folder.name) if account]
+        for name in self._fingerprints(run):
+            if name != fingerprint:
+                accounts = []
+                for path in self._accounts(run, name):
+                    with contextlib.suppress(sealed.Damaged, OSError):
+                        accounts.append(_account(path, run, name, None))
                 if accounts:
-                    replicas = sorted({name for account in accounts for name in account["replicas"]})
-                    newest = max(accounts, key=lambda account: account["ended"])
-                    found[folder.name] = {**newest, "replicas": replicas}
+                    found[name] = _newest(accounts)
         return found
+
+    def _runs(self) -> list[str]:
+        return [sealed.named("run", folder.name) for folder in sealed.listed(self.root / "runs", folders=True)]
+
+    def _fingerprints(self, run: str) -> list[str]:
+        return [f.name for f in sealed.listed(self.root / "runs" / sealed.named("run", run), folders=True)]
+
+    def youngest(self, run: str) -> str:
+        """The fingerprint of this run whose newest part ended last; "" where nothing is recorded.
+
+        Raises schema.RecordError where that cannot be said, because no part of one of them counts.
+        """
+        ended = {}
+        for name in self._fingerprints(run):
+            accounts, faults = [], []
+            for path in self._accounts(run, name):
+                try:
+                    accounts.append(_account(path, run, name, None))
+                except sealed.Damaged as fault:
+                    faults.append((path, f"it {fault}"))
+                except FileNotFoundError:  # another process has set it aside
+                    continue
+            if faults and not accounts:
+                raise uncounted(*faults[0])
+            if accounts:
+                ended[name] = _newest(accounts)["ended"]
+        return max(ended, key=ended.__getitem__, default="")
+
+    def kept(self, run: str, fingerprint: str, replicas: Sequence[str], block: int, remark: Callable[[str], None]):
+        """Where the state of a block of so many seats with these replicas is kept while it is trained."""
+        name = hashlib.sha256("".join(replicas).encode()).hexdigest()[:16]
+        whose = {"run": run, "fingerprint": fingerprint, "block": block, "replicas": list(replicas)}
+        return Kept(self.folder(run, fingerprint) / f"state-{name}.npz", whose, remark)
 
     # What cannot be
 
     def decline(self, run: str, fingerprint: str, reason: str) -> None:
         """Notes why this run cannot be. Raises StoreError where it cannot be written."""
-        try:
-            self.folder(run, fingerprint).mkdir(parents=True, exist_ok=True)
-            _publish(self.folder(run, fingerprint) / "declined.json", json.dumps({"reason": reason}).encode())
-        except OSError as error:
-            raise StoreError(f"{run} could not be noted as declined in {self.root}: {error.strerror}.") from None
+        path = self.folder(run, fingerprint) / "declined.json"
+        said = {"schema": schema.VERSION, "run": run, "fingerprint": fingerprint, "reason": reason}
+        with self._writing(f"that {run} was declined"):
+            path.parent.mkdir(parents=True, exist_ok=True)
+            if not sealed.publish(path, sealed.text(said)) and not self.declined(run, fingerprint):
+                sealed.set_aside(path)
+                sealed.publish(path, sealed.text(said))
 
-    def declined(self, run: str, fingerprint: str) -> str:
-        """Why this run cannot be, or "" where nothing is known against it."""
+    def declined(self, run: str, fingerprint: str, damaged: Callable[[Path, str], None] = lambda *_: None) -> str:
+        """Why this run cannot be, or "" where nothing is known against it. `damaged(path, reason)` is told of a file
+        that does not count: what it said is found out again."""
+        path = self.folder(run, fingerprint) / "declined.json"
         try:
-            return json.loads((self.folder(run, fingerprint) / "declined.json").read_bytes())["reason"]
-        except (FileNotFoundError, ValueError, KeyError, TypeError):  # what cannot be read is found out again
+            said = sealed.parsed(sealed.read(path), schema.VERSION, f"{path}")
+            _belongs(said, run, fingerprint)
+            if not isinstance(said.get("reason"), str) or not said["reason"]:
+                raise sealed.Damaged("says no reason")
+        except FileNotFoundError:
             return ""
+        except sealed.Damaged as fault:
+            damaged(path, f"it {fault}")
+            return ""
+        return said["reason"]
 
-    @staticmethod
-    def set_aside(path: Path) -> Path:
-        """Renames a damaged file, so that it no longer counts; returns the new path. Nothing is deleted."""
-        for number in range(1_000_000):
-            aside = path.with_name(f"damaged-{number}-{path.name}")
-            if not aside.exists():
-                path.rename(aside)
-                return aside
-        raise StoreError(f"{path.parent} holds a million damaged parts.")
+    set_aside = staticmethod(sealed.set_aside)
 
     # Plans
 
     def write_plan(self, plan: Plan) -> None:
-        """Adds a plan; the newest of a name is the one that figures are drawn by."""
-        content = json.dumps(vars(plan), indent=1, sort_keys=True).encode()
-        folder = self.root / "plans" / plan.name
-        try:
+        """Adds a plan; the last one of a name is the one that figures are drawn by. One that says what the last one
+        says is not written again."""
+        _check(plan)
+        folder = self.root / "plans" / sealed.named("plan", plan.name)
+        numbers = [number for number, _ in self._plans(plan.name)]
+        with contextlib.suppress(StoreError):  # whatever is wrong with the last one, this one takes its place
+            if numbers and _plain(self.plan(plan.name)) == _plain(plan):
+                return
+        number = max(numbers, default=0)
+        with self._writing(f"the plan {plan.name}"):
             folder.mkdir(parents=True, exist_ok=True)
-            _publish(
-                folder / f"{plan.written.replace(':', '-')}-{hashlib.sha256(content).hexdigest()[:8]}.json", content
-            )
-        except OSError as error:
-            raise StoreError(f"the plan {plan.name} could not be written to {self.root}: {error.strerror}.") from None
+            written = False
+            while not written:  # another process may take the number
+                number += 1
+                said = {"schema": schema.VERSION, "number": number, **vars(plan)}
+                written = sealed.publish(folder / f"plan-{number:06d}.json", sealed.text(said))
 
     def plans(self) -> list[str]:
         """The names of all plans."""
-        return sorted(folder.name for folder in (self.root / "plans").glob("*/"))
+        return [folder.name for folder in sealed.listed(self.root / "plans", folders=True)]
 
     def plan(self, name: str) -> Plan:
-        """The newest plan of this name. Raises StoreError where there is none, or it cannot be read."""
-        paths = sorted((self.root / "plans" / name).glob("*.json"))
-        if not paths:
+        """The last plan of this name. Raises StoreError where there is none, or it is not what was written."""
+        found = self._plans(name)
+        if not found:
+            old = any(path.suffix == ".json" for path in sealed.listed(self.root / "plans" / name))
+            if old:
+                raise StoreError(
+                    f"the plans of '{name}' in {self.root} carry no seal, as those of an older version: run the sweep "
+                    "again, which writes one."
+                )
             raise StoreError(
                 f"there is no plan '{name}' in {self.root}; known are: {', '.join(self.plans()) or 'none'}."
             )
+        number, path = found[-1]
         try:
-            content = json.loads(paths[-1].read_bytes())
-            return Plan(**{key: tuple(value) if isinstance(value, list) else value for key, value in content.items()})
-        except (OSError, ValueError, TypeError, KeyError) as error:
-            raise StoreError(f"the plan {paths[-1]} cannot be read: {error}.") from None
+            content = sealed.parsed(sealed.read(path), schema.VERSION, f"the plan {path}")
+            if (content["number"], content["name"]) != (number, name):
+                raise sealed.Damaged(f"is the plan {content['name']!r:.80}, number {content['number']!r:.20}")
+            known = {entry.name: content[entry.name] for entry in fields(Plan)}
+            plan = Plan(**{key: tuple(value) if isinstance(value, list) else value for key, value in known.items()})
+            _check(plan)
+        except FileNotFoundError:
+            raise StoreError(f"the plan {path} was there, and is gone: try again.") from None
+        except KeyError as error:
+            raise StoreError(f"the plan {path} cannot be used: it lacks {error}; run its sweep again.") from None
+        except sealed.Damaged as fault:
+            raise StoreError(f"the plan {path} cannot be used: it {fault}; run its sweep again.") from None
+        return plan
+
+    def _plans(self, name: str) -> list[tuple[int, Path]]:
+        """The plans of this name with their numbers, in order."""
+        paths = sealed.listed(self.root / "plans" / sealed.named("plan", name))
+        return sorted((int(match[1]), path) for path in paths if (match := _PLAN.fullmatch(path.name)))
+
+    @contextlib.contextmanager
+    def _writing(self, what: str):
+        """Tells what went wrong in one sentence that names the store."""
+        try:
+            yield
+        except StoreError:
+            raise
+        except OSError as error:
+            raise StoreError(f"{what} could not be written to the store {self.root}: {error.strerror}.") from None
+
+
+def uncounted(path: Path, fault: str) -> schema.RecordError:
+    """What is said of a part that does not count, where it is wanted."""
+    return schema.RecordError(
+        f"the record {path} does not count: {fault}; run its sweep again to replace it, or move it away."
+    )
 
 
 def load(store: str | Path | Store = DEFAULT, plan: str | Plan | None = None) -> pd.DataFrame:
     """All recorded rows that a plan wants, as one table (columns: results/schema.py).
 
-    plan: a plan or its name; None takes, of every run, the fingerprint whose newest part is the youngest.
+    store: its folder; without it the one that commands use, `results` in the current folder. plan: a plan or its name;
+    None takes, of every run, the fingerprint whose newest part is the youngest.
     `table.attrs` holds: `parts`, the accounts of the parts that were read; `missing`, how many replicas of the plan
     were not found, by run; and of the plan `reference`, `declined` and, by run, `default_rates`. Raises
-    schema.RecordError for a damaged part, StoreError for an unknown plan.
+    schema.RecordError for a part that does not count, StoreError for an unknown plan and what cannot be read.
     """
     store = store if isinstance(store, Store) else Store(store)
     plan = store.plan(plan) if isinstance(plan, str) else plan
     wanted_rows, accounts, missing = [], Accounts(), {}
-    for run, fingerprint, wanted in _wanted(store, plan):
+    for run, fingerprint, sources, wanted in _wanted(store, plan):
         found: set[str] = set()
-        for path, account, content, fault in store.contents(run, fingerprint):
+        for path, account, content, fault in store.contents(run, fingerprint, sources):
             if account is None:
-                raise schema.RecordError(f"the record {path} is damaged ({fault}); run its sweep again to replace it.")
+                raise uncounted(path, fault)
             ids = set(account["replicas"]) if wanted is None else set(account["replicas"]) & wanted
             if ids - found:
-                wanted_rows.append((content, ids - found))
+                wanted_rows.append((path, content, ids - found))
                 accounts.append(account)
                 found |= ids
         if wanted is not None and wanted - found:
@@ -253,11 +374,18 @@ class Accounts(list):
         return self
 
 
-def _rows(content: bytes, replicas: set[str]) -> pa.Table:
-    """The rows of these replicas."""
-    table = parquet.read_table(pa.BufferReader(content), use_threads=False)
-    wanted = compute.is_in(table["replica"], pa.array(sorted(replicas), table.schema.field("replica").type))
-    return table if compute.all(wanted).as_py() else table.filter(wanted)
+def _rows(path: Path, content: bytes, replicas: set[str]) -> pa.Table:
+    """The rows of these replicas. Raises schema.RecordError where it is no table that has them."""
+    try:
+        table = parquet.read_table(pa.BufferReader(content), use_threads=False)
+        own = table["replica"]
+        wanted = compute.is_in(own, pa.array(sorted(replicas), table.schema.field("replica").type))
+    except (pa.ArrowException, KeyError, OSError) as error:
+        raise uncounted(path, f"its table has no rows to read ({type(error).__name__}: {error})") from None
+    found = {*compute.unique(own).to_pylist()}
+    if not replicas <= found:
+        raise uncounted(path, f"its table lacks {len(replicas - found)} of its replicas")
+    return table if found == replicas else table.filter(wanted)
 
 
 def _joined(tables: list[pa.Table], accounts: list[dict]) -> pd.DataFrame:
@@ -285,39 +413,71 @@ def _joined(tables: list[pa.Table], accounts: list[dict]) -> pd.DataFrame:
     return whole.take(rows).reset_index(drop=True)
 
 
-def _wanted(store: Store, plan: Plan | None) -> Iterable[tuple[str, str, set[str] | None]]:
+def _wanted(store: Store, plan: Plan | None) -> Iterable[tuple[str, str, Mapping | None, set[str] | None]]:
+    """(run, fingerprint, its sources, ids) of what is asked for; None where nothing is known of them."""
     if plan is not None:
-        return [(run["run"], run["fingerprint"], set(run["replicas"])) for run in plan.runs]
-    chosen = []
-    for folder in sorted((store.root / "runs").glob("*/")):
-        newest = store.stale(folder.name, "")
-        if newest:
-            chosen.append((folder.name, max(newest, key=lambda name: newest[name]["ended"]), None))
-    return chosen
+        return [(run["run"], run["fingerprint"], run["sources"], set(run["replicas"])) for run in plan.runs]
+    chosen = ((run, store.youngest(run)) for run in store._runs())
+    return [(run, fingerprint, None, None) for run, fingerprint in chosen if fingerprint]
 
 
-def _seal(account: Mapping) -> str:
-    """SHA-256 of an account without its seal."""
-    content = {key: value for key, value in account.items() if key != "seal"}
-    return hashlib.sha256(json.dumps(content, sort_keys=True).encode()).hexdigest()
+def _account(path: Path, run: str, fingerprint: str, sources: Mapping | None) -> dict[str, Any]:
+    """The account in this file. Raises sealed.Damaged for one that does not count, and StoreError."""
+    account = sealed.parsed(sealed.read(path), schema.VERSION, f"the record {path}")
+    for key, kind in _ACCOUNT.items():
+        if not isinstance(account.get(key), kind):
+            raise sealed.Damaged(f"is no account of a part (its {key} is {account.get(key)!r:.40})")
+    if not all(isinstance(name, str) for name in account["replicas"]):
+        raise sealed.Damaged("is no account of a part (its replicas are no ids)")
+    _belongs(account, run, fingerprint)
+    if sources is not None and account.get("sources", {}) != sources:
+        raise sealed.Damaged("was made by other sources than its fingerprint stands for")
+    if not _TABLE.fullmatch(account["table"]):
+        raise sealed.Damaged(f"names a table that is not in its folder ({account['table']!r:.80})")
+    return account
 
 
-def _publish(path: Path, content: bytes) -> None:
-    """Writes a file that is either whole or not there; one that is there stays as it is."""
-    handle, temporary = tempfile.mkstemp(dir=path.parent, prefix=".writing-")
-    try:
-        with os.fdopen(handle, "wb") as file:
-            file.write(content)
-            file.flush()
-            os.fsync(file.fileno())
-        try:
-            os.link(temporary, path)
-        except FileExistsError:
+def _belongs(said: Mapping, run: str, fingerprint: str) -> None:
+    """Raises sealed.Damaged for what was written of another run, or of other code."""
+    for key, value in (("run", run), ("fingerprint", fingerprint)):
+        if said.get(key) != value:
+            raise sealed.Damaged(f"belongs to another {key} ({said.get(key)!r:.80}, and lies under {value!r})")
+
+
+def _newest(accounts: list[dict]) -> dict:
+    """The account that ended last, with the replicas of all."""
+    newest = max(accounts, key=lambda account: account["ended"])
+    return {**newest, "replicas": sorted({name for account in accounts for name in account["replicas"]})}
+
+
+def _plain(plan: Plan) -> dict[str, Any]:
+    """What a plan says, as it comes back from JSON."""
+    return json.loads(json.dumps(vars(plan)))
+
+
+def _check(plan: Plan) -> None:
+    """Raises StoreError for a plan that is none, or whose names could be those of anything outside the store."""
+    sealed.named("plan", plan.name)
+    wrong = next(_odd(plan), None)
+    if wrong:
+        raise StoreError(f"the plan {plan.name} cannot be used: it holds something else as its {wrong}.")
+    for run in plan.runs:
+        sealed.named("run", run["run"])
+        sealed.named("fingerprint", run["fingerprint"])
+
+
+def _odd(plan: Plan) -> Iterator[str]:
+    """What in a plan is not of its kind."""
+    words = dict.fromkeys(("run", "task", "estimator", "optimizer", "normalize", "reason"), str)
+    entry = {"run": str, "fingerprint": str, "sources": Mapping, "configuration": Mapping, "replicas": list}
+    own = {"command": str, "written": str, "reference": str, "margins": Mapping, "strict": bool}
+    yield from (key for key, kind in own.items() if not isinstance(getattr(plan, key), kind))
+    yield from ("margins" for number in plan.margins.values() if not isinstance(number, (int, float)))
+    lists = {"figures": (str, {}), "tables": (str, {}), "runs": (Mapping, entry), "declined": (Mapping, words)}
+    for key, (kind, keys) in lists.items():
+        listed = getattr(plan, key)
+        if not isinstance(listed, tuple) or not all(isinstance(one, kind) for one in listed):
+            yield key
             return
-    finally:
-        os.unlink(temporary)
-    folder = os.open(path.parent, os.O_RDONLY)
-    try:
-        os.fsync(folder)
-    finally:
-        os.close(folder)
+        yield from (f"{key}.{k}" for one in listed for k, wanted in keys.items() if not isinstance(one.get(k), wanted))
+    yield from ("runs.replicas" for run in plan.runs if not all(isinstance(name, str) for name in run["replicas"]))

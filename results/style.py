@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import io
 import warnings
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
@@ -11,6 +12,8 @@ from typing import NamedTuple
 
 import matplotlib as mpl
 from matplotlib.figure import Figure
+
+from results import sealed
 
 # seaborn's "colorblind" palette without its two palest colours
 BLUE, ORANGE, GREEN, RED, PURPLE, BROWN, GREY, SKY = PALETTE = (
@@ -168,7 +171,7 @@ def save(
     """Writes NAME.png, NAME.svg and NAME.pdf; the same figure gives the same bytes. Returns their paths.
 
     source: what the files' metadata say of where they come from. kinds: to write only some of them. columns: those for
-    which the figure was drawn (context).
+    which the figure was drawn (context). Raises OSError where they cannot be written; none is left half written.
 
     The three have one layout, found once: left to itself Matplotlib finds one for each, which takes as long as drawing.
     """
@@ -183,5 +186,8 @@ def save(
             axes.set_position([round(bound, PLACES) for bound in bounds])
         for kind in kinds:
             paths.append(folder / f"{name}.{kind}")
-            figure.savefig(paths[-1], metadata={**_METADATA[kind], **({_SOURCE[kind]: source} if source else {})})
+            told = {**_METADATA[kind], **({_SOURCE[kind]: source} if source else {})}
+            buffer = io.BytesIO()
+            figure.savefig(buffer, format=kind, metadata=told)
+            sealed.replace(paths[-1], buffer.getvalue())
     return paths

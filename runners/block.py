@@ -2,17 +2,14 @@
 
 from __future__ import annotations
 
-import io
 import json
-import os
-import zipfile
 from collections.abc import Callable, Mapping, Sequence
-from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pandas as pd
 
+from results.kept import Kept
 from runners import schedule
 from runners.trainer import Replica, Trainer
 from tasks.base import Task
@@ -39,14 +36,14 @@ def train(
     replicas: Sequence[Replica],
     steps: int,
     rows: int,
-    kept: Path,
+    kept: Kept,
     every: float,
     report: Callable[[int], None],
 ) -> tuple[dict[str, np.ndarray], list[float]]:
     """(measures {name: [rows + 1, replicas]}, seconds per step of each chunk), with `train_s` among the measures.
 
     kept: where the state is saved after at least `every` seconds of training, and looked for at the start; numbers do
-    not depend on when it was saved. report(steps done) is called after every chunk.
+    not depend on when it was saved. report(steps done) is called after every chunk. Raises what `kept` raises.
     """
     marks = recorded(steps, rows)
     history, paces = _restore(trainer, replicas, steps, kept)
@@ -109,26 +106,16 @@ def _row(trainer, replicas):
     return trainer.look() | {"train_s": np.full(replicas, trainer.train_s / replicas)}
 
 
-def _keep(trainer, history, paces, path):
+def _keep(trainer, history, paces, kept):
     held = {f"state/{name}": array for name, array in trainer.state().items()}
     held |= {f"history/{i}/{name}": array for i, row in enumerate(history) for name, array in row.items()}
-    buffer = io.BytesIO()
-    np.savez(buffer, paces=np.array(paces), **held)
-    temporary = path.with_name(f".keeping-{os.getpid()}-{path.name}")
-    path.parent.mkdir(parents=True, exist_ok=True)
-    try:
-        temporary.write_bytes(buffer.getvalue())
-        temporary.replace(path)
-    finally:
-        temporary.unlink(missing_ok=True)
+    kept.save({"paces": np.array(paces), **held})
 
 
-def _restore(trainer, replicas, steps, path):
+def _restore(trainer, replicas, steps, kept):
     """(history, paces) of the state that was kept, or two empty lists: a state that is not whole is trained again."""
-    try:
-        with np.load(path, allow_pickle=False) as kept:
-            arrays = {name: kept[name] for name in kept.files}
-    except (FileNotFoundError, zipfile.BadZipFile, ValueError, EOFError, OSError):
+    arrays = kept.load()
+    if arrays is None:
         return [], []
     trainer.restore(replicas, steps, {k.removeprefix("state/"): a for k, a in arrays.items() if k.startswith("state/")})
     history: list[dict] = []

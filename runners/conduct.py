@@ -33,7 +33,7 @@ class State:
     overrides: list[str]
     done: int
     stale: str
-    damaged: int
+    faults: tuple[str, ...]  # what of it does not count
     declined: str  # why there can be no such run, as far as that is known
 
     @property
@@ -55,7 +55,10 @@ def sweep(
     """
     started = time.perf_counter()
     console = Console(soft_wrap=not sys.stdout.isatty(), width=None if sys.stdout.isatty() else 140)
-    states, common = _plan(jobs, compose)
+    try:
+        states, common = _plan(jobs, compose)
+    except StoreError as error:
+        raise Mistake(str(error)) from None
     figures.check_names(common["figures"], common["tables"])
     if common["plan"]:
         _show(console, states)
@@ -91,9 +94,12 @@ def sweep(
         if not plan.runs:
             print("steeplechase: nothing can be trained: every run was declined.", file=sys.stderr)
             sys.exit(1)
-        figures.draw(console, store, plan)
+        faults = figures.draw(console, store, plan)
     except (RecordError, StoreError, OSError) as error:
-        print(f"steeplechase: {error}", file=sys.stderr)
+        faults = [str(error)]
+    for fault in faults:
+        print(f"steeplechase: {fault}", file=sys.stderr)
+    if faults:
         sys.exit(1)
     return returns
 
@@ -118,18 +124,21 @@ def _plan(jobs, compose) -> tuple[list[State], dict[str, Any]]:
         if common and own != common:
             raise Mistake(f"{', '.join(_CONTROL)} are the same for a whole sweep, and cannot be swept.")
         common, store, faults = own, Store(run.store), []
-        done = store.done(
-            wanted.name, wanted.fingerprint, lambda path, fault, faults=faults: faults.append((path, fault))
-        )
+
+        def damaged(path, fault, faults=faults):
+            faults.append((path, fault))
+
+        done = store.done(wanted.name, wanted.fingerprint, damaged, wanted.covers)
+        declined = store.declined(wanted.name, wanted.fingerprint, damaged)
         if not cfg["plan"]:
             for path, fault in faults:
-                print(f"{path} was damaged ({fault}); it is set aside as {store.set_aside(path).name}.")
+                print(f"{path} does not count: {fault}; it is set aside as {store.set_aside(path).name}.")
         lacking = {*wanted.ids} - done
         old = [o for o in store.stale(wanted.name, wanted.fingerprint).values() if lacking & {*o["replicas"]}]
         newest = max(old, key=lambda account: account["ended"], default=None)
-        stale = identity.changed(newest["sources"], wanted.covers) if newest else ""
-        declined = store.declined(wanted.name, wanted.fingerprint)
-        states.append(State(wanted, overrides, len(done & set(wanted.ids)), stale, len(faults), declined))
+        stale = identity.changed(newest.get("sources", {}), wanted.covers) if newest else ""
+        told = tuple(f"{path.name} does not count: {fault}" for path, fault in faults)
+        states.append(State(wanted, overrides, len(done & set(wanted.ids)), stale, told, declined))
     return states, common
 
 
@@ -177,9 +186,9 @@ def _show(console, states):
     table.add_column("stale, because, or else", overflow="fold")
     for state in states:
         numbers = (len(state.wanted.ids), state.done, state.missing)
-        remark = state.stale + (f" · {state.damaged} damaged" if state.damaged else "")
-        remark += f"declined: {state.declined}" if state.declined else ""
-        table.add_row(*state.wanted.run.words, state.wanted.name.rsplit("-", 1)[1], *map(str, numbers), remark)
+        remarks = [state.stale, *state.faults, f"declined: {state.declined}" if state.declined else ""]
+        words = (*state.wanted.run.words, state.wanted.name.rsplit("-", 1)[1], *numbers)
+        table.add_row(*map(escape, map(str, words)), escape(" · ".join(filter(None, remarks))))
     console.print(table)
     console.print(
         f"{len(states)} runs, {sum(len(s.wanted.ids) for s in states)} replicas: "
@@ -199,7 +208,7 @@ def _announce(console, states, ahead):
         console.print(f"All {replicas} replicas of {len(states)} runs are recorded already: nothing to train.")
     for state in ahead:
         if state.stale:
-            console.print(f"  stale: {state.wanted.name}: {state.stale}")
+            console.print(escape(f"  stale: {state.wanted.name}: {state.stale}"))
 
 
 def _outcome(state: State, answer: JobReturn) -> Outcome:
@@ -243,6 +252,7 @@ def _name(experiment: str, arguments: list[str]) -> str:
     """An experiment's own name where the command changes none of its content; else with a hash of what it changes."""
     told = [*arguments, *pages.as_argument()]
     own = sorted(a for a in told if a.split("=")[0] not in ("experiment", *_CONTROL) and not a.startswith("hydra"))
+    experiment = experiment.replace("/", "-")  # of an experiment in a folder of its own
     return f"{experiment}-{identity.digest(own)[:8]}" if own else experiment
 
 

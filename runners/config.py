@@ -18,6 +18,7 @@ from typing import Any
 import yaml
 
 import tasks
+from results.place import DEFAULT
 from runners import pages, schedule
 from runners.mistake import Mistake, nearest
 from tasks.base import TaskError
@@ -50,7 +51,7 @@ class Sweep:
     device: str = "auto"  # auto, cpu or gpu
     block: int | None = None  # replicas in one compiled call; null: by the trainer's rule
     lanes: int | None = None  # blocks trained at a time, with the same numbers; null: one a core, or one on a GPU
-    store: str = "results"  # where records, plans and figures go
+    store: str = DEFAULT  # where records, plans and figures go
     checkpoint: float = 10.0  # seconds of training after which a block's state is saved; 0: after every chunk
     reference: str = ""  # the estimator that the others are contrasted with, where a table does that
     margins: dict[str, float] = field(default_factory=dict)  # by task, a difference of its measure that does not matter
@@ -138,7 +139,8 @@ def resolve(cfg: Mapping[str, Any], device: str) -> Run:
     }
     files = {k: task[k] for k in ("data", "labels") if task.get(k)}
     replicas = tuple(dict(zip(axes, values, strict=True)) for values in itertools.product(*axes.values()))
-    return Run(program, replicas, files, cfg["store"], cfg["checkpoint"], cfg["progress"], cfg["lanes"])
+    store = str(Path(cfg["store"]).absolute())  # the process that trains may have another folder
+    return Run(program, replicas, files, store, cfg["checkpoint"], cfg["progress"], cfg["lanes"])
 
 
 _GRIDS = ("grid", "wide")  # of an optimizer's page: learning rates for experiments to choose from

@@ -6,6 +6,7 @@ import functools
 import importlib.metadata
 import os
 import re
+from collections.abc import Mapping
 from pathlib import Path
 
 from runners.mistake import Mistake
@@ -14,6 +15,7 @@ _KERNEL_DRIVER = Path("/proc/driver/nvidia/version")
 _CPU = Path("/proc/cpuinfo")
 # The instructions by which processors compute differently: of x86, and of ARM.
 _INSTRUCTIONS = re.compile(r"sse4_2|avx\w*|fma|amx_\w+|f16c|asimd\w*|sve\w*|bf16|i8mm|fphp")
+_STACK = re.compile(r"nvidia-.*|(cuda|cudnn) of TensorFlow|driver")
 _DRIVERS = (Path("/proc/driver/nvidia/gpus"), Path("/dev/nvidia0"), Path("/dev/kfd"), Path("/dev/dxg"))
 
 
@@ -57,6 +59,11 @@ def instructions() -> str:
         return ""
     words = next((line.partition(":")[2].split() for line in lines if line.lower().startswith(("flags", "feat"))), [])
     return " ".join(sorted(word for word in set(words) if _INSTRUCTIONS.fullmatch(word)))
+
+
+def told(covers: Mapping[str, str]) -> dict[str, str]:
+    """What of a fingerprint's parts `stack` has given."""
+    return {name: value for name, value in covers.items() if _STACK.fullmatch(name)}
 
 
 @functools.cache

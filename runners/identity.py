@@ -62,9 +62,10 @@ def replica(program_hash: str, values: Mapping[str, Any]) -> str:
     return digest([program_hash, dict(values)])[:16]
 
 
-def fingerprint(run: Run) -> tuple[str, dict[str, str]]:
+def fingerprint(run: Run, stack: Mapping[str, str] | None = None) -> tuple[str, dict[str, str]]:
     """(fingerprint, what it covers): each source file of the run's closure, what its pages read from outside their
-    code, and each part of the numeric stack.
+    code, and each part of the numeric stack. stack: what computes beside Python's packages (device.stack), where it is
+    not this machine's.
 
     Raises Mistake for an estimator that is not there, and for one that may read and was not observed (pages.observed).
     """
@@ -75,12 +76,12 @@ def fingerprint(run: Run) -> tuple[str, dict[str, str]]:
             covers |= pages.sources(name)[1]
     covers |= {label: sources.tree(path) for label, path in files(run).items()}
     covers |= {name: _version(name) for name in _STACK}
-    package = sets.package(run.files.get("data", ""))
+    package = sets.package(run.program["task"].get("data", ""))
     if package:
         covers[package] = _version(package)
     covers["python"] = ".".join(map(str, sys.version_info[:2]))
     covers |= {name: flags(name) for name in _FLAGS if os.environ.get(name)}
-    covers |= device.stack(run.program["device"])
+    covers |= device.stack(run.program["device"]) if stack is None else stack
     return digest(covers)[:16], covers
 
 

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import argparse
-import importlib
 import multiprocessing
 import os
 import sys
@@ -17,9 +16,10 @@ from typing import Any
 
 import pandas as pd
 
-from results import coverage, explorer, frozen, report, rules, style, tables
+from results import coverage, explorer, frozen, report, rules, sealed, style, tables
+from results import figures as figure_pages
 from results.schema import RecordError
-from results.store import Plan, Store, StoreError, load
+from results.store import DEFAULT, Plan, Store, StoreError, load
 from runners import figures, pages
 from runners.mistake import Mistake, nearest
 from runners.provenance import commit
@@ -42,11 +42,17 @@ class Reported:
 
 
 def write(reported: list[Reported], path: Path, tell: Callable[[str], None]) -> list[str]:
-    """Writes the page; returns what could not be made, a sentence each. tell: is told what is under way."""
+    """Writes the page; returns what could not be made, a sentence each. tell: is told what is under way.
+
+    Raises StoreError where the page cannot be written.
+    """
     made = f"Made on {datetime.now(UTC):%Y-%m-%d %H:%M} UTC by commit {str(commit() or 'unknown')[:12]}."
     sections = [_section(one, tell) for one in reported]
-    path.parent.mkdir(parents=True, exist_ok=True)
-    path.write_text(report.page(sections, made), encoding="utf-8")
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        sealed.replace(path.resolve(), report.page(sections, made).encode())
+    except (OSError, RuntimeError) as error:  # of a link that leads to itself
+        raise StoreError(f"{path} cannot be written: {getattr(error, 'strerror', error)}.") from None
     return [f"{s.name}, {item.name}: {item.fault}" for s in sections for item in (*s.tables, *s.figures) if item.fault]
 
 
@@ -115,7 +121,7 @@ def _side_by_side(one: Reported, jobs: list[tuple[str, str]]) -> list:
 
 
 def _made(job: tuple[str, str]) -> Any:
-    """One of the parts of a page. What a table or figure refuses is told in its place."""
+    """One of the parts of a page. What a table or figure refuses, or fails of, is told in its place."""
     (kind, name), (one,) = job, _ONE
     table = one.table
     if kind == "coverage":
@@ -128,19 +134,25 @@ def _made(job: tuple[str, str]) -> Any:
         if kind == "curves":
             return explorer.explorer(table)
         with tempfile.TemporaryDirectory() as folder:
+            if kind == "table" and name not in tables.TABLES:
+                raise RecordError("there is no table of this name")
             if kind == "table":
                 of = tables.TABLES[name]
                 found = of.find(table)
                 files = _read(of.write(*found, folder))
                 return report.Item(name, files, list(of.parts(*found)), of.findings(*found))
             if kind == "figure":
-                drawn = importlib.import_module(f"results.figures.{name}").draw(table)
+                drawn = figure_pages.drawn(name, table)
                 files = _read(style.save(drawn, folder, name, f"Steeplechase, {one.name}"))
                 return report.Item(name, picture=files.pop(f"{name}.svg"), files=files)
             own = {"name": one.name, "command": one.command, "figures": one.figures, "tables": one.tables}
             return _read([frozen.write(table, own, folder)])
     except RecordError as error:
         return {"curves": [], "frozen": {}}.get(kind, report.Item(name, fault=str(error)))
+    except Exception as error:  # a figure is anybody's code, and a table may meet records that others wrote
+        if kind not in ("figure", "table"):
+            raise
+        return report.Item(name, fault=f"the {kind} could not be made: {figures.why(error)}.")
 
 
 def _read(paths: list[Path]) -> dict[str, bytes]:
@@ -152,16 +164,21 @@ def main(arguments: list[str] | None = None) -> int:
     could be written), 2 a mistake in the command."""
     parser = argparse.ArgumentParser(prog="python -m runners.report", description=__doc__)
     parser.add_argument("names", nargs="*", metavar="NAME", help="a plan (default: every plan of the store)")
-    parser.add_argument("--store", default="results", help="where the records are (default: results)")
+    parser.add_argument("--store", default=DEFAULT, help=f"where the records are (default: {DEFAULT})")
     parser.add_argument("--stale", action="store_true", help="report records that older code made, too")
     parser.add_argument(
-        "--frozen", type=Path, nargs="?", const=frozen.FOLDER, metavar="FOLDER", help="report frozen tables instead"
+        "--frozen", type=Path, nargs="?", const="", metavar="FOLDER", help="report frozen tables instead"
     )
     parser.add_argument("--output", type=Path, metavar="FILE", help="(default: STORE/output/report.html)")
     options = parser.parse_intermixed_args(arguments)
+    store = Store(options.store)
     try:
         options.names = pages.name_files(options.names)
-        reported, faults = _frozen(options) if options.frozen else _recorded(options)
+        if options.frozen is None:
+            reported, faults = _recorded(options, store)
+        else:
+            folder = frozen.chosen(store.root) if options.frozen == "" else options.frozen
+            reported, faults = _frozen(options, folder)
     except Mistake as mistake:
         return _complain(str(mistake), 2)
     except (RecordError, StoreError) as error:
@@ -170,19 +187,26 @@ def main(arguments: list[str] | None = None) -> int:
         _complain(fault, 1)
     if not reported:
         return 1
-    path = options.output or Path(options.store) / "output" / "report.html"
+    path = options.output or store.root / "output" / "report.html"
     try:
-        faults += write(reported, path, lambda text: print(text, file=sys.stderr, flush=True))
-    except OSError as error:
-        return _complain(f"{path} cannot be written: {error.strerror}.", 1)
+        unmade = write(reported, path, lambda text: print(text, file=sys.stderr, flush=True))
+    except StoreError as error:
+        return _complain(str(error), 1)
+    places: dict[str, list[str]] = {}
+    for sentence in unmade:  # many figures often fail of one thing
+        place, _, fault = sentence.partition(": ")
+        places.setdefault(fault, []).append(place)
+    for fault, own in places.items():
+        more = f" and {len(own) - 3} more" if len(own) > 3 else ""
+        _complain(f"{'; '.join(own[:3])}{more}: {fault}", 1)
+    faults += unmade
     print(f"Report: {path} ({path.stat().st_size / 2**20:.1f} MiB)")
     return 1 if faults or any(one.table.attrs.get("missing") or one.table.empty for one in reported) else 0
 
 
-def _recorded(options: argparse.Namespace) -> tuple[list[Reported], list[str]]:
+def _recorded(options: argparse.Namespace, store: Store) -> tuple[list[Reported], list[str]]:
     """What the store has of these plans, and what is wrong with others. Raises Mistake and StoreError."""
-    store, found, faults = Store(options.store), [], []
-    known = store.plans()
+    found, faults, known = [], [], store.plans()
     if not known:
         raise StoreError(f"there is no plan in {store.root} yet; `python -m runners.sweep` makes one.")
     for name in options.names:
@@ -203,20 +227,24 @@ def _recorded(options: argparse.Namespace) -> tuple[list[Reported], list[str]]:
     return found, faults
 
 
-def _frozen(options: argparse.Namespace) -> tuple[list[Reported], list[str]]:
-    """The frozen tables of these names, or all. Raises RecordError and Mistake."""
-    known = {path.stem: path for path in sorted(options.frozen.glob("*.parquet"))}
+def _frozen(options: argparse.Namespace, folder: Path) -> tuple[list[Reported], list[str]]:
+    """The frozen tables of these names, or all, and what is wrong with others. Raises RecordError and Mistake."""
+    known = {path.stem: path for path in sorted(folder.glob("*.parquet"))}
     if not known:
-        raise RecordError(f"there is no frozen table in {options.frozen}.")
+        raise RecordError(f"there is no frozen table in {folder}.")
     for name in options.names:
         if name not in known:
             raise Mistake(f"there is no frozen table '{name}'{nearest(name, known)} Known are: {', '.join(known)}.")
-    found = []
+    found, faults = [], []
     for name in options.names or known:
-        table, about = frozen.read(known[name])
+        try:
+            table, about = frozen.read(known[name])
+        except (RecordError, StoreError) as error:
+            faults.append(str(error))
+            continue
         plan = about["plan"]
         found.append(Reported(name, plan["command"], table, tuple(plan["tables"]), tuple(plan["figures"])))
-    return found, []
+    return found, faults
 
 
 def _complain(text: str, code: int) -> int:

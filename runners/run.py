@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import hashlib
 import json
 import math
 import time
@@ -103,9 +102,11 @@ def _execute(wanted: Wanted, store: Store, outcome: Outcome, report) -> None:
 
     def damaged(path, fault):
         aside = store.set_aside(path)
-        outcome.remarks.append(f"{path.name} was damaged ({fault}); it is set aside as {aside.name} and trained again")
+        outcome.remarks.append(
+            f"{path.name} does not count: {fault}; it is set aside as {aside.name}, and what it held is trained"
+        )
 
-    done = store.done(wanted.name, wanted.fingerprint, damaged)
+    done = store.done(wanted.name, wanted.fingerprint, damaged, wanted.covers)
     missing = [i for i, name in enumerate(wanted.ids) if name not in done]
     outcome.found = len(wanted.ids) - len(missing)
     if not missing:
@@ -137,7 +138,6 @@ def _execute(wanted: Wanted, store: Store, outcome: Outcome, report) -> None:
     numbers = building.numbers_of_weights(program, run.program)
     seats = {i: block.seat(run.replicas[i], numbers, run.program["normalize"]) for i in missing}
     steps, rows = run.program["steps"], run.program["rows"]
-    folder = store.folder(wanted.name, wanted.fingerprint)
     surroundings = provenance.surroundings(run.program["device"])
     progress = Progress(report, len(missing) * steps)
 
@@ -147,8 +147,7 @@ def _execute(wanted: Wanted, store: Store, outcome: Outcome, report) -> None:
         heart = trainer.trainer(replace(program, block=size, scheduled=seats[group[0]].scheduled), lane)
         heart.sharing = sharing
         values, ids = [run.replicas[i] for i in group], [wanted.ids[i] for i in group]
-        kept = folder / f"state-{hashlib.sha256(''.join(ids).encode()).hexdigest()[:16]}.npz"
-        resumed = kept.exists()
+        kept = store.kept(wanted.name, wanted.fingerprint, ids, size, outcome.remarks.append)
 
         def tell(step):
             progress.tell(group[0], len(group) * step, heart.train_s)
@@ -189,9 +188,9 @@ def _execute(wanted: Wanted, store: Store, outcome: Outcome, report) -> None:
             "ended": provenance.now(),
         }
         spent = {clock: getattr(heart, clock) - heart.before[clock] for clock in heart.before}
-        return group, table, info, kept, resumed, spent
+        return group, table, info, kept, spent
 
-    def settle(group, table, info, kept, resumed, spent):
+    def settle(group, table, info, kept, spent):
         """Writes a trained block down, if it is what identity says."""
         unknown = used_beyond(wanted)
         if unknown:
@@ -199,9 +198,9 @@ def _execute(wanted: Wanted, store: Store, outcome: Outcome, report) -> None:
             building.release()
             raise Mistake(unknown)
         store.write(wanted.name, wanted.fingerprint, table, info)
-        kept.unlink(missing_ok=True)
+        kept.discard()
         outcome.trained += len(info["replicas"])
-        outcome.resumed += len(info["replicas"]) if resumed else 0
+        outcome.resumed += len(info["replicas"]) if kept.resumed else 0
         outcome.diverged += int((~table.groupby("replica")["diverged"].last().isna()).sum())
         for clock, seconds in spent.items():
             setattr(outcome, clock, getattr(outcome, clock) + seconds)

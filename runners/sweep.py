@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
 import re
 import sys
@@ -11,6 +12,7 @@ from hydra.core.config_store import ConfigStore
 from hydra.core.override_parser.overrides_parser import OverridesParser
 from hydra.core.override_parser.types import Glob
 from hydra.errors import HydraException, OverrideParseException
+from hydra.utils import get_original_cwd
 from omegaconf import DictConfig, OmegaConf
 from omegaconf.errors import OmegaConfBaseException
 
@@ -32,9 +34,10 @@ def main(cfg: DictConfig):
     from runners.progress import Bar
 
     content = {k: v for k, v in OmegaConf.to_container(cfg, resolve=True).items() if k != "hydra"}
-    run = config.resolve(content, device.find(cfg.device))
-    with Bar(run.words, run.progress) as bar:
-        return worker.train(run, bar)
+    with contextlib.chdir(get_original_cwd()):  # hydra.job.chdir moves no store and no data
+        run = config.resolve(content, device.find(cfg.device))
+        with Bar(run.words, run.progress) as bar:
+            return worker.train(run, bar)
 
 
 def join(arguments: list[str]) -> list[str]:

@@ -1,7 +1,10 @@
 """What every figure promises: it draws from a complete table, refuses any other, and is the same twice."""
 
+import errno
 import importlib
+import io
 import itertools
+import os
 import pkgutil
 import subprocess
 import sys
@@ -10,11 +13,16 @@ from pathlib import Path
 
 import matplotlib as mpl
 import numpy as np
+import pandas as pd
 import pytest
 from matplotlib.colors import to_hex
 from matplotlib.figure import Figure
+from rich.console import Console
 
-from results import figures, schema, style
+from results import figures, schema, sealed, style
+from results.store import Plan, Store
+from runners import figures as command
+from runners import report
 from tests.oracles.records import make, name
 
 ROOT = Path(__file__).parents[1]
@@ -152,6 +160,93 @@ def test_a_name_has_one_colour_in_every_figure():
     shown = [_colours(draw(figure, table)) for figure in of_estimators for table in (few, many)]
     for label, name_ in (("Tanh slope", "tanh_slope"), ("somebody's own", "somebody's own")):
         assert {colours[label] for colours in shown} == {style.look(name_).colour}
+
+
+# A figure of one's own
+
+OWN = {
+    "alone": "from matplotlib.figure import Figure\ndef draw(table):\n    return Figure()\n",
+    "both": "from matplotlib.figure import Figure\n"
+    "def draw(table, columns=2):\n    return Figure(figsize=(columns, 1))\n",
+    "failing": "def draw(table):\n    return table['no such column']\n",
+    "nothing": "def draw(table):\n    pass\n",
+    "undrawable": "from matplotlib.figure import Figure\ndef draw(table):\n    figure = Figure()\n"
+    "    figure.text(0, 0, '$\\\\frac$')\n    return figure\n",
+    "unwritten": "def draw(table:\n",
+    "empty": "",
+}
+
+
+@pytest.fixture
+def own(tmp_path, monkeypatch):
+    """Pages beside those of results/figures."""
+    for name_, text in OWN.items():
+        (tmp_path / "pages").mkdir(exist_ok=True)
+        (tmp_path / "pages" / f"{name_}.py").write_text(text)
+        monkeypatch.delitem(sys.modules, f"results.figures.{name_}", raising=False)
+    monkeypatch.setattr(figures, "__path__", [*figures.__path__, str(tmp_path / "pages")])
+    return tmp_path
+
+
+@pytest.mark.parametrize("columns", [1, 2])
+def test_a_figure_may_take_the_table_alone(own, columns):
+    """As the README has it: draw(table) -> figure."""
+    assert isinstance(figures.drawn("alone", make(), columns), Figure)
+    assert figures.drawn("both", make(), columns).get_size_inches()[0] == columns
+
+
+def test_a_figure_that_fails_is_one_sentence_and_the_others_are_drawn(own):
+    console = Console(file=io.StringIO())
+    names = [*OWN, "unknown", "throughput"]
+    written, faults = command.make(console, make(seeds=1, rows=2), ["mine", "summary"], names, own / "out", ["svg"])
+    assert sorted(path.name for path in written if path.suffix == ".svg") == ["alone.svg", "both.svg", "throughput.svg"]
+    assert (own / "out" / "summary.csv").exists()
+    for fault, words in zip(
+        faults,
+        (
+            "the table mine could not be made: there is none of this name.",
+            "the figure failing could not be drawn: KeyError: 'no such column' (failing.py, line 2).",
+            "the figure nothing could not be drawn: draw in results/figures/nothing.py returns NoneType, and no",
+            "the figure undrawable could not be drawn: ValueError:",
+            "the figure unwritten could not be drawn: SyntaxError: '(' was never closed (unwritten.py, line 1).",
+            "the figure empty could not be drawn: results/figures/empty.py has no function draw(table).",
+            "the figure unknown could not be drawn: there is no figure 'unknown' in results/figures.",
+        ),
+        strict=True,
+    ):
+        assert fault.startswith(words) and "\n" not in fault, fault
+
+
+def test_every_command_that_draws_says_so_and_ends_with_1(own, monkeypatch, capsys):
+    table = make(tasks=("sign_fitting",), seeds=1, rows=2, rates=(0.1,))
+    plan = Plan("race", "steeplechase", "2026-01-01", (), ("failing", "alone"))
+    Store(own / "store").write_plan(plan)
+    for module in (command, report):
+        monkeypatch.setattr(module, "load", lambda *_: table)
+    monkeypatch.setattr(report, "_figures", lambda one: one.figures)
+    monkeypatch.setattr(report, "TABLES", ())
+    assert command.main(["--store", str(own / "store")]) == 1
+    assert (own / "store/output/race/alone.pdf").exists()
+    assert report.main(["--store", str(own / "store")]) == 1
+    err = capsys.readouterr().err
+    assert err.count("KeyError: 'no such column'") == 2 and "Traceback" not in err
+    assert "KeyError" in (own / "store/output/report.html").read_text(encoding="utf-8")
+
+
+@pytest.mark.parametrize("number", [errno.EROFS, errno.ENOSPC, errno.EACCES])
+def test_a_folder_that_cannot_be_written_is_named(own, monkeypatch, number, capsys):
+    def fails(*_, **__):
+        raise OSError(number, os.strerror(number))
+
+    table = make(tasks=("sign_fitting",), seeds=1, rows=2, rates=(0.1,))
+    Store(own / "store").write_plan(Plan("race", "steeplechase", "2026-01-01", (), ("throughput",), ("summary",)))
+    monkeypatch.setattr(command, "load", lambda *_: table)
+    for owner, call in ((Path, "mkdir"), (sealed, "replace"), (pd.DataFrame, "to_csv")):
+        with monkeypatch.context() as patch:
+            patch.setattr(owner, call, fails)
+            assert command.main(["--store", str(own / "store")]) == 1
+        err = capsys.readouterr().err
+        assert err == f"steeplechase: {own / 'store/output/race'} cannot be written: {os.strerror(number)}.\n"
 
 
 # Looks

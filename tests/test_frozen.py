@@ -2,8 +2,10 @@
 
 import importlib.metadata
 import io
+import json
 import math
 import shutil
+import zlib
 from pathlib import Path
 
 import numpy as np
@@ -14,10 +16,12 @@ import yaml
 from pyarrow import parquet
 from rich.console import Console
 
+import results
 from results import claims, frozen, verdicts
 from results.schema import RecordError
+from results.store import Plan, Store, StoreError
 from runners import claims as command
-from runners import figures
+from runners import figures, report
 from tests.oracles.records import make
 from tests.test_verdicts import _like, world
 
@@ -78,6 +82,78 @@ def test_rows_that_were_changed_are_seen(kept):
     parquet.write_table(changed, kept / "race.parquet")
     with pytest.raises(RecordError, match="is damaged"):
         frozen.read(kept / "race.parquet")
+
+
+def _edited(path, change):
+    """Writes what a frozen table says beside its rows anew, by hand: with the seal that it had."""
+    arrow = parquet.read_table(path)
+    about = json.loads(zlib.decompress(arrow.schema.metadata[frozen.KEY]))
+    change(about)
+    text = zlib.compress(json.dumps(about).encode())
+    parquet.write_table(arrow.replace_schema_metadata({**arrow.schema.metadata, frozen.KEY: text}), path)
+
+
+EDITS = {
+    "a margin": lambda about: about["attrs"]["margins"].update(binarized_mlp=0.5),
+    "the reference": lambda about: about["attrs"].update(reference="zero"),
+    "a label": lambda about: about["attrs"]["parts"][0]["labels"].update(estimator="Another"),
+    "what is missing": lambda about: about["attrs"].update(missing={"a-run": 1}),
+    "the figures": lambda about: about["plan"].update(figures=[]),
+    "the command": lambda about: about["plan"].update(command="another"),
+    "a version": lambda about: about["versions"].update(matplotlib="0"),
+    "the seal": lambda about: about.pop("seal"),
+}
+
+
+@pytest.mark.parametrize("edit", EDITS)
+def test_what_a_plan_declared_is_sealed_like_the_rows(kept, edit, capsys):
+    _edited(kept / "race.parquet", EDITS[edit])
+    with pytest.raises(RecordError, match="race.parquet is damaged, or was edited: it"):
+        frozen.read(kept / "race.parquet")
+    assert figures.main(["--verify", "--frozen", str(kept)]) == 1
+    assert report.main(["--frozen", str(kept), "--output", str(kept / "report.html")]) == 1
+    err = capsys.readouterr().err.splitlines()
+    assert len(err) == 2 and all(line.startswith("steeplechase: ") for line in err)
+
+
+@pytest.mark.parametrize("every", [9973, pytest.param(331, marks=pytest.mark.long)])
+def test_a_flipped_bit_of_a_frozen_table_is_noticed_or_changes_nothing(tmp_path, every):
+    path = frozen.write(make(tasks=("sign_fitting",), seeds=1, rows=2, rates=(0.1,)), PLAN, tmp_path)
+    whole, (wanted, about), noticed = path.read_bytes(), frozen.read(path), 0
+    for at in range(0, 8 * len(whole), every):
+        content = bytearray(whole)
+        content[at // 8] ^= 1 << at % 8
+        path.write_bytes(content)
+        try:
+            table, said = frozen.read(path)
+        except RecordError:
+            noticed += 1
+            continue
+        pd.testing.assert_frame_equal(table, wanted, check_exact=True)
+        assert said == about and table.attrs == wanted.attrs
+    assert noticed > 8 * len(whole) / every / 3
+
+
+def test_a_frozen_table_of_another_version_is_left_as_it_is(kept, monkeypatch):
+    monkeypatch.setattr(frozen, "VERSION", 0)
+    with pytest.raises(StoreError, match="version 1, and this program reads version 0"):
+        frozen.read(kept / "race.parquet")
+
+
+def test_tables_are_frozen_beside_their_store_and_read_from_there(tmp_path, monkeypatch, capsys):
+    """Never into the package, which may be somebody's site-packages; its own are read where a store has none."""
+    assert frozen.chosen(tmp_path) == frozen.FOLDER == frozen.beside(Path(results.__file__).parent)
+    table = make(tasks=("sign_fitting",), seeds=1, rows=2, rates=(0.1,))
+    plan = Plan("race", "steeplechase", "2026-01-01", (), ("throughput",))
+    Store(tmp_path).write_plan(plan)
+    monkeypatch.setattr(figures, "load", lambda *_: table)
+    before = sorted(frozen.FOLDER.rglob("*"))
+    assert figures.main(["--store", str(tmp_path), "--freeze", "race"]) == 0
+    made = sorted(path.name for path in (tmp_path / "frozen").rglob("*") if path.is_file())
+    assert made == ["race.parquet", "throughput.pdf", "throughput.png", "throughput.svg"]
+    assert sorted(frozen.FOLDER.rglob("*")) == before
+    assert figures.main(["--store", str(tmp_path), "--verify"]) == 0
+    assert "race: 1 files made again and compared." in capsys.readouterr().out
 
 
 def test_verify_makes_everything_again_and_names_what_became_another(kept):

@@ -1,15 +1,22 @@
 """What schema and store promise: records are written whole or not at all, never overwritten, and found again."""
 
 import errno
+import inspect
 import json
 import os
+import threading
+from concurrent.futures import ThreadPoolExecutor
 
+import numpy as np
 import pandas as pd
 import pytest
+from matplotlib.figure import Figure
 
 import results
-from results import schema
+from results import frozen, schema, sealed, style
+from results.place import DEFAULT
 from results.store import Plan, Store, StoreError
+from runners.config import Sweep
 from tests.oracles.records import make
 
 
@@ -176,12 +183,153 @@ def test_damage_is_seen_said_and_mended(store, damage):
     pd.testing.assert_frame_equal(results.load(store, plan(made)), made[2], check_flags=False)
 
 
-def test_another_schema_is_not_read_as_this_one(store, monkeypatch):
+def flips(path, every):
+    """Ways to flip one bit of this file, which is put right again at the end."""
+    whole = path.read_bytes()
+    for at in range(0, 8 * len(whole), every):
+        content = bytearray(whole)
+        content[at // 8] ^= 1 << at % 8
+        path.write_bytes(content)
+        yield
+    path.write_bytes(whole)
+
+
+@pytest.mark.parametrize("every", [37, pytest.param(1, marks=pytest.mark.long)])
+def test_a_flipped_bit_of_a_plan_or_an_account_is_noticed_or_changes_nothing(store, every):
+    """Of a plan, of what was declined, and of an account."""
+    run, fingerprint, table, account = part(seeds=1, rates=(0.1,), rows=2)
+    own = {"sources": {}, "labels": {"estimator": "x"}, "measures": account["measures"]}
+    store.write(run, fingerprint, table, {**account, **own})
+    store.decline(run, fingerprint, "it cannot be")
+    store.write_plan(plan((run, fingerprint, table, account), margins={"sign_fitting": 0.01}))
+    folder = store.folder(run, fingerprint)
+    wanted, whole = store.plan("p"), [account for _, account, _ in store.parts(run, fingerprint)]
+    noticed = 0
+    for _ in flips(store.root / "plans" / "p" / "plan-000001.json", every):
+        try:
+            assert store.plan("p") == wanted
+        except StoreError:
+            noticed += 1
+    for _ in flips(folder / "declined.json", every):
+        told = []
+        said = store.declined(run, fingerprint, lambda path, fault, told=told: told.append(fault))
+        assert (said == "it cannot be") is not bool(told)
+        noticed += len(told)
+    for _ in flips(only(store, "run-*.json"), every):
+        [(_, found, fault)] = store.parts(run, fingerprint)
+        assert found == whole[0] or (found is None and fault)
+        noticed += found is None
+    assert noticed > 10_000 / every
+
+
+def test_a_file_of_somebody_else_is_found_by_what_it_says(store):
+    """Whole, sealed, and in the wrong place: under another run, under other code, or for other sources."""
     made = part()
     store.write(*made)
-    monkeypatch.setattr(schema, "VERSION", schema.VERSION + 1)
-    found, ((_, fault),) = done(store, made)
-    assert not found and "schema is version" in fault
+    account, table = only(store, "run-*.json"), only(store, "record-*.parquet")
+    for run, fingerprint in (("another", made[1]), (made[0], "0ther")):
+        place = store.folder(run, fingerprint)
+        place.mkdir(parents=True)
+        for path in (account, table):
+            (place / path.name).write_bytes(path.read_bytes())
+        told = []
+        assert store.done(run, fingerprint, lambda *fault, told=told: told.append(fault)) == set()
+        [(path, fault)] = told
+        assert path == place / account.name and "belongs to another" in fault
+        with pytest.raises(schema.RecordError, match="belongs to another"):
+            results.load(store, plan((run, fingerprint, *made[2:])))
+        with pytest.raises(schema.RecordError, match="belongs to another"):
+            results.load(store)
+        store.write(run, fingerprint, made[2], {**made[3], "run": run, "fingerprint": fingerprint})
+        assert store.done(run, fingerprint, pytest.fail) == set(made[3]["replicas"]), "it lay in the way"
+        assert list(place.glob("damaged-0-run-*.json"))
+    told = []
+    assert store.done(*made[:2], lambda *fault: told.append(fault), {"tasks/x.py": "1"}) == set()
+    assert "by other sources" in told[0][1]
+    with pytest.raises(schema.RecordError, match="by other sources"):
+        results.load(store, plan(made, sources={"tasks/x.py": "1"}))
+
+
+def test_what_was_declined_elsewhere_or_by_nobody_is_found_out_again(store):
+    made, told = part(), []
+    store.decline(made[0], "0ther", "never")
+    place = store.folder(*made[:2])
+    place.mkdir(parents=True)
+    for content in (b'{"reason": "never"}', (store.folder(made[0], "0ther") / "declined.json").read_bytes()):
+        (place / "declined.json").write_bytes(content)
+        assert store.declined(*made[:2], lambda *fault: told.append(fault)) == ""
+        store.decline(*made[:2], "its slope has no area")
+        assert store.declined(*made[:2], pytest.fail) == "its slope has no area"
+    assert "carries no seal" in told[0][1] and "belongs to another fingerprint" in told[1][1]
+
+
+@pytest.mark.parametrize("number", [errno.EACCES, errno.EIO, errno.ESTALE])
+@pytest.mark.parametrize("kind", ["run-", "record-", "plan-", "declined"])
+def test_what_cannot_be_read_now_is_an_error_that_touches_nothing(store, monkeypatch, number, kind):
+    """Whether it is another user's file, or the disk's or the network's fault: none of it is damage."""
+    made = part()
+    store.write(*made)
+    store.decline(*made[:2], "it cannot be")
+    store.write_plan(plan(made))
+    before, plain = files(store), os.open
+
+    def fails(path, flags, *more, **others):
+        if str(path).rpartition("/")[2].startswith(kind) and not flags & os.O_WRONLY:
+            raise OSError(number, os.strerror(number), str(path))
+        return plain(path, flags, *more, **others)
+
+    actions = {
+        "run-": [lambda: done(store, made), lambda: results.load(store, plan(made)), lambda: results.load(store)],
+        "record-": [lambda: done(store, made), lambda: results.load(store, plan(made)), lambda: store.write(*made)],
+        "plan-": [lambda: store.plan("p"), lambda: results.load(store, "p")],
+        "declined": [lambda: store.declined(*made[:2])],
+    }
+    with monkeypatch.context() as patch:
+        patch.setattr(os, "open", fails)
+        for action in actions[kind]:
+            with pytest.raises(StoreError, match=f"cannot be read: {os.strerror(number)}"):
+                action()
+    assert files(store) == before
+
+
+@pytest.mark.parametrize("umask", [0o022, 0o002, 0o077])
+def test_every_file_has_the_mode_that_the_user_asked_for(store, umask):
+    made, before = part(), os.umask(umask)
+    try:
+        store.write(*made)
+        store.decline(made[0], "f", "it cannot be")
+        store.write_plan(plan(made))
+        store.kept(*made[:2], ["a"], 1, pytest.fail).save({"x": np.zeros(2)})
+        about = {"name": "p", "command": "c", "figures": [], "tables": []}
+        frozen.write(results.load(store, plan(made)), about, store.root / "frozen")
+        style.save(Figure(), store.root / "output", "empty")
+    finally:
+        os.umask(before)
+    modes = {path.suffix: path.stat().st_mode & 0o777 for path in files(store)}
+    assert sorted(modes) == [".json", ".npz", ".parquet", ".pdf", ".png", ".svg"]
+    assert set(modes.values()) == {0o666 & ~umask}
+
+
+@pytest.mark.parametrize("other", [schema.VERSION - 1, schema.VERSION + 1], ids=["older", "newer"])
+def test_another_version_is_refused_with_both_and_not_called_damaged(store, monkeypatch, other):
+    made = part()
+    with monkeypatch.context() as patch:
+        patch.setattr(schema, "VERSION", other)
+        store.write(*made)
+        store.write_plan(plan(made))
+        store.decline(made[0], "f", "it cannot be")
+    before, both = files(store), rf"version {other}, .*version {schema.VERSION}"
+    for action in (
+        lambda: done(store, made),
+        lambda: results.load(store),
+        lambda: results.load(store, plan(made)),
+        lambda: store.write(*made),
+        lambda: store.plan("p"),
+        lambda: store.declined(made[0], "f"),
+    ):
+        with pytest.raises(StoreError, match=both):
+            action()
+    assert files(store) == before
 
 
 def flip(path):
@@ -224,7 +372,7 @@ def test_a_full_disk_leaves_no_record(store, monkeypatch, call, which):
 
     with monkeypatch.context() as patch:
         patch.setattr(os, call, fails)
-        with pytest.raises(StoreError, match="No space left"):
+        with pytest.raises(StoreError, match=f"to the store {store.root}: No space left"):
             store.write(*made)
     assert len(calls) >= which
     assert done(store, made) == (set(), []) and results.load(store).empty
@@ -251,8 +399,8 @@ def test_a_store_is_made_where_there_is_none(store):
 # Fingerprints and plans
 
 
-def plan(made, fingerprint=None, replicas=None, **more):
-    run = {"run": made[0], "fingerprint": fingerprint or made[1], "sources": {}, "configuration": {}}
+def plan(made, fingerprint=None, replicas=None, sources=None, **more):
+    run = {"run": made[0], "fingerprint": fingerprint or made[1], "sources": sources or {}, "configuration": {}}
     run["replicas"] = list(made[3]["replicas"] if replicas is None else replicas)
     return Plan(**{"name": "p", "command": "c", "written": "2026-01-01T00:00:00+00:00", "runs": (run,), **more})
 
@@ -281,8 +429,8 @@ def test_a_plan_wants_what_it_names_and_counts_what_is_missing(store):
 
 def test_the_newest_plan_of_a_name_counts(store):
     made = part()
-    older, newer = plan(made), plan(made, written="2026-01-02T00:00:00+00:00", replicas=made[3]["replicas"][:1])
-    for one in (newer, older, older):
+    older, newer = plan(made, written="2037-01-01T00:00:00+00:00"), plan(made, replicas=made[3]["replicas"][:1])
+    for one in (older, newer, newer):  # by their order, whatever a clock said
         store.write_plan(one)
     assert store.plan("p") == newer and store.plans() == ["p"] and newer.replicas == 1
     assert len(files(store)) == 2
@@ -295,5 +443,106 @@ def test_the_newest_plan_of_a_name_counts(store):
 def test_a_damaged_plan_says_so(store):
     store.write_plan(plan(part()))
     only(store, "*.json").write_text(json.dumps({"name": "p"}))
-    with pytest.raises(StoreError, match="cannot be read"):
+    with pytest.raises(StoreError, match="cannot be used: it was damaged.*carries no seal"):
         store.plan("p")
+
+
+def test_plans_that_are_made_at_the_same_time_are_all_kept(store):
+    """In any order, none over another; and nobody's command ends for it."""
+    made, start = part(), threading.Barrier(8)
+    planned = [plan(made, command=f"c{i}") for i in range(8)]
+
+    def write(one):
+        start.wait()
+        store.write_plan(one)
+
+    with ThreadPoolExecutor(8) as pool:
+        list(pool.map(write, planned))
+    paths = sorted((store.root / "plans" / "p").iterdir())
+    assert [path.name for path in paths] == [f"plan-{i:06d}.json" for i in range(1, 9)]
+    assert {json.loads(path.read_bytes())["command"] for path in paths} == {one.command for one in planned}
+    assert store.plan("p") in planned
+
+
+def test_a_name_never_leads_out_of_the_store(store, tmp_path):
+    made = part()
+    (tmp_path / "x").mkdir()
+    for name in ("../x", "../../x", "a/b", ".", "..", "", "a\0b", "[red]", "a" * 201, 7, None):
+        for action in (
+            lambda name=name: store.write_plan(plan(made, name=name)),
+            lambda name=name: store.plan(name),
+            lambda name=name: store.write(name, *made[1:]),
+            lambda name=name: store.write(made[0], name, *made[2:]),
+            lambda name=name: store.decline(name, made[1], "x"),
+            lambda name=name: store.stale(name, made[1]),
+            lambda name=name: store.write_plan(plan((name, *made[1:]))),
+            lambda name=name: frozen.write(
+                made[2], {"name": name, "command": "", "figures": [], "tables": []}, tmp_path
+            ),
+        ):
+            with pytest.raises(StoreError, match="cannot be the name of a|something else as its runs.run"):
+                action()
+    assert sorted(path.name for path in tmp_path.iterdir()) == ["x"]
+
+
+def test_there_is_one_default_and_it_is_made_absolute_once(tmp_path, monkeypatch):
+    """What commands write without `store` is what `load` reads without one; a process that changes its folder, as a job
+    of Hydra does, stays at its store."""
+    assert Sweep().store == DEFAULT == inspect.signature(results.load).parameters["store"].default
+    monkeypatch.chdir(tmp_path)
+    store, made = Store(Sweep().store), part()
+    (tmp_path / "elsewhere").mkdir()
+    monkeypatch.chdir(tmp_path / "elsewhere")
+    store.write(*made)
+    assert store.root == tmp_path / "results" and not list((tmp_path / "elsewhere").iterdir())
+    assert results.load().empty
+    monkeypatch.chdir(tmp_path)
+    assert len(results.load()) == len(made[2])
+
+
+# Kept states
+
+
+def test_a_kept_state_is_resumed_by_the_block_that_it_is_of_and_by_no_other(store):
+    """Of the same name, in the same place: of another run, other code, other replicas or another size, or damaged."""
+    told, arrays = [], {"x": np.arange(3.0), "y": np.array(1)}
+
+    def kept(run="r", fingerprint="f", replicas=("a", "b"), block=4):
+        return store.kept(run, fingerprint, replicas, block, told.append)
+
+    mine = kept()
+    assert mine.load() is None and not told
+    mine.save(arrays)
+    found = kept()
+    back = found.load()
+    assert found.resumed and back.keys() == arrays.keys() and all((back[k] == arrays[k]).all() for k in arrays)
+    content = mine.path.read_bytes()
+    for other, words in (
+        (kept(run="other"), "its run: 'other' instead of 'r'"),
+        (kept(fingerprint="0ther"), "its fingerprint"),
+        (kept(replicas=("a", "c")), "its replicas: others"),
+        (kept(block=2), "its block: 2 instead of 4"),
+    ):
+        other.save(arrays)
+        moved = other.path.read_bytes()
+        other.discard()
+        mine.path.write_bytes(moved)
+        again = kept()
+        assert again.load() is None and not again.resumed and words in told[-1]
+        assert not mine.path.exists() and "set aside as damaged-" in told[-1]
+    for spoilt in (b"", content[:-10], content[:10], content.replace(b"NUMPY", b"NUMPI"), content.split(b"\n", 1)[1]):
+        mine.path.write_bytes(spoilt)
+        assert kept().load() is None and "was damaged" in told[-1]
+    assert len(list(store.root.rglob("damaged-*-state-*.npz"))) == 9 == len(told)
+    os.mkfifo(mine.path)
+    with pytest.raises(StoreError, match="is no file"):
+        kept().load()
+
+
+def test_a_state_that_does_not_fit_names_the_store(store, monkeypatch):
+    def fails(*_, **__):
+        raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
+
+    monkeypatch.setattr(sealed, "replace", fails)
+    with pytest.raises(StoreError, match=f"{store.root}.*: No space left"):
+        store.kept("r", "f", ["a"], 1, pytest.fail).save({"x": np.zeros(1)})

@@ -1,13 +1,16 @@
-"""One figure a module: draw(table, columns) -> figure, a pure function of a complete table.
+"""One figure a module: draw(table) or draw(table, columns) -> figure, a pure function of a complete table.
 
 columns: 1 or 2, how many columns of a page the figure spans. What draw says of rows and columns of panels is so over
-two; in one the panels stand as `place` has them.
+two; in one the panels stand as `place` has them. A figure that takes the table alone is the same over both.
 """
 
 from __future__ import annotations
 
+import importlib
+import inspect
 import itertools
 import math
+import pkgutil
 import textwrap
 from collections.abc import Iterable, Sequence
 
@@ -36,6 +39,29 @@ def complete(table: pd.DataFrame) -> None:
     if missing is None:
         raise schema.RecordError("the table does not say whether it is complete; take it from results.load as it is.")
     statistics.accounts(table)
+
+
+def names() -> list[str]:
+    """Of all figures."""
+    return sorted(module.name for module in pkgutil.iter_modules(__path__))
+
+
+def drawn(name: str, table: pd.DataFrame, columns: int = 2) -> Figure:
+    """The figure of this name. Raises schema.RecordError where there is none, and whatever drawing it raises."""
+    if name not in names():
+        raise schema.RecordError(f"there is no figure '{name}' in results/figures")
+    draw = getattr(importlib.import_module(f"results.figures.{name}"), "draw", None)
+    if not callable(draw):
+        raise schema.RecordError(f"results/figures/{name}.py has no function draw(table)")
+    try:
+        inspect.signature(draw).bind(table, columns)
+    except TypeError:  # it takes the table alone, as the README has it
+        figure = draw(table)
+    else:
+        figure = draw(table, columns)
+    if not isinstance(figure, Figure):
+        raise schema.RecordError(f"draw in results/figures/{name}.py returns {type(figure).__name__}, and no figure")
+    return figure
 
 
 def lines(methods: Iterable[tuple[str, str]]) -> dict[str, Line2D]:
