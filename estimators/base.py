@@ -238,7 +238,7 @@ class Surrogate:
                 raise EstimatorError(f"{self.name} is random in its backward pass: give it chance, to draw from.")
             values["chance"] = chance
         m = self.rule(x, **values)
-        self._is_a_slope(m, x)
+        self.check_slope(m, x)
         if not isinstance(normalize, str) or normalize != "none":
             numbers = {name: values[name] for name in self.parameters}
             m = m * _number(self.gain(normalize, forward=forward, **numbers), x.dtype)
@@ -259,11 +259,13 @@ class Surrogate:
             lambda x: (self.slope(x, forward=forward, normalize=normalize, chance=chance, **parameters),),
         )(x)
 
-    def _is_a_slope(self, m, x):
+    def check_slope(self, m, x: tf.Tensor) -> None:
+        """Refuses what is no slope at x: no tensor, or one of another dtype or shape. Raises EstimatorError."""
         if not tf.is_tensor(m):
-            kind = "a NumPy array" if isinstance(m, (np.ndarray, np.generic)) else f"a {type(m).__name__}"
-            kind = "None" if m is None else kind
-            raise EstimatorError(f"{self.name} returned {kind}; build the slope from tensor operations.")
+            if isinstance(m, (np.ndarray, np.generic)):
+                raise EstimatorError(f"{self.name} returned a NumPy array; build the slope from tensor operations.")
+            kind = "None" if m is None else f"a {type(m).__name__}"
+            raise EstimatorError(f"{self.name} returned {kind} for a {x.dtype.name} x, but must return a tensor.")
         if m.dtype != x.dtype:
             raise EstimatorError(f"{self.name} returned {m.dtype.name} for a {x.dtype.name} x.")
         if not m.shape.is_compatible_with(x.shape):
@@ -321,8 +323,8 @@ def replaced(forward: Callable, slopes: Callable) -> Callable:
     """The operation of tensors forward(*inputs) whose derivatives are replaced: by slopes(*inputs), one for each input.
 
     All have one shape. Going backward the upstream gradient is multiplied by the slopes, going forward the tangents
-    are. A tape or an accumulator belongs inside the function that tf.vectorized_map is given: the map keeps no replaced
-    derivative, and from outside of it there is no connection (None), rather than a wrong zero.
+    are. A tape or an accumulator belongs inside the function that tf.vectorized_map is given: the map keeps no custom
+    gradient, of whatever operation, and from outside of it TensorFlow finds zero or None.
     """
 
     @tf.custom_gradient
