@@ -5,13 +5,16 @@ from __future__ import annotations
 import difflib
 import inspect
 import math
+import numbers
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 
+import numpy as np
 import tensorflow as tf
 
 FORWARDS = ("sign", "step")
 NORMALIZATIONS = ("none", "peak", "area")
+_NORMALIZATION = f"one of: {', '.join(NORMALIZATIONS)}"
 _JUMP = {"sign": 2.0, "step": 1.0}  # what the hard function rises by: the area of its derivative
 
 
@@ -156,19 +159,22 @@ class Surrogate:
         return found + ([largest] if len(largest) > 1 else [])
 
     def check(self, **parameters) -> None:
-        """Refuses what the page does not know or does not allow: names, and numbers outside `needs`.
+        """Refuses what the page does not know or does not allow: names, what is not one number, and numbers outside
+        `needs`. A tensor whose value is not known yet, as in a graph, is one number if its shape says so.
 
         Raises EstimatorError with one sentence.
         """
+        together = dict(self.parameters)
         for name, value in parameters.items():
             if name not in self.parameters:
                 known = ", ".join(self.parameters) or "none"
                 raise EstimatorError(f"{self.name} has no parameter '{name}'; its parameters are: {known}.")
             allowed = self.needs.get(name, Range())
-            if isinstance(value, (int, float)) and value not in allowed:
-                raise EstimatorError(f"{self.name}.{name} is {value}, but must be {allowed}.")
-        together = {**self.parameters, **parameters}
-        if self.agree and not any(map(tf.is_tensor, together.values())) and not self.agree[0](**together):
+            together[name] = number = _one_number(f"{self.name}.{name}", value)
+            if number is not None and number not in allowed:
+                shown = value if isinstance(value, (int, float)) else number
+                raise EstimatorError(f"{self.name}.{name} is {shown}, but must be {allowed}.")
+        if self.agree and None not in together.values() and not self.agree[0](**together):
             given = ", ".join(f"{name} = {value:g}" for name, value in together.items())
             raise EstimatorError(f"{self.name} has {given}, but needs {self.agree[1]}.")
 
@@ -180,7 +186,7 @@ class Surrogate:
     def decline(self, normalize: str) -> str | None:
         """Why this slope cannot be normalised so, or None. The answer depends on the page alone."""
         if normalize not in NORMALIZATIONS:
-            raise EstimatorError(f"normalize is '{normalize}', but must be one of: {', '.join(NORMALIZATIONS)}.")
+            raise EstimatorError(f"normalize is {_short(normalize)}, but must be {_NORMALIZATION}.")
         if normalize == "none":
             return None
         value = self.trait(normalize)
@@ -194,13 +200,18 @@ class Surrogate:
 
         normalize: one of NORMALIZATIONS, or its index as a scalar tensor; where the slope cannot be normalised so, the
         name raises Declined and the index gives 1. `peak` scales to a largest value of 1, `area` to the area of the
-        hard function's derivative: 2 for `sign`, 1 for `step`.
+        hard function's derivative: 2 for `sign`, 1 for `step`. Raises EstimatorError for what is neither.
         """
+        _one_of("forward", forward, FORWARDS)
         if isinstance(normalize, str):
             reason = self.decline(normalize)
             if reason:
                 raise Declined(reason)
             return 1.0 if normalize == "none" else self._gain(normalize, forward, parameters)
+        known = _one_number("normalize", normalize, _NORMALIZATION)
+        if known is not None and known not in range(len(NORMALIZATIONS)):
+            raise EstimatorError(f"normalize is {known:g}, but must be {_NORMALIZATION}.")
+        normalize = normalize if tf.is_tensor(normalize) else tf.constant(known, tf.float64)
         gain = tf.ones([], normalize.dtype)
         for index, kind in enumerate(NORMALIZATIONS[1:], 1):
             if not self.decline(kind):
@@ -211,20 +222,23 @@ class Surrogate:
     def slope(self, x, *, forward: str = "sign", normalize="none", chance=None, **parameters):
         """The multiplier m(x): what the gradient from above is multiplied by.
 
-        x: anything that becomes a tensor, any shape, any floating dtype (integers count as float32); returns the
-        same shape and dtype. NaN stays NaN. Parameters are numbers or scalar tensors; those not given have the
-        page's defaults. normalize: as in `gain`. chance: where a page that is random draws from: anything with
-        `uniform(shape)` in [0, 1), such as a tf.random.Generator. Raises EstimatorError for an unknown parameter and
-        for a lack of chance, Declined for a pair that cannot be.
+        x: numbers that become a tensor, any shape, any floating dtype (integers count as float32); returns the
+        same shape and dtype. NaN stays NaN. Parameters are one finite number each: Python's, NumPy's or a tensor's;
+        those not given have the page's defaults. normalize: as in `gain`. chance: where a page that is random draws
+        from: anything with `uniform(shape)` in [0, 1), such as a tf.random.Generator. Raises EstimatorError for an x
+        that holds no numbers, for a parameter that is unknown or refused, for a lack of chance and for a page that
+        returns something else than a tensor of x's shape; Declined for a pair that cannot be.
         """
-        x = _floating(x)
+        x = floating(x)
+        _one_of("forward", forward, FORWARDS)
         self.check(**parameters)
         values = {k: _number(v, x.dtype) for k, v in {**self.parameters, **parameters}.items()}
         if self.random:
-            if chance is None:
+            if not hasattr(chance, "uniform"):
                 raise EstimatorError(f"{self.name} is random in its backward pass: give it chance, to draw from.")
             values["chance"] = chance
         m = self.rule(x, **values)
+        self.check_slope(m, x)
         if not isinstance(normalize, str) or normalize != "none":
             numbers = {name: values[name] for name in self.parameters}
             m = m * _number(self.gain(normalize, forward=forward, **numbers), x.dtype)
@@ -234,19 +248,28 @@ class Surrogate:
         """The operation: hard in the forward pass, the upstream gradient times the slope in the backward pass.
 
         x, normalize and chance as in `slope`; returns `value(x)`. Works eagerly, in tf.function, under XLA and in
-        tf.vectorized_map. The parameters get no gradient.
+        tf.vectorized_map, for tapes and, tangent times slope, for accumulators (tf.autodiff.ForwardAccumulator). The
+        parameters get no gradient. Raises what `slope` and `value` raise; what only the slope needs (chance, a
+        normalisation that can be), when the slope is asked for.
         """
-        x = _floating(x)
+        x = floating(x)
+        self.check(**parameters)
+        return replaced(
+            lambda x: value(x, forward=forward, at_zero=at_zero),
+            lambda x: (self.slope(x, forward=forward, normalize=normalize, chance=chance, **parameters),),
+        )(x)
 
-        @tf.custom_gradient
-        def operation(x):
-            def backward(upstream):
-                m = self.slope(x, forward=forward, normalize=normalize, chance=chance, **parameters)
-                return upstream * m
-
-            return value(x, forward=forward, at_zero=at_zero), backward
-
-        return operation(x)
+    def check_slope(self, m, x: tf.Tensor) -> None:
+        """Refuses what is no slope at x: no tensor, or one of another dtype or shape. Raises EstimatorError."""
+        if not tf.is_tensor(m):
+            if isinstance(m, (np.ndarray, np.generic)):
+                raise EstimatorError(f"{self.name} returned a NumPy array; build the slope from tensor operations.")
+            kind = "None" if m is None else f"a {type(m).__name__}"
+            raise EstimatorError(f"{self.name} returned {kind} for a {x.dtype.name} x, but must return a tensor.")
+        if m.dtype != x.dtype:
+            raise EstimatorError(f"{self.name} returned {m.dtype.name} for a {x.dtype.name} x.")
+        if not m.shape.is_compatible_with(x.shape):
+            raise EstimatorError(f"{self.name} returned the shape {m.shape} for an x of shape {x.shape}.")
 
     def _gain(self, kind, forward, parameters):
         return (1.0 if kind == "peak" else _JUMP[forward]) / self.trait(kind, **parameters)
@@ -258,11 +281,9 @@ def value(x, *, forward: str = "sign", at_zero: int = 1):
     x: any shape, any floating dtype; returns the same. At zero, and at −0, `sign` gives `at_zero` (+1, 0 or −1) and
     `step` its counterpart (1, ½ or 0).
     """
-    if forward not in FORWARDS:
-        raise EstimatorError(f"forward is '{forward}', but must be one of: {', '.join(FORWARDS)}.")
-    if at_zero not in (1, 0, -1):
-        raise EstimatorError(f"at_zero is {at_zero}, but must be 1, 0 or -1.")
-    x = _floating(x)
+    _one_of("forward", forward, FORWARDS)
+    _one_of("at_zero", at_zero, (1, 0, -1))
+    x = floating(x)
     high, low, zero = (tf.ones_like(x), -tf.ones_like(x), at_zero * tf.ones_like(x))
     if forward == "step":
         low, zero = tf.zeros_like(x), (zero + 1) / 2
@@ -281,10 +302,94 @@ def surrogate(**traits) -> Callable:
     return enter
 
 
+def floating(x) -> tf.Tensor:
+    """x as a tensor of a floating dtype; whole numbers count as float32.
+
+    Raises EstimatorError with one sentence for what holds no real numbers: None, words, truth values, complex numbers,
+    lists whose rows differ in length.
+    """
+    try:
+        tensor = tf.convert_to_tensor(x)
+    except (TypeError, ValueError):
+        tensor = None
+    if tensor is None or not (tensor.dtype.is_floating or tensor.dtype.is_integer):
+        held = tensor is not None and (tf.is_tensor(x) or isinstance(x, np.ndarray))
+        shown = f"holds {tensor.dtype.name}" if held else f"is {_short(x)}"
+        raise EstimatorError(f"x {shown}, but must be real numbers: one, or an array of them.")
+    return tensor if tensor.dtype.is_floating else tf.cast(tensor, tf.float32)
+
+
+def replaced(forward: Callable, slopes: Callable) -> Callable:
+    """The operation of tensors forward(*inputs) whose derivatives are replaced: by slopes(*inputs), one for each input.
+
+    All have one shape. Going backward the upstream gradient is multiplied by the slopes, going forward the tangents
+    are. A tape or an accumulator belongs inside the function that tf.vectorized_map is given: the map keeps no custom
+    gradient, of whatever operation, and from outside of it TensorFlow finds zero or None.
+    """
+
+    @tf.custom_gradient
+    def operation(*inputs):
+        def backward(upstream):
+            return [upstream * m for m in slopes(*inputs)]
+
+        # An accumulator keeps the first tangent that it finds for the output: there must be none but the slope's.
+        return forward(*map(tf.stop_gradient, inputs)), backward
+
+    def call(*inputs):
+        # In a graph tf.custom_gradient is one operation with all its inputs and outputs, and an accumulator inside that
+        # graph takes it for the identity. It does transpose the gradient of a function, and so finds the slope.
+        inside = not tf.executing_eagerly() and any(map(_accumulated, inputs))
+        return tf.function(operation, autograph=False)(*inputs) if inside else operation(*inputs)
+
+    return call
+
+
+def _accumulated(x):
+    """Whether an accumulator follows x in this graph: it alone asks an operation for its derivative at once, and this
+    operation refuses to tell."""
+    try:
+        tf.raw_ops.PreventGradient(input=x, message="asked for by an accumulator")
+    except LookupError:
+        return True
+    return False
+
+
+def _one_of(name, value, allowed):
+    if not isinstance(value, (str, numbers.Real)) or isinstance(value, bool) or value not in allowed:
+        *others, last = map(str, allowed)
+        words = f"one of: {', '.join([*others, last])}" if last in allowed else f"{', '.join(others)} or {last}"
+        raise EstimatorError(f"{name} is {_short(value)}, but must be {words}.")
+
+
+def _one_number(name, value, words="one number"):
+    """The number that stands here, or None where it is a tensor's that is not known yet. Raises EstimatorError."""
+    held = value
+    if isinstance(value, tf.Variable) or tf.is_tensor(value):
+        real, rank = value.dtype.is_floating or value.dtype.is_integer, value.shape.rank
+        if real and rank in (0, None) and (tf.executing_eagerly() or not isinstance(value, tf.Variable)):
+            held = value.numpy() if hasattr(value, "numpy") else None
+    elif isinstance(value, (np.ndarray, np.generic)):
+        real, rank = value.dtype.kind in "iuf" or value.dtype == tf.bfloat16.as_numpy_dtype, value.ndim
+    else:
+        real, rank = isinstance(value, numbers.Real) and not isinstance(value, bool), 0
+    if not real or rank not in (0, None):
+        shown = f"a tensor of {value.dtype.name} {value.shape}" if tf.is_tensor(value) else _short(value)
+        raise EstimatorError(f"{name} is {shown}, but must be {words}.")
+    if held is None or tf.is_tensor(held):
+        return None
+    try:
+        number = float(held)
+    except OverflowError:  # a whole number beyond what a float holds
+        number = math.inf
+    if not math.isfinite(number):
+        raise EstimatorError(f"{name} is {number}, but must be a finite number.")
+    return number
+
+
+def _short(value):
+    text = " ".join(repr(value).split())
+    return text if len(text) <= 60 else f"{text[:57]}..."
+
+
 def _number(number, dtype):
-    return tf.cast(number, dtype) if tf.is_tensor(number) else tf.constant(number, dtype)  # no detour by float32
-
-
-def _floating(x):
-    x = tf.convert_to_tensor(x)
-    return x if x.dtype.is_floating else tf.cast(x, tf.float32)
+    return tf.cast(number, dtype) if tf.is_tensor(number) else tf.constant(float(number), dtype)  # not by float32

@@ -60,7 +60,11 @@ MEASURES = {
         "number", "share of slopes that are exactly zero, over all sites of the batch", "1", "", False
     ),
     "diverged": Column(
-        "count", "the step at which the loss was first not finite; missing while it is", "updates", "", False
+        "count",
+        "the step at which the loss or a parameter was first not finite; missing while all are",
+        "updates",
+        "",
+        False,
     ),
 }
 COLUMNS = {**IDENTITY, **CLOCK, **MEASURES}

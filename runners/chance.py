@@ -53,9 +53,13 @@ class Chance:
         """float32 in [0, 1), multiples of 2⁻²⁴."""
         return tf.cast(tf.bitwise.right_shift(self.bits(shape), tf.constant(8, tf.uint32)), tf.float32) * 2.0**-24
 
+    def open_uniform(self, shape) -> tf.Tensor:
+        """float32 in (0, 1), the odd multiples of 2⁻²⁴: symmetric about ½, and neither end is ever drawn."""
+        return open_unit(self.bits(shape))
+
     def normal(self, shape) -> tf.Tensor:
-        """float32, standard normal, by the inverse of its distribution function; never beyond ±5.5."""
-        return math.sqrt(2) * tf.math.erfinv(2 * (self.uniform(shape) + 2.0**-25) - 1)
+        """float32, standard normal, by the inverse of its distribution function; symmetric, never beyond ±5.3."""
+        return inverse_normal(self.open_uniform(shape))
 
     def permutation(self, size: int) -> tf.Tensor:
         """int32 [size]: an order of 0 … size − 1. Ties of the 31 bits drawn keep their order."""
@@ -65,6 +69,16 @@ class Chance:
     def _fold(self, low, high):
         low, high = threefry(self.key[0], self.key[1], low, high)
         return Chance(tf.stack([low, high]))
+
+
+def open_unit(bits: tf.Tensor) -> tf.Tensor:
+    """float32 in (0, 1), from uint32: ((bits >> 9) + ½)·2⁻²³, which float32 holds exactly."""
+    return (tf.cast(tf.bitwise.right_shift(bits, tf.constant(9, tf.uint32)), tf.float32) + 0.5) * 2.0**-23
+
+
+def inverse_normal(u: tf.Tensor) -> tf.Tensor:
+    """Where the standard normal distribution function is u, float32 strictly between 0 and 1."""
+    return math.sqrt(2) * tf.math.erfinv(2 * u - 1)
 
 
 def threefry(key0, key1, x0, x1):

@@ -37,16 +37,9 @@ class Operation:
     inputs: int = 1
 
     def __call__(self, *inputs):
-        import tensorflow as tf
+        from estimators.base import replaced
 
-        @tf.custom_gradient
-        def operation(*inputs):
-            def backward(upstream):
-                return [upstream * slope for slope in self.slopes(*inputs)]
-
-            return self.forward(*inputs), backward
-
-        return operation(*inputs)
+        return replaced(self.forward, self.slopes)(*inputs)
 
     def slopes(self, *inputs) -> tuple:
         """One slope for each input."""
@@ -75,14 +68,17 @@ def hard(
 ) -> Operation:
     """The hard function `forward` (`sign` or `step`), through the slope of the surrogate of this name.
 
-    Raises estimators.base.EstimatorError for a name, a parameter or a normalisation that cannot be.
+    Raises estimators.base.EstimatorError for a name, a word or a number that cannot be, and Declined for a slope that
+    cannot be normalised so.
     """
     from estimators import book
     from estimators.base import value
     from runners.chance import Chance, key
 
-    page = book[estimator]
+    page = book[estimator if isinstance(estimator, str) else repr(estimator)]
     page.check(**parameters)
+    value(0.0, forward=forward, at_zero=at_zero)
+    page.gain(normalize, forward=forward, **{**page.parameters, **parameters})
     chance = Chance(key(0)).of("slope") if page.random else None
     return Operation(
         forward,
@@ -97,11 +93,15 @@ def chain(operations: Sequence[Operation], x: Any, *, compiled: bool = False) ->
     x: a number or an array (integers count as float32); a tuple of them where the first operation takes several inputs.
     Returns the columns operation, input, output, upstream, slope, downstream. A cell is a number, an array where x is
     one, and a tuple of those (but for output and upstream) where an operation has several inputs. The last upstream
-    is 1. compiled: as one XLA program. Raises Mistake for a number of inputs that does not fit.
+    is 1. compiled: as one XLA program. Raises Mistake for a number of inputs that does not fit, for inputs that hold no
+    numbers, and for what is no Operation.
     """
     import tensorflow as tf
 
     inputs = x if isinstance(x, tuple) else (x,)
+    for operation in operations:
+        if not isinstance(operation, Operation):
+            raise Mistake(f"a chain is made of operations, as flow.square or flow.hard(...) are, not of {operation!r}.")
     check_inputs([(operation.name, operation.inputs) for operation in operations], len(inputs))
 
     def run(*inputs):
@@ -133,10 +133,13 @@ def gradients(function: Callable, *inputs: Any, compiled: bool = False) -> pd.Da
     """The gradients of a function's output, and of each of its inputs, by each of its inputs.
 
     function: an Operation, or any function of tensors. Returns the columns of, value, `by a`, `by b` …, one for each
-    input. A gradient is None where there is no connection: that is not a gradient of zero.
+    input. A gradient is None where there is no connection: that is not a gradient of zero. Raises Mistake for inputs
+    that hold no numbers, and for what is no function.
     """
     import tensorflow as tf
 
+    if not callable(function):
+        raise Mistake(f"gradients are those of a function of tensors, not of {function!r}.")
     names = [chr(ord("a") + i) for i in range(len(inputs))]
 
     def run(*inputs):
@@ -172,17 +175,24 @@ def layers(
     Returns the columns site and elements; `upstream_norm`, `_q05`, `_median`, `_q95` (2-norm and quantiles over
     the elements of dL/dy, y being the hard output), the same of `slope` and of `downstream`; and saturation, the share
     of slopes that are exactly zero. Missing where no slope stands, as at Bop's hard weights; and where the loss does
-    not depend on a site.
+    not depend on a site. Raises EstimatorError and ScheduleError for numbers and words that cannot be.
     """
     import tensorflow as tf
 
     from runners.chance import Chance, key
 
-    def first(values):
+    def first(page, values):
         coded = {name: schedule.encode(name, value) for name, value in (values or {}).items()}
-        return {name: schedule.value(tf.constant(own, tf.float64), 0) for name, own in coded.items()}
+        found = {name: schedule.value(tf.constant(own, tf.float64), 0.0) for name, own in coded.items()}
+        if page is not None:
+            page.check(**found)
+            page.gain(normalize, forward=hard.forward, **{**page.parameters, **found})
+        return found
 
-    numbers = {"activations": first(activations), "weights": first(activations if weights is None else weights)}
+    numbers = {
+        "activations": first(hard.activations, activations),
+        "weights": first(hard.weights, activations if weights is None else weights),
+    }
 
     def run(key, numbers, examples):
         chance, batch = Chance(key), ()
@@ -235,10 +245,12 @@ def _run(function, compiled, *arguments):
 
 
 def _floating(x):
-    import tensorflow as tf
+    from estimators.base import EstimatorError, floating
 
-    x = tf.convert_to_tensor(x)
-    return x if x.dtype.is_floating else tf.cast(x, tf.float32)
+    try:
+        return floating(x)
+    except EstimatorError as error:
+        raise Mistake(str(error)) from None
 
 
 def _single(values):

@@ -11,7 +11,9 @@ import inspect
 from collections.abc import Mapping
 
 import keras
+import numpy as np
 import tensorflow as tf
+from keras import ops
 
 ELEMENTWISE = ("Adadelta", "Adagrad", "Adam", "AdamW", "Adamax", "Bop", "Ftrl", "Lion", "Nadam", "RMSprop", "SGD")
 _WHOLE = {
@@ -55,11 +57,29 @@ class Bop(keras.optimizers.Adam):
         if not self._flipping[index]:
             return super().update_step(gradient, variable, learning_rate)
         momentum = self._momentums[index]
-        rate = tf.cast(self.adaptivity, variable.dtype)
+        rate, threshold = (tf.cast(number, variable.dtype) for number in (self.adaptivity, self.threshold))
         mean = (1 - rate) * momentum + rate * gradient
         w = tf.convert_to_tensor(variable)
         self.assign(momentum, mean)
-        self.assign(variable, tf.where(w * mean > tf.cast(self.threshold, variable.dtype), -w, w))
+        self.assign(variable, tf.where(w * mean > threshold, -w, w))
+
+
+class WideNadam(keras.optimizers.Nadam):
+    """Keras' Nadam, operation by operation, but with its constant 0.96 in the variable's precision: Keras takes it by
+    way of float32. For float64 only; a test holds it to Keras' own in float32, to the bit."""
+
+    def update_step(self, gradient, variable, learning_rate):
+        index, kind = self._get_variable_index(variable), variable.dtype
+        gradient, rate = ops.cast(gradient, kind), ops.cast(learning_rate, kind)
+        m, v = self._momentums[index], self._velocities[index]
+        beta_1, beta_2, decay = (tf.constant(n, kind) for n in (self.beta_1, self.beta_2, 0.96))
+        step, after = (ops.cast(self.iterations + n, kind) for n in (1, 2))
+        u, u_after = (beta_1 * (1.0 - 0.5 * ops.power(decay, n)) for n in (step, after))
+        product = ops.cast(self._u_product, kind)
+        self.assign_add(m, (gradient - m) * (1 - beta_1))
+        self.assign_add(v, (ops.square(gradient) - v) * (1 - beta_2))
+        mean = u_after * m / (1 - product * u_after) + (1 - u) * gradient / (1 - product)
+        self.assign_sub(variable, mean * rate / (ops.sqrt(v / (1 - ops.power(beta_2, step))) + self.epsilon))
 
 
 def check(keras_name: str, arguments: Mapping[str, object]) -> type:
@@ -93,10 +113,17 @@ def build(keras_name: str, arguments: Mapping[str, object], rate, variables, wei
 
     rate: a callable that returns the learning rates [replicas, 1]. rows: arguments with one value per replica, as
     tensors [replicas, 1]. weights: names of the variables that are hard weights (Bop flips those).
-    Raises OptimizerError as `check` does.
+    All numbers enter in the precision of the variables. Raises OptimizerError as `check` does.
     """
     kind = check(keras_name, {**arguments, **rows})
+    wide = variables[0].dtype == "float64"
+    kind = WideNadam if wide and kind is keras.optimizers.Nadam else kind
     optimizer = kind(rate, **arguments, **({"flips": tuple(weights)} if kind is Bop else {}))
+    # Keras casts a Python number by way of float32 where it casts, but not where it calculates; NumPy's number is cast
+    # as it is, but cannot stand before a variable in a product, as Adadelta's rho does.
+    for name, value in list(vars(optimizer).items()) if wide else ():
+        if type(value) is float and name != "rho":
+            setattr(optimizer, name, np.float64(value))
     for name, value in rows.items():
         setattr(optimizer, name, value)
     optimizer.build(variables)

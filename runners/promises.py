@@ -30,14 +30,28 @@ class Broken(AssertionError):
     """A promise that a page does not keep, told in one sentence."""
 
 
+class Unbounded(Broken):
+    """The slope is infinite somewhere."""
+
+
 def keeps(page: Surrogate) -> Iterator[tuple[str, str]]:
-    """Each promise in words, and how the page breaks it, or "" where it keeps it."""
-    for promise in PROMISES:
+    """Each promise in words, and how the page breaks it, or "" where it keeps it.
+
+    What follows from a fault that is told is left out: that the slope is no tensor, or that it has no bound, which
+    breaks whatever compares its values.
+    """
+    told, unbounded = set(), False
+    for promise in (*_FIRST, *(promise for promise in PROMISES if promise not in _FIRST)):
+        if unbounded and promise not in _OF_NO_VALUES:
+            continue
         words = " ".join(inspect.getdoc(promise).split("\n\n")[0].split())
         try:
             promise(page)
-        except Broken as broken:
-            yield words, str(broken)
+        except (Broken, EstimatorError) as broken:
+            unbounded = unbounded or isinstance(broken, Unbounded)
+            if str(broken) not in told:
+                yield words, str(broken)
+            told.add(str(broken))
         except (Exception, SystemExit) as error:  # a page can fail in any way: that, too, is a promise that is not kept
             yield words, f"{type(error).__name__}: {(str(error).strip().splitlines() or ['no reason given'])[0]}"
         else:
@@ -53,13 +67,10 @@ def shape_and_type(page: Surrogate) -> None:
         for shape in ([], [0], [5], [2, 3], [2, 1, 3]):
             x = tf.fill(shape, tf.constant(0.3, dtype))
             m = page.rule(x, **_parameters(page, x.dtype))
-            if m is None:
-                raise Broken(f"{page.name} returned None for a {dtype} x of shape {shape}.")
-            if not tf.is_tensor(m) or m.dtype != x.dtype:
-                kind = m.dtype.name if tf.is_tensor(m) else type(m).__name__
-                raise Broken(f"{page.name} returned {kind} for a {dtype} x.")
-            if m.shape != x.shape:
-                raise Broken(f"{page.name} returned the shape {m.shape} for an x of shape {shape}.")
+            try:
+                page.check_slope(m, x)
+            except EstimatorError as error:
+                raise Broken(str(error)) from None
 
 
 def says_what_it_is(page: Surrogate) -> None:
@@ -176,7 +187,15 @@ def parameters_matter(page: Surrogate) -> None:
 
 
 def finite_at_extremes(page: Surrogate) -> None:
-    """It is finite at 0, −0, ±1e-30, ±1e4, ±3e38 and at infinity, in every type; NaN stays NaN."""
+    """It is finite at 0, −0, ±1e-30, ±1e4, ±3e38 and at infinity, in every type, and wherever it is looked at; NaN
+    stays NaN.
+    """
+    for chosen in page.settings():
+        x = np.unique([*EXTREMES[:3], *GRID, *_corners(page, chosen)])
+        endless = np.isinf(_at(page, x, **chosen))
+        if endless.any():
+            at = min(x[endless], key=abs)
+            raise Unbounded(f"{page.name}{_said(chosen)} has no finite bound at x = {at:g}.")
     for dtype in FLOATS:
         for chosen in page.settings():
             x = tf.cast(tf.constant([*EXTREMES, *(-x for x in EXTREMES)], tf.float64), dtype)
@@ -358,6 +377,9 @@ PROMISES: tuple[Callable[[Surrogate], None], ...] = (
     same_in_fresh_interpreters,
 )
 
+_FIRST = (shape_and_type, finite_at_extremes)  # from whose faults others follow
+_OF_NO_VALUES = (says_what_it_is, chance_decides, ranges_are_kept)  # what can be held though the slope has no bound
+
 
 # What they share
 
@@ -423,12 +445,19 @@ def _four(page, name):
 def _close(found, wanted, tolerance, what, x=None):
     """Holds two arrays together, to a share of the largest value; else says where they part."""
     found, wanted = np.asarray(found, np.float64), np.asarray(wanted, np.float64)
-    allowed = tolerance * max(np.abs(wanted).max(initial=0), 1e-300) + 1e-300
-    apart = ~(np.abs(found - wanted) <= allowed)
+    found, wanted = np.broadcast_arrays(found, wanted)
+    largest = np.abs(wanted).max(initial=0, where=np.isfinite(wanted))
+    allowed = tolerance * max(largest, 1e-300) + 1e-300
+    with np.errstate(invalid="ignore"):
+        gap = np.where(found == wanted, 0.0, np.abs(found - wanted))  # infinity is itself, though ∞ − ∞ is NaN
+    apart = ~(gap <= allowed)
     if apart.any():
-        at = np.unravel_index(np.argmax(np.where(np.isnan(found), math.inf, np.abs(found - wanted))), found.shape)
+        at = np.unravel_index(np.argmax(np.where(np.isnan(gap), math.inf, gap)), gap.shape)
         where = "" if x is None else f" at x = {np.broadcast_to(x, found.shape)[at]:g}"
-        raise Broken(f"{what}: {found[at]:.10g} instead of {wanted[at]:.10g}{where}.")
+        shown = [f"{value[at]:.10g}" for value in (found, wanted)]
+        if shown[0] == shown[1]:  # they part in later digits
+            shown = [f"{value[at]:.17g}" for value in (found, wanted)]
+        raise Broken(f"{what}: {shown[0]} instead of {shown[1]}{where}.")
 
 
 def _said(chosen):

@@ -19,12 +19,13 @@ class ScheduleError(ValueError):
 def encode(name: str, value: float | Mapping[str, Any]) -> list[float]:
     """[WIDTH]: what a program is given for one number of one replica.
 
-    value: a number; or {"from": number, "to": number, "shape": one of SHAPES but `steps`}; or
-    {"shape": "steps", "values": [numbers], "at": [fractions of training, rising]}, with one fraction less than values.
+    value: a number (Python's, NumPy's, or a tensor's that is known); or {"from": number, "to": number, "shape": one of
+    SHAPES but `steps`}; or {"shape": "steps", "values": [numbers], "at": [fractions of training, rising]}, with one
+    fraction less than values.
     Raises ScheduleError.
     """
     if not isinstance(value, Mapping):
-        return _coded(0, [float(value)] * 2, [])
+        return _coded(0, [_number(name, value)] * 2, [])
     given, shape = dict(value), value.get("shape")
     if shape not in SHAPES:
         raise ScheduleError(f"{name}.shape is '{shape}', but must be one of: {', '.join(SHAPES)}.")
@@ -51,19 +52,25 @@ def combinations(parameters: Mapping[str, Any]) -> list[dict[str, float]]:
 
 
 def values(value: float | Mapping[str, Any]) -> list[float]:
-    """The numbers between which a valid schedule stays: its two ends, or its plateaus."""
+    """The numbers between which a schedule stays: its two ends, or its plateaus. Raises ScheduleError."""
     if not isinstance(value, Mapping):
-        return [float(value)]
+        return [_number("the number", value)]
+    encode("the schedule", value)
     return [float(v) for v in (value["values"] if value["shape"] == "steps" else (value["from"], value["to"]))]
 
 
 def value(coded, progress):
     """The number at this fraction of training (0 at the first update, 1 after the last).
 
-    coded: [..., WIDTH] as `encode` gives it; progress: a scalar; returns [...]. A constant is returned to the bit.
+    coded: a floating tensor [..., WIDTH], of what `encode` gives; progress: a number or a scalar tensor; returns [...],
+    in the precision of `coded`. A constant is returned to the bit.
     """
     import tensorflow as tf
 
+    if not (tf.is_tensor(coded) and coded.dtype.is_floating and coded.shape[-1:] == [WIDTH]):
+        raise ScheduleError(f"a coded schedule is a floating tensor [..., {WIDTH}], as tf.constant(encode(...)) is.")
+    if not tf.is_tensor(progress):
+        progress = tf.constant(_number("progress", progress), coded.dtype)  # tf.cast would go by float32
     shape, start, end = coded[..., 0], coded[..., 1], coded[..., 2]
     progress = tf.cast(progress, coded.dtype)
     linear = start + (end - start) * progress
@@ -104,6 +111,13 @@ def _coded(shape, numbers, starts):
 
 
 def _number(key, number):
-    if isinstance(number, bool) or not isinstance(number, (int, float)) or not math.isfinite(number):
+    kind = getattr(getattr(number, "dtype", None), "name", "")  # of NumPy's and TensorFlow's numbers
+    real = kind.startswith(("int", "uint", "float", "bfloat")) if kind else isinstance(number, (int, float))
+    real = real and not isinstance(number, bool) and getattr(number, "shape", ()) == ()
+    try:
+        found = float(number) if real else math.nan
+    except OverflowError:  # a whole number beyond what a float holds
+        found = math.inf
+    if not math.isfinite(found):
         raise ScheduleError(f"{key} is {number!r}, but must be a finite number.")
-    return float(number)
+    return found

@@ -139,7 +139,8 @@ class Trainer:
             variable.assign(first, read_value=False)
         for variable, fresh in zip(self._slots, self._compiled.fresh, strict=True):
             variable.assign(fresh, read_value=False)
-        self._diverged.assign(tf.fill([self.program.block], -1))
+        sound = np.logical_and.reduce([np.isfinite(v.numpy()).all(1) for v in self._parameters.values()])
+        self._diverged.assign(np.where(sound, -1, 0).astype(np.int32))
         self._signs = self._hard_signs()
 
     def state(self) -> dict[str, np.ndarray]:
@@ -190,6 +191,8 @@ class Trainer:
                 }
         self._signs = signs
         diverged = self._diverged.numpy()
+        # The loss at the last step is the next batch's, which no update has asked for.
+        diverged = np.where((diverged < 0) & ~np.isfinite(measures["train_loss"]), self.step, diverged)
         measures["diverged"] = np.where(diverged < 0, np.nan, diverged)
         return {name: np.asarray(value, np.float64)[: self._seated] for name, value in measures.items()}
 
@@ -320,8 +323,9 @@ class Compiled:
             self.optimizer.apply([gradients[name] for name in self.parameters], list(self.parameters.values()))
             for name, (low, high) in task.bounds.items():
                 self.parameters[name].assign(tf.clip_by_value(self.parameters[name].value, low, high))
-            news = tf.logical_and(diverged < 0, tf.logical_not(tf.math.is_finite(loss)))
-            diverged.assign(tf.where(news, step, diverged))
+            after = tf.where(_finite(self.parameters.values()), -1, step + 1)
+            found = tf.where(tf.math.is_finite(loss), after, step)
+            diverged.assign(tf.where(diverged < 0, found, diverged))
             return step + 1, picks
 
         for name, row in rows.items():
@@ -463,6 +467,12 @@ def _now(numbers, step, steps, precision, scheduled):
         return dict(numbers)
     progress = tf.cast(step, precision) / tf.cast(steps, precision)
     return tf.nest.map_structure(lambda coded: schedule.value(coded, progress), numbers)
+
+
+def _finite(parameters):
+    """Whether every parameter of a replica is finite, [block]."""
+    each = [tf.reduce_all(tf.math.is_finite(v.value), axis=1) for v in parameters]
+    return functools.reduce(tf.logical_and, each)
 
 
 def _shaped(task, flat):

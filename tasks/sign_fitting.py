@@ -46,7 +46,7 @@ def sign_fitting(
     held_out = mixing != "identity"
 
     def begin(chance):
-        x = chance.normal([dim]) if start is None else tf.fill([dim], float(start))
+        x = chance.normal([dim]) if start is None else tf.fill([dim], tf.constant(float(start), dtype))
         return {"x": tf.cast(x, dtype)}
 
     def half_square(y, part):

@@ -5,7 +5,7 @@ import pytest
 import tensorflow as tf
 from scipy import stats
 
-from runners.chance import Chance, key, threefry
+from runners.chance import Chance, inverse_normal, key, open_unit, threefry
 
 
 def test_published_answers():
@@ -23,7 +23,7 @@ def test_published_answers():
 
 def draws(k):
     chance = Chance(k).of("weights").at(7)
-    return chance.bits([3, 5]), chance.uniform([40]), chance.permutation(50)
+    return chance.bits([3, 5]), chance.uniform([40]), chance.open_uniform([40]), chance.permutation(50)
 
 
 def test_the_same_bits_in_eager_graph_xla_and_vectorized():
@@ -35,7 +35,9 @@ def test_the_same_bits_in_eager_graph_xla_and_vectorized():
                 np.testing.assert_array_equal(one, all_of_them[i])
 
 
-@pytest.mark.parametrize("draw, law", [("uniform", stats.uniform), ("normal", stats.norm)])
+@pytest.mark.parametrize(
+    "draw, law", [("uniform", stats.uniform), ("open_uniform", stats.uniform), ("normal", stats.norm)]
+)
 def test_distribution(draw, law):
     """Kolmogorov-Smirnov on 20,000 draws: it sees a shift of 0.03 standard deviations nine times in ten."""
     x = getattr(Chance(key(3)).of("x"), draw)([20_000]).numpy()
@@ -56,3 +58,21 @@ def test_streams_differ_by_seed_word_and_step_and_nothing_is_used_up():
     first = [tuple(s.bits([4]).numpy()) for s in streams]
     assert len(set(first)) == len(streams)
     assert [tuple(s.bits([4]).numpy()) for s in streams] == first
+
+
+def test_the_open_interval_is_exact_and_its_normal_is_finite_and_symmetric():
+    """Over all 2²³ draws that there are."""
+    u = open_unit(tf.constant(np.arange(2**23, dtype=np.uint32) * 512 + 511))
+    np.testing.assert_array_equal(u.numpy().astype(np.float64), (np.arange(2**23) + 0.5) / 2**23)
+    for call in (inverse_normal, tf.function(inverse_normal, jit_compile=True)):
+        x = call(u).numpy()
+        assert np.isfinite(x).all() and 5.2 < x.max() < 5.3
+        np.testing.assert_array_equal(x, -x[::-1])
+
+
+def test_the_draw_that_was_infinite():
+    """Seed 1861 draws the largest number that there is, as coordinate 1854 of its start."""
+    chance = Chance(Chance(tf.constant(key(1861))).of("start").key)
+    assert chance.bits([4096])[1854].numpy() >> 8 == 2**24 - 1
+    x = chance.normal([4096]).numpy()
+    assert np.isfinite(x).all() and x.argmax() == 1854

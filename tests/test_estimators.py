@@ -1,6 +1,7 @@
 """The contract over the whole book, and what shows that the contract can fail."""
 
 import ast
+import functools
 import math
 from pathlib import Path
 
@@ -93,6 +94,108 @@ def test_a_wrong_choice_is_one_sentence():
         surrogate(label="", source="")(book["ste"].rule)
     with pytest.raises(EstimatorError, match="is random in its backward pass"):
         next(page for page in book.values() if page.random).slope(0.0)
+
+
+SCALE = "tanh_slope.scale is "
+REFUSED = {
+    "not allowed": (
+        [-1, np.float32(-1), np.array(-1.0), tf.constant(-1.0), tf.Variable(-1.0), np.int8(-1)],
+        "must be > 0.",
+    ),
+    "not one": ([[1.0, 2.0], [1.0], np.ones(1), tf.ones([2]), tf.ones([1, 1])], "must be one number."),
+    "no number": ([None, "2", b"2", True, np.True_, 1j, tf.constant("2"), np.array("2"), {}, object], "one number."),
+    "not finite": (
+        [math.nan, math.inf, np.float32("nan"), tf.constant(-math.inf), 10**400],
+        "must be a finite number.",
+    ),
+}
+
+
+@pytest.mark.parametrize("fault", REFUSED)
+def test_a_parameter_is_one_finite_number_that_is_allowed(fault):
+    values, said = REFUSED[fault]
+    page = book["tanh_slope"]
+    for scale in values:
+        for call in (page.slope, page.hard):
+            with pytest.raises(EstimatorError) as told:
+                call([0.5], scale=scale)
+            words = str(told.value)
+            assert words.startswith(SCALE) and words.endswith(said) and "\n" not in words, words
+
+
+def test_a_parameter_may_be_any_kind_of_number():
+    wanted = book["tanh_slope"].slope([[0.5], [1.0]], scale=2.0).numpy()
+    for scale in (2, np.float16(2), np.int64(2), np.array(2), np.array(2.0), tf.constant(2), tf.Variable(2.0)):
+        np.testing.assert_array_equal(book["tanh_slope"].slope([[0.5], [1.0]], scale=scale), wanted)
+    with pytest.raises(EstimatorError, match="must be one number"):
+        tf.function(lambda scale: book["tanh_slope"].slope([0.5], scale=scale), autograph=False)(tf.ones([2]))
+
+
+def test_x_is_real_numbers():
+    page = book["ste"]
+    for x in (None, "2", b"2", ["a"], True, np.array([True]), 1j, tf.constant(1j), [1, [2]], [None], np.array([None])):
+        for call in (page.slope, page.hard, value):
+            with pytest.raises(EstimatorError, match=r"^x (is|holds) .*, but must be real numbers: .*\.$"):
+                call(x)
+    for normalize in (None, 7, -1, 0.5, [1], True, math.nan, tf.constant(3.0)):
+        with pytest.raises(EstimatorError, match="normalize is .* but must be one of: none, peak, area"):
+            page.slope(0.5, normalize=normalize)
+    with pytest.raises(EstimatorError, match="forward is 'sine', but must be one of: sign, step"):
+        page.slope(0.5, forward="sine")
+
+
+def test_a_column_keeps_its_shape(page):
+    x = tf.constant(np.linspace(-1, 1, 5, dtype=np.float32)[:, None])
+    own = {name: np.float32(number) for name, number in page.parameters.items()}
+    with tf.GradientTape() as tape:
+        tape.watch(x)
+        y = page.hard(x, chance=Chance(key(0)), **own)
+    assert page.slope(x, chance=Chance(key(0)), **own).shape == tape.gradient(y, x).shape == y.shape == x.shape
+
+
+def test_forward_mode_is_slope_times_tangent(page):
+    """Eagerly, around and inside a graph, compiled, and vectorised, at infinity and NaN too; and nothing else moved."""
+    ends = [-math.inf, math.inf, math.nan] if page.elementwise else []
+    x = tf.constant([-2.0, -0.3, -0.0, 0.0, 1e-30, 0.7, 60.0, *ends])
+    tangents = tf.range(1.0, 1.0 + len(x))
+
+    def hard(x):
+        return page.hard(x, at_zero=0, chance=Chance(key(0)))
+
+    def followed(call):
+        def both(x, tangents):
+            with tf.autodiff.ForwardAccumulator(x, tangents) as accumulator:
+                y = call(x)
+            return y, accumulator.jvp(y)
+
+        return both
+
+    def taped(call):
+        def both(x, upstream):
+            with tf.GradientTape() as tape:
+                tape.watch(x)
+                y = call(x)
+            return y, tape.gradient(y, x, upstream)
+
+        return both
+
+    graph = functools.partial(tf.function, autograph=False)
+    ways = {
+        "eager": lambda both: both(hard),
+        "around a graph": lambda both: both(graph(hard)),
+        "in a graph": lambda both: graph(both(hard)),
+        "compiled": lambda both: graph(both(hard), jit_compile=True),
+    }
+    if page.elementwise and not page.random:
+        ways["vectorised"] = lambda both: (
+            lambda *given: tf.vectorized_map(lambda row: both(hard)(*row), given, fallback_to_while_loop=False)
+        )
+    wanted = tangents * page.slope(x, chance=Chance(key(0)))
+    for way, put in ways.items():
+        for both in (followed, taped):
+            y, found = put(both)(x, tangents)
+            np.testing.assert_array_equal(y, value(x, at_zero=0), err_msg=way)
+            np.testing.assert_allclose(found, wanted, rtol=2e-5, atol=1e-30, err_msg=f"{both.__name__} {way}")
 
 
 def test_ranges_say_what_they_allow():
@@ -258,3 +361,38 @@ def test_a_page_that_crashes_is_told_as_one_that_breaks_its_promises():
     found = dict(promises.keeps(Surrogate(**{**GOOD, "rule": crash})))
     assert len(found) == len(promises.PROMISES)
     assert "RuntimeError: out of order" in found.values()
+
+
+def faults(rule, **traits):
+    return [said for _, said in promises.keeps(Surrogate(**{**GOOD, "rule": rule, **traits})) if said]
+
+
+def test_a_slope_without_bound_is_told_once():
+    def rule(x, *, scale=1.0):
+        """Replaces With Needs shape"""
+        return scale / tf.sqrt(tf.abs(scale * x))
+
+    assert faults(rule) == ["sigmoid_derivative has no finite bound at x = 0."]
+
+
+def test_a_page_that_returns_no_tensor_is_told_once():
+    def rule(x, *, scale=1.0):
+        """Replaces With Needs shape"""
+        return np.exp(-np.abs(x))
+
+    said = "sigmoid_derivative returned a NumPy array; build the slope from tensor operations."
+    found = faults(rule)
+    assert found[0] == said and found.count(said) == 1
+    with pytest.raises(EstimatorError, match=said):
+        Surrogate(**{**GOOD, "rule": rule}).slope(0.5)
+
+
+def test_what_parts_is_shown_to_the_digit_where_it_parts():
+    promises._close(np.array([1.0, math.inf]), [1.0, math.inf], 1e-12, "it")
+    for found, wanted, said in (
+        ([math.inf], [1.0], "inf instead of 1"),
+        ([1.0], [math.inf], "1 instead of inf"),
+        ([1.0 + 1e-11], [1.0], "1.00000000001 instead of 1"),
+    ):
+        with pytest.raises(promises.Broken, match=said):
+            promises._close(np.array(found), wanted, 1e-12, "it")

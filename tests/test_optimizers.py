@@ -7,6 +7,7 @@ import tensorflow as tf
 import yaml
 
 from runners import config, optimizer
+from tests.oracles import optimizers as formulas
 
 PAGES = sorted(path.stem for path in (config.CONF / "optimizer").glob("*.yaml"))
 RATES = [0.003, 0.01, 0.03, 0.1]
@@ -84,6 +85,67 @@ def test_a_number_for_each_replica_equals_plain_keras(keras_name, name):
     for i in range(len(RATES)):
         for mine, theirs in zip(together, alone(keras_name, {}, i, {name: values}), strict=True):
             np.testing.assert_allclose(mine[i], theirs, atol=5e-6, rtol=1e-5)
+
+
+WIDE = [
+    *((name, *arguments(name)) for name in PAGES),
+    *((name, name, {}) for name in optimizer.ELEMENTWISE),
+    *((f"{name} with decay and clipping", *arguments(name)) for name in PAGES if name != "bop"),
+    ("Adam with amsgrad", "Adam", {"amsgrad": True}),
+    ("RMSprop with all", "RMSprop", {"centered": True, "momentum": 0.7, "rho": 0.8, "weight_decay": 0.3}),
+    ("Ftrl with all", "Ftrl", {"learning_rate_power": -0.6, "l1_regularization_strength": 0.1, "beta": 0.3}),
+]
+WIDE[-1][2].update(l2_regularization_strength=0.7, l2_shrinkage_regularization_strength=0.2)
+
+
+def wide(keras_name, fixed, rows=None, weights=(), steps=30):
+    """One stacked variable after 30 steps in float64, in one compiled program as the trainer has it; and NumPy's."""
+    first = start(len(RATES))[0] if not weights else np.where(start(len(RATES))[0] >= 0, 1.0, -1.0)
+    given = [gradients(step, len(RATES))[0].astype(np.float64) / 3 for step in range(steps)]
+    columns = {name: np.array(values, np.float64)[:, None] for name, values in (rows or {}).items()}
+    variables = [keras.Variable(first, dtype="float64", name="v0")]
+    rates, own = tf.constant(RATES, tf.float64)[:, None], {k: tf.constant(v) for k, v in columns.items()}
+    built = optimizer.build(keras_name, fixed, lambda: rates, variables, weights, own)
+
+    @tf.function(jit_compile=True)
+    def step(gradient):
+        built.apply([gradient], variables)
+
+    for gradient in given:
+        step(tf.constant(gradient))
+    own = {k: v for k, v in fixed.items() if keras_name != "Bop" or k in ("adaptivity", "threshold")} | columns
+    rates = np.array(RATES)[:, None]
+    return variables[0].numpy(), formulas.trained(keras_name, first, given, rates, **own), first
+
+
+@pytest.mark.parametrize("name, keras_name, fixed", WIDE, ids=[name for name, *_ in WIDE])
+def test_float64_takes_every_number_as_it_is(name, keras_name, fixed):
+    fixed = fixed | ({"weight_decay": 0.05, "clipvalue": 0.3} if name.endswith("decay and clipping") else {})
+    fixed |= {"adaptivity": 0.3, "threshold": 0.01} if keras_name == "Bop" else {}
+    ours, theirs, first = wide(keras_name, fixed, weights=("v0",) if keras_name == "Bop" else ())
+    assert np.abs(ours - first).max() > 1e-4, "nothing moved: the comparison would hold for any optimizer"
+    np.testing.assert_allclose(ours, theirs, rtol=1e-12, atol=1e-13)
+
+
+@pytest.mark.parametrize("keras_name, name", [(k, n) for k, names in config.PER_REPLICA.items() for n in names])
+def test_float64_takes_each_replicas_own_number_as_it_is(keras_name, name):
+    values = {"epsilon": [1e-7, 1e-4, 1e-2, 1.0], "threshold": [0.0, 0.01, 0.03, 0.1]}.get(name, [0.3, 0.7, 0.9, 0.99])
+    others = {"adaptivity": 0.3} if name == "threshold" else {}
+    ours, theirs, _ = wide(keras_name, others, {name: values}, ("v0",) if keras_name == "Bop" else ())
+    np.testing.assert_allclose(ours, theirs, rtol=1e-12, atol=1e-13)
+
+
+def test_nadam_restated_is_keras_own():
+    """In float32, where nothing is lost, to the bit."""
+    found = []
+    for kind in (keras.optimizers.Nadam, optimizer.WideNadam):
+        variables = [keras.Variable(start(2)[0])]
+        built = kind(0.01)
+        built.build(variables)
+        for step in range(STEPS):
+            built.apply([tf.constant(gradients(step, 2)[0])], variables)
+        found.append(variables[0].numpy())
+    np.testing.assert_array_equal(*found)
 
 
 def test_bop_follows_its_formula():

@@ -43,6 +43,28 @@ def test_a_constant_and_a_plateau_keep_every_bit():
         assert float(schedule.value(coded, tf.constant(0.3, tf.float64))) == number
 
 
+@pytest.mark.parametrize("form", FORMS)
+def test_in_float64_nothing_passes_by_float32(form):
+    given, formula = FORMS[form]
+    coded = tf.constant(schedule.encode("x", given), tf.float64)
+    for progress in (0.1, np.float64(0.7), 1 / 3):
+        np.testing.assert_allclose(schedule.value(coded, progress), formula(progress), rtol=1e-14)
+
+
+def test_numbers_from_python_are_numbers():
+    for number in (2, 2.0, np.float32(2), np.int64(2), np.array(2.0), tf.constant(2.0)):
+        assert schedule.encode("t", number) == schedule.encode("t", 2.0) and schedule.values(number) == [2.0]
+    for number in (None, "2", True, np.True_, math.nan, math.inf, [1.0, 2.0], np.ones(1), 1j, 10**400):
+        for call in (lambda number: schedule.encode("t", number), schedule.values):
+            with pytest.raises(schedule.ScheduleError, match=r"^(t|the number) is .*, but must be a finite number\.$"):
+                call(number)
+    for coded in (None, [1.0] * 16, tf.zeros([3]), tf.zeros([16], tf.int32)):
+        with pytest.raises(schedule.ScheduleError, match="a coded schedule is a floating tensor"):
+            schedule.value(coded, 0.5)
+    with pytest.raises(schedule.ScheduleError, match="progress is 'half'"):
+        schedule.value(tf.constant(schedule.encode("t", 1.0)), "half")
+
+
 def test_the_numbers_that_a_schedule_passes_are_known():
     assert schedule.values(2) == [2.0]
     assert schedule.values(FORMS["log"][0]) == [0.01, 10.0]

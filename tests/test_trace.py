@@ -17,6 +17,7 @@ from runners.chance import Chance, key
 from runners.flow import FLOW, STATISTICS, Operation, chain, gradients, hard, l2_loss, layers, product, square
 from runners.gradient import Hard
 from runners.mistake import Mistake
+from runners.schedule import ScheduleError
 from runners.trainer import Program, Replica, Trainer
 from tasks.base import Task
 
@@ -161,6 +162,43 @@ def test_mistakes_in_a_chain():
         hard("ste", clip=1.0)
     with pytest.raises(Declined):
         chain([hard("ste", normalize="area")], 1.0)
+
+
+def test_what_holds_no_numbers_is_told_in_one_sentence():
+    for x in (None, "2", True, 1j, [1, [2]]):
+        for call in (lambda x: chain([square], x), lambda x: gradients(square, x)):
+            with pytest.raises(Mistake, match="but must be real numbers"):
+                call(x)
+    with pytest.raises(Mistake, match="a chain is made of operations"):
+        chain([np.sin], 1.0)
+    with pytest.raises(Mistake, match="gradients are those of a function"):
+        gradients("square", 1.0)
+    for wrong in ({"scale": np.float32(-1)}, {"scale": [1.0, 2.0]}, {"scale": None}, {"normalize": "volume"}):
+        with pytest.raises(EstimatorError, match="but must be"):
+            hard("tanh_slope", **wrong)
+    for wrong in ({"forward": "sine"}, {"at_zero": 2}):
+        with pytest.raises(EstimatorError, match="but must be"):
+            hard("ste", **wrong)
+    with pytest.raises(EstimatorError, match="there is no estimator"):
+        hard(None)
+    task = tasks.book["sign_fitting"](dim=2, rows=2)
+    with pytest.raises(EstimatorError, match="tanh_slope.scale is -1.0, but must be > 0"):
+        layers(task, both("tanh_slope"), activations={"scale": -1})
+    with pytest.raises(ScheduleError, match="scale is '2', but must be a finite number"):
+        layers(task, both("tanh_slope"), activations={"scale": "2"})
+
+
+@modes
+def test_forward_mode_through_an_operation(compiled):
+    a, b = tf.constant([2.0, math.inf]), tf.constant([3.0, 5.0])
+
+    def followed(a, b):
+        with tf.autodiff.ForwardAccumulator((a, b), (tf.constant([1.0, 2.0]), tf.constant([10.0, 20.0]))) as forward:
+            y = product(a, b)
+        return forward.jvp(y)
+
+    call = tf.function(followed, autograph=False, jit_compile=True) if compiled else followed
+    assert call(a, b).numpy().tolist() == [23.0, math.inf]
 
 
 # Tasks

@@ -267,6 +267,35 @@ def test_divergence_is_data_and_stops_nobody():
     np.testing.assert_allclose(rows[-1]["validation_loss"][1], -0.2, rtol=1e-4)
 
 
+def test_a_parameter_that_is_not_finite_is_divergence():
+    """From the start on, though the loss takes its sign and stays finite; or from the update that made it so."""
+
+    def begin(chance):
+        start = chance.normal([4096])
+        return {"x": tf.where(start == tf.reduce_max(start), np.inf, start)}
+
+    task = tasks.book["sign_fitting"](dim=4096, rows=2)
+    planted = Trainer(program(dataclasses.replace(task, start=begin), "SGD"))
+    rows, _ = run(planted, [replica(1861)], marks=(0, 1), total=1)
+    assert np.isfinite([row["train_loss"][0] for row in rows]).all(), "the loss alone would not tell"
+    assert [row["diverged"][0] for row in rows] == [0, 0]
+    sound = Trainer(program(task, "SGD"))
+    assert np.isnan(run(sound, [replica(1861)], marks=(0, 1), total=1)[0][-1]["diverged"][0])
+
+    trainer = Trainer(program(SCALAR(start=-1.0), "SGD", estimator="ste"))
+    replicas = [replica(0, rate, {}) for rate in (0.7e38, 1.0, 3e38)]  # x gains 2 rates a step, until its sign is right
+    rows, _ = run(trainer, replicas, marks=(0, 1, 2), total=2)
+    np.testing.assert_array_equal([row["diverged"] for row in rows], [[np.nan] * 3, *[[np.nan, np.nan, 1]] * 2])
+    cut, _ = run(trainer, replicas, marks=(0, 2), total=2)
+    np.testing.assert_array_equal(cut[-1]["diverged"], rows[-1]["diverged"])
+
+
+def test_a_loss_that_is_lost_at_the_last_step_is_divergence():
+    rows, _ = run(Trainer(program(tiny.exploding(), "SGD")), [replica(0, 1.0)], marks=(0, 3, 4), total=4)
+    assert np.isnan(rows[-1]["train_loss"][0]) and rows[-1]["diverged"][0] == 4
+    assert np.isnan(rows[-2]["diverged"][0])
+
+
 def test_flips_are_counted_between_rows():
     task = SCALAR(start=-0.25)
     trainer = Trainer(program(task, "SGD", estimator="ste"))
