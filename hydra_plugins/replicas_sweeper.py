@@ -37,9 +37,6 @@ class ReplicasSweeper(Sweeper):
 
     def setup(self, *, hydra_context, task_function, config):
         self.hydra_context, self.config = hydra_context, config
-        if config.hydra.job.env_set:
-            print("steeplechase: hydra.job.env_set is refused: no configuration sets what is run.", file=sys.stderr)
-            sys.exit(2)
         self.launcher = Plugins.instance().instantiate_launcher(
             hydra_context=hydra_context, task_function=task_function, config=config
         )

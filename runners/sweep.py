@@ -7,6 +7,7 @@ import re
 import sys
 
 import hydra
+from hydra._internal.utils import get_args_parser
 from hydra.core.config_store import ConfigStore
 from hydra.core.override_parser.overrides_parser import OverridesParser
 from hydra.core.override_parser.types import Glob
@@ -14,7 +15,7 @@ from hydra.errors import HydraException, OverrideParseException
 from omegaconf import DictConfig, OmegaConf
 from omegaconf.errors import OmegaConfBaseException
 
-from runners import config, pages
+from runners import allowed, config, pages
 
 # With one of these Hydra answers by itself, or the caller has chosen the mode.
 _OWN = {"-m", "--multirun", "-r", "--run", "-c", "--cfg", "-i", "--info", "-h", "--help", "--hydra-help", "--version"}
@@ -23,6 +24,7 @@ _OWN |= {"-sc", "--shell-completion", "--experimental-rerun"}
 _PAGES = ("task", "estimator", "estimator_weights", "optimizer")  # whose keys depend on the page that is chosen
 
 ConfigStore.instance().store(name="schema", node=config.Sweep, provider="steeplechase")
+allowed.guard()
 
 
 @hydra.main(version_base="1.3", config_path=str(config.CONF), config_name="config")
@@ -46,6 +48,18 @@ def join(arguments: list[str]) -> list[str]:
     for page in pages.mentioned(rest):
         ConfigStore.instance().store(group="estimator", name=page.name, node=page.defaults, provider="steeplechase")
     return rest
+
+
+def check_flags(arguments: list[str]) -> None:
+    """Refuses flags that Hydra's parser would answer with its usage, and the one that runs a pickle. Raises Mistake."""
+    parser = get_args_parser()
+
+    def error(message):
+        raise config.Mistake(f"{message}; `python -m runners.sweep --hydra-help` shows what there is.")
+
+    parser.error = error
+    if parser.parse_args(arguments).experimental_rerun is not None:
+        raise config.Mistake("--experimental-rerun is refused: it reads a pickle, and a pickle can run anything.")
 
 
 def check_overrides(arguments: list[str]) -> None:
@@ -105,6 +119,7 @@ def cli() -> None:
     """The command. Exit codes: 0 all recorded, 1 a run failed, 2 a mistake in the command."""
     arguments = sys.argv[1:]
     try:
+        check_flags(arguments)
         if not {"-sc", "--shell-completion"} & {*arguments}:
             arguments = join(arguments)
             check_overrides(arguments)
