@@ -5,7 +5,6 @@ from __future__ import annotations
 import argparse
 import importlib
 import io
-import sys
 import tempfile
 from collections.abc import Iterable
 from importlib.metadata import version
@@ -17,7 +16,7 @@ from rich.console import Console
 from results import frozen, style, tables
 from results.schema import RecordError
 from results.store import Plan, Store, StoreError, load
-from runners import identity, pages
+from runners import command, identity, pages
 from runners.config import Run
 from runners.mistake import Mistake, nearest
 
@@ -127,9 +126,10 @@ def check_fresh(plan: Plan) -> None:
             )
 
 
+@command.one_sentence
 def main(arguments: list[str] | None = None) -> int:
     """The command. Exit codes: 0 drawn, 1 records missing, damaged or stale, 2 a mistake in the command."""
-    parser = argparse.ArgumentParser(prog="python -m runners.figures", description=__doc__)
+    parser = command.Parser(prog="python -m runners.figures", description=__doc__)
     parser.add_argument(
         "names",
         nargs="*",
@@ -196,9 +196,9 @@ def _verify(options: argparse.Namespace) -> int:
 
 
 def _complain(text: str, code: int) -> int:
-    print(f"steeplechase: {text}", file=sys.stderr)
+    command.say(text)
     return code
 
 
 if __name__ == "__main__":
-    sys.exit(main())
+    command.run(main)

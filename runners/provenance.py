@@ -83,7 +83,7 @@ def _matrix_product_rate(device: str) -> float:
 
 def _processor() -> str:
     try:
-        lines = Path("/proc/cpuinfo").read_text().splitlines()
+        lines = Path("/proc/cpuinfo").read_text(encoding="utf-8").splitlines()
     except OSError:
         return platform.processor() or platform.machine()
     return next((line.split(":", 1)[1].strip() for line in lines if line.startswith("model name")), platform.machine())
@@ -97,7 +97,8 @@ def commit() -> str | None:
 @functools.cache
 def _git() -> dict[str, Any]:
     def ask(*words):
-        answer = subprocess.run(["git", "-C", str(_ROOT), *words], capture_output=True, text=True, check=False)
+        words = ["git", "-C", str(_ROOT), *words]
+        answer = subprocess.run(words, capture_output=True, encoding="utf-8", errors="replace", check=False)
         return answer.stdout.strip() if answer.returncode == 0 else None
 
     try:
