@@ -6,7 +6,7 @@ is used. Nothing is imported at the top that would slow the command line down.
 
 import functools
 import itertools
-import sys
+import math
 from dataclasses import dataclass
 
 from hydra.core.config_store import ConfigStore
@@ -37,37 +37,32 @@ class ReplicasSweeper(Sweeper):
 
     def setup(self, *, hydra_context, task_function, config):
         self.hydra_context, self.config = hydra_context, config
-        if config.hydra.job.env_set:
-            print("steeplechase: hydra.job.env_set is refused: no configuration sets what is run.", file=sys.stderr)
-            sys.exit(2)
         self.launcher = Plugins.instance().instantiate_launcher(
             hydra_context=hydra_context, task_function=task_function, config=config
         )
 
     def sweep(self, arguments):
         from runners import conduct
-        from runners.mistake import Mistake
         from runners.sweep import undefer
 
-        try:
-            jobs, typed = self.split(arguments), [undefer(argument) for argument in arguments]
-            return [conduct.sweep(jobs, self.compose, self.launch, self.experiment(), typed)]
-        except Mistake as mistake:
-            print(f"steeplechase: {mistake}", file=sys.stderr)
-            sys.exit(2)
+        jobs, typed = self.split(arguments), [undefer(argument) for argument in arguments]
+        return [conduct.sweep(jobs, self.compose, self.launch, self.experiment(), typed)]
 
     def split(self, arguments: list[str]) -> list[list[str]]:
         """The overrides of each job: the product of the program axes, with every replica axis as a list."""
         from runners import pages
-        from runners.config import check_page_keys, makes_replicas, page
+        from runners.config import check_page_keys, few, makes_replicas, page
+        from runners.sweep import check_overrides, listed
 
-        lines = [f"{key}={value}" for key, value in self.params.items()] + list(arguments)
+        own = [f"{key}={value}" for key, value in self.params.items()]
+        check_overrides(own)
+        lines = own + list(arguments)
         loader = self.hydra_context.config_loader
         axes: dict[str, list[str]] = {}
         for override in OverridesParser.create(config_loader=loader).parse_overrides(lines):
             key = override.get_key_element()
             swept = override.is_sweep_override()
-            axes[key] = list(override.sweep_string_iterator()) if swept else [override.get_value_element_as_str()]
+            axes[key] = listed(override) if swept else [override.get_value_element_as_str()]
         if pages.files():  # beside those of the experiment or of the command
             axes["estimator"] = list(dict.fromkeys([*axes.get("estimator", []), *pages.files()]))
         # Which of an optimizer's numbers make replicas depends on the optimizer, so that is chosen first.
@@ -81,6 +76,7 @@ class ReplicasSweeper(Sweeper):
             ]
             lists = [f"{key}=[{','.join(axes[key])}]" for key in replicas]
             programs = {key: values for key, values in axes.items() if key not in replicas}
+            few("the sweep has", math.prod(map(len, programs.values())) * len(chosen), "runs", 10_000)
             for values in itertools.product(*programs.values()):
                 own = choices | {"optimizer": optimizer} | dict(zip(programs, values, strict=True))
                 check_page_keys(own, axes)

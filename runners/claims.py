@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import argparse
 import re
 import sys
 from pathlib import Path
@@ -14,15 +13,17 @@ from rich.table import Table
 
 from results import claims, frozen
 from results.schema import RecordError
+from runners import command
 from runners.config import CHECKOUT
 
 README = CHECKOUT / "README.md" if CHECKOUT else None  # an installed copy has no such page
 BEGIN, END = "<!-- claims about {}: made by `python -m runners.claims --write` -->", "<!-- end of claims -->"
 
 
+@command.one_sentence
 def main(arguments: list[str] | None = None) -> int:
     """The command. Exit codes: 0 the README says what was found, 1 it does not, or a claim cannot be evaluated."""
-    parser = argparse.ArgumentParser(prog="python -m runners.claims", description=__doc__)
+    parser = command.Parser(prog="python -m runners.claims", description=__doc__)
     parser.add_argument("--claims", type=Path, default=claims.FILE, help="another file of claims")
     parser.add_argument("--frozen", type=Path, default=frozen.FOLDER, metavar="FOLDER", help="where the tables are")
     parser.add_argument("--readme", type=Path, default=README, help="the page that says them")
@@ -30,12 +31,15 @@ def main(arguments: list[str] | None = None) -> int:
     options = parser.parse_args(arguments)
     if options.write and not options.readme:
         parser.error("--write needs --readme=FILE: this copy is installed, and has no README.")
+    for key, path in (("--claims", options.claims), ("--readme", options.readme)):
+        if path:
+            command.regular(path, key)
     try:
         found = claims.evaluate(options.claims, options.frozen)
         page = options.readme.read_text(encoding="utf-8") if options.readme else ""
         wanted = replaced(page, found) if options.readme else ""
     except (RecordError, OSError) as error:
-        print(f"steeplechase: {error}", file=sys.stderr)
+        command.say(error)
         return 1
     table = Table(box=SIMPLE, show_edge=False)
     for column in ("claim", "verdict", "evidence"):
@@ -46,10 +50,7 @@ def main(arguments: list[str] | None = None) -> int:
     if options.write:
         options.readme.write_text(wanted, encoding="utf-8")
     elif wanted != page:
-        print(
-            f"steeplechase: {options.readme.name} says something else; `python -m runners.claims --write` mends it.",
-            file=sys.stderr,
-        )
+        command.say(f"{options.readme.name} says something else; `python -m runners.claims --write` mends it.")
         return 1
     return 0
 
@@ -71,4 +72,4 @@ def replaced(page: str, found: list[claims.Claim]) -> str:
 
 
 if __name__ == "__main__":
-    sys.exit(main())
+    command.run(main)

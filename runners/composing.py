@@ -139,7 +139,7 @@ def _pages_stay_apart(loader: ConfigLoader, master: DictConfig) -> bool:
     if OmegaConf.select(master, "hydra.searchpath") or [_folder(place.path) for place in places] != [config.CONF]:
         return False
     for path in config.CONF.rglob("*.yaml"):
-        text = path.read_text()
+        text = path.read_text(encoding="utf-8")
         if path.parent.name in PARTS and ("@package" in text or "defaults:" in text):
             return False
         if "defaults:" in text and "${" in str(yaml.safe_load(text).get("defaults")):

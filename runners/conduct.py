@@ -113,7 +113,7 @@ def _plan(jobs, compose) -> tuple[list[State], dict[str, Any]]:
         try:
             run = config.resolve(cfg, device.find(cfg["device"]))
         except Mistake as mistake:
-            words = " · ".join(cfg[group].get("name", "?") for group in ("task", "estimator", "optimizer"))
+            words = " · ".join(str(cfg[group].get("name", "?")) for group in ("task", "estimator", "optimizer"))
             raise Mistake(f"{mistake} (first seen in the run {words})" if len(jobs) > 1 else str(mistake)) from None
         worker.learn(run)
         wanted = identify(run)

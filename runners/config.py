@@ -19,7 +19,7 @@ import yaml
 
 import tasks
 from results.place import DEFAULT
-from runners import pages, schedule
+from runners import command, pages, schedule
 from runners.mistake import Mistake, nearest
 from tasks.base import TaskError
 
@@ -84,6 +84,15 @@ class Run:
         return tuple(self.program[group]["name"] for group in ("task", "estimator", "optimizer"))
 
 
+MOST = 100_000  # values of an axis, and replicas of a run
+
+
+def few(what: str, number: int, of: str, most: int = MOST) -> None:
+    """Refuses what would take all memory before anybody sees that it was a slip. Raises Mistake."""
+    if number > most:
+        raise Mistake(f"{what} {number:,} {of}, but {most:,} is the most.")
+
+
 def resolve(cfg: Mapping[str, Any], device: str) -> Run:
     """The run that a composed and resolved configuration describes. device: `cpu` or `gpu`, decided by the caller.
 
@@ -113,8 +122,8 @@ def resolve(cfg: Mapping[str, Any], device: str) -> Run:
         page("task", name)
         if not 0 < margin < math.inf:
             raise Mistake(f"margins.{name} is {margin:g}, but must be above 0, in the unit of what the task reports.")
-    if cfg["checkpoint"] < 0:
-        raise Mistake(f"checkpoint is {cfg['checkpoint']}, but must be at least 0 seconds.")
+    if not 0 <= cfg["checkpoint"] < math.inf:
+        raise Mistake(f"checkpoint is {cfg['checkpoint']}, but must be a number of seconds, at least 0.")
 
     task = {k: v for k, v in cfg["task"].items() if k != "steps"}
     optimizer = {k: v for k, v in cfg["optimizer"].items() if k not in ("learning_rate", *_GRIDS)}
@@ -138,6 +147,10 @@ def resolve(cfg: Mapping[str, Any], device: str) -> Run:
         "device": device,
     }
     files = {k: task[k] for k in ("data", "labels") if task.get(k)}
+    for key, path in files.items():
+        command.regular(path, f"task.{key}")
+    words = " × ".join(f"{len(values)} of {key}" for key, values in axes.items() if values[1:])
+    few(f"{words} make", math.prod(map(len, axes.values())), "replicas of one run")
     replicas = tuple(dict(zip(axes, values, strict=True)) for values in itertools.product(*axes.values()))
     store = str(Path(cfg["store"]).absolute())  # the process that trains may have another folder
     return Run(program, replicas, files, store, cfg["checkpoint"], cfg["progress"], cfg["lanes"])
@@ -226,8 +239,14 @@ def options(group: str) -> list[str]:
     return sorted({path.stem for path in (CONF / group).glob("*.yaml")} | elsewhere)
 
 
+_NAME = re.compile(r"[\w./-]{1,100}")
+
+
 def page(group: str, name: str) -> dict[str, Any]:
     """What conf/GROUP/NAME.yaml says, or an estimator's page from elsewhere. Raises Mistake where there is none."""
+    if not isinstance(name, str) or not _NAME.fullmatch(name):
+        known = ", ".join(options(group))
+        raise Mistake(f"{str(name)!r} is no name of a page ({group}); known are: {known}.")
     path = CONF / group / f"{name}.yaml"
     if path.exists():
         return _read(path)
@@ -241,20 +260,23 @@ def page(group: str, name: str) -> dict[str, Any]:
 
 @functools.cache
 def _read(path: Path) -> dict[str, Any]:
-    return yaml.safe_load(path.read_text()) or {}
+    return yaml.safe_load(path.read_text(encoding="utf-8")) or {}
 
 
 def _typed(group: str, given: Mapping[str, Any], shown: str | None = None) -> None:
     """Holds a page's values against the defaults in its YAML: the same keys, and the same kind of value."""
     if group == "estimator" and "file" in given:
         raise Mistake(f"{shown or group}.file is read from the command line only: no configuration makes code run.")
-    defaults = page(group, given.get("name"))
+    name = given.get("name") if isinstance(given, Mapping) else None
+    if not isinstance(name, str):
+        raise Mistake(f"{shown or group}.name is {name!r}, but must be the name of one; choose it by {group}=NAME.")
+    defaults = page(group, name)
     for name, value in given.items():
         key = f"{shown or group}.{name}"
         _known(defaults, given["name"], name, key)
         if value is None and defaults[name] is not None:
             raise Mistake(f"{key} is null, but needs a value; its default is {defaults[name]}.")
-        own = PER_REPLICA.get(given.get("keras"), ())
+        own = PER_REPLICA.get(str(given.get("keras")), ())
         axis = group == "estimator" or (group == "optimizer" and name in (*own, "learning_rate"))
         if name not in _GRIDS and (not axis or name == "name"):
             _kind(key, value, defaults[name])
@@ -265,16 +287,17 @@ def _kind(key: str, value: Any, default: Any) -> None:
         fine, kind = value is None or isinstance(value, str), "a path or null"
     elif default is None:
         fine = value is None or (isinstance(value, (int, float)) and not isinstance(value, bool))
-        kind = "a number or null"
+        kind, fine = "a finite number or null", fine and (value is None or math.isfinite(value))
     elif isinstance(default, bool):
         fine, kind = isinstance(value, bool), "true or false"
     elif isinstance(default, int):
-        fine, kind = isinstance(value, int) and not isinstance(value, bool), "a whole number"
+        fine = isinstance(value, int) and not isinstance(value, bool) and abs(value) <= FRESH
+        kind = f"a whole number up to {FRESH}"
     elif isinstance(default, float):
-        fine, kind = isinstance(value, (int, float)) and not isinstance(value, bool), "a number"
+        fine, kind = isinstance(value, (int, float)) and not isinstance(value, bool), "a finite number"
         fine = fine and math.isfinite(value)
     elif isinstance(default, list):
-        fine = isinstance(value, list) and all(isinstance(v, type(default[0])) for v in value)
+        fine = isinstance(value, list) and all(_like(v, default[0]) for v in value)
         kind = f"a list like {default}"
     elif isinstance(default, str) and not default.startswith("${"):
         fine, kind = isinstance(value, str), "a word"
@@ -282,6 +305,14 @@ def _kind(key: str, value: Any, default: Any) -> None:
         return
     if not fine:
         raise Mistake(f"{key} is {value!r}, but must be {kind}.")
+
+
+def _like(value: Any, default: Any) -> bool:
+    """Whether a list's value is of the kind of its default."""
+    if isinstance(value, bool) or isinstance(default, (bool, str)):
+        return type(value) is type(default)
+    whole = isinstance(value, int) and abs(value) <= FRESH
+    return whole or (isinstance(default, float) and isinstance(value, float) and math.isfinite(value))
 
 
 def _one_of(key: str, value: Any, *allowed: Any) -> None:
@@ -294,9 +325,12 @@ def _listed(key: str, value: Any) -> list:
     values = value if isinstance(value, list) else [value]
     if not values:
         raise Mistake(f"{key} is an empty list: there is nothing to train.")
-    for i, v in enumerate(values):
-        if v in values[:i]:
+    few(f"{key} lists", len(values), "values")
+    seen = set()
+    for v in values:
+        if (mark := v if isinstance(v, (int, float, str)) else repr(v)) in seen:
             raise Mistake(f"{key} lists {v} twice.")
+        seen.add(mark)
     return values
 
 

@@ -2,42 +2,35 @@
 
 from __future__ import annotations
 
-import argparse
-import sys
-
 from rich.console import Console
 from rich.markup import escape
 
-from runners import config, pages
-from runners.mistake import Mistake
+from runners import command, config, pages
 
 
+@command.one_sentence
 def main(arguments: list[str] | None = None) -> int:
     """The command. Exit codes: 0 every promise is kept, 1 one is broken, 2 a mistake in the command or in the file."""
-    parser = argparse.ArgumentParser(prog="python -m runners.contract", description=__doc__)
+    parser = command.Parser(prog="python -m runners.contract", description=__doc__)
     parser.add_argument("pages", nargs="*", metavar="PAGE", help="a file with a page, or a name; none: the whole book")
     asked = parser.parse_intermixed_args(arguments).pages
     asked = [part for page in asked for part in page.removeprefix("estimator.file=").split(",")]
     files = [page for page in asked if page.endswith(".py")]
-    try:
-        pages.name_files([f"estimator.file={','.join(files)}"] * bool(files))
-        names = [*pages.files(), *(page for page in asked if page not in files)]
-        for name in names:
-            config.page("estimator", name)  # a name that is none is answered here, in no time
-        from runners import quiet
+    pages.name_files([f"estimator.file={','.join(files)}"] * bool(files))
+    names = [*pages.files(), *(page for page in asked if page not in files)]
+    for name in names:
+        config.page("estimator", name)  # a name that is none is answered here, in no time
+    from runners import quiet
 
-        quiet.start_tensorflow("cpu")
-        for name in names:
-            pages.enter(name)
-    except Mistake as mistake:
-        print(f"steeplechase: {mistake}", file=sys.stderr)
-        return 2
+    quiet.start_tensorflow("cpu")
+    for name in names:
+        pages.enter(name)
     import estimators
 
     console = Console(highlight=False, soft_wrap=True)
     broken = [name for name in names or list(estimators.book) if not _kept(console, name, verbose=bool(asked))]
     if broken:
-        print(f"steeplechase: the contract is broken by {', '.join(broken)}.", file=sys.stderr)
+        command.say(f"the contract is broken by {', '.join(broken)}.")
     return 1 if broken else 0
 
 
@@ -65,4 +58,4 @@ def _kept(console: Console, name: str, verbose: bool) -> bool:
 
 
 if __name__ == "__main__":
-    sys.exit(main())
+    command.run(main)

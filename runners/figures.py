@@ -5,7 +5,6 @@ from __future__ import annotations
 import argparse
 import io
 import os
-import sys
 import tempfile
 import traceback
 from collections.abc import Iterable
@@ -21,7 +20,7 @@ from results import figures as figure_pages
 from results import frozen, sealed, style, tables
 from results.schema import RecordError
 from results.store import DEFAULT, Plan, Store, StoreError, load
-from runners import device, identity, pages, worker
+from runners import command, device, identity, pages, worker
 from runners.config import Run
 from runners.mistake import Mistake, nearest
 
@@ -223,9 +222,10 @@ def check_fresh(plan: Plan) -> None:
             )
 
 
+@command.one_sentence
 def main(arguments: list[str] | None = None) -> int:
     """The command. Exit codes: 0 drawn, 1 records missing, damaged or stale, 2 a mistake in the command."""
-    parser = argparse.ArgumentParser(prog="python -m runners.figures", description=__doc__)
+    parser = command.Parser(prog="python -m runners.figures", description=__doc__)
     parser.add_argument(
         "names",
         nargs="*",
@@ -298,9 +298,9 @@ def _verify(options: argparse.Namespace, store: Store) -> int:
 
 
 def _complain(text: str, code: int) -> int:
-    print(f"steeplechase: {text}", file=sys.stderr)
+    command.say(text)
     return code
 
 
 if __name__ == "__main__":
-    sys.exit(main())
+    command.run(main)

@@ -2,11 +2,9 @@
 
 from __future__ import annotations
 
-import argparse
 import inspect
 import math
 import re
-import sys
 import textwrap
 from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
@@ -16,7 +14,7 @@ import numpy as np
 import pandas as pd
 
 from results import gallery, style
-from runners import config, pages
+from runners import command, config, pages
 from runners.mistake import Mistake
 
 FOLDER, PAGE = "docs", "estimators.md"
@@ -86,20 +84,18 @@ def table(names: Iterable[str]) -> str:
     return "\n\n".join(part for part in parts if part) + "\n"
 
 
+@command.one_sentence
 def main(arguments: list[str] | None = None) -> int:
     """The command. Exit codes: 0 written or up to date, 1 not up to date, 2 a mistake in the command."""
-    parser = argparse.ArgumentParser(prog="python -m runners.gallery", description=__doc__)
+    parser = command.Parser(prog="python -m runners.gallery", description=__doc__)
     parser.add_argument(
         "names", nargs="*", metavar="NAME", help="an estimator; estimator.file=PATH adds one (none: the whole book)"
     )
     parser.add_argument("--folder", default=FOLDER, help=f"where page and figure go (default: {FOLDER})")
     parser.add_argument("--check", action="store_true", help="write nothing, and say whether the page is up to date")
     options = parser.parse_intermixed_args(arguments)
-    try:
-        names = _asked(pages.name_files(options.names))
-        text = table(names)
-    except Mistake as mistake:
-        return _complain(str(mistake), 2)
+    names = _asked(pages.name_files(options.names))
+    text = table(names)
     path = Path(options.folder) / PAGE
     if options.check:
         if path.exists() and path.read_text(encoding="utf-8") == text:
@@ -376,9 +372,9 @@ def _cell(text: str) -> str:
 
 
 def _complain(text: str, code: int) -> int:
-    print(f"steeplechase: {text}", file=sys.stderr)
+    command.say(text)
     return code
 
 
 if __name__ == "__main__":
-    sys.exit(main())
+    command.run(main)

@@ -24,7 +24,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from runners import observing
+from runners import command, observing
 from runners import sources as code
 from runners.mistake import Mistake
 
@@ -122,6 +122,7 @@ def read(path: Path, name: str = "") -> Written:
 
     Raises Mistake with the file and the line where it holds none, several, or one that is not of the form.
     """
+    command.regular(path, "estimator.file")
     try:
         tree = ast.parse(path.read_bytes())
     except OSError as error:
@@ -164,7 +165,7 @@ def answer(name: str) -> str:
             page = read(path)
             if own & {_plain(other) for other in (page.name, *page.aliases)}:
                 return f"there is no estimator '{name}': it is called '{page.name}' here."
-    for node in ast.parse((HOUSE / "base.py").read_text()).body:
+    for node in ast.parse((HOUSE / "base.py").read_text(encoding="utf-8")).body:
         if isinstance(node, ast.Assign) and getattr(node.targets[0], "id", "") == "LEFT_OUT":
             for other, reason in ast.literal_eval(node.value).items():
                 if own & {_plain(other)}:

@@ -86,7 +86,7 @@ def _matrix_product_rate(device: str) -> float:
 
 def _processor() -> str:
     try:
-        lines = Path("/proc/cpuinfo").read_text().splitlines()
+        lines = Path("/proc/cpuinfo").read_text(encoding="utf-8").splitlines()
     except OSError:
         return platform.processor() or platform.machine()
     return next((line.split(":", 1)[1].strip() for line in lines if line.startswith("model name")), platform.machine())
@@ -107,7 +107,8 @@ def _git(folder: Path | None = CHECKOUT) -> dict[str, Any]:
 
     def ask(*words):
         line = ["git", "-C", str(folder), *words]
-        answer = subprocess.run(line, capture_output=True, text=True, check=False, env=environment)
+        told = {"capture_output": True, "encoding": "utf-8", "errors": "replace", "env": environment}
+        answer = subprocess.run(line, **told, check=False)
         return answer.stdout.strip() if answer.returncode == 0 else None
 
     commit, changes = None, None

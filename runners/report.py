@@ -20,7 +20,7 @@ from results import coverage, explorer, frozen, report, rules, sealed, style, ta
 from results import figures as figure_pages
 from results.schema import RecordError
 from results.store import DEFAULT, Plan, Store, StoreError, load
-from runners import figures, pages
+from runners import command, figures, pages
 from runners.mistake import Mistake, nearest
 from runners.provenance import commit
 
@@ -159,10 +159,11 @@ def _read(paths: list[Path]) -> dict[str, bytes]:
     return {path.name: path.read_bytes() for path in paths}
 
 
+@command.one_sentence
 def main(arguments: list[str] | None = None) -> int:
     """The command. Exit codes: 0 written and whole, 1 written, but something is missing, damaged or stale (or nothing
     could be written), 2 a mistake in the command."""
-    parser = argparse.ArgumentParser(prog="python -m runners.report", description=__doc__)
+    parser = command.Parser(prog="python -m runners.report", description=__doc__)
     parser.add_argument("names", nargs="*", metavar="NAME", help="a plan (default: every plan of the store)")
     parser.add_argument("--store", default=DEFAULT, help=f"where the records are (default: {DEFAULT})")
     parser.add_argument("--stale", action="store_true", help="report records that older code made, too")
@@ -248,9 +249,9 @@ def _frozen(options: argparse.Namespace, folder: Path) -> tuple[list[Reported], 
 
 
 def _complain(text: str, code: int) -> int:
-    print(f"steeplechase: {text}", file=sys.stderr)
+    command.say(text)
     return code
 
 
 if __name__ == "__main__":
-    sys.exit(main())
+    command.run(main)

@@ -3,20 +3,23 @@
 from __future__ import annotations
 
 import contextlib
+import math
 import os
 import re
 import sys
+from types import TracebackType
 
 import hydra
+from hydra._internal.utils import get_args_parser
 from hydra.core.config_store import ConfigStore
 from hydra.core.override_parser.overrides_parser import OverridesParser
-from hydra.core.override_parser.types import Glob
-from hydra.errors import HydraException, OverrideParseException
+from hydra.core.override_parser.types import Glob, Override, RangeSweep
+from hydra.errors import HydraException
 from hydra.utils import get_original_cwd
 from omegaconf import DictConfig, OmegaConf
 from omegaconf.errors import OmegaConfBaseException
 
-from runners import config, pages
+from runners import allowed, command, config, pages
 
 # With one of these Hydra answers by itself, or the caller has chosen the mode.
 _OWN = {"-m", "--multirun", "-r", "--run", "-c", "--cfg", "-i", "--info", "-h", "--help", "--hydra-help", "--version"}
@@ -25,6 +28,7 @@ _OWN |= {"-sc", "--shell-completion", "--experimental-rerun"}
 _PAGES = ("task", "estimator", "estimator_weights", "optimizer")  # whose keys depend on the page that is chosen
 
 ConfigStore.instance().store(name="schema", node=config.Sweep, provider="steeplechase")
+allowed.guard()
 
 
 @hydra.main(version_base="1.3", config_path=str(config.CONF), config_name="config")
@@ -51,6 +55,28 @@ def join(arguments: list[str]) -> list[str]:
     return rest
 
 
+def check_flags(arguments: list[str]) -> list[str]:
+    """Refuses flags that Hydra's parser would answer with its usage, and the one that runs a pickle; returns the
+    arguments with the flags at their end, where that parser reads them all. Raises Mistake.
+    """
+    parser = get_args_parser()
+
+    def error(message):
+        raise config.Mistake(f"{message}; `python -m runners.sweep --hydra-help` shows what there is.")
+
+    parser.error = error
+    given = parser.parse_intermixed_args(arguments)
+    if given.experimental_rerun is not None:
+        raise config.Mistake("--experimental-rerun is refused: it reads a pickle, and a pickle can run anything.")
+    flags, words = [], [*given.overrides]
+    for argument in arguments:
+        if words and argument == words[0]:
+            words.pop(0)
+        else:
+            flags.append(argument)
+    return [*given.overrides, *flags]
+
+
 def check_overrides(arguments: list[str]) -> None:
     """Refuses what Hydra would report in words that mislead, or not at all. Raises config.Mistake."""
     overrides, choices, keys = [], {}, []
@@ -58,12 +84,11 @@ def check_overrides(arguments: list[str]) -> None:
         if argument.startswith("~") or ("=" in argument and not argument.startswith("-")):
             overrides.append(argument)
         elif not argument.startswith("-") and not before.startswith("-"):
-            raise config.Mistake(f"'{argument}' is not of the form key=value.")
-    try:
-        parsed = OverridesParser.create().parse_overrides(overrides)
-    except OverrideParseException as error:
-        raise config.Mistake(f"'{error.override}' cannot be read: {str(error).splitlines()[0]}.") from None
-    for override in parsed:
+            key, equals, value = before.partition("=")
+            hint = f"; where it belongs to the word before it, quote the two twice: \"{key}='{value} {argument}'\""
+            hint = hint if equals else ""
+            raise config.Mistake(f"'{argument}' is not of the form key=value{hint}.")
+    for override in map(_parsed, overrides):
         key = override.get_key_element().lstrip("+~")
         if key.split(".")[0] in ("hydra", "hydra/launcher") or key.startswith("hydra/"):
             continue
@@ -72,9 +97,7 @@ def check_overrides(arguments: list[str]) -> None:
         if override.is_delete() and key != "experiment":
             raise config.Mistake(f"'{override.input_line}' would delete a key that is needed.")
         if override.is_sweep_override():
-            if not override.is_discrete_sweep():
-                raise config.Mistake(f"'{override.input_line}': only listed values and ranges can be swept.")
-            values = [] if isinstance(override.value(), Glob) else list(override.sweep_string_iterator())
+            values = [] if isinstance(override.value(), Glob) else listed(override)
         else:
             values = [override.get_value_element_as_str()]
         config.check_key(key, values)
@@ -83,6 +106,38 @@ def check_overrides(arguments: list[str]) -> None:
             choices[key] = values[0]
     # Where a page is chosen here, its keys are known here; the others are checked run by run.
     config.check_page_keys(choices, [key for key in keys if key.split(".")[0] in choices])
+
+
+def _parsed(line: str) -> Override:
+    """An override as Hydra's grammar has it. Raises Mistake."""
+    parser, (key, _, value) = OverridesParser.create(), line.partition("=")
+    try:
+        return parser.parse_override(line)
+    except HydraException as error:
+        quoted, reason = f"{key}='{value}'", str(error).splitlines()[0]
+        try:
+            parser.parse_override(quoted)
+        except HydraException:
+            quoted = ""
+        plain = quoted and not set("'([{") & set(value)
+        hint = f'; where it means these very letters, quote it twice: "{quoted}"' if plain else ""
+        raise config.Mistake(f"'{line}' cannot be read: {reason}{hint}.") from None
+
+
+def listed(override: Override) -> list[str]:
+    """The values that an override lists, as text. Raises Mistake for none, for too many, and for other sweeps."""
+    if not override.is_discrete_sweep():
+        raise config.Mistake(f"'{override.input_line}': only listed values and ranges can be swept.")
+    swept = override.value()
+    if isinstance(swept, RangeSweep):
+        ends = [float(end) for end in (swept.start, swept.stop, swept.step)]
+        if not all(map(math.isfinite, ends)) or not ends[2]:
+            raise config.Mistake(f"'{override.input_line}' has no end: a range needs finite ends, and a step but 0.")
+        config.few(f"'{override.input_line}' lists", max(0, math.ceil((ends[1] - ends[0]) / ends[2])), "values")
+    values = list(override.sweep_string_iterator())
+    if not values:
+        raise config.Mistake(f"'{override.input_line}' lists no values: there is nothing to train.")
+    return values
 
 
 def defer(argument: str) -> str:
@@ -105,8 +160,14 @@ def undefer(argument: str) -> str:
 
 
 def cli() -> None:
-    """The command. Exit codes: 0 all recorded, 1 a run failed, 2 a mistake in the command."""
-    arguments = sys.argv[1:]
+    """The command. Exit codes: 0 all recorded, 1 a run failed, 2 a mistake in the command, 128 and a signal's number
+    where one stopped it."""
+    command.run(_answer)
+
+
+@command.one_sentence
+def _answer() -> int:
+    arguments = check_flags(sys.argv[1:])
     try:
         if not {"-sc", "--shell-completion"} & {*arguments}:
             arguments = join(arguments)
@@ -117,18 +178,23 @@ def cli() -> None:
         if not _OWN & {a.split("=")[0] for a in arguments} and "hydra.mode=RUN" not in arguments:
             sys.argv[1:] = [*map(defer, sys.argv[1:]), "--multirun"]
         os.environ[config.SWEEP] = str(os.getpid())
-        os.environ.setdefault("HYDRA_FULL_ERROR", "1")  # Hydra then raises what it would print in many lines
+        os.environ["HYDRA_FULL_ERROR"] = "1"  # Hydra then raises what it would print in many lines
         main()
-    except (config.Mistake, HydraException, OmegaConfBaseException) as mistake:
-        sys.exit(_complain(mistake))
-    except KeyboardInterrupt:
-        print("steeplechase: stopped; the same command goes on from here.", file=sys.stderr)
-        sys.exit(130)
+    except (HydraException, OmegaConfBaseException) as error:
+        raise config.Mistake(config.told(error)) from None
+    except Exception as error:
+        if isinstance(error, config.Mistake) or not _hydras(error.__traceback__):
+            raise
+        raise config.Mistake(config.told(error)) from None
+    return 0
 
 
-def _complain(mistake: Exception) -> int:
-    print(f"steeplechase: {config.told(mistake)}", file=sys.stderr)
-    return 2
+def _hydras(trace: TracebackType | None) -> bool:
+    """Whether Hydra, or what it reads with, raised this: it says by a plain ValueError what it thinks of its input."""
+    while trace is not None and trace.tb_next is not None:
+        trace = trace.tb_next
+    module = trace.tb_frame.f_globals.get("__name__", "") if trace is not None else ""
+    return module.split(".")[0] in ("hydra", "omegaconf", "yaml", "antlr4", "codecs")
 
 
 if __name__ == "__main__":

@@ -13,7 +13,7 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from runners import config, pages, schedule
+from runners import command, config, pages, schedule
 from runners.flow import (
     FLOW,
     HARD,
@@ -42,43 +42,40 @@ task=binarized_mlp estimator=tanh_slope estimator.scale=2 'task.hidden=[64,64]' 
 """
 
 
-class _Parser(argparse.ArgumentParser):
-    def error(self, message):
-        raise Mistake(f"{message}; `python -m runners.trace --help` shows what there is.")
-
-
+@command.one_sentence
 def main(arguments: list[str] | None = None) -> int:
     """The command. Exit codes: 0 shown, 2 a mistake in the command."""
     formatter = argparse.RawDescriptionHelpFormatter
-    parser = _Parser(prog="python -m runners.trace", description=__doc__, epilog=EXPLANATION, formatter_class=formatter)
+    parser = command.Parser(
+        prog="python -m runners.trace", description=__doc__, epilog=EXPLANATION, formatter_class=formatter
+    )
     parser.add_argument("settings", nargs="*", metavar="KEY=VALUE", help="what is traced, see below")
     how = parser.add_mutually_exclusive_group()
     how.add_argument("--compiled", action="store_true", help="as one XLA program")
     how.add_argument("--eager", action="store_false", dest="compiled", help="operation by operation (the default)")
+    options = parser.parse_intermixed_args(arguments)
+    own, overrides = _sorted_out(options.settings)
+    if "operations" in own:
+        show = _own_chain(own, overrides)
+    elif overrides:
+        show = _own_task(overrides)
+    else:
+        show = _demonstrations
+    from runners import quiet
+
+    quiet.start_tensorflow("cpu")
+    import tensorflow as tf
+
+    from estimators.base import EstimatorError
+    from runners.optimizer import OptimizerError
+    from tasks.base import TaskError
+    from tasks.data import DataError
+
     try:
-        options = parser.parse_intermixed_args(arguments)
-        own, overrides = _sorted_out(options.settings)
-        if "operations" in own:
-            show = _own_chain(own, overrides)
-        elif overrides:
-            show = _own_task(overrides)
-        else:
-            show = _demonstrations
-        from runners import quiet
-
-        quiet.start_tensorflow("cpu")
-        import tensorflow as tf
-
-        from estimators.base import EstimatorError
-
-        try:
-            with tf.device("/cpu:0"):
-                show(_console(), options.compiled)
-        except EstimatorError as error:
-            raise Mistake(str(error)) from None
-    except Mistake as mistake:
-        print(f"steeplechase: {mistake}", file=sys.stderr)
-        return 2
+        with tf.device("/cpu:0"):
+            show(_console(), options.compiled)
+    except (EstimatorError, OptimizerError, TaskError, DataError) as error:
+        raise Mistake(str(error)) from None
     return 0
 
 
@@ -128,9 +125,7 @@ def _composed(overrides: list[str]) -> config.Run:
         with initialize_config_dir(str(config.CONF), version_base="1.3"):
             cfg = OmegaConf.to_container(compose("config", overrides), resolve=True)
     except (HydraException, OmegaConfBaseException) as error:
-        cause = error.__cause__ if isinstance(error.__cause__, OmegaConfBaseException) else error
-        key, sentence = getattr(cause, "full_key", None), " ".join(str(cause).split("\n")[0].split())
-        raise Mistake(f"{key}: {sentence}." if key else sentence) from None
+        raise Mistake(config.told(error)) from None
     if cfg["device"] not in ("auto", "cpu"):
         raise Mistake(f"device is {cfg['device']!r}, but the trace runs on the CPU: leave it out.")
     run = config.resolve(cfg, "cpu")
@@ -307,4 +302,4 @@ def _written(cell) -> str:
 
 
 if __name__ == "__main__":
-    sys.exit(main())
+    command.run(main)

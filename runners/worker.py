@@ -188,7 +188,7 @@ def _execute(run: Run, report, fault: str | None, expected) -> Outcome:
         path = Path(run.store) / "errors" / f"{identify(run).name}-{os.getpid()}-{time.time_ns()}.txt"
         try:
             path.parent.mkdir(parents=True, exist_ok=True)
-            path.write_text(traceback.format_exc())
+            path.write_text(traceback.format_exc(), encoding="utf-8")
         except OSError as full:
             path = f"could not be written: {full.strerror}"
         return _failed(run, f"{type(error).__name__}: {said} (all of it: {path})")

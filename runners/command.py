@@ -1,0 +1,148 @@
+"""The frame of every command: mistakes in one sentence, signals, pipes that close, terminals of any encoding.
+
+A module with a command has `main(arguments) -> exit code` under `@one_sentence`, and ends with `run(main)`.
+"""
+
+from __future__ import annotations
+
+import argparse
+import errno
+import functools
+import io
+import multiprocessing
+import os
+import re
+import signal
+import sys
+import threading
+import time
+from collections.abc import Callable
+from pathlib import Path
+from types import FrameType
+
+from runners.mistake import Mistake
+
+GRACE = 4.0  # seconds after a signal's sentence, in which what is under way may end by itself
+_LONG = 200  # letters of one word that a sentence shows
+
+
+class Stopped(KeyboardInterrupt):
+    """A signal that ends the command as Ctrl-C does."""
+
+    def __init__(self, number: int):
+        super().__init__(signal.Signals(number).name)
+        self.number = number
+
+
+class Parser(argparse.ArgumentParser):
+    """argparse's parser, whose errors are mistakes like all others. Raises Mistake."""
+
+    def error(self, message: str):
+        raise Mistake(f"{message}; `{self.prog} --help` shows what there is.")
+
+
+def say(text: object) -> None:
+    """Prints a sentence on standard error: one line, of signs that a terminal shows."""
+    words = " ".join(str(text).split())
+    words = re.sub(rf"\S{{{_LONG},}}", lambda word: f"{word[0][: _LONG // 2]}...", words)
+    print(f"steeplechase: {''.join(sign if sign.isprintable() else '?' for sign in words)}", file=sys.stderr)
+
+
+def one_sentence(main: Callable[..., int]) -> Callable[..., int]:
+    """Makes what a user got wrong one sentence and exit code 2."""
+
+    @functools.wraps(main)
+    def told(*arguments, **options) -> int:
+        try:
+            return main(*arguments, **options)
+        except Mistake as mistake:
+            say(mistake)
+            return 2
+        except BrokenPipeError:
+            raise
+        except OSError as error:
+            if error.filename is None and error.errno not in (errno.ENOSPC, errno.EDQUOT, errno.EMFILE):
+                raise  # of no file: nobody's mistake
+            place = (
+                f"{os.fsdecode(error.filename)} cannot be used" if error.filename else "the output cannot be written"
+            )
+            say(f"{place}: {error.strerror}.")
+            return 2
+
+    return told
+
+
+def run(main: Callable[[], int]) -> None:
+    """Runs a command's main with what was typed, and ends the process with its exit code.
+
+    Where it was stopped by Ctrl-C, SIGTERM or SIGHUP, it says what is kept, and ends within some seconds with 128 and
+    the signal's number.
+    """
+    _print_anything()
+    for number in (signal.SIGTERM, signal.SIGHUP):
+        if threading.current_thread() is threading.main_thread() and signal.getsignal(number) is signal.SIG_DFL:
+            signal.signal(number, _stop)  # not where nohup has it ignored
+    try:
+        try:
+            code = main() or 0
+        except SystemExit as end:
+            if isinstance(end.code, str):
+                say(end.code)
+            code = end.code if isinstance(end.code, int) else 1 if end.code else 0
+        sys.stdout.flush()
+    except BrokenPipeError:
+        # Whoever read this has seen enough. Python would complain once more when it flushes at its end.
+        os.dup2(os.open(os.devnull, os.O_WRONLY), 1)
+        code = 128 + signal.SIGPIPE
+    except KeyboardInterrupt as stop:
+        number = stop.number if isinstance(stop, Stopped) else signal.SIGINT
+        code = 128 + number
+        _end_soon(code)
+        what = "stopped" if number == signal.SIGINT else f"stopped by {signal.Signals(number).name}"
+        say(f"{what}; what is recorded or saved is kept, and the same command goes on from here.")
+    except OSError as error:
+        if error.errno not in (errno.ENOSPC, errno.EDQUOT, errno.EIO):
+            raise
+        say(f"the output cannot be written: {error.strerror}.")
+        os.dup2(os.open(os.devnull, os.O_WRONLY), 1)
+        code = 1
+    sys.exit(code)
+
+
+def regular(path: str | Path, key: str) -> None:
+    """Refuses what would block or never end when it is read: a pipe, a device, a folder. Raises Mistake.
+
+    What is not there is left to whoever opens it.
+    """
+    try:
+        strange = os.path.exists(path) and not os.path.isfile(path)
+    except ValueError:  # a NUL in it
+        strange = True
+    if strange:
+        raise Mistake(f"{key} is {str(path)!r}, which is no regular file.")
+
+
+def _print_anything() -> None:
+    """What an encoding lacks is printed as ?, here and in the processes that this one starts."""
+    for stream in (sys.stdout, sys.stderr):
+        if isinstance(stream, io.TextIOWrapper):
+            stream.reconfigure(errors="replace")
+    os.environ["PYTHONIOENCODING"] = f"{getattr(sys.stdout, 'encoding', None) or 'utf-8'}:replace"
+    os.environ["PYTHONUTF8"] = "1"
+
+
+def _stop(number: int, _: FrameType | None) -> None:
+    signal.signal(number, signal.SIG_IGN)  # once is enough
+    raise Stopped(number)
+
+
+def _end_soon(code: int) -> None:
+    """Ends this process after the grace, whatever it waits for; its children end with it."""
+    for process in multiprocessing.active_children():
+        process.terminate()
+
+    def end():
+        time.sleep(GRACE)
+        os._exit(code)
+
+    threading.Thread(target=end, daemon=True).start()
