@@ -165,12 +165,19 @@ class Store:
     ) -> set[str]:
         """The ids of the replicas that are recorded. `damaged(path, reason)` is told of each part that does not count;
         the reason begins with "it". sources: as in `contents`."""
-        found: set[str] = set()
+        counted = self.accounts(run, fingerprint, damaged, sources)
+        return {name for account in counted for name in account["replicas"]}
+
+    def accounts(
+        self, run: str, fingerprint: str, damaged: Callable[[Path, str], None], sources: Mapping | None = None
+    ) -> list[dict]:
+        """The accounts of the parts that count; the arguments as in `done`."""
+        found = []
         for path, account, fault in self.parts(run, fingerprint, sources):
             if account is None:
                 damaged(path, fault)
             else:
-                found.update(account["replicas"])
+                found.append(account)
         return found
 
     def stale(self, run: str, fingerprint: str) -> dict[str, dict]:

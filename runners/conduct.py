@@ -35,6 +35,7 @@ class State:
     stale: str
     faults: tuple[str, ...]  # what of it does not count
     declined: str  # why there can be no such run, as far as that is known
+    instructions: frozenset[str] = frozenset()  # the processors that its records were made on (device.instructions)
 
     @property
     def missing(self) -> int:
@@ -128,7 +129,8 @@ def _plan(jobs, compose) -> tuple[list[State], dict[str, Any]]:
         def damaged(path, fault, faults=faults):
             faults.append((path, fault))
 
-        done = store.done(wanted.name, wanted.fingerprint, damaged, wanted.covers)
+        parts = store.accounts(wanted.name, wanted.fingerprint, damaged, wanted.covers)
+        done = {name for part in parts for name in part["replicas"]}
         declined = store.declined(wanted.name, wanted.fingerprint, damaged)
         if not cfg["plan"]:
             for path, fault in faults:
@@ -138,8 +140,24 @@ def _plan(jobs, compose) -> tuple[list[State], dict[str, Any]]:
         newest = max(old, key=lambda account: account["ended"], default=None)
         stale = identity.changed(newest.get("sources", {}), wanted.covers) if newest else ""
         told = tuple(f"{path.name} does not count: {fault}" for path, fault in faults)
-        states.append(State(wanted, overrides, len(done & set(wanted.ids)), stale, told, declined))
+        kinds = {part["instructions"] for part in parts if part.get("instructions") and done & {*wanted.ids}}
+        states.append(State(wanted, overrides, len(done & {*wanted.ids}), stale, told, declined, frozenset(kinds)))
     return states, common
+
+
+def _mixed(states: list[State]) -> str:
+    """What is said of records that were made, or are going to be made, on processors of several kinds; or ""."""
+    kinds = {kind for state in states for kind in state.instructions}
+    if any(state.missing for state in states):
+        kinds.add(device.instructions())
+    kinds = {frozenset(kind.split()) for kind in kinds if kind}
+    if len(kinds) < 2:
+        return ""
+    own = sorted(" ".join(sorted(kind - frozenset.intersection(*kinds))) or "none of these" for kind in kinds)
+    return (
+        f"Processors of {len(kinds)} kinds are in this plan, which differ in their instructions ({' / '.join(own)}): "
+        "numbers are the same bit for bit on one of them only."
+    )
 
 
 def _planned(name, arguments, states, common) -> Plan:
@@ -194,6 +212,8 @@ def _show(console, states):
         f"{len(states)} runs, {sum(len(s.wanted.ids) for s in states)} replicas: "
         f"{sum(s.done for s in states)} done, {sum(s.missing for s in states)} missing."
     )
+    if mixed := _mixed(states):
+        console.print(mixed)
 
 
 def _announce(console, states, ahead):
@@ -206,6 +226,8 @@ def _announce(console, states, ahead):
         )
     else:
         console.print(f"All {replicas} replicas of {len(states)} runs are recorded already: nothing to train.")
+    if mixed := _mixed(states):
+        console.print(mixed)
     for state in ahead:
         if state.stale:
             console.print(escape(f"  stale: {state.wanted.name}: {state.stale}"))

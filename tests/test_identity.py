@@ -403,3 +403,17 @@ def test_what_identity_does_not_cover_is_not_recorded(tmp_path, monkeypatch):
     assert not run.execute(wanted, lambda *_: None).error
     [account] = [json.loads(path.read_text()) for path in tmp_path.rglob("run-*.json")]
     assert account["instructions"]
+
+
+def test_a_plan_says_that_its_records_are_of_several_kinds_of_processor(tmp_path, monkeypatch):
+    from runners import conduct, device
+    from runners.run import identify
+
+    monkeypatch.setattr(device, "_CPU", tmp_path / "cpuinfo")
+    wanted = identify(changed())
+    said = []
+    for flags, recorded in (("fma avx2", {"avx2 fma"}), ("fma avx2", {"avx2 avx512f fma"}), ("Features : sve", set())):
+        (tmp_path / "cpuinfo").write_text(f"model name : x\nflags : fpu {flags} mmx\n")
+        state = conduct.State(wanted, [], len(recorded), "", (), "", frozenset(recorded))
+        said.append(conduct._mixed([state]))
+    assert said[0] == said[2] == "" and "2 kinds" in said[1] and "(avx512f / none of these)" in said[1]
