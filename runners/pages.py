@@ -183,9 +183,9 @@ def enter(name: str) -> None:
     import estimators
 
     page = find(name)
-    _refuse_unseen(name)
     fresh = page is not None and name not in estimators.book
     if fresh:
+        _refuse_unseen([page.path])
         _run(page)
     if fresh or (observing.observed() and may_read(name) and name not in _observed):
         _call(name, page.place if page else f"{name}.py")
@@ -257,8 +257,8 @@ def unobserved(names: Iterable[str]) -> list[str]:
     return [name for name in dict.fromkeys(names) if name not in _observed and may_read(name)]
 
 
-def _refuse_unseen(name: str) -> None:
-    for path in own_files(name):
+def _refuse_unseen(paths: Iterable[Path]) -> None:
+    for path in paths:
         line = code.unseen(path)
         if line:
             raise Mistake(
@@ -279,7 +279,7 @@ def observed(name: str) -> dict[str, str]:
     """
     if name not in _observed and not may_read(name):
         return {}
-    _refuse_unseen(name)
+    _refuse_unseen(own_files(name))
     if name not in _observed:
         raise Mistake(f"the estimator '{name}' may read variables or files, and was not observed: sweep with it first.")
     for asked in observing.asks(_observed[name]):
