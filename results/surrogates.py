@@ -61,7 +61,7 @@ def write(rankings: pd.DataFrame, spread: pd.DataFrame, folder: str | Path) -> l
     numbers = rankings.assign(values=rankings["values"].map(json.dumps))
     first, *texts = wording.write(folder, "surrogates", numbers, markdown.getvalue(), latex.getvalue())
     spreads = first.with_name("surrogates_spread.csv")
-    spread.to_csv(spreads, index=False)
+    wording.csv(spread, spreads)
     return [first, spreads, *texts]
 
 

@@ -161,7 +161,7 @@ def _show_notebook(found: pd.DataFrame, console: Console) -> list[Table]:
 def _write_notebook(found: pd.DataFrame, folder: str | Path) -> list[Path]:
     folder = Path(folder)
     folder.mkdir(parents=True, exist_ok=True)
-    found.to_csv(folder / "notebook.csv", index=False)
+    wording.csv(found, folder / "notebook.csv")
     return [folder / "notebook.csv"]
 
 

@@ -1,4 +1,4 @@
-"""How numbers with their intervals, and whole tables, are written: in Markdown, in LaTeX."""
+"""How numbers with their intervals, and whole tables, are written: in Markdown, in LaTeX, in CSV."""
 
 from __future__ import annotations
 
@@ -14,6 +14,7 @@ from rich.console import Console
 from rich.markup import escape
 from rich.table import Table
 
+FORMULA = ("=", "+", "-", "@", "\t", "\n")  # what a cell begins with that a spreadsheet may evaluate
 WORDS = {"with", "method", "other", "verdict"}  # columns of words, which stand at the left
 
 
@@ -111,13 +112,21 @@ def write(
     folder = Path(folder)
     folder.mkdir(parents=True, exist_ok=True)
     paths = [folder / f"{name}.{kind}" for kind in ("csv", "md", "tex")]
-    table.to_csv(paths[0], index=False)
+    csv(table, paths[0])
     paths[1].write_text(markdown, encoding="utf-8")
     paths[2].write_text(latex, encoding="utf-8")
     for other, numbers in beside.items():
         paths.append(folder / f"{other}.csv")
-        numbers.to_csv(paths[-1], index=False)
+        csv(numbers, paths[-1])
     return paths
+
+
+def csv(table: pd.DataFrame, path: str | Path) -> None:
+    """Writes a table's numbers as they are, and its text so that a spreadsheet shows it and evaluates none of it: text
+    that could begin a formula begins with an apostrophe instead."""
+    texts = table.select_dtypes(exclude=["number", "bool"]).columns
+    safe = table.assign(**{name: table[name].map(_shown) for name in texts}).rename(columns=_shown)
+    safe.to_csv(path, index=False, encoding="utf-8")
 
 
 def tex(text: str) -> str:
@@ -127,6 +136,18 @@ def tex(text: str) -> str:
     signs = {"≤": r"\leq", "≥": r"\geq", "×": r"\times", "▲": r"\bigtriangleup", "▼": r"\bigtriangledown"}
     signs |= {"∞": r"\infty", "−": "-", "·": r"\cdot", "ρ": r"\rho", "†": r"\dagger"}
     return text.translate(str.maketrans({**special, **{c: f"${sign}$" for c, sign in signs.items()}, "–": "--"}))
+
+
+def _shown(value: object) -> object:
+    if isinstance(value, str):
+        value = value.replace("\r\n", "\n").replace("\r", "\n")  # which Python's csv would not quote: a row of its own
+    if not isinstance(value, str) or not value.startswith(FORMULA):
+        return value
+    try:
+        float(value)
+    except ValueError:
+        return f"'{value}"
+    return value  # a number, which is what it says
 
 
 def _significant(number: float, digits: int) -> str:

@@ -17,10 +17,10 @@ from typing import Any
 
 import yaml
 
-import tasks
 from results.place import DEFAULT
 from runners import command, pages, schedule
 from runners.mistake import Mistake, nearest
+from tasks import book as task_book
 from tasks.base import TaskError
 
 SWEEP = "STEEPLECHASE_SWEEP"  # in the environment: the process of the command, for those that must not outlive it
@@ -101,7 +101,7 @@ def resolve(cfg: Mapping[str, Any], device: str) -> Run:
     for name in ("task", "estimator", "optimizer"):
         _typed(name, cfg[name])
     try:
-        tasks.book.check(**cfg["task"])
+        task_book.check(**cfg["task"])
     except TaskError as error:
         raise Mistake(str(error)) from None
     weights = cfg["estimator_weights"]

@@ -73,8 +73,11 @@ class Book(Mapping):
         return len(self._names)
 
     def check(self, name: str, **arguments: object) -> None:
-        """Refuses arguments that make no such task (TaskError), without loading its page and what that needs."""
-        getattr(importlib.import_module("tasks.arguments"), name)(**arguments)
+        """Refuses arguments that make no such task (TaskError), without loading its page and what that needs: as far
+        as tasks.arguments has a function of its name."""
+        refuse = getattr(importlib.import_module("tasks.arguments"), name, None)
+        if refuse:
+            refuse(**arguments)
 
     def parameters(self, name: str) -> dict[str, object]:
         """The arguments of a page with their defaults."""

@@ -11,6 +11,7 @@ from pathlib import Path
 
 import pytest
 import yaml
+from packaging.requirements import Requirement
 
 import estimators
 import tasks
@@ -124,6 +125,33 @@ def test_the_lock_holds_every_dependency_with_hashes_and_names_no_index():
     assert {w.lower() for w in wanted} <= set(pinned)
     entries = re.split(r"\n(?=[a-z0-9])", lock.strip())
     assert all("--hash=sha256:" in entry for entry in entries)
+
+
+def test_the_lock_is_of_this_project():
+    """Each pin is a version that pyproject.toml allows, and what builds a wheel is among them."""
+    lock = (ROOT / "requirements.lock").read_text()
+    pinned = dict(re.findall(r"^([a-z0-9][a-z0-9._-]*)==([^ ;\\]+)", lock, re.MULTILINE))
+    about = tomllib.loads((ROOT / "pyproject.toml").read_text())
+    project = about["project"]
+    extras = project["optional-dependencies"]
+    for need in map(Requirement, [*project["dependencies"], *extras["dev"], *about["build-system"]["requires"]]):
+        assert need.specifier.contains(pinned[need.name.lower()]), need
+    assert all(Requirement(need).specifier == Requirement(extras["gpu"][0]).specifier
+               for need in project["dependencies"] if need.startswith("tensorflow"))  # fmt: skip
+    assert yaml.safe_load((ROOT / "CITATION.cff").read_text())["version"] == project["version"]
+
+
+def test_the_package_is_named_as_nobody_elses_and_has_every_folder():
+    about = tomllib.loads((ROOT / "pyproject.toml").read_text())
+    assert about["project"]["name"] == "steeplechase-gradients"
+    assert about["project"]["scripts"] == {"steeplechase": "runners.sweep:cli"}
+    wings = ("estimators", "tasks", "runners", "results", "hydra_plugins")
+    folders = {path.parent.relative_to(ROOT) for wing in wings for path in (ROOT / wing).rglob("*.py")}
+    assert {".".join(folder.parts) for folder in folders} | {"runners.conf"} == {
+        *about["tool"]["setuptools"]["packages"]
+    }
+    for path in [*ROOT.glob("*.md"), *ROOT.glob("docs/**/*.md"), *ROOT.glob("*.cff"), ROOT / "Makefile"]:
+        assert not re.search(r"install\s+(-\S+\s+)*['\"]?steeplechase", path.read_text(encoding="utf-8")), path
 
 
 def test_signatures_of_task_pages_are_keywords_only():

@@ -1,6 +1,7 @@
 """The report: what it embeds is what was found, what is missing is said in view, and no label can break the page."""
 
 import base64
+import hashlib
 import html
 import json
 import re
@@ -149,6 +150,20 @@ def test_a_page_has_it_all_and_fetches_nothing(page):
         assert wanted in words
     assert "Tanh slope is better than Straight-through by" in words
     assert not re.findall(r"""(?:src|href)=["']?(?!data:|#)[^"'> ]+""", re.sub(r"(?s)<script.*?</script>", "", text))
+
+
+def test_no_script_runs_but_the_pages_own(page):
+    """The content security policy names each script by its digest, and allows nothing from elsewhere."""
+    text, _ = page
+    [policy] = re.findall(r'<meta http-equiv="Content-Security-Policy" content="([^"]+)">', text)
+    rules = dict(rule.strip().partition(" ")[::2] for rule in html.unescape(policy).split(";"))
+    assert text.index("Content-Security-Policy") < text.index("<style") < text.index("<script")
+    assert rules.pop("style-src") == "'unsafe-inline'" and rules.pop("img-src") == "data:"
+    scripts = re.findall(r"(?s)<script>(.*?)</script>", text)
+    digests = [base64.b64encode(hashlib.sha256(script.encode()).digest()).decode() for script in scripts]
+    assert len(scripts) == 2 and rules.pop("script-src") == " ".join(f"'sha256-{digest}'" for digest in digests)
+    assert rules == dict.fromkeys(("default-src", "base-uri", "form-action"), "'none'")
+    assert "\r" not in text and not re.search(r"<[^>]+ on[a-z]+=", re.sub(r"(?s)<script.*?</script>", "", text))
 
 
 def test_downloads_are_the_files(page):

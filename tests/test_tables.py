@@ -1,5 +1,6 @@
 """What the result table says, and how it is printed and written."""
 
+import csv
 import io
 import math
 
@@ -7,8 +8,9 @@ import pandas as pd
 import pytest
 from rich.console import Console
 
-from results import schema, statistics, tables
+from results import schema, statistics, tables, wording
 from tests.oracles.records import make, name
+from tests.test_house import ROOT
 
 
 def printed(summary, width=100):
@@ -46,6 +48,27 @@ def test_diverged_replicas_are_counted_over_all_settings():
     _, text = printed(tables.summary(table))
     assert "unknown" in text and "6/12" in text and "Unknown: at least one" in text
     assert "worst share" in text
+
+
+@pytest.mark.parametrize("start", ["=", "+", "-", "@", "\t=", "\r=", "x\r="])
+def test_a_spreadsheet_evaluates_no_text(start, tmp_path):
+    """Formulas in names are shown; numbers stay numbers, and what is no formula stays to the byte."""
+    text = f"{start}HYPERLINK(1)"
+    shown = "'" * (start[0] != "x") + text.replace("\r", "\n")
+    table = pd.DataFrame(
+        {"name": [text, "a-b"], "number": [-1.5, 2.0], "count": [-1, 2], "kept": ["-0.5", "−3 [−4, 1]"]}
+    )
+    table[text] = pd.Series([None, text], dtype=object)
+    wording.csv(table, tmp_path / "t.csv")
+    with open(tmp_path / "t.csv", encoding="utf-8", newline="") as file:
+        head, *rows = csv.reader(file)
+    assert head == ["name", "number", "count", "kept", shown]
+    assert rows == [[shown, "-1.5", "-1", "-0.5", ""], ["a-b", "2.0", "2", "−3 [−4, 1]", shown]]
+
+
+def test_every_csv_is_written_in_one_place():
+    for path in [*(ROOT / "results").rglob("*.py"), *(ROOT / "runners").rglob("*.py"), *(ROOT / "tasks").rglob("*.py")]:
+        assert ("to_csv" in path.read_text(encoding="utf-8")) == (path.name == "wording.py"), path
 
 
 def test_remarks():

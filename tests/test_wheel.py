@@ -63,15 +63,18 @@ def built(folder):
     return wheel
 
 
-def installed(folder, wheel, *words):
-    """An environment that has the wheel, and an empty folder to work in."""
+def installed(folder, wheel, lock=None):
+    """An environment that has the wheel, and an empty folder to work in. lock: the file that its dependencies are
+    installed from; without it those of this environment are seen."""
     environment = folder / "environment"
     venv.create(environment, with_pip=False, symlinks=True)
     python, work = environment / "bin" / "python", folder / "work"
     packages = Path(run(python, "-c", "import sysconfig; print(sysconfig.get_path('purelib'))").strip())
-    if not words:  # the dependencies of this environment are seen; its own .pth files, and so this checkout, are not
+    if lock:
+        run(*PIP, "--python", python, "install", "--require-hashes", "--requirement", lock)
+    else:  # the .pth files of this environment, and so this checkout, are not followed from there
         (packages / "dependencies.pth").write_text("\n".join(site.getsitepackages()))
-    run(*PIP, "--python", python, "install", *(words or ("--no-deps", "--no-index")), wheel)
+    run(*PIP, "--python", python, "install", "--no-deps", "--no-index", wheel)
     work.mkdir()
     (work / "my_slope.py").write_text(SLOPE, encoding="utf-8")
     quick = [
@@ -167,5 +170,4 @@ def test_the_commit_is_ours_or_none(tmp_path, monkeypatch):
 @pytest.mark.long
 def test_it_installs_with_its_real_dependencies(wheel, tmp_path):
     """All from the lock, as on a machine that has never seen it."""
-    place = installed(tmp_path, wheel, "--require-hashes", "--requirement", ROOT / "requirements.lock", "--no-deps")
-    assert "supported" in journey(place)
+    assert "supported" in journey(installed(tmp_path, wheel, ROOT / "requirements.lock"))

@@ -220,6 +220,17 @@ def test_on_paper_there_is_nothing_to_click(opened):
         opened.execute_cdp_cmd("Emulation.setEmulatedMedia", {"media": ""})
 
 
+def test_what_a_label_could_smuggle_in_does_not_run(browser, page, tmp_path):
+    planted = "<img src='data:,' onerror='window.planted = 1'><script>window.planted = 2</script>"
+    text = page.read_text(encoding="utf-8")
+    for number, policy in enumerate(("Content-Security-Policy", "X-None")):
+        other = tmp_path / f"{policy}.html"
+        other.write_text(text.replace("</main>", planted + "</main>").replace("Content-Security-Policy", policy, 1))
+        browser.get(other.as_uri())
+        assert until(lambda number=number: (browser.execute_script("return window.planted ?? 0") > 0) == (number == 1))
+    assert any("Content Security Policy" in entry["message"] for entry in browser.get_log("browser"))
+
+
 def test_a_fault_in_the_page_would_be_seen(browser, tmp_path):
     """The console is really read: a page that throws has an entry."""
     (tmp_path / "bad.html").write_text("<script>throw new Error('planted')</script>")
