@@ -295,7 +295,7 @@ def _verify(options: argparse.Namespace, store: Store) -> int:
 
 
 def _complain(text: str, code: int) -> int:
-    print(f"steeplechase: {text}", file=sys.stderr)
+    print(f"steeplechase: {' '.join(text.split())}", file=sys.stderr)
     return code
 
 

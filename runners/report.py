@@ -248,7 +248,7 @@ def _frozen(options: argparse.Namespace, folder: Path) -> tuple[list[Reported], 
 
 
 def _complain(text: str, code: int) -> int:
-    print(f"steeplechase: {text}", file=sys.stderr)
+    print(f"steeplechase: {' '.join(text.split())}", file=sys.stderr)
     return code
 
 
