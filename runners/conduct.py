@@ -99,7 +99,7 @@ def sweep(
     except (RecordError, StoreError, OSError) as error:
         faults = [str(error)]
     for fault in faults:
-        print(f"steeplechase: {fault}", file=sys.stderr)
+        print(f"steeplechase: {' '.join(fault.split())}", file=sys.stderr)
     if faults:
         sys.exit(1)
     return returns

@@ -18,7 +18,18 @@ CONTENTS = {ROOT / "estimators/__init__.py", ROOT / "tasks/__init__.py"}
 PRINTED = ("label", "source", "aliases", "ships")  # of a page's entry: what is said of it, and moves no number
 _KNOWN = {*sys.stdlib_module_names, "tensorflow", "keras", "numpy", "ml_dtypes", "jaxtyping"}
 # What a page may import that does nothing but enter itself, or that only computes.
-_COMPUTING = ("tensorflow", "numpy", "math", "jaxtyping", "typing", "collections", "functools", "itertools", "operator")
+_COMPUTING = (
+    "tensorflow",
+    "numpy",
+    "scipy",
+    "math",
+    "jaxtyping",
+    "typing",
+    "collections",
+    "functools",
+    "itertools",
+    "operator",
+)
 _COMPUTING += ("__future__", "dataclasses", "numbers")
 # Names by which code reaches for something beyond its arguments: files, variables, chance, the clock, other code.
 _REACHING = {"open", "exec", "eval", "compile", "globals", "locals", "vars", "getattr", "input", "breakpoint", "hash"}

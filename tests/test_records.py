@@ -10,13 +10,15 @@ from concurrent.futures import ThreadPoolExecutor
 import numpy as np
 import pandas as pd
 import pytest
+from hydra import compose, initialize_config_dir
 from matplotlib.figure import Figure
 
 import results
 from results import frozen, schema, sealed, style
 from results.place import DEFAULT
 from results.store import Plan, Store, StoreError
-from runners.config import Sweep
+from runners import sweep, worker
+from runners.config import CONF, Sweep
 from tests.oracles.records import make
 
 
@@ -498,6 +500,19 @@ def test_there_is_one_default_and_it_is_made_absolute_once(tmp_path, monkeypatch
     assert results.load().empty
     monkeypatch.chdir(tmp_path)
     assert len(results.load()) == len(made[2])
+
+
+def test_a_job_in_a_folder_of_its_own_has_the_commands_store(tmp_path, monkeypatch):
+    """hydra.job.chdir=true: neither STORE/runs/STORE nor data that is not found."""
+    with initialize_config_dir(str(CONF), version_base="1.3"):
+        cfg = compose("config", ["task=sign_fitting", "~experiment", "store=here"])
+    seen = []
+    monkeypatch.setattr(sweep, "get_original_cwd", lambda: str(tmp_path))
+    monkeypatch.setattr(worker, "train", lambda run, bar: seen.append((run.store, os.getcwd())))
+    (tmp_path / "here" / "runs").mkdir(parents=True)
+    monkeypatch.chdir(tmp_path / "here" / "runs")
+    sweep.main.__wrapped__(cfg)
+    assert seen == [(str(tmp_path / "here"), str(tmp_path))] and os.getcwd() == str(tmp_path / "here" / "runs")
 
 
 # Kept states

@@ -1,16 +1,20 @@
 """A run in one process: its blocks, in lanes or one by one, in a memory that is large enough or not."""
 
+import json
+from dataclasses import replace
+
 import numpy as np
 import pandas as pd
 import pytest
 import tensorflow as tf
 import yaml
 
-from results import load
+from results import load, sealed
+from results.store import Store, StoreError
 from runners import block, device
 from runners.config import CONF, resolve
 from runners.mistake import Mistake
-from runners.run import execute
+from runners.run import execute, identify
 from tests.test_identity import BASE, changed
 
 RATES = [0.01, {"from": 0.1, "to": 0.01, "shape": "log"}]
@@ -93,6 +97,49 @@ def test_one_replica_that_is_too_much_is_told(monkeypatch, tmp_path):
     monkeypatch.setattr(block, "train", train)
     with pytest.raises(tf.errors.ResourceExhaustedError):
         execute(changed(store=str(tmp_path), block=1), lambda *_: None)
+
+
+def test_a_state_is_resumed_where_it_belongs_and_set_aside_elsewhere(monkeypatch, tmp_path):
+    """The state of another estimator, of other code, of another block, or damaged, where this block's is looked for."""
+    run = changed(store=str(tmp_path), seed=[0], steps=20, rows=2, checkpoint=0.0)
+    wanted = identify(run)
+    other = identify(changed(store=str(tmp_path), seed=[0], steps=20, rows=2, estimator={"name": "ste"}))
+
+    def full(*_):
+        raise StoreError("full")
+
+    states = {}
+    with monkeypatch.context() as patch:
+        patch.setattr(Store, "write", full)
+        for one in (wanted, other):
+            assert execute(replace(one.run, checkpoint=0.0), lambda *_: None).error == "full"
+            [states[one.name]] = (path for path in tmp_path.rglob("state-*.npz") if one.name in str(path))
+    mine = states[wanted.name]
+    whole, theirs = mine.read_bytes(), states[other.name].read_bytes()
+    header, _, arrays = whole.partition(b"\n")
+    old = b"PK" + arrays[2:]  # as a version before had it, that believed whatever lay here
+
+    def ends(content):
+        for path in (*mine.parent.glob("run-*"), *mine.parent.glob("record-*")):
+            path.unlink()
+        mine.write_bytes(content)
+        outcome = execute(run, lambda *_: None)
+        assert not outcome.error and outcome.trained == 1 and not mine.exists()
+        return outcome, load(tmp_path).drop(columns="train_s")
+
+    outcome, wanted_rows = ends(whole)
+    assert outcome.resumed == 1 and not outcome.remarks
+    for content, words in (
+        (theirs, f"it is the state of another block (its run: '{other.name}'"),
+        (sealed.text({**json.loads(header), "fingerprint": "0ther"}, indent=None) + b"\n" + arrays, "its fingerprint"),
+        (sealed.text({**json.loads(header), "block": 3}, indent=None) + b"\n" + arrays, "its block: 3 instead of"),
+        (whole[:-100] + bytes(100), "it was damaged (its arrays"),
+        (old, "it was damaged"),
+    ):
+        outcome, rows = ends(content)
+        assert outcome.resumed == 0 and len(outcome.remarks) == 1 and words in outcome.remarks[0], outcome.remarks
+        assert "set aside as damaged-" in outcome.remarks[0]
+        pd.testing.assert_frame_equal(rows, wanted_rows, check_exact=True)
 
 
 def test_tf32_is_a_gpus_and_another_program():
