@@ -21,7 +21,7 @@ def test_a_pair_that_cannot_be_is_declined_and_listed(tmp_path):
         store=tmp_path,
     )
     assert mixed.returncode == 0, mixed.stderr
-    assert "1 runs were declined" in mixed.stdout
+    assert "1 run was declined" in mixed.stdout
     assert "ste cannot be normalised by area: its area is inf." in mixed.stdout
     table = load(tmp_path, "none-" + next((tmp_path / "plans").iterdir()).name.split("-")[1])
     assert set(table.estimator) == {"tanh_slope"} and table.step.max() == 20

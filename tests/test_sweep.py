@@ -83,7 +83,7 @@ def test_more_seeds_train_the_new_ones_only_and_equal_a_sweep_of_all(finished, t
     some = [*SMALL[:1], "task=sign_fitting", *SMALL[2:5], "seed=0", *SMALL[6:]]
     more = [*some[:5], "seed=0,1", *some[6:]]
     assert "Trained 2 replicas" in sweep(*some, store=tmp_path).stdout
-    assert "4 replicas: 2 are recorded, 2 in 1 runs to train" in sweep(*more, store=tmp_path).stdout
+    assert "4 replicas: 2 are recorded, 2 in 1 run to train" in sweep(*more, store=tmp_path).stdout
     same_sign_fits(tmp_path, store)
 
 

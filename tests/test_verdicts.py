@@ -221,7 +221,7 @@ def test_a_grid_that_is_too_narrow_and_missing_replicas_are_said():
     table = world(merit=lambda e, n, rate, s: 2 + math.log10(rate), missing={"a-run": 2})
     said = rules.broken(table)
     assert any("grid of rates was too narrow" in text for text in said)
-    assert "2 planned replicas of 1 runs are missing." in said
+    assert "2 planned replicas of 1 run are missing." in said
 
 
 def test_another_measure_is_refused():
