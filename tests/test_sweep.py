@@ -218,12 +218,12 @@ def test_editing_a_page_makes_exactly_its_records_stale(house, tmp_path):
     ]
     assert sweep(*small, store=store, root=house).returncode == 0
     page = house / "estimators" / "tanh_slope.py"
-    text = page.read_text()
+    text = page.read_text(encoding="utf-8")
 
-    page.write_text(text.replace('"""The slope', '"""A slope') + "# a comment\n")
+    page.write_text(text.replace('"""The slope', '"""A slope') + "# a comment\n", encoding="utf-8")
     assert "2 done, 0 missing" in sweep(*small, "plan=true", store=store, root=house).stdout
 
-    page.write_text(text.replace("return 4 * scale", "return 4.0000001 * scale"))
+    page.write_text(text.replace("return 4 * scale", "return 4.0000001 * scale"), encoding="utf-8")
     shown = sweep(*small, "plan=true", store=store, root=house).stdout
     assert "1 done, 1 missing" in shown
     assert "estimators/tanh_slope.py changed" in shown.replace("\n", "")
@@ -232,7 +232,7 @@ def test_editing_a_page_makes_exactly_its_records_stale(house, tmp_path):
     again = sweep(*small, store=store, root=house).stdout
     assert "Trained 1 replicas" in again
 
-    page.write_text(text)  # the old records are still there
+    page.write_text(text, encoding="utf-8")  # the old records are still there
     assert "2 done, 0 missing" in sweep(*small, "plan=true", store=store, root=house).stdout
 
 

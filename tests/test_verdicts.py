@@ -254,7 +254,7 @@ def test_written_files(found, tmp_path):
     paths = verdicts.write(found, tmp_path)
     read = pd.read_csv(paths[0])
     assert list(read.columns) == list(verdicts.COLUMNS) and np.allclose(read["difference"], found["difference"])
-    markdown, latex = (path.read_text() for path in paths[1:])
+    markdown, latex = (path.read_text(encoding="utf-8") for path in paths[1:])
     assert markdown.startswith(f"- {MLP}, adam: ") and "| ▲ better" in markdown
     assert latex.count(r"\toprule") == 1 and r"$\bigtriangleup$ better" in latex
 
