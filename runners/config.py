@@ -309,15 +309,14 @@ def _kind(key: str, value: Any, default: Any) -> None:
         fine, kind = value is None or isinstance(value, str), "a path or null"
     elif default is None:
         fine = value is None or (isinstance(value, (int, float)) and not isinstance(value, bool))
-        kind, fine = "a finite number or null", fine and (value is None or math.isfinite(value))
+        kind = "a number or null"
     elif isinstance(default, bool):
         fine, kind = isinstance(value, bool), "true or false"
     elif isinstance(default, int):
         fine = isinstance(value, int) and not isinstance(value, bool) and abs(value) <= FRESH
         kind = f"a whole number up to {FRESH}"
     elif isinstance(default, float):
-        fine, kind = isinstance(value, (int, float)) and not isinstance(value, bool), "a finite number"
-        fine = fine and math.isfinite(value)
+        fine, kind = isinstance(value, (int, float)) and not isinstance(value, bool), "a number"
     elif isinstance(default, list):
         fine = isinstance(value, list) and all(_like(v, default[0]) for v in value)
         kind = f"a list like {default}"
@@ -325,6 +324,8 @@ def _kind(key: str, value: Any, default: Any) -> None:
         fine, kind = isinstance(value, str), "a word"
     else:
         return
+    if isinstance(value, float) and not math.isfinite(value):
+        raise Mistake(f"{key} is {value}, but must be finite: {kind}.")
     if not fine:
         raise Mistake(f"{key} is {value!r}, but must be {kind}.")
 
