@@ -10,7 +10,7 @@ import numpy as np
 import pandas as pd
 from scipy import stats
 
-from results import contrasts, schema, statistics
+from results import contrasts, schema, statistics, wording
 
 
 @dataclass(frozen=True)
@@ -183,7 +183,7 @@ def remarks(rankings: pd.DataFrame) -> list[str]:
         said.append(f"Rate at an edge of the grid, {title}, {'; '.join(by)}.")
     missing = rankings.attrs["missing"]
     if missing:
-        said.append(f"INCOMPLETE: {sum(missing.values())} planned replicas of {len(missing)} runs are missing.")
+        said.append(f"INCOMPLETE: {wording.missing(missing)}")
     return said
 
 

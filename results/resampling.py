@@ -14,6 +14,7 @@ from scipy import stats
 
 from results.comparison import Group
 
+FEWEST = 3  # seeds that a share of resamples can speak of: two make three different resamples, whatever was trained
 AT_ONCE = 2**24  # numbers that are held at a time
 
 

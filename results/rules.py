@@ -9,7 +9,7 @@ from collections.abc import Mapping
 
 import pandas as pd
 
-from results import schema, statistics
+from results import schema, statistics, wording
 
 
 def broken(table: pd.DataFrame) -> list[str]:
@@ -45,7 +45,7 @@ def broken(table: pd.DataFrame) -> list[str]:
                 said.append(f"Not all are {what} the same measure {where}: {' and '.join(sorted(names))}.")
     missing: Mapping[str, int] = table.attrs.get("missing", {})
     if missing:
-        said.append(f"{sum(missing.values())} planned replicas of {len(missing)} runs are missing.")
+        said.append(wording.missing(missing))
     return said + _edges(table)
 
 

@@ -58,7 +58,7 @@ def stability(table: pd.DataFrame) -> pd.DataFrame:
     for group in (group.racers for group in comparison.groups(table)):
         if not group.methods:
             continue
-        key, several = (group.task_label, group.optimizer), len(group.seeds) > 1
+        key, several = (group.task_label, group.optimizer), len(group.seeds) >= resampling.FEWEST
         means = group.values().mean(1)
         ranks = stats.rankdata(group.reports.sign * means)
         drawn = resampling.tuned(group, resampling.draw(chance, RESAMPLES, 1, len(group.seeds)))
@@ -184,7 +184,7 @@ def _caption(rows: pd.DataFrame) -> str:
     seeds = sorted(set(rows["seeds"]))
     many = f"{seeds[0]}" if len(seeds) == 1 else f"{seeds[0]} to {seeds[-1]}"
     text = "Rank by the mean at the last step"
-    if seeds[-1] > 1:
+    if seeds[-1] >= resampling.FEWEST:
         text += (
             f", with the range that it has in 95 % of {RESAMPLES:,} resamples of {many} seeds, and how often it is "
             "first in them, settings chosen anew in each"

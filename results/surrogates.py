@@ -267,7 +267,7 @@ def _count(value) -> str:
 
 
 def _correlation(value: float) -> str:
-    return "–" if math.isnan(value) else f"{value:.2f}"
+    return "–" if math.isnan(value) else f"{value:z.2f}"
 
 
 def _interval(share: float, low: float, high: float) -> str:

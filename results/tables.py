@@ -153,7 +153,7 @@ def _show_notebook(found: pd.DataFrame, console: Console) -> list[Table]:
     for column in found.columns:
         shown.add_column(column, justify="right")
     for row in found.itertuples(index=False):
-        shown.add_row(str(row.step), *(f"{number:.6f}" for number in row[1:]))
+        shown.add_row(str(row.step), *(f"{number:z.6f}" for number in row[1:]))
     console.print(shown)
     return [shown]
 
@@ -166,7 +166,7 @@ def _write_notebook(found: pd.DataFrame, folder: str | Path) -> list[Path]:
 
 
 def _notebook_parts(found: pd.DataFrame) -> list[wording.Part]:
-    printed = found.assign(**{name: found[name].map("{:.6f}".format) for name in found.columns[1:]})
+    printed = found.assign(**{name: found[name].map("{:z.6f}".format) for name in found.columns[1:]})
     return [wording.Part("The notebook's table", printed.astype(str), "Before the step's update; x after it.")]
 
 
@@ -318,7 +318,7 @@ def _caption(rows: pd.DataFrame, summary: pd.DataFrame) -> str:
         text += " A seed that diverged counts as the worst share."
     missing = summary.attrs.get("missing")
     if missing:
-        text += f" INCOMPLETE: {sum(missing.values())} planned replicas of {len(missing)} runs are missing."
+        text += f" INCOMPLETE: {wording.missing(missing)}"
     return text
 
 
@@ -336,7 +336,7 @@ def _aggregate(row, which: str) -> str:
 
 def _rate(number: float) -> str:
     """A rate to three significant digits, with its thousands set apart: 2,040."""
-    return "unknown" if math.isnan(number) else f"{float(f'{number:.3g}'):,.{0 if number >= 100 else 2}f}"
+    return "unknown" if math.isnan(number) else f"{float(f'{number:.3g}'):z,.{0 if number >= 100 else 2}f}"
 
 
 def _steps(row) -> str:

@@ -90,7 +90,17 @@ def findings(found: pd.DataFrame) -> list[str]:
         rows = found[(found["task_label"] == task) & (found["optimizer_label"] == optimizer)]
         where = f"{task}, {optimizer}"
         if rows.empty:
-            said.append(f"{where}: there is nobody to compare {order[0] if order else 'anybody'} with.")
+            alone = order[0] if order else "anybody"
+            said.append(
+                f"{where}: there is nobody to compare {alone} with, since controls (a slope of 0) take no part."
+            )
+            continue
+        seeds = int(rows["seeds"].min())
+        if seeds < resampling.FEWEST:
+            told = "; ".join(_clauses(rows, order))
+            said.append(
+                f"{where}: {told}. {wording.count(seeds, 'seed').capitalize()} cannot show who is first: take 8."
+            )
             continue
         share = found.attrs["firsts"][task, optimizer]
         first = max(share, key=share.get)
@@ -219,18 +229,19 @@ def _remarks(group: Group, rows: list[dict]) -> list[str]:
         said.append(f"{methods} methods make too many pairs {where}: declare a reference that was run there.")
     lost = sum(row["diverged"] > 0 for row in rows)
     if lost:
-        said.append(f"Seeds diverged in {lost} of {len(rows)} contrasts {where}; they count as the worst possible.")
+        of = wording.count(len(rows), "contrast")
+        said.append(f"Seeds diverged in {lost} of {of} {where}; they count as the worst possible.")
     return said
 
 
 def _caption(rows: pd.DataFrame) -> str:
     first, margin = rows.iloc[0], rows["margin"].iloc[0]
     seeds = sorted(set(rows["seeds"]))
-    many = f"{seeds[0]}" if len(seeds) == 1 else f"{seeds[0]} to {seeds[-1]}"
+    many = f"{seeds[0]} to {seeds[-1]} common seeds" if len(seeds) > 1 else wording.count(seeds[0], "common seed")
     text = (
-        f"{first.measure_label}: mean difference over {many} common seeds with 95 % t interval, not corrected; p of "
-        f"the paired t test, corrected by Holm for the {len(rows)} contrasts of this task. Better, worse: p < "
-        f"{contrasts.LEVEL:g}."
+        f"{first.measure_label}: mean difference over {many} with 95 % t interval, not corrected; p of "
+        f"the paired t test, corrected by Holm for the {wording.count(len(rows), 'contrast')} of this task. "
+        f"Better, worse: p < {contrasts.LEVEL:g}."
     )
     if math.isnan(margin):
         text += " No margin was declared, so nothing can be called equivalent."

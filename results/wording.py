@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import io
 import math
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from pathlib import Path
 from typing import NamedTuple
 
@@ -83,7 +83,7 @@ def aggregate(mean: float, low: float, high: float, unit: str) -> str:
         return "unknown"
     half = (high - low) / 2
     if unit.startswith("share"):
-        return f"{mean:.3f}" + ("" if math.isnan(half) else f" [{low:.3f}, {high:.3f}]")
+        return f"{mean:z.3f}" + ("" if math.isnan(half) else f" [{low:z.3f}, {high:z.3f}]")
     needed = math.ceil(math.log10(abs(mean) / half)) + 1 if 0 < half < math.inf and mean else 3
     digits = min(max(3, needed), 6)
     ends = "" if math.isnan(half) else f" [{_significant(low, digits)}, {_significant(high, digits)}]"
@@ -95,6 +95,18 @@ def p_value(p: float, unknown: str) -> str:
     if math.isnan(p):
         return unknown
     return f"{p:.3f}" if p >= 0.001 else "< 0.001"
+
+
+def count(number: int, thing: str) -> str:
+    """So many things: 1 run, 2 runs, 1,440 replicas."""
+    return f"{number:,} {thing}{'' if number == 1 else 's'}"
+
+
+def missing(replicas: Mapping[str, int]) -> str:
+    """How many of the planned replicas are missing, given by run."""
+    total = sum(replicas.values())
+    verb = "is" if total == 1 else "are"
+    return f"{count(total, 'planned replica')} of {count(len(replicas), 'run')} {verb} missing."
 
 
 def percent(share: float) -> str:

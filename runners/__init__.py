@@ -1,1 +1,22 @@
 """Above the wings: introduces estimators to tasks, runs them, saves what was found."""
+
+import importlib.util
+import sys
+from pathlib import Path
+
+
+def _check_wings() -> None:
+    """Sees to it that the wings are ours. `python -m` looks into the current folder first, and somebody's own tasks.py
+    there would be imported in place of ours. Raises ImportError, or ends `python -m` with exit code 2."""
+    for wing in ("estimators", "tasks", "results"):
+        found = importlib.util.find_spec(wing)
+        place = Path(found.origin) if found is not None and found.origin else None
+        if place != Path(__file__).parents[1] / wing / "__init__.py":
+            said = f"{place or wing} stands in place of Steeplechase's '{wing}': rename it, or work in another folder."
+            if sys.argv[:1] == ["-m"]:  # which is there while Python looks for the module to run
+                print(f"steeplechase: {said}", file=sys.stderr)
+                sys.exit(2)
+            raise ImportError(said)
+
+
+_check_wings()

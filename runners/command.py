@@ -6,6 +6,7 @@ A module with a command has `main(arguments) -> exit code` under `@one_sentence`
 from __future__ import annotations
 
 import argparse
+import contextlib
 import errno
 import functools
 import io
@@ -23,6 +24,7 @@ from types import FrameType
 from runners.mistake import Mistake
 
 GRACE = 4.0  # seconds after a signal's sentence, in which what is under way may end by itself
+_KEPT = "what is recorded or saved is kept, and the same command goes on from here."
 _LONG = 200  # letters of one word that a sentence shows
 
 
@@ -91,20 +93,21 @@ def run(main: Callable[[], int]) -> None:
             code = end.code if isinstance(end.code, int) else 1 if end.code else 0
         sys.stdout.flush()
     except BrokenPipeError:
-        # Whoever read this has seen enough. Python would complain once more when it flushes at its end.
-        os.dup2(os.open(os.devnull, os.O_WRONLY), 1)
+        _print_nothing()  # whoever read this has seen enough
         code = 128 + signal.SIGPIPE
-    except KeyboardInterrupt as stop:
-        number = stop.number if isinstance(stop, Stopped) else signal.SIGINT
-        code = 128 + number
+    except Stopped as stop:
+        code = 128 + stop.number
+        if stop.number == signal.SIGHUP:
+            _print_nothing()  # the terminal is gone
+    except KeyboardInterrupt:
+        code = 128 + signal.SIGINT
         _end_soon(code)
-        what = "stopped" if number == signal.SIGINT else f"stopped by {signal.Signals(number).name}"
-        say(f"{what}; what is recorded or saved is kept, and the same command goes on from here.")
+        say(f"stopped; {_KEPT}")
     except OSError as error:
         if error.errno not in (errno.ENOSPC, errno.EDQUOT, errno.EIO):
             raise
+        _print_nothing()
         say(f"the output cannot be written: {error.strerror}.")
-        os.dup2(os.open(os.devnull, os.O_WRONLY), 1)
         code = 1
     sys.exit(code)
 
@@ -131,8 +134,17 @@ def _print_anything() -> None:
     os.environ["PYTHONUTF8"] = "1"
 
 
+def _print_nothing() -> None:
+    """Standard output leads nowhere from now on: Python would complain once more when it flushes at its end."""
+    os.dup2(os.open(os.devnull, os.O_WRONLY), 1)
+
+
 def _stop(number: int, _: FrameType | None) -> None:
-    signal.signal(number, signal.SIG_IGN)  # once is enough
+    for other in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
+        signal.signal(other, signal.SIG_IGN)  # once is enough
+    with contextlib.suppress(OSError):  # the terminal may be gone
+        os.write(2, f"steeplechase: stopped by {signal.Signals(number).name}; {_KEPT}\n".encode())
+    _end_soon(128 + number)
     raise Stopped(number)
 
 

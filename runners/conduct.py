@@ -14,6 +14,7 @@ from rich.console import Console
 from rich.markup import escape
 from rich.table import Table
 
+from results import wording
 from results.schema import RecordError
 from results.store import Plan, Store, StoreError
 from runners import config, device, figures, identity, pages, worker
@@ -108,7 +109,7 @@ def sweep(
 def _plan(jobs, compose) -> tuple[list[State], dict[str, Any]]:
     states, common, seen = [], {}, set()
     if len(jobs) > 100:
-        print(f"Composing {len(jobs)} runs ...", flush=True)
+        print(f"Composing {len(jobs):,} runs ...", flush=True)
     for overrides in jobs:
         cfg = compose(overrides)
         try:
@@ -190,7 +191,10 @@ def _list_declined(console, plan):
     """Pairs that cannot be, once each: they are no failure, and nobody should look for them in vain."""
     reasons = dict.fromkeys(one["reason"] for one in plan.declined)
     if reasons:
-        console.print(f"{len(plan.declined)} runs were declined, because they cannot be:")
+        why = (
+            "was declined, because it cannot be" if len(plan.declined) == 1 else "were declined, because they cannot be"
+        )
+        console.print(f"{wording.count(len(plan.declined), 'run')} {why}:")
         for reason in reasons:
             console.print(f"  {escape(reason)}", highlight=False)
 
@@ -209,7 +213,8 @@ def _show(console, states):
         table.add_row(*map(escape, map(str, words)), escape(" · ".join(filter(None, remarks))))
     console.print(table)
     console.print(
-        f"{len(states)} runs, {sum(len(s.wanted.ids) for s in states)} replicas: "
+        f"{wording.count(len(states), 'run')}, "
+        f"{wording.count(sum(len(s.wanted.ids) for s in states), 'replica')}: "
         f"{sum(s.done for s in states)} done, {sum(s.missing for s in states)} missing."
     )
     if mixed := _mixed(states):
@@ -222,10 +227,13 @@ def _announce(console, states, ahead):
     if ahead:
         missing = sum(s.missing for s in ahead)
         console.print(
-            f"{len(states)} runs, {replicas} replicas: {done} are recorded, {missing} in {len(ahead)} runs to train."
+            f"{wording.count(len(states), 'run')}, {wording.count(replicas, 'replica')}: {done} "
+            f"{'is' if done == 1 else 'are'} recorded, {missing} in {wording.count(len(ahead), 'run')} to train."
         )
     else:
-        console.print(f"All {replicas} replicas of {len(states)} runs are recorded already: nothing to train.")
+        every = "The only replica" if replicas == 1 else f"All {replicas:,} replicas"
+        of = f"{wording.count(len(states), 'run')} {'is' if replicas == 1 else 'are'}"
+        console.print(f"{every} of {of} recorded already: nothing to train.")
     if mixed := _mixed(states):
         console.print(mixed)
     for state in ahead:
@@ -252,14 +260,14 @@ def _report(console, ahead, outcomes, seconds) -> int:
         trained, resumed, diverged = (sum(getattr(o, n) for o in outcomes) for n in ("trained", "resumed", "diverged"))
         rest = seconds - sum(clocks.values())
         console.print(
-            f"Trained {trained} replicas in {seconds:.0f} s: {clocks['compile_s']:.0f} compiling, "
+            f"Trained {wording.count(trained, 'replica')} in {seconds:.0f} s: {clocks['compile_s']:.0f} compiling, "
             f"{clocks['train_s']:.0f} training, {clocks['judge_s']:.0f} judging"
             + (f", {rest:.0f} for all else." if rest >= 0 else ", in several processes.")
             + (f" {resumed} went on from where they were." if resumed else "")
             + (f" {diverged} diverged." if diverged else "")
         )
     if failed:
-        table = Table(title=f"{len(failed)} of {len(outcomes)} runs failed")
+        table = Table(title=f"{len(failed)} of {wording.count(len(outcomes), 'run')} failed")
         table.add_column("run", overflow="fold")
         table.add_column("why", overflow="fold")
         table.add_column("the command that repeats it", overflow="fold")

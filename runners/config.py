@@ -182,19 +182,39 @@ def check_key(key: str, values: list[str]) -> None:
     group, _, rest = key.partition("@")[0].partition(".")
     if group in GROUPS and not rest:
         for value in values:
+            if value == "null" and (group != "experiment" or values[1:]):
+                needs = f"{group} needs a page" if group != "experiment" else "experiment: null stands alone"
+                raise Mistake(f"{needs}, and null is none.")
             if value != "null":
                 page(group, value)
         return
     known = [f.name for f in fields(Sweep)]
     if group not in known:
-        raise Mistake(f"there is no key '{key}'{nearest(key, [*known, *GROUPS, *_page_keys()])}")
+        raise Mistake(f"there is no key '{key}'{_meant(key, [*known, *GROUPS, *_page_keys()])}")
     pool = "estimator" if group == "estimator_weights" else group
     if pool == "estimator" and rest == "file":
         raise Mistake("estimator.file is read from the command line only, as estimator.file=PATH.")
     if rest and pool in GROUPS:
         known = {name for option in options(pool) for name in page(pool, option)}
         if rest.split(".")[0] not in known:
-            raise Mistake(f"there is no key '{key}'{nearest(rest, known)}")
+            raise Mistake(f"there is no key '{key}'{_meant(rest, known)}")
+
+
+_ELSEWHERE = {  # what others call it
+    "lr": "optimizer.learning_rate",
+    "learning_rate": "optimizer.learning_rate",
+    "wd": "optimizer.weight_decay",
+    "batch_size": "task.batch",
+    "epochs": "steps",
+    "seeds": "seed",
+    "dataset": "task.data",
+}
+
+
+def _meant(key: str, known: Iterable[str]) -> str:
+    """What may have been meant by a key that there is not."""
+    other = _ELSEWHERE.get(key.rpartition(".")[2])
+    return f"; it is called {other} here." if other else nearest(key, known)
 
 
 def told(error: Exception) -> str:
@@ -239,7 +259,7 @@ def options(group: str) -> list[str]:
     return sorted({path.stem for path in (CONF / group).glob("*.yaml")} | elsewhere)
 
 
-_NAME = re.compile(r"[\w./-]{1,100}")
+_NAME = re.compile(r"(?!.*\.\.)[\w./-]{1,100}")
 
 
 def page(group: str, name: str) -> dict[str, Any]:
@@ -249,6 +269,7 @@ def page(group: str, name: str) -> dict[str, Any]:
         raise Mistake(f"{str(name)!r} is no name of a page ({group}); known are: {known}.")
     path = CONF / group / f"{name}.yaml"
     if path.exists():
+        _check_entered(group, name)
         return _read(path)
     elsewhere = pages.find(name) if group == "estimator" else None
     if elsewhere:
@@ -256,6 +277,18 @@ def page(group: str, name: str) -> dict[str, Any]:
     known = options(group)
     told = pages.answer(str(name)) if group == "estimator" else ""
     raise Mistake(told or f"there is no {group} '{name}'{nearest(str(name), known)} Known are: {', '.join(known)}.")
+
+
+def _check_entered(group: str, name: str) -> None:
+    """Refuses a page that has its YAML, but is not in the table of contents: no run could find it. Raises Mistake."""
+    if group == "estimator" and name not in pages.contents():
+        line = f"from estimators.{name} import {name} as {name}"
+        raise Mistake(f"'{name}' is in conf/estimator, but not in the book: add `{line}` to estimators/__init__.py.")
+    if group == "task":
+        import tasks
+
+        if name not in tuple(tasks.book):
+            raise Mistake(f"'{name}' is in conf/task, but not in the book: add its name to tasks/__init__.py.")
 
 
 @functools.cache
@@ -287,15 +320,14 @@ def _kind(key: str, value: Any, default: Any) -> None:
         fine, kind = value is None or isinstance(value, str), "a path or null"
     elif default is None:
         fine = value is None or (isinstance(value, (int, float)) and not isinstance(value, bool))
-        kind, fine = "a finite number or null", fine and (value is None or math.isfinite(value))
+        kind = "a number or null"
     elif isinstance(default, bool):
         fine, kind = isinstance(value, bool), "true or false"
     elif isinstance(default, int):
         fine = isinstance(value, int) and not isinstance(value, bool) and abs(value) <= FRESH
         kind = f"a whole number up to {FRESH}"
     elif isinstance(default, float):
-        fine, kind = isinstance(value, (int, float)) and not isinstance(value, bool), "a finite number"
-        fine = fine and math.isfinite(value)
+        fine, kind = isinstance(value, (int, float)) and not isinstance(value, bool), "a number"
     elif isinstance(default, list):
         fine = isinstance(value, list) and all(_like(v, default[0]) for v in value)
         kind = f"a list like {default}"
@@ -303,6 +335,8 @@ def _kind(key: str, value: Any, default: Any) -> None:
         fine, kind = isinstance(value, str), "a word"
     else:
         return
+    if isinstance(value, float) and not math.isfinite(value):
+        raise Mistake(f"{key} is {value}, but must be finite: {kind}.")
     if not fine:
         raise Mistake(f"{key} is {value!r}, but must be {kind}.")
 

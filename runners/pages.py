@@ -173,6 +173,13 @@ def answer(name: str) -> str:
     return ""
 
 
+@functools.cache
+def contents() -> frozenset[str]:
+    """The pages that estimators/__init__.py imports, read and not run."""
+    tree = ast.parse((HOUSE / "__init__.py").read_bytes())
+    return frozenset(node.module.rpartition(".")[2] for node in tree.body if isinstance(node, ast.ImportFrom))
+
+
 def enter(name: str) -> None:
     """Runs the page of this name from elsewhere, so that the book has it, unless it has it already; and, where this
     process is observed, notes what the page reads.

@@ -183,7 +183,7 @@ def _answer() -> int:
     except (HydraException, OmegaConfBaseException) as error:
         raise config.Mistake(config.told(error)) from None
     except Exception as error:
-        if isinstance(error, config.Mistake) or not _hydras(error.__traceback__):
+        if isinstance(error, (config.Mistake, OSError)) or not _hydras(error.__traceback__):
             raise
         raise config.Mistake(config.told(error)) from None
     return 0

@@ -1,6 +1,8 @@
 """The command line: Hydra's own answers, launchers, and every mistake told in one sentence."""
 
 import contextlib
+import importlib
+import json
 import os
 import signal
 import subprocess
@@ -11,6 +13,9 @@ from pathlib import Path
 import pytest
 
 from results import load
+from runners import claims, config, trace
+from runners.mistake import Mistake
+from runners.sweep import check_flags
 from tests.oracles.command import QUIET, ROOT, sweep
 
 
@@ -21,7 +26,7 @@ def test_a_pair_that_cannot_be_is_declined_and_listed(tmp_path):
         store=tmp_path,
     )
     assert mixed.returncode == 0, mixed.stderr
-    assert "1 runs were declined" in mixed.stdout
+    assert "1 run was declined" in mixed.stdout
     assert "ste cannot be normalised by area: its area is inf." in mixed.stdout
     table = load(tmp_path, "none-" + next((tmp_path / "plans").iterdir()).name.split("-")[1])
     assert set(table.estimator) == {"tanh_slope"} and table.step.max() == 20
@@ -56,7 +61,7 @@ def running():
     parents = {}
     for stat in Path("/proc").glob("[0-9]*/stat"):
         with contextlib.suppress(OSError):  # it has ended meanwhile
-            state, parent = stat.read_text().rsplit(")", 1)[1].split()[:2]
+            state, parent = stat.read_text(encoding="utf-8").rsplit(")", 1)[1].split()[:2]
             if state != "Z":
                 parents[int(stat.parent.name)] = int(parent)
     return parents
@@ -100,7 +105,9 @@ def test_tab_completion():
     line = "steeplechase estimator=tanh"
     environment = {**os.environ, "COMP_LINE": line, "COMP_POINT": str(len(line))}
     command = [sys.executable, "-m", "runners.sweep", "-sc", "query=bash"]
-    answer = subprocess.run(command, cwd=ROOT, env=environment, capture_output=True, text=True, timeout=60, check=False)
+    answer = subprocess.run(
+        command, cwd=ROOT, env=environment, capture_output=True, text=True, timeout=60, check=False, encoding="utf-8"
+    )
     assert "estimator=tanh_slope" in answer.stdout
 
 
@@ -141,14 +148,173 @@ MISTAKES = {
 }
 
 
-@pytest.mark.parametrize("mistake", MISTAKES)
-def test_a_mistake_is_one_sentence(mistake, tmp_path):
-    store = None if "store=" in mistake else tmp_path
-    answer = sweep(*mistake.split(), store=store, timeout=60)
-    assert answer.returncode == 2, answer.stdout
-    assert MISTAKES[mistake] in answer.stderr
-    assert answer.stderr.startswith("steeplechase: ") and len(answer.stderr.strip().splitlines()) == 1
-    assert "Traceback" not in answer.stderr
+# LONG, FILE, PIPE stand for 3,000 letters, a file and a pipe.
+ODD = {
+    "optimizer.clipvalue=nan optimizer=sgd": "optimizer.clipvalue is nan",
+    "optimizer=adamw optimizer.weight_decay=inf": "optimizer.weight_decay is inf",
+    "task=sign_fitting task.start=-inf": "task.start is -inf",
+    "task=binarized_mlp task.hidden=[nan]": "task.hidden is [nan]",
+    "task=binarized_mlp task.batch=99999999999999": "a whole number up to 2147483647",
+    "checkpoint=nan": "checkpoint is nan",
+    "optimizer.learning_rate={shape:steps,values:[0.1,inf],at:[0.5]}": "finite number",
+    "seed=inf": "seed is inf",
+    "task=range(0)": "lists no values",
+    "layers=range(1,2,0)": "a step but 0",
+    "seed=range(0,inf)": "finite ends",
+    "seed=range(300000000)": "300,000,000 values, but 100,000 is the most",
+    "seed=range(1000) optimizer.learning_rate=range(1,1001)": "replicas of one run, but 100,000 is the most",
+    "steps=range(1,20000)": "19,999 runs, but 10,000 is the most",
+    "estimator.name=1": "estimator.name is 1",
+    "optimizer.name=[]": "optimizer.name is []",
+    "optimizer.keras=[]": "optimizer.keras is []",
+    "task=null": "task needs a page",
+    "experiment=null,smoke": "null stands alone",
+    "estimator=[ste]": "is no name of a page",
+    "estimator=LONG": "is no name of a page",
+    "store=LONG plan=false": "cannot be",
+    "store=FILE plan=false": "cannot be",
+    "store=PIPE plan=false": "cannot be",
+    "estimator.file=LONG": "cannot be",
+    "estimator.file=PIPE": "no regular file",
+    "task=binarized_mlp task.data=PIPE": "no regular file",
+    "hydra/launcher=[basic]": "must be one of: basic, joblib",
+    "hydra/launcher=nonsense": "must be one of: basic, joblib",
+    "hydra/job_logging=[a]": "hydra/job_logging cannot be set",
+    "hydra.verbose={a:1}": "hydra.verbose.a cannot be set",
+    "hydra.launcher._target_=x": "hydra.launcher._target_ cannot be set",
+    "--nonsense": "unrecognized arguments: --nonsense",
+    "--cfg": "argument --cfg/-c",
+    "--run --multirun": "Only one of --run",
+    "store=a/lr=0.1": "quote it twice: \"store='a/lr=0.1'\"",
+    "store=größe x": "\"store='größe x'\"",
+    "optimizer.lr=0.1": "it is called optimizer.learning_rate here",
+    "steps=abc": "steps is 'abc', but must be a whole number.",
+}
+
+
+@pytest.fixture(scope="module")
+def told(tmp_path_factory):
+    """What the command says to all of these, in one process."""
+    folder = tmp_path_factory.mktemp("told")
+    (folder / "file").touch()
+    os.mkfifo(folder / "pipe")
+    places = {"LONG": "n" * 3000, "FILE": str(folder / "file"), "PIPE": str(folder / "pipe")}
+    cases = []
+    for mistake in (*MISTAKES, *ODD):
+        line = mistake.split()
+        if mistake in ODD and not mistake.startswith("-"):
+            line += [word for word in ("experiment=null", "plan=true") if word.split("=")[0] not in mistake]
+        line += [] if "store=" in mistake else [f"store={folder / 'store'}"]
+        for name, place in places.items():
+            line = [word.replace(name, place) for word in line]
+        cases.append({"arguments": line})
+    command = [sys.executable, "-m", "tests.oracles.commands"]
+    given = json.dumps(cases)
+    done = subprocess.run(
+        command, cwd=ROOT, input=given, capture_output=True, encoding="utf-8", timeout=300, check=True
+    )
+    yield dict(zip((*MISTAKES, *ODD), json.loads(done.stdout), strict=True))
+    assert not (folder / "store" / "runs").exists() or not list((folder / "store" / "runs").iterdir())
+
+
+@pytest.mark.parametrize("mistake", [*MISTAKES, *ODD])
+def test_a_mistake_is_one_sentence(mistake, told):
+    answer = told[mistake]
+    assert answer["code"] == 2, answer
+    assert (MISTAKES | ODD)[mistake] in answer["err"]
+    assert answer["err"].startswith("steeplechase: ") and len(answer["err"].strip().splitlines()) == 1
+    assert len(answer["err"]) < 1000
+
+
+def test_another_process_says_it_on_standard_error(tmp_path):
+    answer = sweep("steps=many", store=tmp_path, timeout=60)
+    assert answer.returncode == 2 and answer.stdout == ""
+    assert answer.stderr == "steeplechase: steps is 'many', but must be a whole number.\n"
+
+
+def test_a_page_that_is_not_imported_is_told_before_anything_trains(tmp_path, monkeypatch):
+    monkeypatch.setattr(config, "CONF", tmp_path)
+    (tmp_path / "estimator").mkdir()
+    (tmp_path / "estimator" / "mine.yaml").write_text("name: mine\n", encoding="utf-8")
+    with pytest.raises(Mistake, match="add `from estimators.mine import mine as mine` to estimators/__init__.py"):
+        config.page("estimator", "mine")
+
+
+def test_arguments_may_follow_a_flag():
+    assert check_flags(["task=x", "-m", "seed=0,1"]) == ["task=x", "seed=0,1", "-m"]
+    assert check_flags(["--config-dir", "a=b", "seed=1"]) == ["seed=1", "--config-dir", "a=b"]
+
+
+@pytest.mark.parametrize("module", ["figures", "report", "contract", "claims", "gallery", "trace"])
+def test_every_command_answers_a_flag_that_there_is_not_alike(module, capsys):
+    assert importlib.import_module(f"runners.{module}").main(["--nonsense"]) == 2
+    said = capsys.readouterr().err
+    assert said.startswith("steeplechase: unrecognized arguments: --nonsense; `") and len(said.splitlines()) == 1
+
+
+@pytest.mark.parametrize("key", ["--claims", "--readme"])
+def test_a_pipe_is_not_waited_for(key, tmp_path, capsys):
+    os.mkfifo(tmp_path / "pipe")
+    assert claims.main([key, str(tmp_path / "pipe")]) == 2
+    assert "no regular file" in capsys.readouterr().err
+
+
+def test_trace_says_what_the_sweep_says(capsys):
+    assert trace.main(["task=sign_fitting", "steps=abc"]) == 2
+    assert capsys.readouterr().err == "steeplechase: steps is 'abc', but must be a whole number.\n"
+
+
+def test_a_closed_pipe_ends_a_command_quietly():
+    """`--help | head -0`, in a terminal that knows Latin-1 alone, and in a locale of ASCII."""
+    environment = {**os.environ, "LC_ALL": "C", "PYTHONCOERCECLOCALE": "0", "PYTHONUTF8": "0"}
+    read, write = os.pipe()
+    os.close(read)
+    command = [sys.executable, "-m", "runners.sweep", "--help"]
+    with os.fdopen(write, "w", encoding="utf-8") as pipe:
+        ended = subprocess.run(command, cwd=ROOT, env=environment, stdout=pipe, stderr=subprocess.PIPE, check=False)
+    assert ended.stderr == b"" and ended.returncode == 128 + signal.SIGPIPE
+
+
+def test_any_locale_and_any_terminal_will_do(tmp_path):
+    environment = {**os.environ, "LC_ALL": "C", "PYTHONCOERCECLOCALE": "0", "PYTHONUTF8": "0"}
+    environment["PYTHONIOENCODING"] = "latin-1"
+    line = ["experiment=null", "task=sign_fitting", "plan=true", f"store={tmp_path}"]
+    command = [sys.executable, "-m", "runners.sweep", *line]
+    shown = subprocess.run(command, cwd=ROOT, env=environment, capture_output=True, encoding="latin-1", check=False)
+    assert shown.returncode == 0 and "1 run, 1 replica: 0 done, 1 missing." in shown.stdout, shown.stderr
+    script = (
+        "import os\nfrom runners import command\ncommand.run(lambda: print('\\u25be', os.environ['PYTHONIOENCODING']))"
+    )
+    printed = subprocess.run([sys.executable, "-c", script], cwd=ROOT, env=environment, capture_output=True, check=True)
+    assert printed.stdout.startswith(b"? "), "a sign that Latin-1 has not"
+    assert printed.stdout.strip().endswith(b":replace"), "and so for the processes that it starts"
+
+
+@pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGHUP])
+def test_a_signal_ends_a_command_in_time_and_says_what_is_kept(number):
+    """Of a command that waits for something that does not come."""
+    script = (
+        "import os, time\nfrom runners import command\ndef main():\n    print('ready', flush=True)\n"
+        "    while True:\n        time.sleep(60)\ncommand.run(main)\n"
+    )
+    with subprocess.Popen([sys.executable, "-c", script], cwd=ROOT, stdout=-1, stderr=-1, encoding="utf-8") as process:
+        assert process.stdout.readline() == "ready\n"
+        started = time.monotonic()
+        process.send_signal(number)
+        _, said = process.communicate(timeout=30)
+        assert process.returncode == 128 + number and time.monotonic() - started < 10
+    assert said.startswith(f"steeplechase: stopped by {number.name}; what is recorded or saved is kept")
+
+
+def test_somebodys_own_module_is_named(tmp_path):
+    """`python -m` looks into the current folder before ours."""
+    (tmp_path / "tasks.py").touch()
+    environment = {**os.environ, "PYTHONPATH": str(ROOT)}
+    command = [sys.executable, "-m", "runners.sweep", "plan=true"]
+    answer = subprocess.run(command, cwd=tmp_path, env=environment, capture_output=True, encoding="utf-8", check=False)
+    assert answer.returncode == 2 and answer.stdout == ""
+    assert answer.stderr.startswith(f"steeplechase: {tmp_path / 'tasks.py'} stands in place of")
+    assert len(answer.stderr.splitlines()) == 1
 
 
 @pytest.mark.parametrize(

@@ -22,7 +22,9 @@ ROOT = Path(__file__).parents[1]
 
 
 def pages(group):
-    return {path.stem: yaml.safe_load(path.read_text()) for path in (ROOT / "conf" / group).glob("*.yaml")}
+    return {
+        path.stem: yaml.safe_load(path.read_text(encoding="utf-8")) for path in (ROOT / "conf" / group).glob("*.yaml")
+    }
 
 
 def test_every_estimator_has_its_yaml_with_its_parameters():
@@ -63,7 +65,7 @@ def test_every_optimizer_has_a_rate_inside_a_log_spaced_grid():
 
 def test_every_drawn_figure_and_table_is_there():
     drawn, asked = {path.stem for path in (ROOT / "results/figures").glob("*.py")} - {"__init__"}, set()
-    config = yaml.safe_load((ROOT / "conf/config.yaml").read_text())
+    config = yaml.safe_load((ROOT / "conf/config.yaml").read_text(encoding="utf-8"))
     for name, page in {**pages("experiment"), "config": config}.items():
         asked |= set(page.get("figures", []))
         assert set(page.get("tables", [])) <= set(tables.TABLES), name
@@ -76,7 +78,7 @@ def test_every_name_of_the_book_has_a_look():
 
 def test_the_schema_knows_every_key():
     known = {field.name for field in config.fields(config.Sweep)}
-    assert set(yaml.safe_load((ROOT / "conf/config.yaml").read_text())) - {"defaults", "hydra"} <= known
+    assert set(yaml.safe_load((ROOT / "conf/config.yaml").read_text(encoding="utf-8"))) - {"defaults", "hydra"} <= known
 
 
 @pytest.mark.parametrize("wing", ["runners", "tasks", "results"])
@@ -85,7 +87,7 @@ def test_no_estimators_name_decides_anything(wing):
     for path in (ROOT / wing).rglob("*.py"):
         if path.name == "style.py":
             continue
-        words = {n.value for n in ast.walk(ast.parse(path.read_text())) if isinstance(n, ast.Constant)}
+        words = {n.value for n in ast.walk(ast.parse(path.read_text(encoding="utf-8"))) if isinstance(n, ast.Constant)}
         found = {w for w in words if isinstance(w, str)} & set(estimators.book)
         defaults = {"sigmoid_derivative"} if path.name == "flow.py" else set()  # what a bare `sign` means there
         assert found <= defaults, (path, found)
@@ -94,14 +96,14 @@ def test_no_estimators_name_decides_anything(wing):
 def test_every_file_says_what_it_is():
     for folder in ("estimators", "tasks", "runners", "results", "hydra_plugins", "tests"):
         for path in (ROOT / folder).rglob("*.py"):
-            first = ast.get_docstring(ast.parse(path.read_text()))
+            first = ast.get_docstring(ast.parse(path.read_text(encoding="utf-8")))
             assert first and first.splitlines()[0].strip(), path
 
 
 def test_every_public_function_of_the_wings_says_what_it_does():
     for folder in ("estimators", "tasks", "runners", "results"):
         for path in (ROOT / folder).rglob("*.py"):
-            for node in ast.parse(path.read_text()).body:
+            for node in ast.parse(path.read_text(encoding="utf-8")).body:
                 if isinstance(node, (ast.FunctionDef, ast.ClassDef)) and not node.name.startswith("_"):
                     assert ast.get_docstring(node), f"{path}: {node.name}"
 
@@ -113,10 +115,10 @@ def test_results_and_planning_need_no_tensorflow():
 
 
 def test_the_lock_holds_every_dependency_with_hashes_and_names_no_index():
-    lock = (ROOT / "requirements.lock").read_text()
+    lock = (ROOT / "requirements.lock").read_text(encoding="utf-8")
     assert not re.search(r"https?://|--(extra-)?index-url|--find-links", lock)
     pinned = re.findall(r"^([a-z0-9][a-z0-9._-]*)==", lock, re.MULTILINE)
-    project = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]
+    project = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))["project"]
     # The peers are not in the lock: their CPU builds, and so their hashes, differ by platform. They are pinned exactly.
     extras = {name: extra for name, extra in project["optional-dependencies"].items() if name != "peers"}
     assert all("==" in need for need in project["optional-dependencies"]["peers"])
@@ -158,3 +160,34 @@ def test_signatures_of_task_pages_are_keywords_only():
     for name in tasks.book:
         kinds = {p.kind for p in inspect.signature(tasks.book[name]).parameters.values()}
         assert kinds == {inspect.Parameter.KEYWORD_ONLY}
+
+
+def text_without_encoding(tree):
+    """Calls that read or write text in whatever encoding the locale has, by line."""
+    for node in ast.walk(tree):
+        if not isinstance(node, ast.Call):
+            continue
+        name, keys = (
+            ast.unparse(node.func).rpartition(".")[2],
+            {keyword.arg: keyword.value for keyword in node.keywords},
+        )
+        mode = keys.get("mode", node.args[1] if node.args[1:] else None)
+        text = {
+            "read_text": not node.args,
+            "write_text": len(node.args) == 1,
+            "open": isinstance(node.func, ast.Name) and "b" not in ast.unparse(mode or ast.Constant("r")),
+            "fdopen": "b" not in ast.unparse(mode or ast.Constant("r")),
+            **dict.fromkeys(("run", "Popen", "check_output"), "text" in keys or "universal_newlines" in keys),
+        }
+        if text.get(name) and "encoding" not in keys:
+            yield node.lineno
+
+
+def test_text_is_utf_8_whatever_the_locale():
+    """Of all that a user starts; and what YAML says beyond ASCII, Hydra reads as UTF-8."""
+    found = {}
+    for folder in ("estimators", "tasks", "runners", "results", "hydra_plugins", "tests/perf", "tests/oracles"):
+        for path in (ROOT / folder).rglob("*.py"):
+            lines = [*text_without_encoding(ast.parse(path.read_text(encoding="utf-8")))]
+            found |= {str(path.relative_to(ROOT)): lines} if lines else {}
+    assert not found

@@ -35,7 +35,7 @@ def file(tmp_path, monkeypatch):
 
     def write(text, name="my_slope.py"):
         path = tmp_path / name
-        path.write_text(text)
+        path.write_text(text, encoding="utf-8")
         pages.name_files([f"estimator.file={path}"])
         return path
 
@@ -101,7 +101,7 @@ def test_two_files_of_one_name_are_refused(tmp_path, monkeypatch):
     monkeypatch.setenv("STEEPLECHASE_ESTIMATORS", "")
     for folder, name in (("a", "one"), ("b", "two")):
         (tmp_path / folder).mkdir()
-        (tmp_path / folder / "slope.py").write_text(PAGE.replace("cauchy", name))
+        (tmp_path / folder / "slope.py").write_text(PAGE.replace("cauchy", name), encoding="utf-8")
     with pytest.raises(Mistake, match=r"two files are called slope.py: rename one"):
         pages.name_files([f"estimator.file={tmp_path}/a/slope.py,{tmp_path}/b/slope.py"])
 
@@ -153,17 +153,17 @@ RECIPES = {
 def test_a_configuration_never_makes_a_file_run(recipe, tmp_path):
     """A recipe from elsewhere, in the place where recipes are composed from; without its secret it runs."""
     copy, spy = tmp_path / "house", tmp_path / "spy.py"
-    spy.write_text(f"open({str(tmp_path / 'was run')!r}, 'w')\n" + PAGE)
+    spy.write_text(f"open({str(tmp_path / 'was run')!r}, 'w')\n" + PAGE, encoding="utf-8")
     for folder in ("conf", "estimators", "hydra_plugins", "results", "runners", "tasks"):
         ignored = shutil.ignore_patterns("__pycache__", "runs", "plans", "output", "errors")
         shutil.copytree(ROOT / folder, copy / folder, ignore=ignored)
     path = copy / "conf" / "experiment" / "foreign.yaml"
     asked = ["experiment=foreign", *ONE_RUN[1:]]
-    path.write_text("# @package _global_\n" + RECIPES[recipe].replace("SPY", str(spy)))
+    path.write_text("# @package _global_\n" + RECIPES[recipe].replace("SPY", str(spy)), encoding="utf-8")
     answer = sweep(*asked, store=tmp_path / "store", root=copy)
     assert answer.returncode == 2 and not (tmp_path / "was run").exists(), answer.stdout + answer.stderr
     assert len(answer.stderr.splitlines()) == 1 and answer.stderr.startswith("steeplechase: ")
-    path.write_text("# @package _global_\nseed: 1\n")
+    path.write_text("# @package _global_\nseed: 1\n", encoding="utf-8")
     environment = {**os.environ, "STEEPLECHASE_ESTIMATORS": str(spy)}
     answer = command("runners.sweep", *asked, f"store={tmp_path / 'store'}", cwd=copy, env=environment)
     assert answer.returncode == 0 and not (tmp_path / "was run").exists(), "nor does what a shell has left behind"
@@ -172,7 +172,7 @@ def test_a_configuration_never_makes_a_file_run(recipe, tmp_path):
 def test_swept_recorded_drawn_and_held_to_the_contract(tmp_path):
     """The README's way, from outside the repository."""
     mine = tmp_path / "my_slope.py"
-    mine.write_text(PAGE)
+    mine.write_text(PAGE, encoding="utf-8")
     steps = ["experiment=null", "task=sign_fitting", "optimizer=sgd,adam", "steps=20", "rows=2", "tables=[summary]"]
     asked = [*steps, "estimator=ste,cauchy", "estimator.width=1,2", "figures=[convergence]", f"estimator.file={mine}"]
     wrong = sweep(*asked, store=tmp_path / "store")
@@ -187,7 +187,7 @@ def test_swept_recorded_drawn_and_held_to_the_contract(tmp_path):
     assert str(tmp_path) not in str(table.attrs["parts"]), "records name no path"
     again = sweep(*asked, store=tmp_path / "store")
     assert "nothing to train" in again.stdout
-    mine.write_text(PAGE.replace("(1 + tf", "(1.5 + tf"))
+    mine.write_text(PAGE.replace("(1 + tf", "(1.5 + tf"), encoding="utf-8")
     stale = sweep(*asked, "plan=true", store=tmp_path / "store")
     assert "my_slope.py changed" in stale.stdout.replace("\n", "").replace("│", "") or "my_slope" in stale.stdout
     assert "0 done, 4 missing" in stale.stdout
@@ -196,13 +196,15 @@ def test_swept_recorded_drawn_and_held_to_the_contract(tmp_path):
 
 def command(module, *arguments, **more):
     line = [sys.executable, "-m", module, *map(str, arguments)]
-    return subprocess.run(line, capture_output=True, text=True, timeout=120, check=False, **{"cwd": ROOT, **more})
+    return subprocess.run(
+        line, capture_output=True, text=True, timeout=120, check=False, **{"cwd": ROOT, **more}, encoding="utf-8"
+    )
 
 
 def test_the_readmes_page_and_commands(tmp_path):
     """As they stand there, from a folder of one's own; the sweep on less than the default experiment."""
-    text = (ROOT / "README.md").read_text().split("## Your own estimator")[1].split("## ")[0]
-    (tmp_path / "my_slope.py").write_text(text.split("```python\n")[1].split("```")[0])
+    text = (ROOT / "README.md").read_text(encoding="utf-8").split("## Your own estimator")[1].split("## ")[0]
+    (tmp_path / "my_slope.py").write_text(text.split("```python\n")[1].split("```")[0], encoding="utf-8")
     contract, swept = (line.split()[2:] for line in text.split("```\n")[-2].strip().splitlines())
     kept = command(*contract, cwd=tmp_path)
     assert kept.returncode == 0 and kept.stdout.count("kept") == 1 + len(promises.PROMISES), kept.stdout + kept.stderr
@@ -216,10 +218,10 @@ def test_the_readmes_page_and_commands(tmp_path):
 @pytest.mark.long
 def test_the_contract_is_one_command(tmp_path):
     mine = tmp_path / "my_slope.py"
-    mine.write_text(PAGE)
+    mine.write_text(PAGE, encoding="utf-8")
     kept = command("runners.contract", mine)
     assert kept.returncode == 0 and "18 of 18 promises are kept" in kept.stdout, kept.stdout + kept.stderr
-    mine.write_text(PAGE.replace("area=2", "area=1"))
+    mine.write_text(PAGE.replace("area=2", "area=1"), encoding="utf-8")
     broken = command("runners.contract", mine)
     assert broken.returncode == 1 and "my_slope.py, line 6" in broken.stdout
     assert "cauchy has another area than it declares: 2 instead of 1" in broken.stdout
@@ -228,7 +230,7 @@ def test_the_contract_is_one_command(tmp_path):
     assert not list((tmp_path / "store").rglob("run-*.json"))
     plan = sweep("experiment=surrogates", f"estimator.file={mine}", "plan=true", store=tmp_path / "store")
     assert "312 runs" in plan.stdout, "the book and this one, each once"
-    mine.write_text(PAGE.replace("return 2 ", "return None"))
+    mine.write_text(PAGE.replace("return 2 ", "return None"), encoding="utf-8")
     wrong = command("runners.contract", mine)
     assert wrong.returncode == 2 and "Traceback" not in wrong.stderr and len(wrong.stderr.splitlines()) == 1
     for name, said in (("identity", "it is called 'ste' here"), ("tanh_slop", "did you mean 'tanh_slope'")):
@@ -240,14 +242,16 @@ def test_an_installed_package_announces_its_pages(tmp_path):
     """A package as pip leaves it: its modules, and what it announces."""
     package = tmp_path / "site" / "their_slopes"
     package.mkdir(parents=True)
-    (package / "__init__.py").write_text("")
-    (package / "constants.py").write_text("FACTOR = 1.0\n")
+    (package / "__init__.py").write_text("", encoding="utf-8")
+    (package / "constants.py").write_text("FACTOR = 1.0\n", encoding="utf-8")
     text = "from their_slopes.constants import FACTOR\n" + PAGE.replace("return 2 /", "return FACTOR * 2 /")
-    (package / "slopes.py").write_text(text)
+    (package / "slopes.py").write_text(text, encoding="utf-8")
     info = tmp_path / "site" / "their_slopes-1.2.dist-info"
     info.mkdir()
-    (info / "METADATA").write_text("Metadata-Version: 2.1\nName: their-slopes\nVersion: 1.2\n")
-    (info / "entry_points.txt").write_text("[steeplechase.estimators]\ncauchy = their_slopes.slopes\n")
+    (info / "METADATA").write_text("Metadata-Version: 2.1\nName: their-slopes\nVersion: 1.2\n", encoding="utf-8")
+    (info / "entry_points.txt").write_text(
+        "[steeplechase.estimators]\ncauchy = their_slopes.slopes\n", encoding="utf-8"
+    )
     environment = {**os.environ, "PYTHONPATH": f"{ROOT}{os.pathsep}{tmp_path / 'site'}"}
     arguments = [*ONE_RUN, "estimator=cauchy,ste", f"store={tmp_path / 'store'}"]
     done = command("runners.sweep", *arguments, env=environment)
@@ -257,7 +261,7 @@ def test_an_installed_package_announces_its_pages(tmp_path):
     account = next(a for a in table.attrs["parts"] if "cauchy" in a["run"])
     assert account["sources"]["their_slopes"] == "their-slopes 1.2"
     assert {"their_slopes/slopes.py", "their_slopes/constants.py"} <= set(account["sources"])
-    (package / "constants.py").write_text("FACTOR = 2.0\n")
+    (package / "constants.py").write_text("FACTOR = 2.0\n", encoding="utf-8")
     plan = command("runners.sweep", *arguments, "plan=true", env=environment)
     assert "2 runs, 2 replicas: 1 done, 1 missing." in plan.stdout
     unknown = command("runners.sweep", *ONE_RUN, "estimator=cauchy", f"store={tmp_path / 'store'}")

@@ -318,7 +318,7 @@ def test_one_seed_and_one_common_seed():
     fewer.attrs = table.attrs
     ranked = rankings.rankings(fewer)
     assert only(ranked, "tuned").loc["second", ["seeds", "verdict"]].tolist() == [1, "undecided"]
-    assert "INCOMPLETE: 3 planned replicas of 1 runs" in said(ranked)
+    assert "INCOMPLETE: 3 planned replicas of 1 run" in said(ranked)
 
 
 def test_another_setting_that_was_swept_is_refused():

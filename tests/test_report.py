@@ -185,7 +185,7 @@ def test_every_link_has_its_place_and_every_place_its_own_name(page):
 def test_an_incomplete_table_is_reported_with_what_is_missing(tmp_path):
     text, faults = written(make(missing={name("binarized_mlp", "ste", "adam"): 2}), tmp_path)
     words = shown(text)
-    assert "◐" in words and "planned replicas of 1 runs are missing" in words
+    assert "◐" in words and "planned replicas of 1 run are missing" in words
     assert len(faults) == len(command.FIGURES) and all("lacks 2 replicas" in fault for fault in faults)
     assert words.count("lacks 2 replicas") == len(faults), "a figure that is not drawn says why"
 

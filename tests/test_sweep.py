@@ -83,7 +83,7 @@ def test_more_seeds_train_the_new_ones_only_and_equal_a_sweep_of_all(finished, t
     some = [*SMALL[:1], "task=sign_fitting", *SMALL[2:5], "seed=0", *SMALL[6:]]
     more = [*some[:5], "seed=0,1", *some[6:]]
     assert "Trained 2 replicas" in sweep(*some, store=tmp_path).stdout
-    assert "4 replicas: 2 are recorded, 2 in 1 runs to train" in sweep(*more, store=tmp_path).stdout
+    assert "4 replicas: 2 are recorded, 2 in 1 run to train" in sweep(*more, store=tmp_path).stdout
     same_sign_fits(tmp_path, store)
 
 
@@ -218,12 +218,12 @@ def test_editing_a_page_makes_exactly_its_records_stale(house, tmp_path):
     ]
     assert sweep(*small, store=store, root=house).returncode == 0
     page = house / "estimators" / "tanh_slope.py"
-    text = page.read_text()
+    text = page.read_text(encoding="utf-8")
 
-    page.write_text(text.replace('"""The slope', '"""A slope') + "# a comment\n")
+    page.write_text(text.replace('"""The slope', '"""A slope') + "# a comment\n", encoding="utf-8")
     assert "2 done, 0 missing" in sweep(*small, "plan=true", store=store, root=house).stdout
 
-    page.write_text(text.replace("return 4 * scale", "return 4.0000001 * scale"))
+    page.write_text(text.replace("return 4 * scale", "return 4.0000001 * scale"), encoding="utf-8")
     shown = sweep(*small, "plan=true", store=store, root=house).stdout
     assert "1 done, 1 missing" in shown
     assert "estimators/tanh_slope.py changed" in shown.replace("\n", "")
@@ -232,7 +232,7 @@ def test_editing_a_page_makes_exactly_its_records_stale(house, tmp_path):
     again = sweep(*small, store=store, root=house).stdout
     assert "Trained 1 replicas" in again
 
-    page.write_text(text)  # the old records are still there
+    page.write_text(text, encoding="utf-8")  # the old records are still there
     assert "2 done, 0 missing" in sweep(*small, "plan=true", store=store, root=house).stdout
 
 

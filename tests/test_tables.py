@@ -77,7 +77,7 @@ def test_remarks():
     assert out["binarized_mlp", "ste"] == "3 planned replicas missing"
     assert out["sign_fitting", "ste"] == "nothing held out: chosen by what is reported"
     text = printed(tables.summary(table))[1]
-    assert "INCOMPLETE: 3 planned replicas of 1 runs are missing" in " ".join(text.split())
+    assert "INCOMPLETE: 3 planned replicas of 1 run are missing" in " ".join(text.split())
     slow = table[table.learning_rate != 0.1].reset_index(drop=True)
     slow.loc[slow.learning_rate == 0.001, "learning_rate"] = 1.0
     assert set(tables.summary(slow).edge) == {""}, "two rates have no edge"

@@ -221,7 +221,7 @@ def test_a_grid_that_is_too_narrow_and_missing_replicas_are_said():
     table = world(merit=lambda e, n, rate, s: 2 + math.log10(rate), missing={"a-run": 2})
     said = rules.broken(table)
     assert any("grid of rates was too narrow" in text for text in said)
-    assert "2 planned replicas of 1 runs are missing." in said
+    assert "2 planned replicas of 1 run are missing." in said
 
 
 def test_another_measure_is_refused():
@@ -254,7 +254,7 @@ def test_written_files(found, tmp_path):
     paths = verdicts.write(found, tmp_path)
     read = pd.read_csv(paths[0])
     assert list(read.columns) == list(verdicts.COLUMNS) and np.allclose(read["difference"], found["difference"])
-    markdown, latex = (path.read_text() for path in paths[1:])
+    markdown, latex = (path.read_text(encoding="utf-8") for path in paths[1:])
     assert markdown.startswith(f"- {MLP}, adam: ") and "| ▲ better" in markdown
     assert latex.count(r"\toprule") == 1 and r"$\bigtriangleup$ better" in latex
 

@@ -21,7 +21,7 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure, SubFigure
 from matplotlib.lines import Line2D
 
-from results import schema, statistics, style
+from results import schema, statistics, style, wording
 from results.comparison import Group
 
 DASHES = ("-", "--", ":", "-.")  # of variants of one estimator: they share its colour and marker
@@ -32,8 +32,9 @@ def complete(table: pd.DataFrame) -> None:
     missing = table.attrs.get("missing")
     if missing:
         named = [f"{count} of {run}" for run, count in sorted(missing.items())]
-        more = f" and {len(named) - 3} more runs" if len(named) > 3 else ""
-        raise schema.RecordError(f"the table lacks {sum(missing.values())} replicas: {', '.join(named[:3])}{more}.")
+        more = f" and {wording.count(len(named) - 3, 'more run')}" if len(named) > 3 else ""
+        lacking = wording.count(sum(missing.values()), "replica")
+        raise schema.RecordError(f"the table lacks {lacking}: {', '.join(named[:3])}{more}.")
     if table.empty:
         raise schema.RecordError("the table is empty: nothing has been recorded yet.")
     if missing is None:

@@ -10,4 +10,6 @@ QUIET = ["figures=[]", "tables=[]"]
 
 def sweep(*arguments, store, module="runners.sweep", root=ROOT, timeout=240):
     command = [sys.executable, "-m", module, *arguments, *([f"store={store}"] if store else [])]
-    return subprocess.run(command, cwd=root, capture_output=True, text=True, timeout=timeout, check=False)
+    return subprocess.run(
+        command, cwd=root, capture_output=True, text=True, timeout=timeout, check=False, encoding="utf-8"
+    )

@@ -161,13 +161,15 @@ def _fit_to_start():
 
 def _stolen():
     with contextlib.suppress(OSError, IndexError):
-        return int(Path("/proc/stat").read_text().split("\n", 1)[0].split()[8]) / os.sysconf("SC_CLK_TCK")
+        return int(Path("/proc/stat").read_text(encoding="utf-8").split("\n", 1)[0].split()[8]) / os.sysconf(
+            "SC_CLK_TCK"
+        )
     return None
 
 
 def _free():
     with contextlib.suppress(OSError):
-        for line in Path("/proc/meminfo").read_text().splitlines():
+        for line in Path("/proc/meminfo").read_text(encoding="utf-8").splitlines():
             if line.startswith("MemAvailable:"):
                 return 1024 * int(line.split()[1])
     return None

@@ -74,7 +74,7 @@ def load_words(load: float | None, others: float | None) -> str:
 
 def _busy_seconds():
     try:
-        numbers = Path("/proc/stat").read_text().split("\n", 1)[0].split()[1:]
+        numbers = Path("/proc/stat").read_text(encoding="utf-8").split("\n", 1)[0].split()[1:]
     except OSError:
         return None
     user, nice, system, _, _, irq, softirq, steal = map(int, numbers[:8])  # what follows is counted in user already
@@ -88,7 +88,7 @@ def _own_seconds():
 
 def _processor():
     try:
-        lines = Path("/proc/cpuinfo").read_text().splitlines()
+        lines = Path("/proc/cpuinfo").read_text(encoding="utf-8").splitlines()
     except OSError:
         lines = []
     named = (line.split(":", 1)[1].strip() for line in lines if line.startswith("model name"))
@@ -104,7 +104,7 @@ def _version(package):
 
 def _ask(*words):
     try:
-        answer = subprocess.run(words, capture_output=True, text=True, check=False)
+        answer = subprocess.run(words, capture_output=True, text=True, check=False, encoding="utf-8")
     except FileNotFoundError:
         return None
     return answer.stdout.strip() if answer.returncode == 0 else None

@@ -86,8 +86,8 @@ def _count(trained, written, old):
     largest assignment of buffers (parameters, results, constants and temporaries) that XLA made for a program.
     """
     new = sorted(set(written.iterdir()) - old)
-    texts = [path.read_text() for path in new if path.name.endswith("after_optimizations.txt")]
-    reports = [path.read_text() for path in new if path.name.endswith("memory-usage-report.txt")]
+    texts = [path.read_text(encoding="utf-8") for path in new if path.name.endswith("after_optimizations.txt")]
+    reports = [path.read_text(encoding="utf-8") for path in new if path.name.endswith("memory-usage-report.txt")]
     assert texts and len(texts) == len(reports), "XLA has not written down what it compiled"
     instructions = [re.findall(r"^\s+(?:ROOT )?%?[\w.-]+ = (?:\(.*?\)|\S+) ([\w-]+)\(", t, re.MULTILINE) for t in texts]
     counters = {
@@ -139,6 +139,7 @@ def test_command(benchmark, delayed, tmp_path, name):
             capture_output=True,
             text=True,
             check=False,
+            encoding="utf-8",
         )
         assert done.returncode == 0, done.stderr[-500:]
         return done.stderr

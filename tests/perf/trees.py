@@ -187,6 +187,7 @@ def _run(words, cwd, environ=None):
             text=True,
             check=False,
             timeout=PATIENCE,
+            encoding="utf-8",
         )
     except subprocess.TimeoutExpired:
         raise Mistake(

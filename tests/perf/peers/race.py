@@ -201,7 +201,7 @@ def calibrate(one: Contestant, took: float, seconds: float) -> int:
 def free_memory() -> int:
     """Bytes that new processes can have; plenty where the system does not tell."""
     try:
-        lines = Path("/proc/meminfo").read_text().splitlines()
+        lines = Path("/proc/meminfo").read_text(encoding="utf-8").splitlines()
     except OSError:
         return 2**40
     return next((int(line.split()[1]) * 1024 for line in lines if line.startswith("MemAvailable:")), 2**40)
