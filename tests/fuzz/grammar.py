@@ -8,7 +8,7 @@ from dataclasses import fields
 
 from runners import config
 from tests.fuzz import ground
-from tests.fuzz.harness import Line
+from tests.fuzz.harness import HERE, Line
 
 NUMBERS = (
     *("nan", "inf", "-inf", "-0", "0", "-1", "1e400", "-1e400", "1e-400", "5e-324", "1e308", "0.1", "1", "2", "3.5"),
@@ -300,22 +300,27 @@ class Grammar:
     def make_hostile(self) -> Line:
         """Code under hydra, in a folder of configurations."""
         name = self.draw.choice([*ground.HOSTILE, "latin", "fifo", "nowhere"])
-        how = self.draw.choice(
+        own, known = f"{HERE}/mine{self.draw.randrange(ground.MINE)}", self.draw.choice(self.options["experiment"])
+        options, overrides = self.draw.choice(
             [
-                ("--config-dir", "hostile", f"experiment={name}"),
-                ("--config-dir=hostile", f"experiment={name}"),
-                ("-cd", "hostile", f"experiment={name}"),
-                ("-cd", "hostile", f"+experiment@_global_={name}"),
-                ("hydra.searchpath=[file://hostile]", f"experiment={name}"),
-                ("-cp", "hostile", "-cn", "config"),
-                ("--config-path", "hostile", f"experiment={name}"),
-                ("-cd", "hostile", "-cn", f"experiment/{name}"),
-                ("-cd", "hostile", "estimator=ste"),
-                ("-cd", "hostile/experiment", f"+x={name}"),
-                ("-cn", name),
+                (("-cp", own), (f"experiment={known}",)),
+                (("--config-path", own), (f"experiment={known}",)),
+                ((f"--config-path={own}",), (f"experiment={known}",)),
+                ((f"-cp={own}", "-cn=config"), (f"experiment={known}",)),
+                ((), (f"hydra.searchpath=[file://{own}]", f"experiment={known}")),
+                (("--config-dir", "hostile"), (f"experiment={name}",)),
+                (("-cd", "hostile"), (f"+experiment@_global_={name}",)),
+                ((), ("hydra.searchpath=[file://hostile]", f"experiment={name}")),
+                (("-cp", f"{HERE}/hostile", "-cn", "config"), ()),
+                (("-cp", f"{HERE}/hostile/experiment", "-cn", name), ()),
+                (("-cd", "hostile", "-cn", f"experiment/{name}"), ()),
+                (("-cd", own), ("estimator=ste",)),
+                (("-cn", name), ()),
             ]
         )
-        return self.sweep(*how)
+        line = self.sweep(*overrides)
+        both = [[*options, *line.arguments], [*line.arguments, *options], [*line.arguments[:1], *options]]
+        return Line(line.command, self.draw.choice(both[:2] if self.draw.random() < 0.9 else both))
 
     def make_flag(self) -> Line:
         flag, more = self.draw.choice(FLAGS), []

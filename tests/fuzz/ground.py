@@ -13,6 +13,7 @@ from pathlib import Path
 import numpy as np
 import yaml
 
+from runners.config import CONF
 from tests.fuzz.watch import BAIT, CANARY
 
 PAGE = '''\
@@ -49,6 +50,7 @@ PAGES = {
     "long.py": PAGE.format(name="n" * 3000, parameters="a=1.0"),
     "raises.py": 'raise RuntimeError("[red]no[/red]")\n' + PAGE.format(name="raises", parameters="a=1.0"),
 }
+MINE = 9  # folders like conf/
 # Places under hydra where Hydra, or Python's logging, calls what it is told, and some where it only reads.
 PLACES = (
     "callbacks.x._target_",
@@ -168,6 +170,7 @@ def lay_out(ground: Path) -> None:
         (folder / f"{name}.yaml").write_text(text)
     (folder / "latin.yaml").write_bytes("# größe\nlabel: ü\n".encode("latin-1"))
     os.mkfifo(folder / "fifo.yaml")
+    _configurations(work)
     (folder.parent / "config.yaml").write_text("hydra:\n  callbacks:\n    x:\n      _target_: canary.call\n")
     (folder.parent / "estimator").mkdir()
     (folder.parent / "estimator" / "ste.yaml").write_text("name: ste\nfile: pages/canary_import.py\n")
@@ -180,6 +183,21 @@ def lay_out(ground: Path) -> None:
     (places / "out").symlink_to("../..")
     (places / "sealed").mkdir(mode=0o500)
     _own(work.parent)
+
+
+def _configurations(work: Path) -> None:
+    """Folders like conf/, with hostile experiments under the names that conf/ has."""
+    names = [path.stem for path in sorted((CONF / "experiment").glob("*.yaml"))]
+    variants = list(hostile().values())
+    for number in range(MINE):
+        folder = work / f"mine{number}"
+        (folder / "experiment").mkdir(parents=True)
+        for path in CONF.iterdir():
+            if path.name != "experiment":
+                (folder / path.name).symlink_to(path)
+        for at, name in enumerate(names):
+            text = variants[(number + at * MINE) % len(variants)]
+            (folder / "experiment" / f"{name}.yaml").write_text(text)
 
 
 def _own(ground: Path) -> None:

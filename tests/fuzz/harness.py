@@ -39,6 +39,7 @@ KINDS = ("accepted", "refused", "traceback", "hang", LOST, "side effect", "code 
 GOOD = KINDS[:2]
 MEMORY = 4 * 2**30  # bytes of address space of one case
 SAID = "steeplechase: "
+HERE = "@HERE@"  # in an argument: the folder that it is typed in
 _PROGRESS = re.compile(r"\S.*: \d+ tables and figures")  # what a report says on its way
 _SEVERAL = ("runners.figures", "runners.report")  # commands that may refuse several things, a sentence each
 _WITHOUT = ("runners.figures", "runners.report", "runners.claims")  # commands that never start TensorFlow
@@ -64,7 +65,9 @@ class Line:
 
     def __str__(self) -> str:
         before = [f"{key}={shlex.quote(value)}" for key, value in self.environment.items()]
-        typed = f"{' '.join(before)} python -m {self.command} {shlex.join(self.arguments)}".strip()
+        typed = f"{' '.join(before)} python -m {self.command} {shlex.join(self.arguments)}".strip().replace(
+            HERE, "$PWD"
+        )
         return f"cd {self.folder}; " * (self.folder != "work") + typed + " | true" * self.closed
 
 
@@ -135,7 +138,8 @@ class Harness:
         before_restoring: is called while the ground is as the line left it. instead: is run in its place.
         """
         place = self.ground / line.folder
-        allowed = [Path(os.path.realpath(place / path)) for path in line.allowed]
+        own = line.allowed or (() if line.plans else ("results",))
+        allowed = [Path(os.path.realpath(place / path)) for path in own]
         if line.cold:
             outcome = self._fresh(line, place)
         else:
@@ -303,7 +307,7 @@ def _environment(ground: Path) -> dict[str, str]:
 def typed(line: Line) -> None:
     """Runs a command in this process as `python -m` does."""
     sys.modules.pop(line.command, None)  # as in a fresh interpreter, in which it is called __main__
-    sys.argv = [line.command, *line.arguments]
+    sys.argv = [line.command, *(word.replace(HERE, os.getcwd()) for word in line.arguments)]
     runpy.run_module(line.command, run_name="__main__", alter_sys=True)
 
 

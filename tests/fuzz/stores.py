@@ -157,7 +157,9 @@ def _plans(clock: bool) -> None:
     import dataclasses
 
     from results.store import Store
+    from runners import figures
 
+    figures.draw = lambda *_: []  # which comes later, and once
     for arguments in SWEEPS:
         _typed(arguments)
     store = Store("results")
@@ -179,14 +181,13 @@ def _draw() -> None:
     """What is drawn, frozen and loaded."""
     import results
     from results.store import Store
-    from runners import figures, report
+    from runners import figures
 
     store = Store("results")
     names = _names(store)
-    assert figures.main([]) == 0
+    assert figures.main(names[:1]) == 0
     for name in names:
         assert figures.main(["--freeze", name, "--frozen", "frozen"]) == 0
-    assert report.main([names[1], "--output", "report.html"]) in (0, 1)
     tables = {name: results.load("results", name) for name in names}
     from results import frozen
 
