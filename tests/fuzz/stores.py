@@ -563,12 +563,12 @@ def case(run: Harness, folder: Path, kind: str, seed: str) -> list[tuple[str, Ou
         said.append(("frozen.read", run.call(lambda: _thawed(truth))))
         if number % 2:
             lines.append(
-                Line("runners.report", [plans[1], "--frozen", "frozen", "--output", "r.html"], allowed=["r.html"])
+                Line("runners.report", [plans[1], "--frozen", "frozen", "--output", "out/r.html"], allowed=["out"])
             )
     else:
         lines.append(Line("runners.figures", plans[:1], allowed=["results/output"]))
         if number % 8 == 0:
-            lines.append(Line("runners.report", [plans[1], "--output", "r.html"], allowed=["r.html"]))
+            lines.append(Line("runners.report", [plans[1], "--output", "out/r.html"], allowed=["out"]))
     for line in lines:
         drawn = run.ground / "work" / "results" / "output" / plans[0] / "summary.csv"
         held: list[bytes] = []
