@@ -391,7 +391,7 @@ class Grammar:
 
     def make_own_modules(self) -> Line:
         """A user's own modules, of the names that the project's have, in the current folder."""
-        folder = self.draw.choice(["own_tasks", "own_results", "own_estimators", "own_runners"])
+        folder = self.draw.choice(["own_tasks", "own_results", "own_estimators"])
         return Line("runners.sweep", [*SMALL, "plan=true"], folder=folder, cold=True)
 
     def make_started(self) -> Line:

@@ -202,13 +202,12 @@ def _configurations(work: Path) -> None:
 
 def _own(ground: Path) -> None:
     """Folders with a user's own modules, of the names that the project's have."""
-    for name in ("tasks", "results", "estimators", "runners"):
+    for name in ("tasks", "results", "estimators"):  # of `runners` Python itself says that it is another
         (ground / f"own_{name}").mkdir()
     (ground / "own_tasks" / "tasks.py").write_text("book = {}\n")
     (ground / "own_estimators" / "estimators.py").write_text("raise ValueError('mine')\n")
     (ground / "own_results" / "results").mkdir()
     (ground / "own_results" / "results" / "mine.csv").write_text("1\n")
-    (ground / "own_runners" / "runners.py").write_text("x = 1\n")
 
 
 def _data(folder: Path) -> None:
