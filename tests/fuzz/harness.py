@@ -34,6 +34,7 @@ from pathlib import Path
 
 from tests.fuzz import watch
 
+ROOT = Path(__file__).resolve().parents[2]
 LOST, LOSS = "silent loss", 77  # what is read is not what was written, and nobody says so; the exit code that says it
 KINDS = ("accepted", "refused", "traceback", "hang", LOST, "side effect", "code executed")
 GOOD = KINDS[:2]
@@ -87,7 +88,7 @@ def preload() -> None:
     warnings.simplefilter("default")
     for name in ("sweep", "conduct", "figures", "report", "trace", "contract", "claims", "gallery"):
         importlib.import_module(f"runners.{name}")
-    for path in sorted(Path("results/figures").glob("[a-z]*.py")):
+    for path in sorted((ROOT / "results" / "figures").glob("[a-z]*.py")):
         importlib.import_module(f"results.figures.{path.stem}")
     from hydra import compose, initialize_config_dir
     from hydra.core.global_hydra import GlobalHydra
@@ -202,7 +203,7 @@ class Harness:
 
     def _fresh(self, line: Line, place: Path) -> Outcome:
         environment = _environment(self.ground) | dict(line.environment)
-        environment["PYTHONPATH"] = os.getcwd()
+        environment["PYTHONPATH"] = str(ROOT)
         command, started = [sys.executable, "-m", line.command, *line.arguments], time.monotonic()
         try:
             done = subprocess.run(
