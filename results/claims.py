@@ -74,8 +74,10 @@ def evaluate(path: str | Path = FILE, folder: str | Path = frozen.FOLDER) -> lis
     """
     try:
         claims = yaml.safe_load(Path(path).read_text(encoding="utf-8")) or []
-    except (OSError, yaml.YAMLError) as error:
+    except (OSError, ValueError, yaml.YAMLError) as error:  # ValueError: it is no UTF-8
         raise RecordError(f"the claims {path} cannot be read: {error}.") from None
+    if not isinstance(claims, list):
+        raise RecordError(f"the claims {path} are no list of claims.")
     tables: dict[str, _Frozen] = {}
     found = []
     for number, claim in enumerate(claims, 1):
@@ -117,6 +119,10 @@ def _kind(number: int, claim: Mapping) -> str:
     if len(kinds) != 1 or {*claim} - {WITHDRAWN} != {*WHERE, kinds[0], *KINDS[kinds[0]]}:
         forms = "; or ".join(", ".join([kind, *sorted(more)]) for kind, more in KINDS.items())
         raise RecordError(f"claim {number} needs exactly the keys {', '.join(sorted(WHERE))} and {forms}.")
+    for key, value in claim.items():
+        kind, called = ((int, float), "a number") if key == "less_than" else (str, "words")
+        if not isinstance(value, kind) or isinstance(value, bool):
+            raise RecordError(f"claim {number} has {key}: {value!r}, which must be {called}.")
     reason = claim.get(WITHDRAWN, "none is given")
     if not isinstance(reason, str) or not reason.strip() or reason.rstrip().endswith("."):
         raise RecordError(f"claim {number} is withdrawn, but has no reason: half a sentence, without its full stop.")

@@ -197,6 +197,8 @@ WRONG = {
     "has nothing": claim(never="tanh_slope", optimizer="lion"),
     "needs exactly the keys": claim(better="ste", to="tanh_slope"),
     "there is no frozen table": claim(table="other", never="ste"),
+    "must be words": claim(table=["race"], never="ste"),
+    "must be a number": claim(survives="tuned", less_than="all"),
     "but has no reason": claim(better="tanh_slope", than="ste", withdrawn=""),
     "half a sentence": claim(better="tanh_slope", than="ste", withdrawn="It is not so."),
     "of which the table race has nothing": claim(better="atan", than="ste", withdrawn="nobody ran it"),
@@ -208,6 +210,13 @@ def test_a_claim_that_cannot_be_decided_is_an_error(kept, words):
     (kept / "claims.yaml").write_text(yaml.safe_dump([WRONG[words]]))
     with pytest.raises(RecordError, match="nothing" if "noth" in words else words):
         claims.evaluate(kept / "claims.yaml", kept)
+
+
+@pytest.mark.parametrize("content", [b"# gr\xf6\xdfe\n", b"1\n", b"a: 1\n", b"[1\n"])
+def test_claims_that_are_none_are_an_error(tmp_path, content):
+    (tmp_path / "claims.yaml").write_bytes(content)
+    with pytest.raises(RecordError, match=r"claims.yaml (cannot be read|are no list)"):
+        claims.evaluate(tmp_path / "claims.yaml", tmp_path)
 
 
 def test_what_is_withdrawn_says_why_instead_of_what_was_decided(kept):
