@@ -327,7 +327,8 @@ class Grammar:
         if self.draw.random() < 0.6:
             more = [self.draw.choice(FLAG_VALUES)]
         before = ["seed=0,1"] * (self.draw.random() < 0.3)
-        return self.sweep(*before, flag, *more)
+        line = self.sweep(*before, flag, *more)  # a flag could take the word after it for its value
+        return Line(line.command, ["plan=true", *(word for word in line.arguments if word != "plan=true")])
 
     def make_form(self) -> Line:
         """Overrides of every form, to keys that are there, misspelt or not."""
