@@ -38,7 +38,7 @@ ROOT = Path(__file__).resolve().parents[2]
 LOST, LOSS = "silent loss", 77  # what is read is not what was written, and nobody says so; the exit code that says it
 KINDS = ("accepted", "refused", "traceback", "hang", LOST, "side effect", "code executed")
 GOOD = KINDS[:2]
-MEMORY = 4 * 2**30  # bytes of address space of one case
+MEMORY = 4 * 2**30  # bytes that one case may ask for
 SAID = "steeplechase: "
 HERE = "@HERE@"  # in an argument: the folder that it is typed in
 _PROGRESS = re.compile(r"\S.*: \d+ tables and figures")  # what a report says on its way
@@ -323,7 +323,7 @@ def _child(function, line: Line, place: Path, descriptors, ground: Path, allowed
         os.dup2(os.open("/dev/null", os.O_RDONLY), 0)
         os.dup2(out, 1)
         os.dup2(err, 2)
-        for limit, amount in ((resource.RLIMIT_AS, MEMORY), (resource.RLIMIT_FSIZE, 2**29)):
+        for limit, amount in ((resource.RLIMIT_DATA, MEMORY), (resource.RLIMIT_FSIZE, 2**29)):
             resource.setrlimit(limit, (amount, amount))
         os.chdir(place)
         os.environ.clear()
