@@ -14,6 +14,7 @@ from tests.fuzz.ground import Pickled
 from tests.fuzz.harness import LOST, Harness, Line
 from tests.fuzz.watch import BAIT, CANARY
 
+SOON = 3.0  # seconds after which what is planted hangs
 PLAN = Line("runners.sweep", ["plan=true"])
 TRAINS = Line("runners.sweep", [])
 
@@ -89,6 +90,7 @@ def _spawned() -> None:
 def check(run: Harness, folder: Path) -> dict[str, tuple[str, str, str]]:
     """By each fault, the count that it must raise, the one that it does raise, and why. folder: where stores lie."""
     found = {}
+    run.limit = SOON
     for name, (kind, line, fault) in FAULTS.items():
         outcome = run.line(line, instead=fault)
         found[name] = kind, outcome.kind, outcome.why
