@@ -194,10 +194,13 @@ class Grammar:
     def lines(self, count: int) -> Iterator[Line]:
         """That many."""
         turn: list[str] = []
+        rounds = 0
         for _ in range(count):
             if not turn:
                 turn = [name for name in self.kinds for _ in range(3 if name in _OFTEN else 1)]
+                turn = [name for name in turn if name not in _RARE or rounds % 6 == 0]
                 self.draw.shuffle(turn)
+                rounds += 1
             name = turn.pop()
             line = self.kinds[name]()
             yield Line(**{**vars(line), "kind": name})
@@ -225,7 +228,7 @@ class Grammar:
         line = list(dict.fromkeys(arguments)) if self.draw.random() < 0.9 else list(arguments)
         plain = not any(a.startswith("plan=") for a in line)
         own = [a for a in SMALL if plain and not any(b.split("=")[0] == a.split("=")[0] for b in line)]
-        if own and self.draw.random() < 0.85:
+        if own and self.draw.random() < 0.95:
             line = [*own, *line]
         if not any(a.startswith(("steps=", "task.steps=")) for a in line) and self.draw.random() < 0.3:
             line.append("steps=10")
@@ -238,7 +241,7 @@ class Grammar:
     def make_right(self) -> Line:
         """A line that means something."""
         line = []
-        if self.draw.random() < 0.7:
+        if self.draw.random() < 0.85:
             line = ["experiment=null", f"task={self.draw.choice(self.options['task'])}"]
             line.append(f"optimizer={self.draw.choice(self.options['optimizer'])}")
             line.append(f"estimator={','.join(self.draw.sample(self.options['estimator'], self.draw.choice([1, 2])))}")
@@ -488,6 +491,7 @@ class Grammar:
         return Line("runners.gallery", self.draw.choice(words))
 
 
+_RARE = ("own_modules",)  # each takes seconds, in an interpreter of its own
 _OFTEN = ("number", "page_key", "key", "hydra", "target", "hostile", "form", "mutated", "choice")
 
 
