@@ -7,7 +7,7 @@ PEERS := .venv-peers
 PEERS_READY := $(PEERS)/ready
 
 .DEFAULT_GOAL := help
-.PHONY: help setup sweep paper report test test-all test-browser lint figures docs perf peers scaling perf-check gpu-check lock clean
+.PHONY: help setup sweep paper report test test-all test-browser fuzz lint figures docs perf peers scaling perf-check gpu-check lock clean
 
 help: ## what can be made
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-10s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -47,6 +47,9 @@ test: $(READY) ## the tests, at their short sizes
 
 test-all: $(READY) ## the tests, long forms included
 	$(RUN) -m pytest -m "long or not long"
+
+fuzz: $(READY) ## command lines and stores at random: how many are accepted, refused, or neither (ARGS="--lines N --seed S")
+	$(RUN) -m tests.fuzz $(ARGS)
 
 test-browser: $(READY) ## the report in a real browser: Debian's chromium, installed where it is missing
 	@command -v chromium >/dev/null && command -v chromedriver >/dev/null || { apt-get update -qq && \

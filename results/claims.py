@@ -1,4 +1,4 @@
-"""Claims: sentences about results as data, each held against a frozen table: supported, refuted or undecided."""
+"""Claims: sentences about results as data, held against frozen tables: supported, refuted, undecided, or withdrawn."""
 
 from __future__ import annotations
 
@@ -17,6 +17,7 @@ from results.schema import RecordError
 
 FILE = Path(__file__).parent / "claims.yaml"
 WHERE = {"says", "table", "task", "optimizer"}
+WITHDRAWN = "withdrawn"  # what a claim may have beside all else: the reason, in half a sentence
 KINDS = {  # what a claim of each kind has beside WHERE
     "better": {"than"},
     "equivalent": {"to"},
@@ -33,8 +34,8 @@ class Claim:
 
     says: str
     table: str
-    verdict: str  # supported, refuted or undecided
-    evidence: str
+    verdict: str  # supported, refuted, undecided or withdrawn
+    evidence: str  # of what is withdrawn, the reason
 
 
 class _Frozen:
@@ -67,12 +68,16 @@ def evaluate(path: str | Path = FILE, folder: str | Path = frozen.FOLDER) -> lis
     survives, less_than: a condition, and the share of the variance between estimators at the default rate of which
         less is left there (rankings.spread); these two are about one optimizer
 
+    and, where it no longer stands, `withdrawn`: why, which is then said in place of what the table decides.
+
     Raises RecordError, naming the claim, for one that is no claim, or is about something that was not run.
     """
     try:
         claims = yaml.safe_load(Path(path).read_text(encoding="utf-8")) or []
-    except (OSError, yaml.YAMLError) as error:
+    except (OSError, ValueError, yaml.YAMLError) as error:  # ValueError: it is no UTF-8
         raise RecordError(f"the claims {path} cannot be read: {error}.") from None
+    if not isinstance(claims, list):
+        raise RecordError(f"the claims {path} are no list of claims.")
     tables: dict[str, _Frozen] = {}
     found = []
     for number, claim in enumerate(claims, 1):
@@ -81,9 +86,12 @@ def evaluate(path: str | Path = FILE, folder: str | Path = frozen.FOLDER) -> lis
         if name not in tables:
             tables[name] = _Frozen(Path(folder) / f"{name}.parquet")
         try:
+            # What is withdrawn is decided as well: it must be about something that was run.
             word, evidence = _decided(kind, claim, tables[name])
         except LookupError as error:
             raise RecordError(f"the claim “{claim['says']}” is about {error.args[0]}.") from None
+        if WITHDRAWN in claim:
+            word, evidence = WITHDRAWN, f"{claim[WITHDRAWN]}."
         found.append(Claim(claim["says"], name, word, evidence))
     return found
 
@@ -108,9 +116,16 @@ def lines(claims: Iterable[Claim]) -> Iterator[str]:
 
 def _kind(number: int, claim: Mapping) -> str:
     kinds = [kind for kind in KINDS if isinstance(claim, Mapping) and kind in claim]
-    if len(kinds) != 1 or {*claim} != {*WHERE, kinds[0], *KINDS[kinds[0]]}:
+    if len(kinds) != 1 or {*claim} - {WITHDRAWN} != {*WHERE, kinds[0], *KINDS[kinds[0]]}:
         forms = "; or ".join(", ".join([kind, *sorted(more)]) for kind, more in KINDS.items())
         raise RecordError(f"claim {number} needs exactly the keys {', '.join(sorted(WHERE))} and {forms}.")
+    for key, value in claim.items():
+        kind, called = ((int, float), "a number") if key == "less_than" else (str, "words")
+        if not isinstance(value, kind) or isinstance(value, bool):
+            raise RecordError(f"claim {number} has {key}: {value!r}, which must be {called}.")
+    reason = claim.get(WITHDRAWN, "none is given")
+    if not isinstance(reason, str) or not reason.strip() or reason.rstrip().endswith("."):
+        raise RecordError(f"claim {number} is withdrawn, but has no reason: half a sentence, without its full stop.")
     return kinds[0]
 
 
