@@ -37,7 +37,10 @@ def draw(console: Console, store: Store, plan: Plan, columns: int = 2) -> list[s
     wanted, folder = plan.tables, store.root / "output" / plan.name
     if columns == 1:
         wanted, folder = (), folder / "one_column"
-    written, faults = make(console, load(store, plan), wanted, plan.figures, folder, columns=columns)
+    table = load(store, plan)
+    if table.empty:
+        figure_pages.complete(table)  # which says what is missing
+    written, faults = make(console, table, wanted, plan.figures, folder, columns=columns)
     if written:
         kinds = sorted({str(path.with_suffix(".*")) for path in written})
         console.print(f"Tables and figures: {escape(', '.join(kinds))}")
