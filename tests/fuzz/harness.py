@@ -227,7 +227,9 @@ def judge(line: Line, code: int | None, out: str, err: str, found: Sequence, sec
             if word == kind:
                 return outcome(kind, words)
     cuts = [words for word, words in found if word == "cut"]
-    if cuts and line.plans:
+    # What a named file reads is seen by running it, in the process that trains: also where this only plans.
+    named = any(argument.startswith("estimator.file=") for argument in line.arguments)
+    if cuts and line.plans and not (named and cuts == ["a process that trains"]):
         return outcome("side effect", f"started {cuts[0]}")
     if code is None:
         return outcome("hang", "it did not end")
