@@ -226,6 +226,8 @@ def told(error: Exception) -> str:
     if wrong and key:
         return f"{key} is '{wrong[1]}', but must be {kinds.get(wrong[2], wrong[2])}."
     if key and "is not in" in first:
+        if "." in key:  # of a page, where another one may have it
+            return f"{key}: there is no such key in the {key.split('.')[0]} that is chosen."
         return f"there is no key '{key}'{nearest(key, [f.name for f in fields(Sweep)])}"
     return f"{key}: {first}" if key and key not in first else first
 
