@@ -17,6 +17,11 @@ def _check_wings() -> None:
                 print(f"steeplechase: {said}", file=sys.stderr)
                 sys.exit(2)
             raise ImportError(said)
+    # Hydra imports all that lies in a folder of this name, wherever Python looks first.
+    plugins = Path(sys.path[0] or ".") / "hydra_plugins"
+    if sys.argv[:1] == ["-m"] and plugins.is_dir() and plugins.resolve() != Path(__file__).parents[1] / "hydra_plugins":
+        print(f"steeplechase: {plugins} would be run by Hydra: rename it, or work in another folder.", file=sys.stderr)
+        sys.exit(2)
 
 
 _check_wings()

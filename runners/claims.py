@@ -38,6 +38,9 @@ def main(arguments: list[str] | None = None) -> int:
         found = claims.evaluate(options.claims, options.frozen)
         page = options.readme.read_text(encoding="utf-8") if options.readme else ""
         wanted = replaced(page, found) if options.readme else ""
+    except UnicodeDecodeError:
+        command.say(f"{options.readme} is no text in UTF-8.")
+        return 1
     except (RecordError, OSError) as error:
         command.say(error)
         return 1

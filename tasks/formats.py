@@ -142,9 +142,9 @@ def _archived(path: str, raw: bytes) -> dict[str, Callable[[], Array]]:
     return {"" if lone else member.filename.removesuffix(".npy"): opener(member) for member in members}
 
 
-def _array(where: str, open: Callable[[], BinaryIO], stored: int, size: int | None = None) -> Array:
+def _array(where: str, opened: Callable[[], BinaryIO], stored: int, size: int | None = None) -> Array:
     """What the header of an IDX or NPY file says. stored: the bytes it takes in its file; size: its own, if known."""
-    with _sound(where), open() as stream:
+    with _sound(where), opened() as stream:
         magic = stream.read(8)
         if magic.startswith(b"\0\0"):
             found = _idx_header(where, magic, stream)
@@ -152,7 +152,7 @@ def _array(where: str, open: Callable[[], BinaryIO], stored: int, size: int | No
             found = _npy_header(where, magic, stream)
         else:
             raise DataError(_no_array(where, magic + stream.read(512)))
-    array = Array(where, *found, open)
+    array = Array(where, *found, opened)
     if size is not None:
         array.fits(size - array.start)
     _bounded(where, array.size, stored)

@@ -110,7 +110,9 @@ def test_a_diverged_seed_among_many_can_be_printed(tmp_path):
     row = aggregates.aggregates(table).iloc[0]
     assert math.isfinite(row["median"]) and math.isinf(row["median_high"]) and row["median"] > 0
     tables.make("aggregates", table, tmp_path, Console(file=io.StringIO()))
-    assert "∞]" in (tmp_path / "aggregates.md").read_text() and r"\infty" in (tmp_path / "aggregates.tex").read_text()
+    assert "∞]" in (tmp_path / "aggregates.md").read_text(encoding="utf-8") and r"\infty" in (
+        tmp_path / "aggregates.tex"
+    ).read_text(encoding="utf-8")
 
 
 def test_where_all_are_better_the_interval_says_how_few_they_are():

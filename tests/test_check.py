@@ -221,8 +221,8 @@ def repository(tmp_path):
     """A git repository of one commit, whose tree has a lock and a benchmark that cannot be imported."""
     root = tmp_path / "repository"
     (root / "tests/perf").mkdir(parents=True)
-    (root / trees.LOCK).write_text("")
-    (root / "tests/perf/test_speed.py").write_text("import no_such_module\n")
+    (root / trees.LOCK).write_text("", encoding="utf-8")
+    (root / "tests/perf/test_speed.py").write_text("import no_such_module\n", encoding="utf-8")
     for words in (("init", "--quiet"), ("add", "."), ("commit", "--quiet", "--message", "first")):
         subprocess.run([*GIT, *words], cwd=root, check=True)
     return root
@@ -258,7 +258,9 @@ def test_a_worktree_is_gone_afterwards_also_after_an_error(repository):
     with pytest.raises(ZeroDivisionError), trees.checkout(commit, repository) as path:
         assert (path / trees.LOCK).exists()
         raise ZeroDivisionError
-    listed = subprocess.run([*GIT, "worktree", "list"], cwd=repository, capture_output=True, text=True, check=True)
+    listed = subprocess.run(
+        [*GIT, "worktree", "list"], cwd=repository, capture_output=True, text=True, check=True, encoding="utf-8"
+    )
     assert not path.exists() and len(listed.stdout.splitlines()) == 1
 
 
@@ -266,7 +268,7 @@ def test_a_base_without_benchmarks_is_told(tmp_path):
     with pytest.raises(Mistake, match="BASE has no benchmarks: there is no test in tests/perf"):
         trees.need_benchmarks(tmp_path, "BASE")
     (tmp_path / "tests/perf").mkdir(parents=True)
-    (tmp_path / "tests/perf/test_speed.py").write_text("X = 1\n")
+    (tmp_path / "tests/perf/test_speed.py").write_text("X = 1\n", encoding="utf-8")
     trees.need_benchmarks(tmp_path, "BASE")
     with pytest.raises(Mistake, match="BASE has no benchmarks: pytest finds none"):
         trees.names(Tree(tmp_path, "BASE", sys.executable))
@@ -278,7 +280,7 @@ def test_a_base_that_cannot_be_imported_is_told(repository):
 
 
 def test_a_base_whose_lock_cannot_be_installed_is_told(tmp_path, monkeypatch):
-    (tmp_path / trees.LOCK).write_text("no-such-package==1\n")
+    (tmp_path / trees.LOCK).write_text("no-such-package==1\n", encoding="utf-8")
     real = trees._run
 
     def run(words, cwd, environ=None):
@@ -301,7 +303,12 @@ def test_an_environment_borrows_packages_but_no_tree(tmp_path):
     python = trees.environment(trees.ROOT, "BASE", tmp_path / "own")
     code = "import numpy, sys; print([p for p in sys.path if 'borrowed' in p or p == sys.argv[1]])"
     done = subprocess.run(
-        [python, "-c", code, str(trees.ROOT)], cwd=tmp_path, capture_output=True, text=True, check=True
+        [python, "-c", code, str(trees.ROOT)],
+        cwd=tmp_path,
+        capture_output=True,
+        text=True,
+        check=True,
+        encoding="utf-8",
     )
     assert done.stdout.strip() == "[]"
 
@@ -309,15 +316,15 @@ def test_an_environment_borrows_packages_but_no_tree(tmp_path):
 def test_the_code_of_a_benchmark_is_what_it_imports_under_tests(tmp_path):
     (tmp_path / "tests/perf").mkdir(parents=True)
     benchmark, helper = tmp_path / "tests/perf/test_x.py", tmp_path / "tests/perf/helper.py"
-    benchmark.write_text("from tests.perf import helper\nimport numpy\n")
-    helper.write_text('"""What it is."""\n\nX = 1\n')
+    benchmark.write_text("from tests.perf import helper\nimport numpy\n", encoding="utf-8")
+    helper.write_text('"""What it is."""\n\nX = 1\n', encoding="utf-8")
     before = trees.sources(tmp_path, "tests/perf/test_x.py::test_x[1]")
     assert set(before) == {"tests/perf/test_x.py", "tests/perf/helper.py"}
     trees.code.tree.cache_clear()
-    helper.write_text('"""What it is, in other words."""\n\nX = 1  # one\n')
+    helper.write_text('"""What it is, in other words."""\n\nX = 1  # one\n', encoding="utf-8")
     assert trees.sources(tmp_path, "tests/perf/test_x.py::test_x[1]") == before
     trees.code.tree.cache_clear()
-    helper.write_text("X = 2\n")
+    helper.write_text("X = 2\n", encoding="utf-8")
     assert trees.sources(tmp_path, "tests/perf/test_x.py::test_x[1]") != before
 
 
@@ -327,12 +334,13 @@ def test_a_benchmark_of_pytest_is_read(tmp_path):
         "def test_x(benchmark):\n"
         "    benchmark.pedantic(int, rounds=2)\n"
         "    benchmark.extra_info['counters'] = {'traces': 1}\n\n\n"
-        "def test_no_benchmark():\n    pass\n"
+        "def test_no_benchmark():\n    pass\n",
+        encoding="utf-8",
     )
     tree = Tree(tmp_path, "BASE", sys.executable)
     found = trees.measure(tree, trees.names(tree))
     assert list(found) == ["tests/perf/test_x.py::test_x"]
     assert found["tests/perf/test_x.py::test_x"].counters == {"traces": 1}
-    (tmp_path / "tests/perf/test_x.py").write_text("def test_x(benchmark):\n    assert not 'right'\n")
+    (tmp_path / "tests/perf/test_x.py").write_text("def test_x(benchmark):\n    assert not 'right'\n", encoding="utf-8")
     with pytest.raises(Mistake, match="the benchmarks of BASE fail: "):
         trees.measure(tree, ["tests/perf"])

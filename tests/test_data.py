@@ -600,7 +600,7 @@ def test_checksums_need_neither_tensorflow_nor_keras_nor_sklearn():
         "[checksum(name) for name in ('digits', 'mnist')]; "
         "print(*sorted({'tensorflow', 'keras', 'sklearn'} & set(sys.modules)))"
     )
-    done = subprocess.run([sys.executable, "-c", program], cwd=ROOT, capture_output=True, text=True)
+    done = subprocess.run([sys.executable, "-c", program], cwd=ROOT, capture_output=True, text=True, encoding="utf-8")
     assert (done.returncode, done.stdout.strip()) == (0, ""), done.stderr
 
 

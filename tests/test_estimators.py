@@ -243,7 +243,7 @@ def test_the_book_is_the_folder():
     pages = {path.stem for path in folder.glob("*.py")} - {"__init__", "base"}
     assert pages == set(book)
     for name in pages:
-        nodes = ast.walk(ast.parse((folder / f"{name}.py").read_text()))
+        nodes = ast.walk(ast.parse((folder / f"{name}.py").read_text(encoding="utf-8")))
         modules = {n.module for n in nodes if isinstance(n, ast.ImportFrom) and n.module.startswith("estimators")}
         assert modules <= {"estimators.base"}, f"{name} imports another page"
 

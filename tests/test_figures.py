@@ -120,7 +120,7 @@ def test_the_same_table_gives_the_same_bytes(figure, tmp_path):
     for one, other in zip(first, second, strict=True):
         assert one.stat().st_size > 1000
         assert one.read_bytes() == other.read_bytes(), one.suffix
-    text = first[1].read_text()
+    text = first[1].read_text(encoding="utf-8")
     assert "<dc:date>" not in text and "Straight-through" in text, "text stays text"
 
 
@@ -182,7 +182,7 @@ def own(tmp_path, monkeypatch):
     """Pages beside those of results/figures."""
     for name_, text in OWN.items():
         (tmp_path / "pages").mkdir(exist_ok=True)
-        (tmp_path / "pages" / f"{name_}.py").write_text(text)
+        (tmp_path / "pages" / f"{name_}.py").write_text(text, encoding="utf-8")
         monkeypatch.delitem(sys.modules, f"results.figures.{name_}", raising=False)
     monkeypatch.setattr(figures, "__path__", [*figures.__path__, str(tmp_path / "pages")])
     return tmp_path
@@ -307,6 +307,7 @@ def _python(code, **environment):
         text=True,
         env={"PYTHONPATH": str(ROOT), **environment},
         timeout=120,
+        encoding="utf-8",
     )
     assert done.returncode == 0, done.stderr
     return done.stdout

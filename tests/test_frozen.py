@@ -67,7 +67,7 @@ def test_what_is_no_frozen_table_is_told(tmp_path):
     with pytest.raises(RecordError, match="there is no frozen table"):
         frozen.read(tmp_path / "nothing.parquet")
     make().to_parquet(tmp_path / "other.parquet")
-    (tmp_path / "text.parquet").write_text("text")
+    (tmp_path / "text.parquet").write_text("text", encoding="utf-8")
     for name in ("other", "text"):
         with pytest.raises(RecordError, match="is no frozen table"):
             frozen.read(tmp_path / f"{name}.parquet")
@@ -173,7 +173,7 @@ def test_other_versions_compare_data_alone(kept, monkeypatch):
     monkeypatch.setattr(
         figures, "version", lambda name: "0" if name == "matplotlib" else importlib.metadata.version(name)
     )
-    (kept / "race" / "convergence.svg").write_text("drawn by another")
+    (kept / "race" / "convergence.svg").write_text("drawn by another", encoding="utf-8")
     console = Console(file=io.StringIO(), width=200)
     assert figures.verify(console, kept) == [] and "since matplotlib have other versions" in console.file.getvalue()
 
@@ -188,7 +188,7 @@ def test_verify_needs_something_to_verify(tmp_path, capsys):
 
 def test_a_figures_files_say_where_they_come_from(kept):
     table, _ = frozen.read(kept / "race.parquet")
-    svg = (kept / "race" / "convergence.svg").read_text()
+    svg = (kept / "race" / "convergence.svg").read_text(encoding="utf-8")
     assert frozen.digest(table)[:16] in svg and all(run in svg for run in table["run"].unique())
 
 
@@ -225,7 +225,7 @@ RANKED = [
 
 @pytest.mark.parametrize(("own", "verdict", "words"), RANKED)
 def test_claims_about_rankings_are_decided_by_the_table(ranked, own, verdict, words):
-    (ranked / "claims.yaml").write_text(yaml.safe_dump([own]))
+    (ranked / "claims.yaml").write_text(yaml.safe_dump([own]), encoding="utf-8")
     [found] = claims.evaluate(ranked / "claims.yaml", ranked)
     assert found.verdict == verdict and words in found.evidence
 
@@ -239,7 +239,7 @@ def test_claims_about_rankings_are_decided_by_the_table(ranked, own, verdict, wo
     ],
 )
 def test_claims_about_rankings_that_cannot_be_decided_are_errors(ranked, own, words):
-    (ranked / "claims.yaml").write_text(yaml.safe_dump([own]))
+    (ranked / "claims.yaml").write_text(yaml.safe_dump([own]), encoding="utf-8")
     with pytest.raises(RecordError, match=words):
         claims.evaluate(ranked / "claims.yaml", ranked)
 
@@ -256,7 +256,7 @@ CASES = [
 
 @pytest.mark.parametrize(("own", "verdict"), CASES)
 def test_claims_are_decided_by_the_table(kept, own, verdict):
-    (kept / "claims.yaml").write_text(yaml.safe_dump([own]))
+    (kept / "claims.yaml").write_text(yaml.safe_dump([own]), encoding="utf-8")
     [found] = claims.evaluate(kept / "claims.yaml", kept)
     assert found.verdict == verdict and found.says == "So it is."
     assert ("8 seeds" in found.evidence and "Holm over 9" in found.evidence) or "of 8 trainings" in found.evidence
@@ -264,7 +264,7 @@ def test_claims_are_decided_by_the_table(kept, own, verdict):
 
 def test_without_enough_seeds_a_claim_is_undecided(tmp_path):
     frozen.write(world(seeds=1), PLAN, tmp_path)
-    (tmp_path / "claims.yaml").write_text(yaml.safe_dump([claim(better="tanh_slope", than="ste")]))
+    (tmp_path / "claims.yaml").write_text(yaml.safe_dump([claim(better="tanh_slope", than="ste")]), encoding="utf-8")
     assert [found.verdict for found in claims.evaluate(tmp_path / "claims.yaml", tmp_path)] == ["undecided"]
 
 
@@ -283,7 +283,7 @@ WRONG = {
 
 @pytest.mark.parametrize("words", WRONG)
 def test_a_claim_that_cannot_be_decided_is_an_error(kept, words):
-    (kept / "claims.yaml").write_text(yaml.safe_dump([WRONG[words]]))
+    (kept / "claims.yaml").write_text(yaml.safe_dump([WRONG[words]]), encoding="utf-8")
     with pytest.raises(RecordError, match="nothing" if "noth" in words else words):
         claims.evaluate(kept / "claims.yaml", kept)
 
@@ -296,7 +296,9 @@ def test_claims_that_are_none_are_an_error(tmp_path, content):
 
 
 def test_what_is_withdrawn_says_why_instead_of_what_was_decided(kept):
-    (kept / "claims.yaml").write_text(yaml.safe_dump([claim(better="ste", than="tanh_slope", withdrawn="it was luck")]))
+    (kept / "claims.yaml").write_text(
+        yaml.safe_dump([claim(better="ste", than="tanh_slope", withdrawn="it was luck")]), encoding="utf-8"
+    )
     found = claims.evaluate(kept / "claims.yaml", kept)
     assert [*claims.lines(found)] == ["- So it is. *Withdrawn:* it was luck."]
 
@@ -329,18 +331,20 @@ def test_the_readme_says_what_the_claims_became():
 
 
 def test_the_command_writes_the_page_and_notices_when_it_says_something_else(kept, capsys):
-    (kept / "claims.yaml").write_text(yaml.safe_dump([CASES[0][0]]))
+    (kept / "claims.yaml").write_text(yaml.safe_dump([CASES[0][0]]), encoding="utf-8")
     page = kept / "page.md"
     words = ["--claims", str(kept / "claims.yaml"), "--frozen", str(kept), "--readme", str(page)]
-    page.write_text("no marks")
+    page.write_text("no marks", encoding="utf-8")
     assert command.main(words) == 1 and "has no lines" in capsys.readouterr().err
-    page.write_text(command.BEGIN.format("race"))
+    page.write_text(command.BEGIN.format("race"), encoding="utf-8")
     assert command.main(words) == 1 and "has no lines" in capsys.readouterr().err
-    page.write_text(f"before\n{command.BEGIN.format('race')}\nold\n{command.END}\nafter\n")
+    page.write_text(f"before\n{command.BEGIN.format('race')}\nold\n{command.END}\nafter\n", encoding="utf-8")
     assert command.main(words) == 1 and "says something else" in capsys.readouterr().err
     assert command.main([*words, "--write"]) == 0 and command.main(words) == 0
-    assert "- So it is. *Supported:* test accuracy, difference 0." in page.read_text()
-    assert page.read_text().startswith("before\n") and page.read_text().endswith("\nafter\n")
+    assert "- So it is. *Supported:* test accuracy, difference 0." in page.read_text(encoding="utf-8")
+    assert page.read_text(encoding="utf-8").startswith("before\n") and page.read_text(encoding="utf-8").endswith(
+        "\nafter\n"
+    )
 
 
 FROZEN = sorted(path.stem for path in frozen.FOLDER.glob("*.parquet"))

@@ -16,9 +16,11 @@ def fuzzed(folder, *arguments, timeout):
     """(what the fuzzer found, what it printed). It runs in a process without TensorFlow, and forks from that."""
     path = folder / "found.json"
     command = [sys.executable, "-m", "tests.fuzz", *arguments, "--json", str(path)]
-    done = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, timeout=timeout, check=False)
+    done = subprocess.run(
+        command, cwd=ROOT, capture_output=True, text=True, timeout=timeout, check=False, encoding="utf-8"
+    )
     assert path.exists(), done.stdout + done.stderr
-    return json.loads(path.read_text()), done.stdout
+    return json.loads(path.read_text(encoding="utf-8")), done.stdout
 
 
 @pytest.fixture(scope="module")
@@ -85,12 +87,12 @@ def test_what_is_said_is_judged(line, code, out, err, kind):
 
 def test_the_page_says_what_was_counted(monkeypatch, tmp_path):
     page = tmp_path / "reliability.md"
-    page.write_text(f"before\n{counts.BEGIN}\nold\n{counts.END}\nafter\n")
+    page.write_text(f"before\n{counts.BEGIN}\nold\n{counts.END}\nafter\n", encoding="utf-8")
     monkeypatch.setattr(counts, "PAGE", page)
     counts.write({"lines": {"accepted": 1200, "hang": 1}, "stores": {}}, seed=7)
-    text = page.read_text()
+    text = page.read_text(encoding="utf-8")
     assert "| command lines | 1,201 | 1,200 | 0 | 0 | 1 |" in text and "old" not in text
     assert "Seed 7, commit " in text and " cores of " in text and text.endswith("after\n")
-    page.write_text("no marks")
+    page.write_text("no marks", encoding="utf-8")
     with pytest.raises(ValueError, match="needs the lines"):
         counts.write({"lines": {}, "stores": {}}, seed=7)

@@ -67,7 +67,7 @@ def mine(tmp_path, monkeypatch):
     """A page in a file of its own; afterwards the book is as it was."""
     monkeypatch.setenv("STEEPLECHASE_ESTIMATORS", "")  # so that it is undone
     path = tmp_path / "mine.py"
-    path.write_text(MINE)
+    path.write_text(MINE, encoding="utf-8")
     yield path
     estimators.book.pop("mine_alone", None)
 

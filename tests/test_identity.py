@@ -14,10 +14,10 @@ from runners.config import CONF, Run, resolve
 from runners.mistake import Mistake
 
 BASE = {
-    "task": yaml.safe_load((CONF / "task/sign_fitting.yaml").read_text()),
+    "task": yaml.safe_load((CONF / "task/sign_fitting.yaml").read_text(encoding="utf-8")),
     "estimator": {"name": "tanh_slope", "scale": 1.0},
     "estimator_weights": {},
-    "optimizer": yaml.safe_load((CONF / "optimizer/adam.yaml").read_text()),
+    "optimizer": yaml.safe_load((CONF / "optimizer/adam.yaml").read_text(encoding="utf-8")),
     "seed": [0, 1],
     "forward": "sign",
     "at_zero": 1,
@@ -40,7 +40,7 @@ BASE = {
     "progress": "",
 }
 
-MLP = yaml.safe_load((CONF / "task/binarized_mlp.yaml").read_text())
+MLP = yaml.safe_load((CONF / "task/binarized_mlp.yaml").read_text(encoding="utf-8"))
 NO_PAGES = ("__init__", "base")
 
 
@@ -122,7 +122,7 @@ def test_numbers_of_an_optimizer_that_were_tested_are_replicas():
 def test_a_file_counts_by_its_content_and_base_name(tmp_path):
     import numpy as np
 
-    page = yaml.safe_load((CONF / "task/binarized_mlp.yaml").read_text())
+    page = yaml.safe_load((CONF / "task/binarized_mlp.yaml").read_text(encoding="utf-8"))
     x, y = np.zeros([30, 4], np.uint8), np.arange(30) % 3
 
     def program(folder, x):
@@ -140,7 +140,7 @@ def source(tmp_path):
 
     def tree(text):
         path = tmp_path / f"source{len(list(tmp_path.iterdir()))}.py"
-        path.write_text(text)
+        path.write_text(text, encoding="utf-8")
         return sources.tree(path)
 
     return tree
@@ -276,7 +276,7 @@ def test_a_page_that_only_enters_itself_is_not_in_the_others_closure(house):
 
 
 def _written(path, text):
-    path.write_text(text)
+    path.write_text(text, encoding="utf-8")
     return path
 
 
@@ -317,8 +317,8 @@ def test_the_content_of_a_file_that_flags_name_counts_and_its_place_does_not(tmp
         monkeypatch.setenv("XLA_FLAGS", line)
         seen = []
         for content in ("one", "two", "one"):
-            named.write_text(content)
-            flags.write_text(content)
+            named.write_text(content, encoding="utf-8")
+            flags.write_text(content, encoding="utf-8")
             found, covers = identity.fingerprint(changed())
             seen.append(found)
             assert str(tmp_path) not in covers["XLA_FLAGS"]
@@ -333,7 +333,7 @@ def test_what_a_gpu_computes_with_counts(tmp_path, monkeypatch):
     monkeypatch.setattr(device, "_KERNEL_DRIVER", driver)
     seen = []
     for version, cudnn in (("570.10", "9.1"), ("580.20", "9.1"), ("580.20", "9.9")):
-        driver.write_text(f"NVRM version: NVIDIA UNIX x86_64 Kernel Module  {version}  Release")
+        driver.write_text(f"NVRM version: NVIDIA UNIX x86_64 Kernel Module  {version}  Release", encoding="utf-8")
         package = SimpleNamespace(metadata={"Name": "nvidia-cudnn-cu12"}, version=cudnn)
         monkeypatch.setattr(importlib.metadata, "distributions", lambda package=package: [package])
         device.stack.cache_clear()
@@ -401,7 +401,7 @@ def test_what_identity_does_not_cover_is_not_recorded(tmp_path, monkeypatch):
     assert outcome.error == "this run used hidden.py" and not list(tmp_path.rglob("run-*.json"))
     monkeypatch.undo()
     assert not run.execute(wanted, lambda *_: None).error
-    [account] = [json.loads(path.read_text()) for path in tmp_path.rglob("run-*.json")]
+    [account] = [json.loads(path.read_text(encoding="utf-8")) for path in tmp_path.rglob("run-*.json")]
     assert account["instructions"]
 
 
@@ -413,7 +413,7 @@ def test_a_plan_says_that_its_records_are_of_several_kinds_of_processor(tmp_path
     wanted = identify(changed())
     said = []
     for flags, recorded in (("fma avx2", {"avx2 fma"}), ("fma avx2", {"avx2 avx512f fma"}), ("Features : sve", set())):
-        (tmp_path / "cpuinfo").write_text(f"model name : x\nflags : fpu {flags} mmx\n")
+        (tmp_path / "cpuinfo").write_text(f"model name : x\nflags : fpu {flags} mmx\n", encoding="utf-8")
         state = conduct.State(wanted, [], len(recorded), "", (), "", frozenset(recorded))
         said.append(conduct._mixed([state]))
     assert said[0] == said[2] == "" and "2 kinds" in said[1] and "(avx512f / none of these)" in said[1]

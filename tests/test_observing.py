@@ -46,9 +46,11 @@ def interpreters(tmp_path_factory):
     """What two fresh interpreters answer (tests/oracles/observed.py)."""
     folder = tmp_path_factory.mktemp("planted")
     for name, (top, within) in PLANTED.items():
-        (folder / f"page_{name}.py").write_text(PAGE.format(top=top, name=f"page_{name}", within=within))
-    (folder / "width.txt").write_text("0.5\n")
-    (folder / "planted_helper.py").write_text("def width():\n    return 1\n")
+        (folder / f"page_{name}.py").write_text(
+            PAGE.format(top=top, name=f"page_{name}", within=within), encoding="utf-8"
+        )
+    (folder / "width.txt").write_text("0.5\n", encoding="utf-8")
+    (folder / "planted_helper.py").write_text("def width():\n    return 1\n", encoding="utf-8")
     answers, asked = [], []
     for seed in ("1", "2"):
         told = {"PYTHONHASHSEED": seed, "SLOPE_WIDTH": "0.05", "PYTHONPATH": os.pathsep.join([str(ROOT), str(folder)])}
@@ -109,7 +111,9 @@ def test_what_was_not_seen_when_the_run_was_planned_is_an_error_that_names_it(in
 
 def test_a_page_that_may_read_is_not_planned_unobserved(tmp_path, monkeypatch):
     path = tmp_path / "page_variable.py"
-    path.write_text(PAGE.format(top="import os", name="page_variable", within='os.getenv("SLOPE_WIDTH")'))
+    path.write_text(
+        PAGE.format(top="import os", name="page_variable", within='os.getenv("SLOPE_WIDTH")'), encoding="utf-8"
+    )
     monkeypatch.setenv(pages.NAMED, "")
     pages.name_files([f"estimator.file={path}"])
     try:

@@ -123,10 +123,14 @@ def garbage(world):
 # What is done to a store; the words that a reader says of it ("" where it is none of its business); and whether the
 # same sweep mends it.
 ODD = {
-    "a plan that is a list": (lambda w: w.next.write_text("[1, 2]"), "carries no seal", True),
+    "a plan that is a list": (lambda w: w.next.write_text("[1, 2]", encoding="utf-8"), "carries no seal", True),
     "an empty plan": (lambda w: w.next.write_bytes(b""), "was damaged", True),
     "a plan that is no text": (lambda w: w.next.write_bytes(b"\xff\xfe\x00"), "was damaged", True),
-    "a plan that is deep": (lambda w: w.next.write_text("[" * 10**5 + "]" * 10**5), "was damaged", True),
+    "a plan that is deep": (
+        lambda w: w.next.write_text("[" * 10**5 + "]" * 10**5, encoding="utf-8"),
+        "was damaged",
+        True,
+    ),
     "a plan that is huge": (lambda w: huge(w.next), "bytes, and the store writes none above", True),
     "a plan that is a folder": (lambda w: folder(w.next), "", True),
     "a plan that is a pipe": (lambda w: pipe(w.next), "is no file", True),
@@ -140,7 +144,7 @@ ODD = {
     "a plan of runs without names": (lambda w: w.follow(runs=[{}]), "something else as its runs.run", True),
     "a plan with an odd margin": (lambda w: w.follow(margins={"a": "b"}), "something else as its margins", True),
     "a plan of an older version": (
-        lambda w: w.plan.rename(w.plans / "2026-01-01.json").write_text("{}"),
+        lambda w: w.plan.rename(w.plans / "2026-01-01.json").write_text("{}", encoding="utf-8"),
         "carry no seal",
         True,
     ),
@@ -160,8 +164,8 @@ ODD = {
     "a run that says nothing": (lambda w: w.follow(runs=entry(w, configuration={})), "name of a task|cannot", True),
     "an account without its end": (lambda w: w.say(w.account, lambda a: {"ended": None}), "its ended is None", True),
     "an account without labels": (lambda w: w.say(w.account, lambda a: {"labels": None}), "its labels", True),
-    "an account that is a list": (lambda w: w.account.write_text("[]"), "carries no seal", True),
-    "an account that is empty": (lambda w: w.account.write_text(""), "was damaged", True),
+    "an account that is a list": (lambda w: w.account.write_text("[]", encoding="utf-8"), "carries no seal", True),
+    "an account that is empty": (lambda w: w.account.write_text("", encoding="utf-8"), "was damaged", True),
     "an account with a flipped bit": (lambda w: flip(w.account), "was damaged", True),
     "an account that is huge": (lambda w: huge(w.account), "bytes, and the store writes none above", False),
     "an account that is a pipe": (lambda w: pipe(w.account), "is no file", False),
@@ -199,7 +203,11 @@ ODD = {
     ),
     "a declined.json that is a folder": (lambda w: folder(w.declined), "", False),
     "a declined.json that is a pipe": (lambda w: pipe(w.declined), "", False),
-    "a declined.json without a seal": (lambda w: w.declined.write_text('{"reason": "never"}'), "", True),
+    "a declined.json without a seal": (
+        lambda w: w.declined.write_text('{"reason": "never"}', encoding="utf-8"),
+        "",
+        True,
+    ),
     "a declined.json of another run": (
         lambda w: w.declined.write_bytes(
             sealed.text({"schema": 1, "run": "x", "fingerprint": WANTED.fingerprint, "reason": "never"})
@@ -210,12 +218,19 @@ ODD = {
     "a plan with markup in its name": (lambda w: (w.plans.parent / "[red]x[").mkdir(), "cannot be the name", True),
     "a folder of no plans": (lambda w: (w.plans.parent / "empty").mkdir(), "there is no plan 'empty'", True),
     "plans that are a file": (
-        lambda w: (w.plans.rename(w.root / "moved"), w.plans.parent.rmdir(), w.plans.parent.write_text("")),
+        lambda w: (
+            w.plans.rename(w.root / "moved"),
+            w.plans.parent.rmdir(),
+            w.plans.parent.write_text("", encoding="utf-8"),
+        ),
         "",
         False,
     ),
     "runs that are a file": (
-        lambda w: ((w.store.root / "runs").rename(w.root / "moved"), (w.store.root / "runs").write_text("")),
+        lambda w: (
+            (w.store.root / "runs").rename(w.root / "moved"),
+            (w.store.root / "runs").write_text("", encoding="utf-8"),
+        ),
         "",
         False,
     ),
@@ -225,7 +240,7 @@ ODD = {
         True,
     ),
     "output that is a file": (
-        lambda w: (w.follow(figures=["throughput"]), w.output.rmdir(), w.output.write_text("")),
+        lambda w: (w.follow(figures=["throughput"]), w.output.rmdir(), w.output.write_text("", encoding="utf-8")),
         "none cannot be written: a file lies where a folder is needed",
         True,
     ),

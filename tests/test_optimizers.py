@@ -16,7 +16,7 @@ STEPS = 20
 
 
 def arguments(name: str) -> dict:
-    page = yaml.safe_load((config.CONF / "optimizer" / f"{name}.yaml").read_text())
+    page = yaml.safe_load((config.CONF / "optimizer" / f"{name}.yaml").read_text(encoding="utf-8"))
     return page["keras"], {
         k: v for k, v in page.items() if k not in ("name", "keras", "learning_rate", "grid", "wide") and v is not None
     }

@@ -422,7 +422,7 @@ def test_written_files(table, tmp_path):
     back = pd.read_csv(paths[0], keep_default_na=True)
     assert list(back.columns) == list(rankings.COLUMNS) and back["mean"].tolist() == ranked["mean"].tolist()
     assert list(pd.read_csv(paths[1]).columns) == list(rankings.SPREAD)
-    markdown, latex = (Path(path).read_text() for path in paths[2:])
+    markdown, latex = (Path(path).read_text(encoding="utf-8") for path in paths[2:])
     assert markdown.count("### ") == 2 and latex.count("\\toprule") == 2 and "\\bottomrule" in latex
     assert not set(latex) - set(map(chr, range(128))), "plain LaTeX has no other letters"
     again = surrogates.write(ranked, rankings.spread(ranked), tmp_path / "again")

@@ -157,9 +157,11 @@ def test_a_second_write_overwrites_nothing(store):
         lambda json_, _: json_.write_bytes(json_.read_bytes()[:100]),
         lambda json_, _: json_.write_bytes(b""),
         lambda json_, _: json_.write_bytes(b"\xff\xfe"),
-        lambda json_, _: json_.write_text("[1, 2]"),
-        lambda json_, _: json_.write_text('{"table": "' + _.name + '"}'),
-        lambda json_, _: json_.write_text(json_.read_text().replace('"block": ', '"block": 1')),
+        lambda json_, _: json_.write_text("[1, 2]", encoding="utf-8"),
+        lambda json_, _: json_.write_text('{"table": "' + _.name + '"}', encoding="utf-8"),
+        lambda json_, _: json_.write_text(
+            json_.read_text(encoding="utf-8").replace('"block": ', '"block": 1'), encoding="utf-8"
+        ),
         lambda _, table: flip(table),
         lambda _, table: table.write_bytes(table.read_bytes()[:-10]),
         lambda _, table: table.unlink(),
@@ -384,7 +386,7 @@ def test_a_full_disk_leaves_no_record(store, monkeypatch, call, which):
 
 
 def test_a_store_that_cannot_be_written_says_so(tmp_path):
-    (tmp_path / "file").write_text("")
+    (tmp_path / "file").write_text("", encoding="utf-8")
     store, made = Store(tmp_path / "file" / "store"), part()
     for action in (store.make_writable, lambda: store.write(*made), lambda: store.write_plan(plan(made))):
         with pytest.raises(StoreError, match="cannot be written|could not be written"):
@@ -444,7 +446,7 @@ def test_the_newest_plan_of_a_name_counts(store):
 
 def test_a_damaged_plan_says_so(store):
     store.write_plan(plan(part()))
-    only(store, "*.json").write_text(json.dumps({"name": "p"}))
+    only(store, "*.json").write_text(json.dumps({"name": "p"}), encoding="utf-8")
     with pytest.raises(StoreError, match="cannot be used: it was damaged.*carries no seal"):
         store.plan("p")
 

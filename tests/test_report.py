@@ -268,7 +268,7 @@ def test_mistakes_are_one_sentence(tmp_path, capsys):
     Store(tmp_path).write_plan(Plan("race", "steeplechase", "2026-01-01T00:00:00", ()))
     assert run("--store", tmp_path, "raze") == 2
     assert run("--frozen", tmp_path) == 1 and run("--frozen", "results/frozen", "contrl") == 2
-    (tmp_path / "file").write_text("")
+    (tmp_path / "file").write_text("", encoding="utf-8")
     assert run("--store", tmp_path, "race", "--output", tmp_path / "file" / "report.html") == 1
     errors = capsys.readouterr().err.splitlines()
     for words in (
@@ -286,7 +286,7 @@ def test_a_plan_of_which_nothing_is_recorded_is_reported_and_not_whole(tmp_path,
     runs = ({"run": "r", "fingerprint": "f", "sources": {}, "configuration": {}, "replicas": ["a", "b"]},)
     Store(tmp_path).write_plan(Plan("race", "steeplechase", "2026-01-01T00:00:00", runs))
     assert run("--store", tmp_path, "--stale") == 1
-    assert "0 of 2 replicas recorded" in shown((tmp_path / "output" / "report.html").read_text())
+    assert "0 of 2 replicas recorded" in shown((tmp_path / "output" / "report.html").read_text(encoding="utf-8"))
     assert "Report:" in capsys.readouterr().out
 
 

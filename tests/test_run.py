@@ -82,7 +82,7 @@ def test_what_a_tasks_data_may_not_mean_is_remarked_on(monkeypatch, tmp_path):
 
     monkeypatch.setattr(block, "train", train)
     np.savez(tmp_path / "own.npz", x=np.zeros((60, 3), np.uint8), y=np.arange(60) % 5 + 1)
-    task = yaml.safe_load((CONF / "task/binarized_mlp.yaml").read_text()) | {"hidden": [4], "batch": 8}
+    task = yaml.safe_load((CONF / "task/binarized_mlp.yaml").read_text(encoding="utf-8")) | {"hidden": [4], "batch": 8}
     task["data"] = str(tmp_path / "own.npz")
     outcome = execute(changed(task=task, steps=5, rows=1, store=str(tmp_path)), lambda *_: None)
     assert outcome.error == "nothing is trained" and [

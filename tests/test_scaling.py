@@ -159,7 +159,7 @@ ELSEWHERE = "# @package _global_\nforward: step\noptimizer:\n  name: odd\n"
 def odd(request, tmp_path, monkeypatch):
     """conf/ with a page that reaches beyond its part, and whether its file is looked at."""
     conf = shutil.copytree(config.CONF, tmp_path / "conf")
-    (conf / "optimizer" / "odd.yaml").write_text(ELSEWHERE)
+    (conf / "optimizer" / "odd.yaml").write_text(ELSEWHERE, encoding="utf-8")
     monkeypatch.setattr(config, "CONF", conf)
     if request.param != "looked at before":
         monkeypatch.setattr(composing, "_pages_stay_apart", lambda *_: True)
@@ -179,7 +179,7 @@ def test_pages_that_ask_for_others_are_left_to_hydra(tmp_path, monkeypatch):
     monkeypatch.setattr(config, "CONF", conf)
     with sweep_of.sweeper(["~experiment"]) as made:
         assert made.composer._apart
-    (conf / "optimizer" / "odd.yaml").write_text("defaults:\n  - adam\n")
+    (conf / "optimizer" / "odd.yaml").write_text("defaults:\n  - adam\n", encoding="utf-8")
     with sweep_of.sweeper(["~experiment"]) as made:
         assert not made.composer._apart
 

@@ -111,7 +111,7 @@ def test_written_files(tmp_path):
     assert [path.name for path in paths] == ["results.csv", "results.md", "results.tex"]
     back = pd.read_csv(paths[0], keep_default_na=True)
     assert list(back.columns) == list(tables.COLUMNS) and back.end_mean.tolist() == out.end_mean.tolist()
-    markdown, latex = (path.read_text() for path in paths[1:])
+    markdown, latex = (path.read_text(encoding="utf-8") for path in paths[1:])
     assert (
         markdown.count("### ") == 2 and "Test accuracy (share) at end" in markdown and "| under_score & co" in markdown
     )

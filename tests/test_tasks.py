@@ -166,7 +166,7 @@ def test_bad_arguments_are_one_sentence(name, arguments, said):
         tasks.book[name](**arguments)
     assert said in str(caught.value) and "\n" not in str(caught.value)
     if "leaves only" not in said:  # what does not depend on the data is refused by a plan, in the same words
-        page = {**yaml.safe_load((CONF / f"task/{name}.yaml").read_text()), **arguments}
+        page = {**yaml.safe_load((CONF / f"task/{name}.yaml").read_text(encoding="utf-8")), **arguments}
         with pytest.raises(Mistake) as planned:
             resolve(BASE | {"task": page}, "cpu")
         assert str(planned.value) == str(caught.value)

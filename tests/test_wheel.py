@@ -73,7 +73,7 @@ def installed(folder, wheel, lock=None):
     if lock:
         run(*PIP, "--python", python, "install", "--require-hashes", "--requirement", lock)
     else:  # the .pth files of this environment, and so this checkout, are not followed from there
-        (packages / "dependencies.pth").write_text("\n".join(site.getsitepackages()))
+        (packages / "dependencies.pth").write_text("\n".join(site.getsitepackages()), encoding="utf-8")
     run(*PIP, "--python", python, "install", "--no-deps", "--no-index", wheel)
     work.mkdir()
     (work / "my_slope.py").write_text(SLOPE, encoding="utf-8")

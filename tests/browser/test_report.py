@@ -28,7 +28,7 @@ def page(tmp_path_factory):
     """The report of a frozen table, by the command."""
     path = tmp_path_factory.mktemp("report") / "report.html"
     command = [sys.executable, "-m", "runners.report", "control", "--frozen", "--output", str(path)]
-    done = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, timeout=300)
+    done = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, timeout=300, encoding="utf-8")
     assert done.returncode == 0, done.stderr
     return path
 
@@ -225,7 +225,9 @@ def test_what_a_label_could_smuggle_in_does_not_run(browser, page, tmp_path):
     text = page.read_text(encoding="utf-8")
     for number, policy in enumerate(("Content-Security-Policy", "X-None")):
         other = tmp_path / f"{policy}.html"
-        other.write_text(text.replace("</main>", planted + "</main>").replace("Content-Security-Policy", policy, 1))
+        other.write_text(
+            text.replace("</main>", planted + "</main>").replace("Content-Security-Policy", policy, 1), encoding="utf-8"
+        )
         browser.get(other.as_uri())
         assert until(lambda number=number: (browser.execute_script("return window.planted ?? 0") > 0) == (number == 1))
     assert any("Content Security Policy" in entry["message"] for entry in browser.get_log("browser"))
@@ -233,6 +235,6 @@ def test_what_a_label_could_smuggle_in_does_not_run(browser, page, tmp_path):
 
 def test_a_fault_in_the_page_would_be_seen(browser, tmp_path):
     """The console is really read: a page that throws has an entry."""
-    (tmp_path / "bad.html").write_text("<script>throw new Error('planted')</script>")
+    (tmp_path / "bad.html").write_text("<script>throw new Error('planted')</script>", encoding="utf-8")
     browser.get((tmp_path / "bad.html").as_uri())
     assert any("planted" in entry["message"] for entry in browser.get_log("browser"))

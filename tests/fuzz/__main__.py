@@ -49,7 +49,7 @@ def main() -> int:
     spent = sum(os.times()[:4])  # of this process and of all that it forked
     print(f"seed {options.seed}; {time.monotonic() - started:.0f} s, {spent:.0f} s of processors")
     if options.json:
-        options.json.write_text(json.dumps({"counts": by_what, "found": found, "planted": faults}))
+        options.json.write_text(json.dumps({"counts": by_what, "found": found, "planted": faults}), encoding="utf-8")
     if options.write:
         counts.write(by_what, options.seed)
     return 0 if all(kind in harness.GOOD for _, _, kind, _ in found) else 1

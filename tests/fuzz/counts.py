@@ -40,7 +40,9 @@ def write(counts: Mapping[str, Mapping[str, int]], seed: int) -> None:
 def machine() -> str:
     """The processor's name and how many cores there are; no host's name."""
     name = platform.processor() or platform.machine()
-    for line in Path("/proc/cpuinfo").read_text().splitlines() if Path("/proc/cpuinfo").exists() else ():
+    for line in (
+        Path("/proc/cpuinfo").read_text(encoding="utf-8").splitlines() if Path("/proc/cpuinfo").exists() else ()
+    ):
         if line.startswith("model name"):
             name = line.split(":", 1)[1].strip()
             break

@@ -148,13 +148,13 @@ HOSTILE = tuple(hostile())
 def lay_out(ground: Path) -> None:
     """Fills the ground's folder `work`, from which commands are started."""
     work = ground / "work"
-    (work / "canary.py").write_text("def call(*a, **k):\n    pass\n\n\nclass Thing:\n    pass\n")
+    (work / "canary.py").write_text("def call(*a, **k):\n    pass\n\n\nclass Thing:\n    pass\n", encoding="utf-8")
     (work / f"{BAIT}.pkl").write_bytes(pickle.dumps(Pickled()))
     (work / f"{BAIT}.npy").write_bytes(b"\x93NUMPY\x01\x00")
-    (work / f"{BAIT}.ini").write_text("[loggers]\nkeys=root\n")
-    (work / "keep.txt").write_text("keep me\n")
+    (work / f"{BAIT}.ini").write_text("[loggers]\nkeys=root\n", encoding="utf-8")
+    (work / "keep.txt").write_text("keep me\n", encoding="utf-8")
     (work / "keep").mkdir()
-    (work / "keep" / "this").write_text("too\n")
+    (work / "keep" / "this").write_text("too\n", encoding="utf-8")
     pages = work / "pages"
     pages.mkdir()
     for name, content in PAGES.items():
@@ -167,17 +167,19 @@ def lay_out(ground: Path) -> None:
     folder = work / "hostile" / "experiment"
     folder.mkdir(parents=True)
     for name, text in hostile().items():
-        (folder / f"{name}.yaml").write_text(text)
+        (folder / f"{name}.yaml").write_text(text, encoding="utf-8")
     (folder / "latin.yaml").write_bytes("# größe\nlabel: ü\n".encode("latin-1"))
     os.mkfifo(folder / "fifo.yaml")
     _configurations(work)
-    (folder.parent / "config.yaml").write_text("hydra:\n  callbacks:\n    x:\n      _target_: canary.call\n")
+    (folder.parent / "config.yaml").write_text(
+        "hydra:\n  callbacks:\n    x:\n      _target_: canary.call\n", encoding="utf-8"
+    )
     (folder.parent / "estimator").mkdir()
-    (folder.parent / "estimator" / "ste.yaml").write_text("name: ste\nfile: pages/canary_import.py\n")
+    (folder.parent / "estimator" / "ste.yaml").write_text("name: ste\nfile: pages/canary_import.py\n", encoding="utf-8")
     _data(work / "data")
     places = work / "places"
     places.mkdir()
-    (places / "file").write_text("no folder\n")
+    (places / "file").write_text("no folder\n", encoding="utf-8")
     os.mkfifo(places / "fifo")
     (places / "loop").symlink_to("loop")
     (places / "out").symlink_to("../..")
@@ -197,17 +199,17 @@ def _configurations(work: Path) -> None:
                 (folder / path.name).symlink_to(path)
         for at, name in enumerate(names):
             text = variants[(number + at * MINE) % len(variants)]
-            (folder / "experiment" / f"{name}.yaml").write_text(text)
+            (folder / "experiment" / f"{name}.yaml").write_text(text, encoding="utf-8")
 
 
 def _own(ground: Path) -> None:
     """Folders with a user's own modules, of the names that the project's have."""
     for name in ("tasks", "results", "estimators"):  # of `runners` Python itself says that it is another
         (ground / f"own_{name}").mkdir()
-    (ground / "own_tasks" / "tasks.py").write_text("book = {}\n")
-    (ground / "own_estimators" / "estimators.py").write_text("raise ValueError('mine')\n")
+    (ground / "own_tasks" / "tasks.py").write_text("book = {}\n", encoding="utf-8")
+    (ground / "own_estimators" / "estimators.py").write_text("raise ValueError('mine')\n", encoding="utf-8")
     (ground / "own_results" / "results").mkdir()
-    (ground / "own_results" / "results" / "mine.csv").write_text("1\n")
+    (ground / "own_results" / "results" / "mine.csv").write_text("1\n", encoding="utf-8")
 
 
 def _data(folder: Path) -> None:
@@ -226,9 +228,9 @@ def _data(folder: Path) -> None:
     np.save(folder / "x.npy", x)
     np.save(folder / "y.npy", y)
     np.save(folder / "pickled.npy", np.array([{1: 2}], object))
-    (folder / "table.csv").write_text("a,b\n1,2\n")
+    (folder / "table.csv").write_text("a,b\n1,2\n", encoding="utf-8")
     (folder / "empty").write_bytes(b"")
-    (folder / "words.txt").write_text("words\n")
+    (folder / "words.txt").write_text("words\n", encoding="utf-8")
     images = struct.pack(">HBBIII", 0, 8, 3, 60, 4, 4) + x.tobytes()
     (folder / "x.idx").write_bytes(images)
     (folder / "cut.idx").write_bytes(images[:100])

@@ -297,7 +297,7 @@ def _spent(group: int) -> float:
     ticks = 0
     for path in Path("/proc").glob("[0-9]*/stat"):
         with contextlib.suppress(OSError):  # it has ended meanwhile
-            fields = path.read_text().rsplit(")", 1)[1].split()
+            fields = path.read_text(encoding="utf-8").rsplit(")", 1)[1].split()
             ticks += sum(map(int, fields[11:15])) if int(fields[2]) == group else 0
     return ticks / os.sysconf("SC_CLK_TCK")
 

@@ -65,7 +65,7 @@ FAULTS = {  # name: (the count, the line that it is judged as, what happens)
     "too much memory": ("traceback", PLAN, lambda: bytearray(2**36)),
     "sleep": ("hang", PLAN, lambda: time.sleep(3600)),
     "a loop": ("hang", PLAN, lambda: [None for _ in iter(int, 1)]),
-    "a file": ("side effect", PLAN, lambda: Path("new").write_text("x")),
+    "a file": ("side effect", PLAN, lambda: Path("new").write_text("x", encoding="utf-8")),
     "a file elsewhere": ("side effect", PLAN, lambda: Path("/nowhere-to-be-written").touch()),
     "a folder": ("side effect", PLAN, lambda: Path("new").mkdir()),
     "a file that is gone": ("side effect", PLAN, lambda: Path("keep.txt").unlink()),

@@ -324,7 +324,7 @@ class Spoiler:
     def _json(self):
         path = self._file("*.json")
         content = json.loads(path.read_bytes())
-        path.write_text(json.dumps(self._changed(content)))
+        path.write_text(json.dumps(self._changed(content)), encoding="utf-8")
 
     def _sealed(self):
         """A change by somebody who knows how to seal it."""
@@ -391,7 +391,7 @@ class Spoiler:
         elif what == "empty":
             place.mkdir()
         elif what == "file":
-            place.write_text("x")
+            place.write_text("x", encoding="utf-8")
         else:
             source.rename(place)
             self.sealed = True  # a run or a plan that is no longer where it was is gone
@@ -401,7 +401,7 @@ class Spoiler:
         place = Path("results/output")
         what = self.draw.choice(["file", "fifo", "loop", "outward", "plan", "sealed"])
         if what == "file":
-            place.write_text("x")
+            place.write_text("x", encoding="utf-8")
         elif what == "fifo":
             os.mkfifo(place)
         elif what == "loop":
@@ -411,7 +411,7 @@ class Spoiler:
         elif what == "plan":
             place.mkdir()
             for plan in Path("results/plans").iterdir():
-                (place / plan.name).write_text("x")
+                (place / plan.name).write_text("x", encoding="utf-8")
         else:
             place.mkdir(mode=0o500)
 
@@ -419,7 +419,7 @@ class Spoiler:
         """A reason against a run that is recorded."""
         folder = self._file("record-*.parquet").parent
         reason = self.draw.choice(["it never was", "[red]", "", 1, None, ["x"], "a\nb"])
-        (folder / "declined.json").write_text(json.dumps({"reason": reason}))
+        (folder / "declined.json").write_text(json.dumps({"reason": reason}), encoding="utf-8")
 
     def _folder_renamed(self):
         folder = self.draw.choice([path for path in Path("results").rglob("*") if path.is_dir()])
@@ -432,7 +432,7 @@ class Spoiler:
         shutil.move("results", "moved")
         place, what = Path("results"), self.draw.choice(["file", "fifo", "loop", "nowhere", "linked", "empty", "null"])
         if what == "file":
-            place.write_text("x")
+            place.write_text("x", encoding="utf-8")
         elif what == "fifo":
             os.mkfifo(place)
         elif what == "empty":
@@ -529,8 +529,8 @@ def _learn(run: Harness, base: Path) -> None:
 
 def _beside(ground: Path) -> None:
     (ground / "work" / "keep").mkdir()
-    (ground / "work" / "keep" / "this").write_text("keep me")
-    (ground / "work" / "keep.txt").write_text("keep me")
+    (ground / "work" / "keep" / "this").write_text("keep me", encoding="utf-8")
+    (ground / "work" / "keep.txt").write_text("keep me", encoding="utf-8")
 
 
 def spoilt(base: Path, kind: str, seed: str) -> tuple[Callable[[Path], None], Spoiler]:
