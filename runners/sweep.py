@@ -169,7 +169,10 @@ def cli() -> None:
 def _answer() -> int:
     arguments = check_flags(sys.argv[1:])
     try:
-        if not {"-sc", "--shell-completion"} & {*arguments}:
+        completes = bool({"-sc", "--shell-completion"} & {*arguments})
+        if completes and any(a.startswith("query=") for a in arguments) and "COMP_LINE" not in os.environ:
+            raise config.Mistake("-sc query=SHELL is asked by a shell that completes a line: use -sc install=SHELL.")
+        if not completes:
             arguments = join(arguments)
             check_overrides(arguments)
         # Hydra takes a group back to nothing by ~group, where everybody writes group=null.

@@ -230,7 +230,7 @@ def test_editing_a_page_makes_exactly_its_records_stale(house, tmp_path):
     figures = sweep("--store", str(store), store=None, module="runners.figures", root=house)
     assert figures.returncode == 1 and "stale" in figures.stderr and "tanh_slope.py changed" in figures.stderr
     again = sweep(*small, store=store, root=house).stdout
-    assert "Trained 1 replicas" in again
+    assert "Trained 1 replica in" in again
 
     page.write_text(text, encoding="utf-8")  # the old records are still there
     assert "2 done, 0 missing" in sweep(*small, "plan=true", store=store, root=house).stdout

@@ -165,7 +165,6 @@ TERMINALS = (
     {"PYTHONIOENCODING": "latin-1"},
     {"PYTHONIOENCODING": "ascii"},
     {"PYTHONIOENCODING": "ascii:strict"},
-    {"PYTHONIOENCODING": "utf-16"},
     {"LC_ALL": "C", "PYTHONCOERCECLOCALE": "0", "PYTHONUTF8": "0"},
     {"COLUMNS": "1"},
     {"COLUMNS": "0"},

@@ -239,7 +239,8 @@ def judge(line: Line, code: int | None, out: str, err: str, found: Sequence, sec
                 return outcome("traceback", text.strip().splitlines()[-1][:300])
     if code == LOSS:
         return outcome(LOST, out.strip()[:300])
-    if line.closed and code == 128 + signal.SIGPIPE and not err:  # it ended where nobody listened, as others do
+    # It ended where nobody listened, as others do; rich ends with 1 there.
+    if line.closed and code in (1, 128 + signal.SIGPIPE) and not err:
         return outcome("accepted")
     if code in (0, watch.CUT):
         return outcome("accepted")
