@@ -303,7 +303,13 @@ def test_what_is_withdrawn_says_why_instead_of_what_was_decided(kept):
     assert [*claims.lines(found)] == ["- So it is. *Withdrawn:* it was luck."]
 
 
-def test_what_is_known_to_be_false_is_withdrawn():
+@pytest.fixture(scope="module")
+def told():
+    """What became of every claim of results/claims.yaml."""
+    return claims.evaluate()
+
+
+def test_what_is_known_to_be_false_is_withdrawn(told):
     """What was tried again on other splits, instances and widths and did not hold is not said any more."""
     fallen = {
         "better than the sigmoid derivative": 2,  # they are one function at two scales
@@ -315,19 +321,18 @@ def test_what_is_known_to_be_false_is_withdrawn():
         "fits all signs with every seed": 1,  # of one instance
         "clipped straight-through estimator never": 1,  # at one width
     }
-    found = claims.evaluate()
     for words, count in fallen.items():
-        assert [one.verdict for one in found if words in one.says] == ["withdrawn"] * count, words
+        assert [one.verdict for one in told if words in one.says] == ["withdrawn"] * count, words
     page = " ".join(command.README.read_text(encoding="utf-8").split())
     for sentence in ("one has to race them", "How these go together", "Methods meet the same luck", "says little"):
         after = page[page.index(sentence) :]
         assert "*Withdrawn" in after[:900], sentence
 
 
-def test_the_readme_says_what_the_claims_became():
+def test_the_readme_says_what_the_claims_became(told):
     """The page's sentences about results are those of results/claims.yaml, with what the frozen tables say of them."""
     page = command.README.read_text(encoding="utf-8")
-    assert command.replaced(page, claims.evaluate()) == page
+    assert command.replaced(page, told) == page
 
 
 def test_the_command_writes_the_page_and_notices_when_it_says_something_else(kept, capsys):
