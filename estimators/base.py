@@ -382,7 +382,8 @@ def _one_number(name, value, words="one number"):
     except OverflowError:  # a whole number beyond what a float holds
         number = math.inf
     if not math.isfinite(number):
-        raise EstimatorError(f"{name} is {number}, but must be {'a finite number' if words == 'one number' else words}.")
+        wanted = "a finite number" if words == "one number" else words
+        raise EstimatorError(f"{name} is {number}, but must be {wanted}.")
     return number
 
 

@@ -168,7 +168,7 @@ def main(arguments: list[str] | None = None) -> int:
     parser.add_argument("--store", default=DEFAULT, help=f"where the records are (default: {DEFAULT})")
     parser.add_argument("--stale", action="store_true", help="report records that older code made, too")
     parser.add_argument(
-        "--frozen", type=Path, nargs="?", const="", metavar="FOLDER", help="report frozen tables instead"
+        "--frozen", type=Path, nargs="?", const=True, metavar="FOLDER", help="report frozen tables instead"
     )
     parser.add_argument("--output", type=Path, metavar="FILE", help="(default: STORE/output/report.html)")
     options = parser.parse_intermixed_args(arguments)
@@ -178,7 +178,7 @@ def main(arguments: list[str] | None = None) -> int:
         if options.frozen is None:
             reported, faults = _recorded(options, store)
         else:
-            folder = frozen.chosen(store.root) if options.frozen == "" else options.frozen
+            folder = frozen.chosen(store.root) if options.frozen is True else options.frozen
             reported, faults = _frozen(options, folder)
     except Mistake as mistake:
         return _complain(str(mistake), 2)

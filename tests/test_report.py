@@ -293,3 +293,10 @@ def test_a_plan_of_which_nothing_is_recorded_is_reported_and_not_whole(tmp_path,
 def test_accounts_are_needed():
     with pytest.raises(RecordError, match="no accounts"):
         coverage.provenance(pd.DataFrame({"a": np.arange(2)}))
+
+
+def test_frozen_tables_are_found_without_naming_their_folder(capsys):
+    from runners import report as command
+
+    assert command.main(["nobody", "--frozen"]) == 2
+    assert "there is no frozen table 'nobody'" in capsys.readouterr().err
