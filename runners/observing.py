@@ -24,9 +24,8 @@ from pathlib import Path
 
 HOUSE = Path(__file__).resolve().parents[1]
 PACKAGES = ("estimators", "tasks", "runners", "results", "hydra_plugins")
-INSTALLED = ("site-packages", "dist-packages")
 _OURS = tuple(str(HOUSE / package) + os.sep for package in PACKAGES)
-_INSTALLED = tuple(f"{os.sep}{folder}{os.sep}" for folder in INSTALLED)
+_INSTALLED = tuple(f"{os.sep}{folder}{os.sep}" for folder in ("site-packages", "dist-packages"))
 _MARK = "__steeplechase_ran__"
 _LIBRARY = tuple({os.path.realpath(sysconfig.get_path(name)) + os.sep for name in ("stdlib", "platstdlib")})
 _MACHINE = ("/proc/", "/sys/", "/dev/")
@@ -102,12 +101,13 @@ def asks(found: Iterable[str]) -> list[str]:
 
 def is_library(path: str) -> bool:
     """Whether a file is Python's own or of an installed package that is not this one; so is code that has no file."""
-    if _is_installed(path):
+    if is_installed(path):
         return not path.startswith(_OURS)
     return path.startswith(("<", *_LIBRARY))
 
 
-def _is_installed(path):
+def is_installed(path: str) -> bool:
+    """Whether a file, or a folder that ends with a separator, lies where packages are installed."""
     return any(folder in path for folder in _INSTALLED)
 
 
@@ -210,7 +210,7 @@ def _note_variable(key, value):
     """Where the code that asked, Python's own library apart, is a file's that is followed."""
     frame = sys._getframe(2)
     while frame and frame.f_code.co_filename.startswith(("<", *_LIBRARY)):
-        if _is_installed(frame.f_code.co_filename):
+        if is_installed(frame.f_code.co_filename):
             return
         frame = frame.f_back
     path = frame.f_code.co_filename if frame else "<"

@@ -335,7 +335,7 @@ def sources(name: str) -> tuple[dict[str, Path], dict[str, str]]:
         if spec is None:  # an installed package may do without it
             continue
         home = Path(next(iter(spec.submodule_search_locations or ()), spec.origin or ""))
-        if {"site-packages", "dist-packages"} & {*home.parts} and top not in versions:
+        if observing.is_installed(f"{home}/") and top not in versions:
             owners = _owners().get(top, [])
             versions[top] = ", ".join(f"{owner} {importlib.metadata.version(owner)}" for owner in owners)
             continue

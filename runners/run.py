@@ -127,7 +127,7 @@ def _execute(wanted: Wanted, store: Store, outcome: Outcome, report) -> None:
         outcome.declined = str(declined)
         store.decline(wanted.name, wanted.fingerprint, outcome.declined)
         return
-    if task.checksum != wanted.plan["configuration"].get("data", ""):
+    if task.checksum != identity.configuration(run).get("data", ""):
         raise Mistake("the data changed while the sweep was under way: nothing of this run is recorded; run it again.")
     latent = program.hard.weights is not None
     for page, prefix in ((program.hard.activations, "estimator."), (program.hard.weights, "estimator_weights.")):

@@ -255,8 +255,7 @@ def _located(name: str) -> list[Path]:
 @functools.cache
 def _home(top: str) -> Path | None:
     """The folder or the file of a top-level name that is the house's or stands in its neighbourhood."""
-    installed = {*observing.INSTALLED} & {*ROOT.parts}
-    if not installed or top in observing.PACKAGES:
+    if not observing.is_installed(f"{ROOT}/") or top in observing.PACKAGES:
         if (ROOT / top).is_dir():
             return ROOT / top
         if (ROOT / f"{top}.py").is_file():
