@@ -8,7 +8,6 @@ import os
 import pkgutil
 import subprocess
 import sys
-import warnings
 from pathlib import Path
 
 import matplotlib as mpl
@@ -64,18 +63,20 @@ CASES = {
 }
 
 
+# In one column, where there is least room; in two as well in the long form.
+NARROW = ("five estimators", "two scales")
+
+
 @every
-@pytest.mark.parametrize("case", CASES)
+@pytest.mark.parametrize("case", [pytest.param(c, marks=[pytest.mark.long] * (c in NARROW)) for c in CASES])
 def test_draws_from_a_complete_table(figure, case):
-    with warnings.catch_warnings():
-        warnings.simplefilter("error")
-        drawn = draw(figure, make(**CASES[case]))
-        drawn.draw_without_rendering()
+    drawn = draw(figure, make(**CASES[case]))
+    drawn.draw_without_rendering()
     assert isinstance(drawn, Figure) and any(axes.get_title() for axes in drawn.axes)
 
 
 @every
-@pytest.mark.parametrize("case", ["five estimators", "two scales"])
+@pytest.mark.parametrize("case", NARROW)
 def test_fits_one_column_of_a_page(figure, case, tmp_path):
     """As wide as a column, and nothing that is drawn sticks out of it or of its height."""
     drawn = draw(figure, make(**CASES[case]), 1)

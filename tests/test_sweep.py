@@ -16,16 +16,13 @@ from results import load
 from results.store import Store
 from tests.oracles.command import QUIET, ROOT, sweep
 
+# Steps enough that a good part of it is training, in which a kill may fall.
 SMALL = [
-    *(
-        "experiment=null",
-        "task=sign_fitting,binarized_mlp",
-        "estimator=tanh_slope",
-        "optimizer=adam",
-        "task.steps=2000",
-    ),
+    *("experiment=null", "task=sign_fitting", "estimator=tanh_slope,ste", "optimizer=adam", "task.steps=20000"),
     *("seed=0,1", "optimizer.learning_rate=0.003,0.03", "rows=20", "checkpoint=0", *QUIET),
 ]
+ONE = [*SMALL[:2], "estimator=tanh_slope", *SMALL[3:]]  # the first of its two runs
+LARGE = [*SMALL[:1], "task=sign_fitting,binarized_mlp", *ONE[2:4], "task.steps=2000", *SMALL[5:]]
 
 
 def records(store) -> pd.DataFrame:
@@ -33,15 +30,15 @@ def records(store) -> pd.DataFrame:
     return table.sort_values(["replica", "step"], ignore_index=True)
 
 
-def same_sign_fits(store, whole):
-    """The sign fits in one store are those of another, bit for bit."""
+def same_run(store, whole):
+    """The run of ONE in this store is that of the whole sweep, bit for bit."""
     theirs = records(whole)
     pd.testing.assert_frame_equal(
         records(store).dropna(axis=1, how="all"),
-        theirs[theirs.task == "sign_fitting"].dropna(axis=1, how="all").reset_index(drop=True),
+        theirs[theirs.estimator == "tanh_slope"].dropna(axis=1, how="all").reset_index(drop=True),
         check_exact=True,
         check_like=True,
-        check_dtype=False,  # a column that another task has not is a float there
+        check_dtype=False,  # a column that another estimator has not is a float there
     )
 
 
@@ -80,11 +77,10 @@ def test_the_second_time_nothing_is_trained(finished):
 
 def test_more_seeds_train_the_new_ones_only_and_equal_a_sweep_of_all(finished, tmp_path):
     store, _, _ = finished
-    some = [*SMALL[:1], "task=sign_fitting", *SMALL[2:5], "seed=0", *SMALL[6:]]
-    more = [*some[:5], "seed=0,1", *some[6:]]
+    some = [*ONE[:5], "seed=0", *ONE[6:]]
     assert "Trained 2 replicas" in sweep(*some, store=tmp_path).stdout
-    assert "4 replicas: 2 are recorded, 2 in 1 run to train" in sweep(*more, store=tmp_path).stdout
-    same_sign_fits(tmp_path, store)
+    assert "4 replicas: 2 are recorded, 2 in 1 run to train" in sweep(*ONE, store=tmp_path).stdout
+    same_run(tmp_path, store)
 
 
 def test_a_plan_trains_nothing(finished, tmp_path):
@@ -95,11 +91,11 @@ def test_a_plan_trains_nothing(finished, tmp_path):
     assert "8 missing" in empty.stdout and not (tmp_path / "new").exists()
 
 
-def killed_at(moments, store):
-    """Starts the sweep again and again, kills it with its children after so many seconds, then lets it end."""
+def killed_at(moments, store, line):
+    """Starts this sweep again and again, kills it with its children after so many seconds, then lets it end."""
     cut = 0
     for seconds in moments:
-        command = [sys.executable, "-m", "runners.sweep", *SMALL, f"store={store}"]
+        command = [sys.executable, "-m", "runners.sweep", *line, f"store={store}"]
         process = subprocess.Popen(command, cwd=ROOT, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
         try:
             process.wait(seconds)
@@ -107,18 +103,18 @@ def killed_at(moments, store):
             cut += 1
             os.kill(process.pid, signal.SIGKILL)  # its training process must notice by itself
             process.wait()
-    last = sweep(*SMALL, store=store)
+    last = sweep(*line, store=store)
     assert last.returncode == 0, last.stderr
-    return cut, last
+    return cut
 
 
-def check_killed(finished, folder, shares):
+def check_killed(finished, folder, shares, line=SMALL):
     """Kills at these shares of the time that the undisturbed sweep took; on a machine that has become faster since, and
     has finished before it could be killed, once more and sooner."""
     store, seconds, _ = finished
     for attempt in range(6):
         place = folder / str(attempt)
-        cut, _ = killed_at([share * seconds * 0.7**attempt for share in shares], place)
+        cut = killed_at([share * seconds * 0.7**attempt for share in shares], place, line)
         pd.testing.assert_frame_equal(records(place), records(store), check_exact=True)
         assert not list(place.rglob("state-*.npz")), "a finished block leaves no state"
         if cut:
@@ -134,17 +130,21 @@ def test_killed_at_any_moment_it_ends_with_the_same_records(finished, tmp_path):
 
 
 @pytest.mark.long
-def test_killed_at_twenty_moments(finished, tmp_path):
+def test_killed_at_twenty_moments(tmp_path):
+    """With a network, too, whose compiling and training take longer."""
+    store, started = tmp_path / "whole", time.monotonic()
+    done = sweep(*LARGE, store=store)
+    assert done.returncode == 0, done.stderr
+    finished = store, time.monotonic() - started, done
     for i in range(20):
         moment = random.SystemRandom().uniform(0.2, 1.0)
         print("killed at", moment)
-        check_killed(finished, tmp_path / str(i), [moment])
+        check_killed(finished, tmp_path / str(i), [moment], LARGE)
 
 
 def test_a_resumed_block_goes_on_and_does_not_start_anew(finished, tmp_path):
     """Killed right after its first state was saved, it says that it went on."""
-    one = [SMALL[0], "task=sign_fitting", *SMALL[2:]]
-    command = [sys.executable, "-m", "runners.sweep", *one, f"store={tmp_path}"]
+    command = [sys.executable, "-m", "runners.sweep", *ONE, f"store={tmp_path}"]
     process = subprocess.Popen(command, cwd=ROOT, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
     deadline = time.monotonic() + 120
     while not list(tmp_path.rglob("state-*.npz")) and time.monotonic() < deadline:
@@ -153,16 +153,16 @@ def test_a_resumed_block_goes_on_and_does_not_start_anew(finished, tmp_path):
     process.wait()
     time.sleep(0.5)
     kept = list(tmp_path.rglob("state-*.npz"))  # none, if the block was recorded in the same moment
-    last = sweep(*one, store=tmp_path)
+    last = sweep(*ONE, store=tmp_path)
     assert not kept or "went on from where they were" in last.stdout
-    same_sign_fits(tmp_path, finished[0])
+    same_run(tmp_path, finished[0])
 
 
 def test_a_damaged_record_is_set_aside_and_trained_again(finished, tmp_path):
     store, _, _ = finished
     copy = tmp_path / "copy"
     subprocess.run(["cp", "-r", str(store), str(copy)], check=True)
-    victim = next(copy.rglob("sign_fitting*/*/record-*.parquet"))
+    victim = next(copy.rglob("*/record-*.parquet"))
     content = bytearray(victim.read_bytes())
     content[len(content) // 2] ^= 1
     victim.write_bytes(content)
@@ -246,7 +246,8 @@ def test_a_full_disk_leaves_nothing_that_could_be_read(tmp_path):
     if mounted.returncode:
         pytest.skip("mounting a small file system needs rights that this user has not")
     try:
-        done = sweep(*SMALL[:1], "task=sign_fitting", *SMALL[2:5], "seed=range(64)", "rows=400", *QUIET, store=store)
+        line = [*ONE[:4], "task.steps=2000", "seed=range(64)", "rows=400", *QUIET]
+        done = sweep(*line, store=store)
         assert done.returncode in (1, 2)
         rows = [line.split("│") for line in done.stdout.splitlines() if line.startswith("│")]
         why = " ".join(row[2].strip() for row in rows)  # a long path breaks the sentence anywhere

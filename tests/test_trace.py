@@ -13,6 +13,7 @@ import tensorflow as tf
 import estimators
 import tasks
 from estimators.base import Declined, EstimatorError
+from runners import trace
 from runners.chance import Chance, key
 from runners.flow import FLOW, STATISTICS, Operation, chain, gradients, hard, l2_loss, layers, product, square
 from runners.gradient import Hard
@@ -362,9 +363,10 @@ def test_command_with_a_task():
     assert "seed 1" in output and "compiled" in output
 
 
-def test_command_with_a_chain():
-    code, output, errors = command("operations=square,square,sign", "x=1", "--eager", "target=-1", "estimator=ste")
-    assert (code, errors) == (0, "")
+def test_command_with_a_chain(capfd):
+    assert trace.main(["operations=square,square,sign", "x=1", "--eager", "target=-1", "estimator=ste"]) == 0
+    output, errors = capfd.readouterr()
+    assert errors == ""
     assert ["l2_loss", "1", "2", "1", "2", "2"] in rows(output)
     assert ["sign", "1", "1", "2", "1", "2"] in rows(output)
     assert ["square", "1", "1", "2", "2", "4"] in rows(output)
@@ -391,7 +393,7 @@ def test_command_with_a_chain():
     ],
 )
 def test_a_mistake_is_one_sentence(arguments, said, capfd, monkeypatch):
-    from runners import quiet, trace
+    from runners import quiet
 
     monkeypatch.setattr(quiet, "start_tensorflow", lambda device: pytest.fail("TensorFlow was not needed"))
     assert trace.main(arguments) == 2

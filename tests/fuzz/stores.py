@@ -2,7 +2,7 @@
 
 One small store is made by the sweep's own command and the store's own writers, without training: two plans, three runs
 in two parts each, one declined, a state that was kept, and a frozen table with what was made of it. A case copies it,
-spoils it, and has it read by `results.load`, by figures, by a report, by a plan and by the check of frozen tables.
+spoils it, and has it read by `results.load` and by a command: figures, a report, a plan, the check of frozen tables.
 """
 
 from __future__ import annotations
@@ -555,24 +555,25 @@ def spoilt(base: Path, kind: str, seed: str) -> tuple[Callable[[Path], None], Sp
 
 
 def case(run: Harness, folder: Path, kind: str, seed: str) -> list[tuple[str, Outcome]]:
-    """What becomes of each reading of a spoilt store."""
+    """What becomes of two readings of a spoilt store: by `results.load`, and by a command, each in its turn."""
     lay_out, spoiler = spoilt(folder / ("fast" if kind == "clock" else "plain"), kind, seed)
     run.lay_out(lay_out)
     truth = pickle.loads((folder / "plain" / "truth").read_bytes())
     plans, number = truth["plans"], int(seed.rpartition("/")[2])
     said = [("results.load", run.call(lambda: loaded(truth, spoiler.sealed)))]
-    lines = [Line("runners.sweep", [*SWEEPS[0], "plan=true"])]
-    if kind == "frozen":
-        lines.append(Line("runners.figures", ["--verify", "--frozen", "frozen"]))
-        said.append(("frozen.read", run.call(lambda: _thawed(truth, spoiler.sealed))))
-        if number % 2:
-            lines.append(
-                Line("runners.report", [plans[1], "--frozen", "frozen", "--output", "out/r.html"], allowed=["out"])
-            )
+    if kind == "frozen":  # and nothing of the store
+        said = [("frozen.read", run.call(lambda: _thawed(truth, spoiler.sealed)))]
+        lines = [
+            Line("runners.report", [plans[1], "--frozen", "frozen", "--output", "out/r.html"], allowed=["out"])
+            if number % 2
+            else Line("runners.figures", ["--verify", "--frozen", "frozen"])
+        ]
+    elif number % 8 == 0:
+        lines = [Line("runners.report", [plans[1], "--output", "out/r.html"], allowed=["out"])]
+    elif number % 2:
+        lines = [Line("runners.sweep", [*SWEEPS[0], "plan=true"])]
     else:
-        lines.append(Line("runners.figures", plans[:1], allowed=["results/output"]))
-        if number % 8 == 0:
-            lines.append(Line("runners.report", [plans[1], "--output", "out/r.html"], allowed=["out"]))
+        lines = [Line("runners.figures", plans[:1], allowed=["results/output"])]
     for line in lines:
         drawn = run.ground / "work" / "results" / "output" / plans[0] / "summary.csv"
         held: list[bytes] = []
