@@ -10,6 +10,7 @@ import contextlib
 import errno
 import functools
 import io
+import logging
 import multiprocessing
 import os
 import re
@@ -81,6 +82,7 @@ def run(main: Callable[[], int]) -> None:
     the signal's number.
     """
     _print_anything()
+    logging.StreamHandler.handleError = _unlogged
     for number in (signal.SIGTERM, signal.SIGHUP):
         if threading.current_thread() is threading.main_thread() and signal.getsignal(number) is signal.SIG_DFL:
             signal.signal(number, _stop)  # not where nohup has it ignored
@@ -137,6 +139,13 @@ def _print_anything() -> None:
 def _print_nothing() -> None:
     """Standard output leads nowhere from now on: Python would complain once more when it flushes at its end."""
     os.dup2(os.open(os.devnull, os.O_WRONLY), 1)
+
+
+def _unlogged(handler: logging.Handler, record: logging.LogRecord) -> None:
+    """What becomes of a log line that cannot be written: a pipe that nobody reads ends a command, whoever writes."""
+    if isinstance(sys.exc_info()[1], BrokenPipeError):
+        raise
+    logging.Handler.handleError(handler, record)
 
 
 def _stop(number: int, _: FrameType | None) -> None:

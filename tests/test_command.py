@@ -282,12 +282,13 @@ def test_trace_says_what_the_sweep_says(capsys):
     assert capsys.readouterr().err == "steeplechase: steps is 'abc', but must be a whole number.\n"
 
 
-def test_a_closed_pipe_ends_a_command_quietly():
-    """`--help | head -0`, in a terminal that knows Latin-1 alone, and in a locale of ASCII."""
+@pytest.mark.parametrize("asked", [["--help"], ["--info", "searchpath", "plan=true"]])
+def test_a_closed_pipe_ends_a_command_quietly(asked):
+    """`--help | head -0`, and what Hydra logs, in a locale of ASCII."""
     environment = {**os.environ, "LC_ALL": "C", "PYTHONCOERCECLOCALE": "0", "PYTHONUTF8": "0"}
     read, write = os.pipe()
     os.close(read)
-    command = [sys.executable, "-m", "runners.sweep", "--help"]
+    command = [sys.executable, "-m", "runners.sweep", *asked]
     with os.fdopen(write, "w", encoding="utf-8") as pipe:
         ended = subprocess.run(command, cwd=ROOT, env=environment, stdout=pipe, stderr=subprocess.PIPE, check=False)
     assert ended.stderr == b"" and ended.returncode == 128 + signal.SIGPIPE
