@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import difflib
 import inspect
 import math
 import numbers
@@ -12,18 +11,15 @@ from dataclasses import dataclass, field
 import numpy as np
 import tensorflow as tf
 
+from estimators.excluded import EXCLUDED
+from steeplechase import renamed
+from steeplechase.errors import Unsupported, UserError
+from steeplechase.registry import Registry
+
 FORWARDS = ("sign", "step")
 NORMALIZATIONS = ("none", "peak", "area")
 _NORMALIZATION = f"one of: {', '.join(NORMALIZATIONS)}"
 _JUMP = {"sign": 2.0, "step": 1.0}  # what the hard function rises by: the area of its derivative
-
-
-class EstimatorError(ValueError):
-    """A mistake in using an estimator, told in one sentence."""
-
-
-class Declined(EstimatorError):
-    """A pair that cannot be, with the reason: for example, a slope without finite area normalised by area."""
 
 
 @dataclass(frozen=True)
@@ -49,45 +45,13 @@ positive = Range(above=0)
 not_negative = Range(least=0)
 
 
-class Book(dict):
-    """Estimators by name. Another name for one of them is answered with its name here, what was left out on purpose
-    with the reason, and any other name with the nearest one."""
-
-    def __missing__(self, name):
-        raise EstimatorError(unknown(str(name), {n: page.aliases for n, page in self.items()}))
-
-
-def unknown(name: str, aliases: Mapping[str, tuple[str, ...]]) -> str:
-    """What is said of an estimator's name that is none, in one sentence. aliases: those of every name that is one."""
-    plain = _plain(name)
-    called = {_plain(other): own for own, others in aliases.items() for other in (own, *others)}
-    if plain in called:
-        return f"there is no estimator '{name}': it is called '{called[plain]}' here."
-    left = {_plain(other): (other, reason) for other, reason in LEFT_OUT.items()}
-    if plain in left:
-        return f"there is no estimator '{name}': it was left out, because {left[plain][1]}."
-    near = difflib.get_close_matches(plain, called, 1)
-    hint = f"; did you mean '{called[near[0]]}'?" if near else "."
-    return f"there is no estimator '{name}'{hint} Known are: {', '.join(sorted(aliases))}."
-
-
-def _plain(name):
-    return "".join(letter for letter in name.lower() if letter.isalnum())
-
-
-book = Book()
-
-# What the field has and the book has not, and why: whoever asks for one of these is told.
-LEFT_OUT = {
-    "rsign": "its threshold is learned with the network; the slope around it is approx_sign",
-    "dorefa": "it rounds to k bits, and is no rule for sign or step",
-    "fda": "its base frequency is not stated and its residual is a network that is trained beside; the series itself "
-    "is fourier",
-    "adaste": "its weights are not hard until late in training, and its factor depends on the gradient that arrives",
-    "lns": "it trains a second network that predicts the signs, and is no rule for one function",
-    "bayesbinn": "it samples relaxed weights and changes the optimizer's update, and is no rule for one function",
-    "learnable": "training a slope's parameter was found to be the same as training the threshold; schedule it instead",
-}
+book = Registry("estimator", aliases=lambda page: page.aliases, excluded=EXCLUDED)
+__getattr__ = renamed.answering(
+    __name__,
+    EstimatorError=("steeplechase.UserError", UserError),
+    Declined=("steeplechase.Unsupported", Unsupported),
+    LEFT_OUT=("estimators.excluded.EXCLUDED", EXCLUDED),
+)
 
 
 @dataclass(frozen=True, eq=False)
@@ -162,21 +126,21 @@ class Surrogate:
         """Refuses what the page does not know or does not allow: names, what is not one number, and numbers outside
         `needs`. A tensor whose value is not known yet, as in a graph, is one number if its shape says so.
 
-        Raises EstimatorError with one sentence.
+        Raises UserError with one sentence.
         """
         together = dict(self.parameters)
         for name, value in parameters.items():
             if name not in self.parameters:
                 known = ", ".join(self.parameters) or "none"
-                raise EstimatorError(f"{self.name} has no parameter '{name}'; its parameters are: {known}.")
+                raise UserError(f"{self.name} has no parameter '{name}'; its parameters are: {known}.")
             allowed = self.needs.get(name, Range())
             together[name] = number = _one_number(f"{self.name}.{name}", value)
             if number is not None and number not in allowed:
                 shown = value if isinstance(value, (int, float)) else number
-                raise EstimatorError(f"{self.name}.{name} is {shown}, but must be {allowed}.")
+                raise UserError(f"{self.name}.{name} is {shown}, but must be {allowed}.")
         if self.agree and None not in together.values() and not self.agree[0](**together):
             given = ", ".join(f"{name} = {value:g}" for name, value in together.items())
-            raise EstimatorError(f"{self.name} has {given}, but needs {self.agree[1]}.")
+            raise UserError(f"{self.name} has {given}, but needs {self.agree[1]}.")
 
     def trait(self, name: str, **parameters):
         """A trait's value (`area`, `peak`, `support`, `corners`) at these parameters (numbers or tensors)."""
@@ -186,7 +150,7 @@ class Surrogate:
     def decline(self, normalize: str) -> str | None:
         """Why this slope cannot be normalised so, or None. The answer depends on the page alone."""
         if normalize not in NORMALIZATIONS:
-            raise EstimatorError(f"normalize is {_short(normalize)}, but must be {_NORMALIZATION}.")
+            raise UserError(f"normalize is {_short(normalize)}, but must be {_NORMALIZATION}.")
         if normalize == "none":
             return None
         value = self.trait(normalize)
@@ -199,18 +163,18 @@ class Surrogate:
         """What the slope is multiplied by to be normalised.
 
         normalize: one of NORMALIZATIONS, or its index as a scalar tensor; where the slope cannot be normalised so, the
-        name raises Declined and the index gives 1. `peak` scales to a largest value of 1, `area` to the area of the
-        hard function's derivative: 2 for `sign`, 1 for `step`. Raises EstimatorError for what is neither.
+        name raises Unsupported and the index gives 1. `peak` scales to a largest value of 1, `area` to the area of the
+        hard function's derivative: 2 for `sign`, 1 for `step`. Raises UserError for what is neither.
         """
         _one_of("forward", forward, FORWARDS)
         if isinstance(normalize, str):
             reason = self.decline(normalize)
             if reason:
-                raise Declined(reason)
+                raise Unsupported(reason)
             return 1.0 if normalize == "none" else self._gain(normalize, forward, parameters)
         known = _one_number("normalize", normalize, _NORMALIZATION)
         if known is not None and known not in range(len(NORMALIZATIONS)):
-            raise EstimatorError(f"normalize is {known:g}, but must be {_NORMALIZATION}.")
+            raise UserError(f"normalize is {known:g}, but must be {_NORMALIZATION}.")
         normalize = normalize if tf.is_tensor(normalize) else tf.constant(known, tf.float64)
         gain = tf.ones([], normalize.dtype)
         for index, kind in enumerate(NORMALIZATIONS[1:], 1):
@@ -225,9 +189,9 @@ class Surrogate:
         x: numbers that become a tensor, any shape, any floating dtype (integers count as float32); returns the
         same shape and dtype. NaN stays NaN. Parameters are one finite number each: Python's, NumPy's or a tensor's;
         those not given have the page's defaults. normalize: as in `gain`. chance: where a page that is random draws
-        from: anything with `uniform(shape)` in [0, 1), such as a tf.random.Generator. Raises EstimatorError for an x
+        from: anything with `uniform(shape)` in [0, 1), such as a tf.random.Generator. Raises UserError for an x
         that holds no numbers, for a parameter that is unknown or refused, for a lack of chance and for a page that
-        returns something else than a tensor of x's shape; Declined for a pair that cannot be.
+        returns something else than a tensor of x's shape; Unsupported for a pair that cannot be.
         """
         x = floating(x)
         _one_of("forward", forward, FORWARDS)
@@ -235,7 +199,7 @@ class Surrogate:
         values = {k: _number(v, x.dtype) for k, v in {**self.parameters, **parameters}.items()}
         if self.random:
             if not hasattr(chance, "uniform"):
-                raise EstimatorError(f"{self.name} is random in its backward pass: give it chance, to draw from.")
+                raise UserError(f"{self.name} is random in its backward pass: give it chance, to draw from.")
             values["chance"] = chance
         m = self.rule(x, **values)
         self.check_slope(m, x)
@@ -260,16 +224,16 @@ class Surrogate:
         )(x)
 
     def check_slope(self, m, x: tf.Tensor) -> None:
-        """Refuses what is no slope at x: no tensor, or one of another dtype or shape. Raises EstimatorError."""
+        """Refuses what is no slope at x: no tensor, or one of another dtype or shape. Raises UserError."""
         if not tf.is_tensor(m):
             if isinstance(m, (np.ndarray, np.generic)):
-                raise EstimatorError(f"{self.name} returned a NumPy array; build the slope from tensor operations.")
+                raise UserError(f"{self.name} returned a NumPy array; build the slope from tensor operations.")
             kind = "None" if m is None else f"a {type(m).__name__}"
-            raise EstimatorError(f"{self.name} returned {kind} for a {x.dtype.name} x, but must return a tensor.")
+            raise UserError(f"{self.name} returned {kind} for a {x.dtype.name} x, but must return a tensor.")
         if m.dtype != x.dtype:
-            raise EstimatorError(f"{self.name} returned {m.dtype.name} for a {x.dtype.name} x.")
+            raise UserError(f"{self.name} returned {m.dtype.name} for a {x.dtype.name} x.")
         if not m.shape.is_compatible_with(x.shape):
-            raise EstimatorError(f"{self.name} returned the shape {m.shape} for an x of shape {x.shape}.")
+            raise UserError(f"{self.name} returned the shape {m.shape} for an x of shape {x.shape}.")
 
     def _gain(self, kind, forward, parameters):
         return (1.0 if kind == "peak" else _JUMP[forward]) / self.trait(kind, **parameters)
@@ -294,9 +258,7 @@ def surrogate(**traits) -> Callable:
     """Enters a page in the book under the function's name. Traits: the fields of `Surrogate`."""
 
     def enter(rule):
-        if rule.__name__ in book:
-            raise EstimatorError(f"there are two estimators named '{rule.__name__}'.")
-        book[rule.__name__] = Surrogate(name=rule.__name__, rule=rule, **traits)
+        book.register(rule.__name__, Surrogate(name=rule.__name__, rule=rule, **traits))
         return rule
 
     return enter
@@ -305,7 +267,7 @@ def surrogate(**traits) -> Callable:
 def floating(x) -> tf.Tensor:
     """x as a tensor of a floating dtype; whole numbers count as float32.
 
-    Raises EstimatorError with one sentence for what holds no real numbers: None, words, truth values, complex numbers,
+    Raises UserError with one sentence for what holds no real numbers: None, words, truth values, complex numbers,
     lists whose rows differ in length.
     """
     try:
@@ -315,7 +277,7 @@ def floating(x) -> tf.Tensor:
     if tensor is None or not (tensor.dtype.is_floating or tensor.dtype.is_integer):
         held = tensor is not None and (tf.is_tensor(x) or isinstance(x, np.ndarray))
         shown = f"holds {tensor.dtype.name}" if held else f"is {_short(x)}"
-        raise EstimatorError(f"x {shown}, but must be real numbers: one, or an array of them.")
+        raise UserError(f"x {shown}, but must be real numbers: one, or an array of them.")
     return tensor if tensor.dtype.is_floating else tf.cast(tensor, tf.float32)
 
 
@@ -358,11 +320,11 @@ def _one_of(name, value, allowed):
     if not isinstance(value, (str, numbers.Real)) or isinstance(value, bool) or value not in allowed:
         *others, last = map(str, allowed)
         words = f"one of: {', '.join([*others, last])}" if last in allowed else f"{', '.join(others)} or {last}"
-        raise EstimatorError(f"{name} is {_short(value)}, but must be {words}.")
+        raise UserError(f"{name} is {_short(value)}, but must be {words}.")
 
 
 def _one_number(name, value, words="one number"):
-    """The number that stands here, or None where it is a tensor's that is not known yet. Raises EstimatorError."""
+    """The number that stands here, or None where it is a tensor's that is not known yet. Raises UserError."""
     held = value
     if isinstance(value, tf.Variable) or tf.is_tensor(value):
         real, rank = value.dtype.is_floating or value.dtype.is_integer, value.shape.rank
@@ -374,7 +336,7 @@ def _one_number(name, value, words="one number"):
         real, rank = isinstance(value, numbers.Real) and not isinstance(value, bool), 0
     if not real or rank not in (0, None):
         shown = f"a tensor of {value.dtype.name} {value.shape}" if tf.is_tensor(value) else _short(value)
-        raise EstimatorError(f"{name} is {shown}, but must be {words}.")
+        raise UserError(f"{name} is {shown}, but must be {words}.")
     if held is None or tf.is_tensor(held):
         return None
     try:
@@ -383,7 +345,7 @@ def _one_number(name, value, words="one number"):
         number = math.inf
     if not math.isfinite(number):
         wanted = "a finite number" if words == "one number" else words
-        raise EstimatorError(f"{name} is {number}, but must be {wanted}.")
+        raise UserError(f"{name} is {number}, but must be {wanted}.")
     return number
 
 

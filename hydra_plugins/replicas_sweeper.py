@@ -17,6 +17,8 @@ from hydra.plugins.sweeper import Sweeper
 from omegaconf import OmegaConf
 from omegaconf.errors import OmegaConfBaseException
 
+from steeplechase.errors import UserError
+
 
 @dataclass
 class ReplicasSweeperConf:
@@ -93,14 +95,13 @@ class ReplicasSweeper(Sweeper):
         return Composer(self.hydra_context.config_loader, self.config)
 
     def compose(self, overrides: list[str]) -> dict:
-        """A job's configuration as plain data, without Hydra's own part. Raises Mistake."""
+        """A job's configuration as plain data, without Hydra's own part. Raises UserError."""
         from runners.config import told
-        from runners.mistake import Mistake
 
         try:
             return OmegaConf.to_container(self.composer.compose(overrides), resolve=True)
         except (ConfigCompositionException, OmegaConfBaseException) as error:
-            raise Mistake(told(error)) from None
+            raise UserError(told(error)) from None
 
     def launch(self, jobs: list[list[str]]) -> list:
         """The jobs' returns, from the configured launcher."""

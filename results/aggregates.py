@@ -79,7 +79,7 @@ def aggregates(table: pd.DataFrame) -> pd.DataFrame:
     """One row a method of each task and optimizer, at its chosen setting (columns: COLUMNS); controls take no part.
 
     Where several tasks were run with an optimizer, one row more a method over all of them: of its rank among the
-    methods at each seed, since measures of different tasks have no common mean. Raises schema.RecordError as
+    methods at each seed, since measures of different tasks have no common mean. Raises RecordError as
     comparison.groups does.
     """
     rows = []
@@ -107,7 +107,7 @@ def improvement(table: pd.DataFrame) -> pd.DataFrame:
 
     Its interval: expanded percentiles of resampled seeds, and at least what as many independent pairs of trainings
     would leave open (Clopper and Pearson 1934) where all or none are better, since their resamples do not vary. Pairs
-    are those of the table `verdicts`. Raises schema.RecordError as comparison.groups does.
+    are those of the table `verdicts`. Raises RecordError as comparison.groups does.
     """
     rows, chance, reference = [], np.random.default_rng(SEED), table.attrs.get("reference", "")
     for one in _gathered(table):

@@ -13,7 +13,7 @@ import yaml
 
 from results import frozen, rankings, statistics, targets, verdicts, wording
 from results.comparison import ANY
-from results.schema import RecordError
+from steeplechase.errors import RecordError
 
 FILE = Path(__file__).parent / "claims.yaml"
 WHERE = {"says", "table", "task", "optimizer"}

@@ -12,8 +12,9 @@ from dataclasses import dataclass, replace
 import numpy as np
 import pandas as pd
 
-from results import schema, statistics
+from results import statistics
 from results.statistics import Measure
+from steeplechase.errors import RecordError
 
 ANY = "each with its best optimizer"
 PAIRS = 10  # methods, up to which all pairs are compared; more are contrasted with the declared reference
@@ -66,7 +67,7 @@ class Group:
 def groups(table: pd.DataFrame) -> list[Group]:
     """A group for each task and optimizer, and where a task has several optimizers one more over all of them.
 
-    Raises schema.RecordError for a table that does not come from `results.load`; where runs of one task choose or
+    Raises RecordError for a table that does not come from `results.load`; where runs of one task choose or
     report by different measures, or by one without a direction; and where methods have no seed in common.
     """
     if table.empty:
@@ -102,19 +103,15 @@ def _group(task, optimizer, rows, described, last, by_run) -> Group:
     for key, found in zip(("chosen", "reported"), measures, strict=True):
         if len(found) > 1:
             names = " and ".join(sorted(measure.name for measure in found))
-            raise schema.RecordError(f"on {task} with {optimizer} some are {key} by another measure: {names}.")
+            raise RecordError(f"on {task} with {optimizer} some are {key} by another measure: {names}.")
         if not next(iter(found)).better:
-            raise schema.RecordError(
-                f"'{next(iter(found)).name}' has no better direction, so nothing can be {key} by it."
-            )
+            raise RecordError(f"'{next(iter(found)).name}' has no better direction, so nothing can be {key} by it.")
     (selects,), (reports,) = measures
     number = last["seed"].to_numpy("int64")
     seeds = [set(number[at].tolist()) for run in rows["run"] for _, at in by_run[run][1]]
     common = sorted(set.intersection(*seeds))
     if not common:
-        raise schema.RecordError(
-            f"on {task} with {optimizer} no seed was met by all: they cannot be compared in pairs."
-        )
+        raise RecordError(f"on {task} with {optimizer} no seed was met by all: they cannot be compared in pairs.")
     columns = [_filled(last, rows["run"], measure) for measure in (selects, reports)]
     lost = last["diverged"].notna().to_numpy() if "diverged" in last else np.zeros(len(last), bool)
     words, rates, values = [], [], ([], [], [])
@@ -149,9 +146,7 @@ def _over(parts: Sequence[Group]) -> Group:
     kept = [m for m in first.methods if all(m in part.methods for part in parts)]
     seeds = [s for s in first.seeds if all(s in part.seeds for part in parts)]
     if not seeds:
-        raise schema.RecordError(
-            f"on {first.task_label} no seed was met with every optimizer: they cannot be compared."
-        )
+        raise RecordError(f"on {first.task_label} no seed was met with every optimizer: they cannot be compared.")
     joined: dict[str, list] = {"settings": [], "rates": [], "chosen_by": [], "reported": [], "diverged": []}
     for method in kept:
         at = [part.methods.index(method) for part in parts]
@@ -181,7 +176,7 @@ def _over(parts: Sequence[Group]) -> Group:
 
 
 def _filled(last: pd.DataFrame, runs: pd.Series, measure: Measure) -> np.ndarray:
-    """A measure's column of all rows, in which what is not finite is the worst possible. Raises schema.RecordError
+    """A measure's column of all rows, in which what is not finite is the worst possible. Raises RecordError
     where one of these runs lacks it."""
     statistics.recorded(last[last["run"].isin(runs)], measure.name)
     values = last[measure.name].to_numpy("float64")

@@ -6,7 +6,8 @@ from collections.abc import Mapping, Sequence
 
 import pandas as pd
 
-from results import schema, statistics
+from results import statistics
+from steeplechase.errors import RecordError
 
 KINDS = ("task", "optimizer", "estimator")
 COLUMNS = {  # of coverage(): name and what it holds
@@ -56,7 +57,7 @@ def coverage(table: pd.DataFrame, planned: Sequence[Mapping] = ()) -> pd.DataFra
 def provenance(table: pd.DataFrame) -> pd.DataFrame:
     """One row a part of the records: its run, how many replicas, where it comes from and what it cost."""
     if "parts" not in table.attrs:
-        raise schema.RecordError("the table has no accounts; take it from results.load as it is.")
+        raise RecordError("the table has no accounts; take it from results.load as it is.")
     rows = [
         {
             "run": account["run"],

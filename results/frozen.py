@@ -20,6 +20,7 @@ from pyarrow import parquet
 
 from results import figures, schema, sealed, statistics
 from results.store import Accounts
+from steeplechase.errors import RecordError, StoreError
 
 FOLDER = Path(__file__).parent / "frozen"  # those that ship with the project
 VERSION = 1
@@ -42,7 +43,7 @@ def write(table: pd.DataFrame, plan: Mapping, folder: str | Path) -> Path:
     """Writes NAME.parquet of a complete table from `results.load`; returns its path.
 
     plan: `name`, `command`, `figures` and `tables`. An older file of that name is replaced: git keeps it.
-    Raises schema.RecordError for an incomplete table, sealed.StoreError where it cannot be written.
+    Raises RecordError for an incomplete table, StoreError where it cannot be written.
     """
     figures.complete(table)
     attrs = {**table.attrs, "parts": [_kept(account) for account in table.attrs["parts"]]}
@@ -58,7 +59,7 @@ def write(table: pd.DataFrame, plan: Mapping, folder: str | Path) -> Path:
         path.parent.mkdir(parents=True, exist_ok=True)
         sealed.replace(path, _file(arrow, about), sync=True)
     except OSError as error:
-        raise sealed.StoreError(f"{path} cannot be written: {error.strerror}.") from None
+        raise StoreError(f"{path} cannot be written: {error.strerror}.") from None
     return path
 
 
@@ -75,14 +76,14 @@ def _file(arrow: pa.Table, about: Mapping) -> bytes:
 def read(path: str | Path) -> tuple[pd.DataFrame, dict]:
     """(the table as `results.load` gave it, {"plan", "versions"}).
 
-    Raises schema.RecordError for a file that is none, or where anything it says is not what was written, and
-    sealed.StoreError for one that cannot be read now or was written by another version.
+    Raises RecordError for a file that is none, or where anything it says is not what was written, and
+    StoreError for one that cannot be read now or was written by another version.
     """
     path = Path(path)
     try:
         content = sealed.read(path)
     except FileNotFoundError:
-        raise schema.RecordError(f"there is no frozen table {path}.") from None
+        raise RecordError(f"there is no frozen table {path}.") from None
     try:
         arrow = parquet.read_table(pa.BufferReader(content))
         opened = zlib.decompressobj()
@@ -90,17 +91,17 @@ def read(path: str | Path) -> tuple[pd.DataFrame, dict]:
         if not opened.eof:
             raise ValueError("what it says of its rows has no end")
     except (pa.ArrowException, KeyError, TypeError, zlib.error, ValueError, OSError) as error:
-        raise schema.RecordError(f"{path} is no frozen table: {type(error).__name__}: {error}.") from None
+        raise RecordError(f"{path} is no frozen table: {type(error).__name__}: {error}.") from None
     try:
         about = sealed.parsed(text, VERSION, f"the frozen table {path}")
     except sealed.Damaged as fault:
-        raise schema.RecordError(f"{path} is damaged, or was edited: it {fault}.") from None
+        raise RecordError(f"{path} is damaged, or was edited: it {fault}.") from None
     declared = {name: of for account in about["attrs"]["parts"] for name, of in account["measures"].items()}
     metadata = {key: value for key, value in arrow.schema.metadata.items() if key != KEY}
-    damaged = schema.RecordError(f"{path} is damaged: its rows are not those that were frozen.")
+    damaged = RecordError(f"{path} is damaged: its rows are not those that were frozen.")
     try:
         table = schema.check(arrow.replace_schema_metadata(metadata).to_pandas(), declared)[arrow.column_names]
-    except (schema.RecordError, pa.ArrowException, KeyError, ValueError, TypeError) as error:
+    except (RecordError, pa.ArrowException, KeyError, ValueError, TypeError) as error:
         raise damaged from error
     if digest(table) != about["rows"]:
         raise damaged

@@ -11,7 +11,8 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
 
-from results import figures, schema, style
+from results import figures, style
+from steeplechase.errors import RecordError
 
 COLUMNS = ("estimator", "label", "default", "setting", "x", "forward", "counterpart", "slope")
 ACROSS = 6  # panels
@@ -29,10 +30,10 @@ CUT = 4.0  # times its highest value at the defaults: what is higher at another 
 def draw(shapes: pd.DataFrame) -> Figure:
     """A panel an estimator, by name. shapes: as `python -m runners.gallery` makes them, with COLUMNS.
 
-    Raises schema.RecordError for any other table.
+    Raises RecordError for any other table.
     """
     if not set(COLUMNS) <= set(shapes.columns) or shapes.empty:
-        raise schema.RecordError("the gallery is no figure of records: `python -m runners.gallery` draws it.")
+        raise RecordError("the gallery is no figure of records: `python -m runners.gallery` draws it.")
     names = sorted(shapes["estimator"].unique())
     across = min(ACROSS, len(names))
     down = math.ceil(len(names) / across)

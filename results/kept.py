@@ -13,7 +13,8 @@ from typing import Any
 import numpy as np
 
 from results import sealed
-from results.sealed import Damaged, StoreError
+from results.sealed import Damaged
+from steeplechase.errors import StoreError
 
 VERSION = 1
 

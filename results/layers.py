@@ -5,6 +5,7 @@ from __future__ import annotations
 import pandas as pd
 
 from results import schema, statistics
+from steeplechase.errors import RecordError
 
 KEYS = ["run", "task", "estimator", "optimizer", "replica", "seed", "learning_rate", "step"]
 
@@ -12,12 +13,12 @@ KEYS = ["run", "task", "estimator", "optimizer", "replica", "seed", "learning_ra
 def layers(table: pd.DataFrame) -> pd.DataFrame:
     """The columns KEYS, `site` and those of schema.SITES that were recorded; sites in the order of their names.
 
-    A site that a run does not have has no rows of it. Raises schema.RecordError where nothing of it was recorded.
+    A site that a run does not have has no rows of it. Raises RecordError where nothing of it was recorded.
     """
     rows = statistics.bare(table)
     wide = [name for name in rows.columns if name.startswith(schema.SITE)]
     if not wide:
-        raise schema.RecordError("nothing was recorded of layers: run the sweep with layers=true.")
+        raise RecordError("nothing was recorded of layers: run the sweep with layers=true.")
     parts = []
     for site in sorted({name.split(".", 2)[2] for name in wide}):
         own = {name: name.split(".", 2)[1] for name in wide if name.split(".", 2)[2] == site}

@@ -10,7 +10,8 @@ import numpy as np
 import pandas as pd
 from scipy import stats
 
-from results import contrasts, schema, statistics, wording
+from results import contrasts, statistics, wording
+from steeplechase.errors import RecordError
 
 
 @dataclass(frozen=True)
@@ -93,7 +94,7 @@ def rankings(table: pd.DataFrame) -> pd.DataFrame:
 
     A condition without runs is absent; so are the default rates of an optimizer where they were not trained. `attrs`
     has what captions must say: "reference" (name and label), "declined", "missing" and "remarks".
-    Raises schema.RecordError for a table that does not come from `results.load`, and where something else than
+    Raises RecordError for a table that does not come from `results.load`, and where something else than
     normalize and the learning rate was swept: the question would have two answers.
     """
     entries, notes = _entries(table) if len(table) else ([], [])
@@ -166,7 +167,7 @@ def remarks(rankings: pd.DataFrame) -> list[str]:
         kind = pair["reason"].removeprefix(pair["estimator"]).rpartition(": ")[2].strip(" .")  # what others share
         reasons.setdefault((pair["normalize"], kind), set()).add(pair["estimator_label"])
     for (normalize, reason), labels in sorted(reasons.items()):
-        said.append(f"Declined with normalize={normalize} ({reason}): {', '.join(sorted(labels))}.")
+        said.append(f"Unsupported with normalize={normalize} ({reason}): {', '.join(sorted(labels))}.")
     reference = rankings.attrs["reference"]
     if not reference["name"]:
         said.append("No reference was declared: there are no contrasts.")
@@ -224,7 +225,7 @@ def _check_one_setting(settings: pd.DataFrame) -> None:
     for row in settings.itertuples():
         if row.variant or row.parameters:
             what = row.variant or row.parameters.split("=")[0]
-            raise schema.RecordError(
+            raise RecordError(
                 f"{row.estimator_label} on {row.task_label} with {row.optimizer_label} was run with more than one "
                 f"setting ({what}): a ranking of surrogates needs one."
             )
@@ -234,12 +235,12 @@ def _entry(rows: pd.DataFrame, setting: Mapping, account: Mapping, where: Mappin
     """The columns of one row that need no other estimator, and "values": the reported measure by seed, in its order."""
     measure = statistics.measure(account["reports"], account)
     if not measure.better:
-        raise schema.RecordError(f"estimators cannot be ranked by '{measure.name}', which has no better direction.")
+        raise RecordError(f"estimators cannot be ranked by '{measure.name}', which has no better direction.")
     rows = rows.sort_values("seed")
     values = rows.set_index("seed")[measure.name].astype("float64")
     lost = rows["diverged"].notna() if "diverged" in rows else pd.Series(False, rows.index)
     if not np.isfinite(values[~lost.to_numpy()]).all():
-        raise schema.RecordError(f"run {setting['run']} has no '{measure.name}' of a replica that did not diverge.")
+        raise RecordError(f"run {setting['run']} has no '{measure.name}' of a replica that did not diverge.")
     values = values.where(np.isfinite(values), measure.worst if math.isfinite(measure.worst) else math.nan)
     mean, low, high = statistics.interval(values)
     return {

@@ -9,7 +9,8 @@ from collections.abc import Mapping
 
 import pandas as pd
 
-from results import schema, statistics, wording
+from results import statistics, wording
+from steeplechase.errors import RecordError
 
 
 def broken(table: pd.DataFrame) -> list[str]:
@@ -50,11 +51,11 @@ def broken(table: pd.DataFrame) -> list[str]:
 
 
 def check(table: pd.DataFrame) -> list[str]:
-    """The same, or, where the table's plan is strict, schema.RecordError with the first of them."""
+    """The same, or, where the table's plan is strict, RecordError with the first of them."""
     found = broken(table)
     if found and table.attrs.get("strict"):
         more = f" (and {len(found) - 1} more)" if len(found) > 1 else ""
-        raise schema.RecordError(f"strict=true, and a rule of comparison is broken: {found[0]}{more}")
+        raise RecordError(f"strict=true, and a rule of comparison is broken: {found[0]}{more}")
     return found
 
 

@@ -7,11 +7,9 @@ from dataclasses import dataclass
 
 import pandas as pd
 
+from steeplechase.errors import RecordError
+
 VERSION = 1
-
-
-class RecordError(ValueError):
-    """A table that is not a record, told in one sentence."""
 
 
 @dataclass(frozen=True)

@@ -18,12 +18,10 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
+from steeplechase.errors import StoreError
+
 LARGEST = {".json": 2**28, "": 2**31}  # bytes: what is larger was not written by this project
 _NAME = re.compile(r"\w[\w.+-]{0,199}")
-
-
-class StoreError(OSError):
-    """A store that cannot be used, told in one sentence."""
 
 
 class Damaged(ValueError):

@@ -50,7 +50,7 @@ def stability(table: pd.DataFrame) -> pd.DataFrame:
     """One row a method of each task and optimizer (columns: COLUMNS), the best mean first; controls take no part.
 
     A longer budget than the one that was trained is not known. A target is moved by 5 % of its value, or of a share of
-    1 where it is zero. Raises schema.RecordError as comparison.groups does.
+    1 where it is zero. Raises RecordError as comparison.groups does.
     """
     chance, rows = np.random.default_rng(SEED), []
     cut = {(group.task_label, group.optimizer): group for group in comparison.groups(shortened(table))}

@@ -17,6 +17,7 @@ import pandas as pd
 from scipy import stats
 
 from results import schema
+from steeplechase.errors import RecordError
 
 
 @dataclass(frozen=True)
@@ -59,11 +60,11 @@ class Measure:
 def measure(name: str, account: Mapping) -> Measure:
     """The measure of this name: the task's own declaration if there is one, else the schema's.
 
-    An accuracy is a share, whatever unit it was given. Raises schema.RecordError for a name that is in neither.
+    An accuracy is a share, whatever unit it was given. Raises RecordError for a name that is in neither.
     """
     declared = account["measures"].get(name)
     if declared is None and name not in schema.MEASURES:
-        raise schema.RecordError(f"measure '{name}' is neither in results/schema.py nor declared by the task.")
+        raise RecordError(f"measure '{name}' is neither in results/schema.py nor declared by the task.")
     known = declared or {"unit": schema.MEASURES[name].unit, "better": schema.MEASURES[name].better}
     label = known.get("label") or name.replace("_", " ").capitalize()
     unit = "" if known["unit"] == "1" else known["unit"]
@@ -100,12 +101,12 @@ def quantile(share: float, freedom: int) -> float:
 def accounts(table: pd.DataFrame) -> dict[str, dict]:
     """The account of each run, from `table.attrs["parts"]`; of several parts of one run the last.
 
-    Raises schema.RecordError where a run has none: such a table did not come from `results.load`.
+    Raises RecordError where a run has none: such a table did not come from `results.load`.
     """
     found = {account["run"]: account for account in table.attrs.get("parts", ())}
     absent = sorted(set(bare(table)["run"].unique()) - set(found)) if len(table) else []
     if absent:
-        raise schema.RecordError(f"run {absent[0]} has no account; take the table from results.load as it is.")
+        raise RecordError(f"run {absent[0]} has no account; take the table from results.load as it is.")
     return found
 
 
@@ -143,12 +144,12 @@ def methods(runs: pd.DataFrame) -> pd.Series:
 
 
 def ends(table: pd.DataFrame) -> pd.DataFrame:
-    """The last recorded row of every replica. Raises schema.RecordError where replicas of one run end differently."""
+    """The last recorded row of every replica. Raises RecordError where replicas of one run end differently."""
     table = bare(table)
     last = table.loc[table.groupby(["run", "replica"], sort=True)["step"].idxmax()].reset_index(drop=True)
     uneven = last.groupby("run")["step"].nunique()
     if (uneven > 1).any():
-        raise schema.RecordError(f"the replicas of run {uneven.idxmax()} do not end at one step.")
+        raise RecordError(f"the replicas of run {uneven.idxmax()} do not end at one step.")
     return last
 
 
@@ -169,7 +170,7 @@ def choose(table: pd.DataFrame, account: Mapping) -> pd.DataFrame:
     rates          how many rates were tried
     replicas       the ids of the replicas with this setting, one a seed, as a tuple
 
-    Raises schema.RecordError where `selects` has no direction or was not recorded, or two replicas of one setting have
+    Raises RecordError where `selects` has no direction or was not recorded, or two replicas of one setting have
     the same seed.
     """
     return _choose(ends(table), measure(account["selects"], account))
@@ -178,7 +179,7 @@ def choose(table: pd.DataFrame, account: Mapping) -> pd.DataFrame:
 def _choose(last: pd.DataFrame, chosen: Measure) -> pd.DataFrame:
     """The same of the replicas' last rows, which are sorted by run."""
     if not chosen.better:
-        raise schema.RecordError(f"settings cannot be chosen by '{chosen.name}', which has no better direction.")
+        raise RecordError(f"settings cannot be chosen by '{chosen.name}', which has no better direction.")
     cost, ids = chosen.cost(recorded(last, chosen.name)).to_numpy(), last["replica"].tolist()
     words, found = last[["run", "task", "estimator", "optimizer"]].to_dict("list"), []
     for swept, settings in tried(last):
@@ -205,7 +206,7 @@ def tried(last: pd.DataFrame) -> Iterator[tuple[list[str], list[tuple[tuple, lis
     """For each run, in the order of their names: (what was swept beside the rate, its settings).
 
     last: the last rows of `ends`. A setting is (the rate and the other values, where its rows stand: one a seed), in
-    the order in which the first of equally good ones is chosen. Raises schema.RecordError where two replicas of a
+    the order in which the first of equally good ones is chosen. Raises RecordError where two replicas of a
     setting have the same seed.
     """
     groups, numbers = _by_run(last), [c for c in last.columns if c.startswith(schema.PREFIXES)]
@@ -222,7 +223,7 @@ def tried(last: pd.DataFrame) -> Iterator[tuple[list[str], list[tuple[tuple, lis
             own = [seeds[i] for i in rows]
             if len(set(own)) < len(own):
                 seed = next(seed for i, seed in enumerate(own) if seed in own[:i])
-                raise schema.RecordError(
+                raise RecordError(
                     f"run {runs[rows[0]]} has two replicas of seed {seed} that differ in nothing recorded."
                 )
         yield swept, sorted(found.items(), key=lambda setting: [_order(value) for value in setting[0]])
@@ -299,14 +300,14 @@ def _only(table: pd.DataFrame, *measures: str) -> pd.DataFrame:
 def recorded(rows: pd.DataFrame, name: str) -> pd.Series:
     """A measure's column. A replica that diverged may lack every value of it, but then its run says that it did.
 
-    Raises schema.RecordError where a value is missing otherwise.
+    Raises RecordError where a value is missing otherwise.
     """
     known = rows[name].notna() if name in rows else pd.Series(False, rows.index)
     if not known.all():
         told = known | rows["diverged"].notna() if "diverged" in rows else known
         told = told.groupby(rows["run"]).any()
         if name not in rows or not told.all():
-            raise schema.RecordError(f"run {told.idxmin()} has no '{name}', which its account speaks of.")
+            raise RecordError(f"run {told.idxmin()} has no '{name}', which its account speaks of.")
     return rows[name]
 
 

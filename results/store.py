@@ -37,7 +37,7 @@ from pyarrow import compute, parquet
 from results import schema, sealed
 from results.kept import Kept
 from results.place import DEFAULT as DEFAULT
-from results.sealed import StoreError as StoreError
+from steeplechase.errors import RecordError, StoreError
 
 # What tables and figures take from an account, and what it is.
 _ACCOUNT = {
@@ -101,7 +101,7 @@ class Store:
     def write(self, run: str, fingerprint: str, table: pd.DataFrame, info: Mapping) -> None:
         """Adds one part. info: its account; `replicas` (their ids) and `measures` (declared by the task) are needed.
 
-        Raises schema.RecordError for a table that is no record, StoreError where it cannot be written.
+        Raises RecordError for a table that is no record, StoreError where it cannot be written.
         """
         folder = self.folder(run, fingerprint)
         buffer = io.BytesIO()
@@ -205,7 +205,7 @@ class Store:
     def youngest(self, run: str) -> str:
         """The fingerprint of this run whose newest part ended last; "" where nothing is recorded.
 
-        Raises schema.RecordError where that cannot be said, because no part of one of them counts.
+        Raises RecordError where that cannot be said, because no part of one of them counts.
         """
         ended = {}
         for name in self._fingerprints(run):
@@ -328,9 +328,9 @@ class Store:
             raise StoreError(f"{what} could not be written to the store {self.root}: {error.strerror}.") from None
 
 
-def uncounted(path: Path, fault: str) -> schema.RecordError:
+def uncounted(path: Path, fault: str) -> RecordError:
     """What is said of a part that does not count, where it is wanted."""
-    return schema.RecordError(
+    return RecordError(
         f"the record {path} does not count: {fault}; run its sweep again to replace it, or move it away."
     )
 
@@ -342,7 +342,7 @@ def load(store: str | Path | Store = DEFAULT, plan: str | Plan | None = None) ->
     None takes, of every run, the fingerprint whose newest part is the youngest.
     `table.attrs` holds: `parts`, the accounts of the parts that were read; `missing`, how many replicas of the plan
     were not found, by run; and of the plan `reference`, `declined` and, by run, `default_rates`. Raises
-    schema.RecordError for a part that does not count, StoreError for an unknown plan and what cannot be read.
+    RecordError for a part that does not count, StoreError for an unknown plan and what cannot be read.
     """
     store = store if isinstance(store, Store) else Store(store)
     plan = store.plan(plan) if isinstance(plan, str) else plan
@@ -382,7 +382,7 @@ class Accounts(list):
 
 
 def _rows(path: Path, content: bytes, replicas: set[str]) -> pa.Table:
-    """The rows of these replicas. Raises schema.RecordError where it is no table that has them."""
+    """The rows of these replicas. Raises RecordError where it is no table that has them."""
     try:
         table = parquet.read_table(pa.BufferReader(content), use_threads=False)
         own = table["replica"]

@@ -13,7 +13,8 @@ from rich.console import Console
 from rich.markup import escape
 from rich.table import Table
 
-from results import aggregates, rankings, schema, stability, statistics, surrogates, tuning, verdicts, wording
+from results import aggregates, rankings, stability, statistics, surrogates, tuning, verdicts, wording
+from steeplechase.errors import RecordError
 
 COLUMNS = {  # of summary(): name and what it holds
     "run": "the run, as the store has it",
@@ -54,7 +55,7 @@ def summary(table: pd.DataFrame) -> pd.DataFrame:
 
     An incomplete table has its summary too: the remark says of each row how many replicas are missing, and
     `summary.attrs["missing"]` has what `table.attrs["missing"]` had. No records give no rows.
-    Raises schema.RecordError for a table that does not come from `results.load`.
+    Raises RecordError for a table that does not come from `results.load`.
     """
     missing = dict(table.attrs.get("missing", {}))
     if table.empty:
@@ -138,12 +139,12 @@ def notebook(table: pd.DataFrame) -> pd.DataFrame:
     """The table that the notebook of this project printed: its step k has the loss, the gradient and y before update k,
     and x after it; every tenth step.
 
-    Raises schema.RecordError where the table is not one replica of a scalar task with a row for every step.
+    Raises RecordError where the table is not one replica of a scalar task with a row for every step.
     """
     rows = table.sort_values("step").reset_index(drop=True)
     needed = ["train_loss", "gradient", "x", "y"]
     if not {*needed} <= {*rows.columns} or list(rows["step"]) != list(range(len(rows))) or len(rows) < 2:
-        raise schema.RecordError("the notebook's table needs one replica of a scalar task with a row for every step.")
+        raise RecordError("the notebook's table needs one replica of a scalar task with a row for every step.")
     out = rows[:-1][["step", "train_loss", "gradient", "y"]].assign(x=rows["x"][1:].to_numpy())
     return out[out["step"] % 10 == 0][["step", "train_loss", "gradient", "x", "y"]].reset_index(drop=True)
 

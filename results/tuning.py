@@ -52,7 +52,7 @@ TARGETS = {  # of grid(): name and what it holds, beside NAMES
 
 
 def tuning(table: pd.DataFrame) -> pd.DataFrame:
-    """One row a task, optimizer and method (columns: NAMES and COLUMNS). Raises schema.RecordError as
+    """One row a task, optimizer and method (columns: NAMES and COLUMNS). Raises RecordError as
     comparison.groups does."""
     areas, rows = _areas(table), []
     margins: Mapping[str, float] = table.attrs.get("margins", {})

@@ -8,7 +8,7 @@ from pathlib import Path
 def _check_wings() -> None:
     """Sees to it that the wings are ours. `python -m` looks into the current folder first, and somebody's own tasks.py
     there would be imported in place of ours. Raises ImportError, or ends `python -m` with exit code 2."""
-    for wing in ("estimators", "tasks", "results"):
+    for wing in ("steeplechase", "estimators", "tasks", "results"):
         found = importlib.util.find_spec(wing)
         place = Path(found.origin) if found is not None and found.origin else None
         if place != Path(__file__).parents[1] / wing / "__init__.py":

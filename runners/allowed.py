@@ -25,7 +25,7 @@ from hydra.core.config_store import ConfigStore
 from hydra.core.override_parser.types import Override
 from omegaconf import OmegaConf
 
-from runners.mistake import Mistake, nearest
+from steeplechase.errors import UserError, did_you_mean
 
 _WORD = r"[\w.:+@%,/ -]{0,200}"
 _COUNT = r"[1-9]\d{0,5}"
@@ -75,7 +75,7 @@ class Loader(ConfigLoaderImpl):
         for place in config_search_path.get_path():
             scheme, colon, _ = str(place.path).partition("://")
             if place.provider in ("main", "command-line") and colon and scheme != "file":
-                raise Mistake(
+                raise UserError(
                     f"{place.path} is no folder of configurations: --config-path and --config-dir need the path of "
                     "one, written out whole."
                 )
@@ -102,7 +102,7 @@ class Loader(ConfigLoaderImpl):
         place = str(default.config_path)
         own = repo.load_config(place) if place.startswith("hydra/") else None
         if own is not None and own.path.startswith("file:"):
-            raise Mistake(f"{place}.yaml cannot stand among the configurations: {_LIST}.")
+            raise UserError(f"{place}.yaml cannot stand among the configurations: {_LIST}.")
         return super()._load_single_config(default, repo)
 
     def _compose_config_from_defaults_list(self, defaults, repo):
@@ -122,7 +122,7 @@ def launchers() -> list[str]:
 
 
 def check_override(override: Override) -> None:
-    """Refuses an override that would set something else under hydra. Raises Mistake."""
+    """Refuses an override that would set something else under hydra. Raises UserError."""
     key = override.key_or_group
     if "hydra" not in (key.split(".")[0].split("/")[0], (override.package or "").split(".")[0]):
         return
@@ -134,21 +134,21 @@ def check_override(override: Override) -> None:
         if allowed is None or override.is_delete():
             _refuse(key)
         if not isinstance(value, str) or value not in allowed:
-            near = nearest(str(value)[:99], allowed)
-            raise Mistake(f"{key} is {_short(value)}, but must be one of: {', '.join(allowed)}{near}")
+            near = did_you_mean(str(value)[:99], allowed)
+            raise UserError(f"{key} is {_short(value)}, but must be one of: {', '.join(allowed)}{near}")
         return
     if override.is_delete():
         if key != "hydra.sweeper.params" and not key.startswith("hydra.sweeper.params."):
             _refuse(key)
         return
     if override.is_sweep_override():
-        raise Mistake(f"'{override.input_line}' lists values, but nothing under hydra can be swept.")
+        raise UserError(f"'{override.input_line}' lists values, but nothing under hydra can be swept.")
     for path, leaf in _leaves(key.split("."), value):
         _check_leaf(path, leaf)
 
 
 def check(node: Any, bare: bool = False, filled: bool = False) -> None:
-    """Refuses a composed `hydra` node that is anything but what is shipped and what is in the list. Raises Mistake.
+    """Refuses a composed `hydra` node that is anything but what is shipped and what is in the list. Raises UserError.
 
     bare: of no configuration, as `--hydra-help` composes it. filled: Hydra has filled in already what is its own.
     """
@@ -168,7 +168,7 @@ def check(node: Any, bare: bool = False, filled: bool = False) -> None:
             shipped = _shipped(bare).get(key, ())
             if value not in shipped:
                 if value in _shipped(True).get(key, ()):
-                    raise Mistake(_NOT_OURS)
+                    raise UserError(_NOT_OURS)
                 nearest_to = next((s for s in shipped if isinstance(s, Mapping)), {})
                 _refuse(".".join(["hydra", key, *_difference(value, nearest_to)]))
 
@@ -183,7 +183,7 @@ def _check_leaf(path: list[str], value: Any) -> None:
         if not any(name in names for names in LAUNCHERS.values()):
             _refuse(key)
         if isinstance(value, (list, dict)) or "${" in str(value):
-            raise Mistake(f"{key} is {_short(value)}, but must be a number or a word.")
+            raise UserError(f"{key} is {_short(value)}, but must be a number or a word.")
     elif path[1:3] == ["sweeper", "params"] and len(path) > 3:
         _check_axis(".".join(path[3:]), value)
     elif path[1] == "help" and name in _HELP:
@@ -192,7 +192,7 @@ def _check_leaf(path: list[str], value: Any) -> None:
         _check_verbose(value)
     elif path[1:] == ["mode"]:
         if value not in _MODES:
-            raise Mistake(f"hydra.mode is {_short(value)}, but must be one of: RUN, MULTIRUN.")
+            raise UserError(f"hydra.mode is {_short(value)}, but must be one of: RUN, MULTIRUN.")
     else:
         _refuse(key)
 
@@ -200,11 +200,11 @@ def _check_leaf(path: list[str], value: Any) -> None:
 def _check_plugin(kind: str, node: Any, bare: bool) -> None:
     """The launcher or the sweeper."""
     if not isinstance(node, Mapping):
-        raise Mistake(f"hydra/{kind} is {_short(node)}, but must be one of: {', '.join(_names(kind))}.")
+        raise UserError(f"hydra/{kind} is {_short(node)}, but must be one of: {', '.join(_names(kind))}.")
     name = next((n for n in _names(kind, bare) if _registered(kind, n)["_target_"] == node.get("_target_")), None)
     if name is None:
         if node == _registered(kind, "basic"):
-            raise Mistake(_NOT_OURS)
+            raise UserError(_NOT_OURS)
         _refuse(f"hydra.{kind}._target_")
     shipped = _registered(kind, name)
     for key, value in node.items():
@@ -219,7 +219,7 @@ def _check_plugin(kind: str, node: Any, bare: bool) -> None:
         if wanted is None:
             _refuse(whole)
         if isinstance(value, (bool, Mapping, list)) or not re.fullmatch(wanted, str(value)):
-            raise Mistake(f"{whole} is {_short(value)}, which {name} cannot do anything with.")
+            raise UserError(f"{whole} is {_short(value)}, which {name} cannot do anything with.")
 
 
 def _check_axis(key: Any, value: Any) -> None:
@@ -228,13 +228,13 @@ def _check_axis(key: Any, value: Any) -> None:
     if not isinstance(key, str) or not _KEY.fullmatch(key) or key.split(".")[0].split("@")[0] == "hydra":
         _refuse(whole)
     if isinstance(value, (Mapping, list)) or "${" in str(value):
-        raise Mistake(f"{whole} is {_short(value)}, but must be one word with the values, as 'a,b' or 'range(8)'.")
+        raise UserError(f"{whole} is {_short(value)}, but must be one word with the values, as 'a,b' or 'range(8)'.")
 
 
 def _check_help(node: Any) -> None:
     shipped = _packaged("help/default.yaml")
     if not isinstance(node, Mapping):
-        raise Mistake(f"hydra.help is {_short(node)}, but has the keys {', '.join(_HELP)}.")
+        raise UserError(f"hydra.help is {_short(node)}, but has the keys {', '.join(_HELP)}.")
     for key, text in node.items():
         if key not in _HELP:
             _refuse(f"hydra.help.{key}")
@@ -243,13 +243,15 @@ def _check_help(node: Any) -> None:
             continue
         if template is None or "${" in text or not template.is_valid() or {*template.get_identifiers()} - _IN_HELP:
             words = ", ".join(f"${word}" for word in sorted(_IN_HELP))
-            raise Mistake(f"hydra.help.{key} is {_short(text)}, but must be text, in which a $ begins one of {words}.")
+            raise UserError(
+                f"hydra.help.{key} is {_short(text)}, but must be text, in which a $ begins one of {words}."
+            )
 
 
 def _check_verbose(value: Any) -> None:
     words = value if isinstance(value, list) else [value]
     if not isinstance(value, bool) and not all(isinstance(w, str) and re.fullmatch(_WORD, w) for w in words):
-        raise Mistake(f"hydra.verbose is {_short(value)}, but must be true, false, or the names of loggers.")
+        raise UserError(f"hydra.verbose is {_short(value)}, but must be true, false, or the names of loggers.")
     if any("${" in str(word) for word in words):
         _refuse("hydra.verbose")
 
@@ -311,7 +313,7 @@ def _difference(value: Any, shipped: Any) -> list[str]:
 
 
 def _refuse(key: str) -> None:
-    raise Mistake(f"{_short(key)[1:-1]} cannot be set: {_LIST}.")
+    raise UserError(f"{_short(key)[1:-1]} cannot be set: {_LIST}.")
 
 
 def _short(value: Any) -> str:

@@ -10,8 +10,8 @@ import numpy as np
 import pandas as pd
 
 from results.kept import Kept
-from runners import schedule
 from runners.trainer import Replica, Trainer
+from steeplechase import schedules
 from tasks.base import Task
 
 
@@ -83,7 +83,7 @@ def table(
             **identity,
             **{k: _plain(v) for k, v in own.items() if k != "learning_rate"},
             "replica": name,
-            "learning_rate": schedule.values(rate)[0],
+            "learning_rate": schedules.values(rate)[0],
             "step": marks,
             "examples": [step * task.batch for step in marks],
             "evaluations": marks,

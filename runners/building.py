@@ -13,10 +13,10 @@ from typing import Any
 
 import estimators
 import tasks
-from estimators.base import Declined
 from runners import optimizer
 from runners.gradient import Hard
 from runners.trainer import Program, block_size
+from steeplechase.errors import Unsupported
 from tasks.base import Task
 
 
@@ -26,7 +26,7 @@ def build(text: str, replicas: int) -> tuple[Task, Program]:
 
     The same objects for the same description, so that nothing compiles twice.
 
-    Raises what the wings and the optimizers raise for a mistake, each with one sentence; Declined for a pair that
+    Raises what the wings and the optimizers raise for a mistake, each with one sentence; Unsupported for a pair that
     cannot be.
     """
     described = json.loads(text)
@@ -36,15 +36,15 @@ def build(text: str, replicas: int) -> tuple[Task, Program]:
     page, own = estimators.book[described["estimator"]["name"]], described["estimator_weights"]
     weights = estimators.book[own["name"]] if own else page
     if described["forward"] not in task.forwards:
-        raise Declined(f"{task.name} is written for {' or '.join(task.forwards)}, not for {described['forward']}.")
+        raise Unsupported(f"{task.name} is written for {' or '.join(task.forwards)}, not for {described['forward']}.")
     if chosen["keras"] == "Bop":
         if own or described["forward"] != "sign":
-            raise Declined("bop has no latent weights: it goes with forward=sign, and without estimator_weights.")
+            raise Unsupported("bop has no latent weights: it goes with forward=sign, and without estimator_weights.")
         weights = None
     for surrogate in {page, weights} - {None}:
         reason = surrogate.decline(described["normalize"])
         if reason:
-            raise Declined(reason)
+            raise Unsupported(reason)
     fixed = {k: v for k, v in chosen.items() if k not in ("name", "keras") and v is not None}
     optimizer.check(chosen["keras"], fixed)
     hard = Hard(page, weights, described["forward"], described["at_zero"])

@@ -12,9 +12,9 @@ from rich.markup import escape
 from rich.table import Table
 
 from results import claims, frozen
-from results.schema import RecordError
 from runners import command
 from runners.config import CHECKOUT
+from steeplechase.errors import RecordError
 
 README = CHECKOUT / "README.md" if CHECKOUT else None  # an installed copy has no such page
 BEGIN, END = "<!-- claims about {}: made by `python -m runners.claims --write` -->", "<!-- end of claims -->"

@@ -22,7 +22,7 @@ from collections.abc import Callable
 from pathlib import Path
 from types import FrameType
 
-from runners.mistake import Mistake
+from steeplechase.errors import UserError
 
 GRACE = 4.0  # seconds after a signal's sentence, in which what is under way may end by itself
 _KEPT = "what is recorded or saved is kept, and the same command goes on from here."
@@ -38,10 +38,10 @@ class Stopped(KeyboardInterrupt):
 
 
 class Parser(argparse.ArgumentParser):
-    """argparse's parser, whose errors are mistakes like all others. Raises Mistake."""
+    """argparse's parser, whose errors are mistakes like all others. Raises UserError."""
 
     def error(self, message: str):
-        raise Mistake(f"{message}; `{self.prog} --help` shows what there is.")
+        raise UserError(f"{message}; `{self.prog} --help` shows what there is.")
 
 
 def say(text: object) -> None:
@@ -58,7 +58,7 @@ def one_sentence(main: Callable[..., int]) -> Callable[..., int]:
     def told(*arguments, **options) -> int:
         try:
             return main(*arguments, **options)
-        except Mistake as mistake:
+        except UserError as mistake:
             say(mistake)
             return 2
         except BrokenPipeError:
@@ -115,7 +115,7 @@ def run(main: Callable[[], int]) -> None:
 
 
 def regular(path: str | Path, key: str) -> None:
-    """Refuses what would block or never end when it is read: a pipe, a device, a folder. Raises Mistake.
+    """Refuses what would block or never end when it is read: a pipe, a device, a folder. Raises UserError.
 
     What is not there is left to whoever opens it.
     """
@@ -124,7 +124,7 @@ def regular(path: str | Path, key: str) -> None:
     except ValueError:  # a NUL in it
         strange = True
     if strange:
-        raise Mistake(f"{key} is {str(path)!r}, which is no regular file.")
+        raise UserError(f"{key} is {str(path)!r}, which is no regular file.")
 
 
 def _print_anything() -> None:

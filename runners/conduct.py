@@ -15,12 +15,11 @@ from rich.markup import escape
 from rich.table import Table
 
 from results import wording
-from results.schema import RecordError
-from results.store import Plan, Store, StoreError
+from results.store import Plan, Store
 from runners import config, device, figures, identity, pages, worker
-from runners.mistake import Mistake
 from runners.provenance import now
 from runners.run import Outcome, Wanted, identify
+from steeplechase.errors import RecordError, UserError
 
 # The same for a whole sweep.
 _CONTROL = ("store", "plan", "figures", "tables", "checkpoint", "lanes", "reference", "margins", "strict")
@@ -53,33 +52,27 @@ def sweep(
     """Plans the jobs, trains what is missing and ends with tables and figures; returns the launched jobs' returns.
 
     jobs: the overrides of each. Every one is composed and checked before the first starts. Exits with 1 where a run
-    failed. Raises Mistake.
+    failed. Raises UserError.
     """
     started = time.perf_counter()
     console = Console(soft_wrap=not sys.stdout.isatty(), width=None if sys.stdout.isatty() else 140)
-    try:
-        states, common = _plan(jobs, compose)
-    except StoreError as error:
-        raise Mistake(str(error)) from None
+    states, common = _plan(jobs, compose)
     figures.check_names(common["figures"], common["tables"])
     if common["plan"]:
         _show(console, states)
         return []
     name = _name(experiment, arguments)
     store = Store(common["store"])
-    try:
-        store.make_writable()
-        plan = _planned(name, arguments, states, common)
-        store.write_plan(plan)
-    except StoreError as error:
-        raise Mistake(str(error)) from None
+    store.make_writable()
+    plan = _planned(name, arguments, states, common)
+    store.write_plan(plan)
     ahead = [state for state in states if state.missing]
     _announce(console, states, ahead)
     returns = []
     if ahead and pages.files():
         fault = worker.fault(ahead[0].wanted.run.program["device"])
         if fault:
-            raise Mistake(fault)
+            raise UserError(fault)
     if ahead:
         returns = launch([[*s.overrides, f"progress={i}/{len(ahead)}"] for i, s in enumerate(ahead, 1)])
     outcomes = [_outcome(state, answer) for state, answer in zip(ahead, returns, strict=True)]
@@ -97,7 +90,7 @@ def sweep(
             print("steeplechase: nothing can be trained: every run was declined.", file=sys.stderr)
             sys.exit(1)
         faults = figures.draw(console, store, plan)
-    except (RecordError, StoreError, OSError) as error:
+    except (RecordError, OSError) as error:
         faults = [str(error)]
     for fault in faults:
         print(f"steeplechase: {' '.join(fault.split())}", file=sys.stderr)
@@ -114,17 +107,17 @@ def _plan(jobs, compose) -> tuple[list[State], dict[str, Any]]:
         cfg = compose(overrides)
         try:
             run = config.resolve(cfg, device.find(cfg["device"]))
-        except Mistake as mistake:
+        except UserError as mistake:
             words = " · ".join(str(cfg[group].get("name", "?")) for group in ("task", "estimator", "optimizer"))
-            raise Mistake(f"{mistake} (first seen in the run {words})" if len(jobs) > 1 else str(mistake)) from None
+            raise UserError(f"{mistake} (first seen in the run {words})" if len(jobs) > 1 else str(mistake)) from None
         worker.learn(run)
         wanted = identify(run)
         if wanted.name in seen:
-            raise Mistake(f"two runs of this sweep are the same: {' '.join(overrides)}.")
+            raise UserError(f"two runs of this sweep are the same: {' '.join(overrides)}.")
         seen.add(wanted.name)
         own = {key: cfg[key] for key in _CONTROL}
         if common and own != common:
-            raise Mistake(f"{', '.join(_CONTROL)} are the same for a whole sweep, and cannot be swept.")
+            raise UserError(f"{', '.join(_CONTROL)} are the same for a whole sweep, and cannot be swept.")
         common, store, faults = own, Store(run.store), []
 
         def damaged(path, fault, faults=faults):

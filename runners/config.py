@@ -18,10 +18,10 @@ from typing import Any
 import yaml
 
 from results.place import DEFAULT
-from runners import command, pages, schedule
-from runners.mistake import Mistake, nearest
-from tasks import book as task_book
-from tasks.base import TaskError
+from runners import command, pages
+from steeplechase import schedules
+from steeplechase.errors import UserError, did_you_mean
+from tasks import base as tasks
 
 SWEEP = "STEEPLECHASE_SWEEP"  # in the environment: the process of the command, for those that must not outlive it
 _ROOT = Path(__file__).resolve().parents[1]
@@ -88,22 +88,19 @@ MOST = 100_000  # values of an axis, and replicas of a run
 
 
 def few(what: str, number: int, of: str, most: int = MOST) -> None:
-    """Refuses what would take all memory before anybody sees that it was a slip. Raises Mistake."""
+    """Refuses what would take all memory before anybody sees that it was a slip. Raises UserError."""
     if number > most:
-        raise Mistake(f"{what} {number:,} {of}, but {most:,} is the most.")
+        raise UserError(f"{what} {number:,} {of}, but {most:,} is the most.")
 
 
 def resolve(cfg: Mapping[str, Any], device: str) -> Run:
     """The run that a composed and resolved configuration describes. device: `cpu` or `gpu`, decided by the caller.
 
-    Raises Mistake.
+    Raises UserError.
     """
     for name in ("task", "estimator", "optimizer"):
         _typed(name, cfg[name])
-    try:
-        task_book.check(**cfg["task"])
-    except TaskError as error:
-        raise Mistake(str(error)) from None
+    tasks.check(**cfg["task"])
     weights = cfg["estimator_weights"]
     if weights:
         _typed("estimator", weights, "estimator_weights")
@@ -112,18 +109,18 @@ def resolve(cfg: Mapping[str, Any], device: str) -> Run:
     _one_of("normalize", cfg["normalize"], "none", "peak", "area")
     _one_of("precision", cfg["precision"], "float32", "float64", "tf32")
     if cfg["precision"] == "tf32" and device != "gpu":
-        raise Mistake("precision is tf32, which only a GPU has: use device=gpu, or precision=float32.")
+        raise UserError("precision is tf32, which only a GPU has: use device=gpu, or precision=float32.")
     for name in ("steps", "rows", "block", "lanes"):
         if cfg[name] is not None and not 1 <= cfg[name] <= FRESH:
-            raise Mistake(f"{name} is {cfg[name]}, but must be a whole number from 1 to {FRESH}.")
+            raise UserError(f"{name} is {cfg[name]}, but must be a whole number from 1 to {FRESH}.")
     if cfg["reference"]:
         page("estimator", cfg["reference"])
     for name, margin in cfg["margins"].items():
         page("task", name)
         if not 0 < margin < math.inf:
-            raise Mistake(f"margins.{name} is {margin:g}, but must be above 0, in the unit of what the task reports.")
+            raise UserError(f"margins.{name} is {margin:g}, but must be above 0, in the unit of what the task reports.")
     if not 0 <= cfg["checkpoint"] < math.inf:
-        raise Mistake(f"checkpoint is {cfg['checkpoint']}, but must be a number of seconds, at least 0.")
+        raise UserError(f"checkpoint is {cfg['checkpoint']}, but must be a number of seconds, at least 0.")
 
     task = {k: v for k, v in cfg["task"].items() if k != "steps"}
     optimizer = {k: v for k, v in cfg["optimizer"].items() if k not in ("learning_rate", *_GRIDS)}
@@ -135,7 +132,7 @@ def resolve(cfg: Mapping[str, Any], device: str) -> Run:
                 axes[f"{group}.{name}"] = _numbers(f"{group}.{name}", value)
     for name in own:
         if optimizer.get(name) is not None:
-            axes[f"optimizer.{name}"] = _numbers(f"optimizer.{name}", optimizer.pop(name), schedules=False)
+            axes[f"optimizer.{name}"] = _numbers(f"optimizer.{name}", optimizer.pop(name), may_change=False)
     program = {
         "task": task,
         "per_replica": [name.removeprefix("optimizer.") for name in axes if name.startswith("optimizer.")],
@@ -178,26 +175,26 @@ def makes_replicas(key: str, optimizer: Mapping[str, Any]) -> bool:
 
 
 def check_key(key: str, values: list[str]) -> None:
-    """Refuses an override whose key, or whose choice in a group, is unknown. Raises Mistake."""
+    """Refuses an override whose key, or whose choice in a group, is unknown. Raises UserError."""
     group, _, rest = key.partition("@")[0].partition(".")
     if group in GROUPS and not rest:
         for value in values:
             if value == "null" and (group != "experiment" or values[1:]):
                 needs = f"{group} needs a page" if group != "experiment" else "experiment: null stands alone"
-                raise Mistake(f"{needs}, and null is none.")
+                raise UserError(f"{needs}, and null is none.")
             if value != "null":
                 page(group, value)
         return
     known = [f.name for f in fields(Sweep)]
     if group not in known:
-        raise Mistake(f"there is no key '{key}'{_meant(key, [*known, *GROUPS, *_page_keys()])}")
+        raise UserError(f"there is no key '{key}'{_meant(key, [*known, *GROUPS, *_page_keys()])}")
     pool = "estimator" if group == "estimator_weights" else group
     if pool == "estimator" and rest == "file":
-        raise Mistake("estimator.file is read from the command line only, as estimator.file=PATH.")
+        raise UserError("estimator.file is read from the command line only, as estimator.file=PATH.")
     if rest and pool in GROUPS:
         known = {name for option in options(pool) for name in page(pool, option)}
         if rest.split(".")[0] not in known:
-            raise Mistake(f"there is no key '{key}'{_meant(rest, known)}")
+            raise UserError(f"there is no key '{key}'{_meant(rest, known)}")
 
 
 _ELSEWHERE = {  # what others call it
@@ -214,7 +211,7 @@ _ELSEWHERE = {  # what others call it
 def _meant(key: str, known: Iterable[str]) -> str:
     """What may have been meant by a key that there is not."""
     other = _ELSEWHERE.get(key.rpartition(".")[2])
-    return f"; it is called {other} here." if other else nearest(key, known)
+    return f"; it is called {other} here." if other else did_you_mean(key, known)
 
 
 def told(error: Exception) -> str:
@@ -228,19 +225,19 @@ def told(error: Exception) -> str:
     if key and "is not in" in first:
         if "." in key:  # of a page, where another one may have it
             return f"{key}: there is no such key in the {key.split('.')[0]} that is chosen."
-        return f"there is no key '{key}'{nearest(key, [f.name for f in fields(Sweep)])}"
+        return f"there is no key '{key}'{did_you_mean(key, [f.name for f in fields(Sweep)])}"
     return f"{key}: {first}" if key and key not in first else first
 
 
 def check_page_keys(choices: Mapping[str, str | None], keys: Iterable[str]) -> None:
-    """Refuses keys like `estimator.scale` that the page chosen in that group does not have. Raises Mistake."""
+    """Refuses keys like `estimator.scale` that the page chosen in that group does not have. Raises UserError."""
     for key in keys:
         group, _, name = key.partition(".")
         if group not in ("task", "estimator", "estimator_weights", "optimizer") or not name:
             continue
         chosen = choices.get("estimator@estimator_weights" if group == "estimator_weights" else group)
         if not chosen:
-            raise Mistake(f"{key} has no meaning without {group}: choose one with estimator@estimator_weights=NAME.")
+            raise UserError(f"{key} has no meaning without {group}: choose one with estimator@estimator_weights=NAME.")
         _known(page("estimator" if group == "estimator_weights" else group, chosen), chosen, name.split(".")[0], key)
 
 
@@ -248,7 +245,7 @@ def _known(defaults: Mapping[str, Any], chosen: str, name: str, key: str) -> Non
     if name not in defaults:
         known = [k for k in defaults if k not in ("name", "keras", *_GRIDS)]
         has = f"its keys are: {', '.join(known)}" if known else "it has none"
-        raise Mistake(f"{chosen} has no key '{name}' ({key}); {has}.")
+        raise UserError(f"{chosen} has no key '{name}' ({key}); {has}.")
 
 
 def _page_keys():
@@ -265,10 +262,10 @@ _NAME = re.compile(r"(?!.*\.\.)[\w./-]{1,100}")
 
 
 def page(group: str, name: str) -> dict[str, Any]:
-    """What conf/GROUP/NAME.yaml says, or an estimator's page from elsewhere. Raises Mistake where there is none."""
+    """What conf/GROUP/NAME.yaml says, or an estimator's page from elsewhere. Raises UserError where there is none."""
     if not isinstance(name, str) or not _NAME.fullmatch(name):
         known = ", ".join(options(group))
-        raise Mistake(f"{str(name)!r} is no name of a page ({group}); known are: {known}.")
+        raise UserError(f"{str(name)!r} is no name of a page ({group}); known are: {known}.")
     path = CONF / group / f"{name}.yaml"
     if path.exists():
         _check_entered(group, name)
@@ -278,19 +275,21 @@ def page(group: str, name: str) -> dict[str, Any]:
         return elsewhere.defaults
     known = options(group)
     told = pages.answer(str(name)) if group == "estimator" else ""
-    raise Mistake(told or f"there is no {group} '{name}'{nearest(str(name), known)} Known are: {', '.join(known)}.")
+    raise UserError(
+        told or f"there is no {group} '{name}'{did_you_mean(str(name), known)} Known are: {', '.join(known)}."
+    )
 
 
 def _check_entered(group: str, name: str) -> None:
-    """Refuses a page that has its YAML, but is not in the table of contents: no run could find it. Raises Mistake."""
+    """Refuses a page that has its YAML, but is not in the table of contents: no run could find it. Raises UserError."""
     if group == "estimator" and name not in pages.contents():
         line = f"from estimators.{name} import {name} as {name}"
-        raise Mistake(f"'{name}' is in conf/estimator, but not in the book: add `{line}` to estimators/__init__.py.")
+        raise UserError(f"'{name}' is in conf/estimator, but not in the book: add `{line}` to estimators/__init__.py.")
     if group == "task":
         import tasks
 
         if name not in tuple(tasks.book):
-            raise Mistake(f"'{name}' is in conf/task, but not in the book: add its name to tasks/__init__.py.")
+            raise UserError(f"'{name}' is in conf/task, but not in the book: add its name to tasks/__init__.py.")
 
 
 @functools.cache
@@ -301,16 +300,16 @@ def _read(path: Path) -> dict[str, Any]:
 def _typed(group: str, given: Mapping[str, Any], shown: str | None = None) -> None:
     """Holds a page's values against the defaults in its YAML: the same keys, and the same kind of value."""
     if group == "estimator" and "file" in given:
-        raise Mistake(f"{shown or group}.file is read from the command line only: no configuration makes code run.")
+        raise UserError(f"{shown or group}.file is read from the command line only: no configuration makes code run.")
     name = given.get("name") if isinstance(given, Mapping) else None
     if not isinstance(name, str):
-        raise Mistake(f"{shown or group}.name is {name!r}, but must be the name of one; choose it by {group}=NAME.")
+        raise UserError(f"{shown or group}.name is {name!r}, but must be the name of one; choose it by {group}=NAME.")
     defaults = page(group, name)
     for name, value in given.items():
         key = f"{shown or group}.{name}"
         _known(defaults, given["name"], name, key)
         if value is None and defaults[name] is not None:
-            raise Mistake(f"{key} is null, but needs a value; its default is {defaults[name]}.")
+            raise UserError(f"{key} is null, but needs a value; its default is {defaults[name]}.")
         own = PER_REPLICA.get(str(given.get("keras")), ())
         axis = group == "estimator" or (group == "optimizer" and name in (*own, "learning_rate"))
         if name not in _GRIDS and (not axis or name == "name"):
@@ -338,9 +337,9 @@ def _kind(key: str, value: Any, default: Any) -> None:
     else:
         return
     if isinstance(value, float) and not math.isfinite(value):
-        raise Mistake(f"{key} is {value}, but must be finite: {kind}.")
+        raise UserError(f"{key} is {value}, but must be finite: {kind}.")
     if not fine:
-        raise Mistake(f"{key} is {value!r}, but must be {kind}.")
+        raise UserError(f"{key} is {value!r}, but must be {kind}.")
 
 
 def _like(value: Any, default: Any) -> bool:
@@ -353,33 +352,30 @@ def _like(value: Any, default: Any) -> bool:
 
 def _one_of(key: str, value: Any, *allowed: Any) -> None:
     if value not in allowed:
-        near = nearest(str(value), map(str, allowed))
-        raise Mistake(f"{key} is {value!r}, but must be one of: {', '.join(map(str, allowed))}{near}")
+        near = did_you_mean(str(value), map(str, allowed))
+        raise UserError(f"{key} is {value!r}, but must be one of: {', '.join(map(str, allowed))}{near}")
 
 
 def _listed(key: str, value: Any) -> list:
     values = value if isinstance(value, list) else [value]
     if not values:
-        raise Mistake(f"{key} is an empty list: there is nothing to train.")
+        raise UserError(f"{key} is an empty list: there is nothing to train.")
     few(f"{key} lists", len(values), "values")
     seen = set()
     for v in values:
         if (mark := v if isinstance(v, (int, float, str)) else repr(v)) in seen:
-            raise Mistake(f"{key} lists {v} twice.")
+            raise UserError(f"{key} lists {v} twice.")
         seen.add(mark)
     return values
 
 
-def _numbers(key: str, value: Any, schedules: bool = True) -> list:
+def _numbers(key: str, value: Any, may_change: bool = True) -> list:
     value = unquoted(value)
     for v in _listed(key, value):
-        if isinstance(v, Mapping) and schedules:
-            try:
-                schedule.encode(key, v)
-            except schedule.ScheduleError as error:
-                raise Mistake(str(error)) from None
+        if isinstance(v, Mapping) and may_change:
+            schedules.encode(key, v)
         elif isinstance(v, bool) or not isinstance(v, (int, float)) or not math.isfinite(v):
-            raise Mistake(f"{key} is {v!r}, but must be a finite number" + (" or a schedule." if schedules else "."))
+            raise UserError(f"{key} is {v!r}, but must be a finite number" + (" or a schedule." if may_change else "."))
     return [v if isinstance(v, Mapping) else float(v) for v in _listed(key, value)]
 
 
@@ -392,14 +388,14 @@ def _rates(value: Any) -> list:
     key = "optimizer.learning_rate"
     rates = _numbers(key, value)
     for rate in rates:
-        for number in schedule.values(rate):
+        for number in schedules.values(rate):
             if number < 0 or (number == 0 and not isinstance(rate, Mapping)):
-                raise Mistake(f"{key} is {number}, but must be greater than 0.")
+                raise UserError(f"{key} is {number}, but must be greater than 0.")
     return rates
 
 
 def _seeds(value: Any) -> list[int]:
     for seed in _listed("seed", value):
         if isinstance(seed, bool) or not isinstance(seed, int) or not 0 <= seed <= FRESH:
-            raise Mistake(f"seed is {seed!r}, but must be a whole number from 0 to {FRESH}.")
+            raise UserError(f"seed is {seed!r}, but must be a whole number from 0 to {FRESH}.")
     return _listed("seed", value)

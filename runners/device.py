@@ -9,7 +9,7 @@ import re
 from collections.abc import Mapping
 from pathlib import Path
 
-from runners.mistake import Mistake
+from steeplechase.errors import UserError
 
 _KERNEL_DRIVER = Path("/proc/driver/nvidia/version")
 _CPU = Path("/proc/cpuinfo")
@@ -20,9 +20,9 @@ _DRIVERS = (Path("/proc/driver/nvidia/gpus"), Path("/dev/nvidia0"), Path("/dev/k
 
 
 def find(asked: str) -> str:
-    """`cpu` or `gpu`, for `auto`, `cpu` or `gpu`. Raises Mistake for a GPU that is not there."""
+    """`cpu` or `gpu`, for `auto`, `cpu` or `gpu`. Raises UserError for a GPU that is not there."""
     if asked not in ("auto", "cpu", "gpu"):
-        raise Mistake(f"device is {asked!r}, but must be one of: auto, cpu, gpu.")
+        raise UserError(f"device is {asked!r}, but must be one of: auto, cpu, gpu.")
     if asked == "cpu":
         return "cpu"
     if any(path.exists() for path in _DRIVERS):  # only where there is a driver is it worth waiting for TensorFlow
@@ -31,7 +31,7 @@ def find(asked: str) -> str:
         if quiet.start_tensorflow("gpu") is None:
             return "gpu"
     if asked == "gpu":
-        raise Mistake(
+        raise UserError(
             "device is gpu, but this machine has none that TensorFlow can use; use device=cpu or device=auto."
         )
     return "cpu"

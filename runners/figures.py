@@ -18,11 +18,10 @@ from rich.markup import escape
 
 from results import figures as figure_pages
 from results import frozen, sealed, style, tables
-from results.schema import RecordError
-from results.store import DEFAULT, Plan, Store, StoreError, load
+from results.store import DEFAULT, Plan, Store, load
 from runners import command, device, identity, pages, worker
 from runners.config import Run
-from runners.mistake import Mistake, nearest
+from steeplechase.errors import RecordError, StoreError, UserError, did_you_mean
 
 _RESULTS = Path(style.__file__).parent
 
@@ -197,19 +196,19 @@ def _thawed(path: Path) -> tuple[pd.DataFrame, list[str], list[str]]:
 
 
 def check_names(wanted_figures: list[str], wanted_tables: list[str]) -> None:
-    """Raises Mistake for a figure or a table that there is not."""
+    """Raises UserError for a figure or a table that there is not."""
     drawn, made = figure_pages.names(), list(tables.TABLES)
     for kind, names, known in (("figure", wanted_figures, drawn), ("table", wanted_tables, made)):
         for name in names:
             if name not in known:
-                raise Mistake(
-                    f"there is no {kind} '{name}'{nearest(name, known)} Known are: {', '.join(sorted(known))}."
+                raise UserError(
+                    f"there is no {kind} '{name}'{did_you_mean(name, known)} Known are: {', '.join(sorted(known))}."
                 )
 
 
 def check_fresh(plan: Plan) -> None:
-    """Raises Mistake where the code that made the plan's records has changed since, StoreError where the plan does not
-    say what code that is."""
+    """Raises UserError where the code that made the plan's records has changed since, and StoreError where the plan
+    does not say what code that is."""
     for entry in plan.runs:
         for group in ("task", "estimator", "optimizer"):
             part = entry["configuration"].get(group)
@@ -220,7 +219,7 @@ def check_fresh(plan: Plan) -> None:
         fingerprint, covers = identity.fingerprint(run, device.told(entry["sources"]))
         if fingerprint != entry["fingerprint"]:
             reason = identity.changed(entry["sources"], covers)
-            raise Mistake(
+            raise UserError(
                 f"the records of {plan.name} are stale ({reason}): run `{plan.command}` again, or give --stale."
             )
 
@@ -260,8 +259,6 @@ def main(arguments: list[str] | None = None) -> int:
     try:
         options.names = pages.name_files(options.names)
         known = store.plans()
-    except Mistake as mistake:
-        return _complain(str(mistake), 2)
     except StoreError as error:
         return _complain(str(error), 1)
     if not known:
@@ -269,7 +266,8 @@ def main(arguments: list[str] | None = None) -> int:
     for name in options.names:
         if name not in known:
             return _complain(
-                f"there is no plan '{name}' in {store.root}{nearest(name, known)} Known are: {', '.join(known)}.", 2
+                f"there is no plan '{name}' in {store.root}{did_you_mean(name, known)} Known are: {', '.join(known)}.",
+                2,
             )
     failed = 0
     for name in options.names or known:  # one plan that cannot be drawn does not keep the others back
@@ -281,7 +279,7 @@ def main(arguments: list[str] | None = None) -> int:
                 faults = freeze(Console(), store, plan, options.frozen or frozen.beside(store.root))
             else:
                 faults = draw(Console(), store, plan, options.columns)
-        except (RecordError, StoreError, Mistake) as error:
+        except UserError as error:
             faults = [str(error)]
         for fault in faults:
             failed = _complain(fault, 1)

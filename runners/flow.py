@@ -10,9 +10,9 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import pandas as pd
 
-from runners import schedule
-from runners.mistake import Mistake
 from runners.sites import FLOW, QUANTILES, Recorder, follow
+from steeplechase import schedules
+from steeplechase.errors import UserError
 
 if TYPE_CHECKING:
     from runners.gradient import Hard
@@ -68,12 +68,12 @@ def hard(
 ) -> Operation:
     """The hard function `forward` (`sign` or `step`), through the slope of the surrogate of this name.
 
-    Raises estimators.base.EstimatorError for a name, a word or a number that cannot be, and Declined for a slope that
+    Raises estimators.UserError for a name, a word or a number that cannot be, and Unsupported for a slope that
     cannot be normalised so.
     """
     from estimators import book
     from estimators.base import value
-    from runners.chance import Chance, key
+    from steeplechase.random import Chance, key
 
     page = book[estimator if isinstance(estimator, str) else repr(estimator)]
     page.check(**parameters)
@@ -93,15 +93,19 @@ def chain(operations: Sequence[Operation], x: Any, *, compiled: bool = False) ->
     x: a number or an array (integers count as float32); a tuple of them where the first operation takes several inputs.
     Returns the columns operation, input, output, upstream, slope, downstream. A cell is a number, an array where x is
     one, and a tuple of those (but for output and upstream) where an operation has several inputs. The last upstream
-    is 1. compiled: as one XLA program. Raises Mistake for a number of inputs that does not fit, for inputs that hold no
-    numbers, and for what is no Operation.
+    is 1. compiled: as one XLA program. Raises UserError for a number of inputs that does not fit, for inputs that hold
+    no numbers, and for what is no Operation.
     """
     import tensorflow as tf
+
+    from estimators.base import floating
 
     inputs = x if isinstance(x, tuple) else (x,)
     for operation in operations:
         if not isinstance(operation, Operation):
-            raise Mistake(f"a chain is made of operations, as flow.square or flow.hard(...) are, not of {operation!r}.")
+            raise UserError(
+                f"a chain is made of operations, as flow.square or flow.hard(...) are, not of {operation!r}."
+            )
     check_inputs([(operation.name, operation.inputs) for operation in operations], len(inputs))
 
     def run(*inputs):
@@ -123,7 +127,7 @@ def chain(operations: Sequence[Operation], x: Any, *, compiled: bool = False) ->
             "slope": _single(flow["slopes"]),
             "downstream": _single(flow["downstreams"]),
         }
-        for flows in _run(run, compiled, *map(_floating, inputs))
+        for flows in _run(run, compiled, *map(floating, inputs))
         for name, flow in flows.items()
     ]
     return pd.DataFrame(rows, columns=["operation", "input", "output", *FLOW])
@@ -133,13 +137,15 @@ def gradients(function: Callable, *inputs: Any, compiled: bool = False) -> pd.Da
     """The gradients of a function's output, and of each of its inputs, by each of its inputs.
 
     function: an Operation, or any function of tensors. Returns the columns of, value, `by a`, `by b` …, one for each
-    input. A gradient is None where there is no connection: that is not a gradient of zero. Raises Mistake for inputs
+    input. A gradient is None where there is no connection: that is not a gradient of zero. Raises UserError for inputs
     that hold no numbers, and for what is no function.
     """
     import tensorflow as tf
 
+    from estimators.base import floating
+
     if not callable(function):
-        raise Mistake(f"gradients are those of a function of tensors, not of {function!r}.")
+        raise UserError(f"gradients are those of a function of tensors, not of {function!r}.")
     names = [chr(ord("a") + i) for i in range(len(inputs))]
 
     def run(*inputs):
@@ -148,7 +154,7 @@ def gradients(function: Callable, *inputs: Any, compiled: bool = False) -> pd.Da
             values = (function(*inputs), *inputs)
         return [(value, tape.gradient(value, list(inputs))) for value in values]
 
-    found = _run(run, compiled, *map(_floating, inputs))
+    found = _run(run, compiled, *map(floating, inputs))
     rows = [
         {"of": name, "value": value, **{f"by {x}": gradient for x, gradient in zip(names, own, strict=True)}}
         for name, (value, own) in zip([getattr(function, "name", "output"), *names], found, strict=True)
@@ -175,15 +181,15 @@ def layers(
     Returns the columns site and elements; `upstream_norm`, `_q05`, `_median`, `_q95` (2-norm and quantiles over
     the elements of dL/dy, y being the hard output), the same of `slope` and of `downstream`; and saturation, the share
     of slopes that are exactly zero. Missing where no slope stands, as at Bop's hard weights; and where the loss does
-    not depend on a site. Raises EstimatorError and ScheduleError for numbers and words that cannot be.
+    not depend on a site. Raises UserError and UserError for numbers and words that cannot be.
     """
     import tensorflow as tf
 
-    from runners.chance import Chance, key
+    from steeplechase.random import Chance, key
 
     def first(page, values):
-        coded = {name: schedule.encode(name, value) for name, value in (values or {}).items()}
-        found = {name: schedule.value(tf.constant(own, tf.float64), 0.0) for name, own in coded.items()}
+        coded = {name: schedules.encode(name, value) for name, value in (values or {}).items()}
+        found = {name: schedules.value(tf.constant(own, tf.float64), 0.0) for name, own in coded.items()}
         if page is not None:
             page.check(**found)
             page.gain(normalize, forward=hard.forward, **{**page.parameters, **found})
@@ -222,11 +228,11 @@ def layers(
 
 
 def check_inputs(operations: Sequence[tuple[str, int]], given: int) -> None:
-    """Refuses a chain that does not fit together. operations: name and number of inputs of each. Raises Mistake."""
+    """Refuses a chain that does not fit together. operations: name and number of inputs of each. Raises UserError."""
     for name, inputs in operations:
         if inputs != given:
             takes = "1 input" if inputs == 1 else f"{inputs} inputs"
-            raise Mistake(f"{name} takes {takes}, but would be given {given} here.")
+            raise UserError(f"{name} takes {takes}, but would be given {given} here.")
         given = 1
 
 
@@ -242,15 +248,6 @@ def _run(function, compiled, *arguments):
 
     call = tf.function(function, jit_compile=True, autograph=False) if compiled else function
     return tf.nest.map_structure(plain, call(*arguments))
-
-
-def _floating(x):
-    from estimators.base import EstimatorError, floating
-
-    try:
-        return floating(x)
-    except EstimatorError as error:
-        raise Mistake(str(error)) from None
 
 
 def _single(values):

@@ -10,14 +10,14 @@ import sys
 from collections.abc import Iterable
 
 from runners import observing, pages
-from runners.mistake import Mistake
+from steeplechase.errors import UserError
 
 _TWO = ("1", "2")  # what Python's hashes of words begin from: the order of sets is another one in each
 
 
 def slopes(names: Iterable[str]) -> list[dict[str, str]]:
     """In each of two interpreters, started for this, {page: a digest of its slope over the contract's grid, or what it
-    fails with}. Raises Mistake where an interpreter ends without an answer."""
+    fails with}. Raises UserError where an interpreter ends without an answer."""
     return _slopes(tuple(names), os.environ.get(pages.NAMED, ""))
 
 
@@ -40,7 +40,7 @@ def _slopes(names: tuple[str, ...], named: str) -> list[dict[str, str]]:
         said, noise = process.communicate()
         if process.returncode:
             last = (noise.decode(errors="replace").strip().splitlines() or ["no reason given"])[-1]
-            raise Mistake(f"a fresh interpreter could not load {', '.join(names)}: {last}")
+            raise UserError(f"a fresh interpreter could not load {', '.join(names)}: {last}")
         found.append(json.loads(said.splitlines()[-1]))
     return found
 

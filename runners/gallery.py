@@ -15,7 +15,6 @@ import pandas as pd
 
 from results import gallery, style
 from runners import command, config, pages
-from runners.mistake import Mistake
 
 FOLDER, PAGE = "docs", "estimators.md"
 FIGURE = "surrogates"
@@ -111,7 +110,7 @@ def main(arguments: list[str] | None = None) -> int:
 
 
 def _asked(names: Sequence[str]) -> list[str]:
-    """The names, else those of the book and of named files; the book has them then. Raises Mistake."""
+    """The names, else those of the book and of named files; the book has them then. Raises UserError."""
     for name in names:
         config.page("estimator", name)  # a name that is none is answered here, in no time
     from runners import quiet
@@ -126,14 +125,10 @@ def _asked(names: Sequence[str]) -> list[str]:
 
 
 def _pages(names: Iterable[str]) -> list:
-    """These pages of the book, by name. Raises Mistake for a name that is none."""
+    """These pages of the book, by name. Raises UserError for a name that is none."""
     import estimators
-    from estimators.base import EstimatorError
 
-    try:
-        return [estimators.book[name] for name in sorted(set(names))]
-    except EstimatorError as error:
-        raise Mistake(str(error)) from None
+    return [estimators.book[name] for name in sorted(set(names))]
 
 
 # The figure's numbers
@@ -190,7 +185,7 @@ def _end(reach: float) -> float:
 
 def _slope(page, x: np.ndarray, own: Mapping[str, float]) -> np.ndarray:
     """m at x [points], of one stream of chance where the page is random."""
-    from runners.chance import Chance, key
+    from steeplechase.random import Chance, key
 
     chance = Chance(key(0)).of("gallery") if page.random else None
     return page.slope(x, chance=chance, **own).numpy()
@@ -251,9 +246,9 @@ def _overview(found) -> str:
 
 
 def _left_out() -> str:
-    from estimators.base import LEFT_OUT
+    from estimators.excluded import EXCLUDED
 
-    rows = pd.DataFrame({"Name": list(LEFT_OUT), "Why": [_plain(reason) + "." for reason in LEFT_OUT.values()]})
+    rows = pd.DataFrame({"Name": list(EXCLUDED), "Why": [_plain(reason) + "." for reason in EXCLUDED.values()]})
     return rows.map(_cell).to_markdown(index=False, disable_numparse=True)
 
 

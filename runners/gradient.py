@@ -8,7 +8,7 @@ from dataclasses import dataclass
 import tensorflow as tf
 
 from estimators.base import Surrogate
-from runners.chance import Chance
+from steeplechase.random import Chance
 from tasks.base import Task
 
 

@@ -23,7 +23,7 @@ from typing import Any
 
 from runners import device, pages, sources
 from runners.config import Run
-from runners.mistake import Mistake
+from steeplechase.errors import UserError
 from tasks import data as sets
 
 _STACK = ("tensorflow", "keras", "numpy", "ml-dtypes")
@@ -39,15 +39,12 @@ def digest(content: Any) -> str:
 
 
 def configuration(run: Run) -> dict[str, Any]:
-    """The program as it is hashed and recorded: files by base name, with the checksum of their content."""
+    """The program as it is hashed and recorded: files by base name, with the checksum of their content. Raises
+    UserError for a file that cannot be read."""
     program = json.loads(json.dumps(dict(run.program)))
     if run.files:
-        try:
-            checksum = _checksum(**run.files)
-        except sets.DataError as error:
-            raise Mistake(str(error)) from None
         program["task"] |= {name: Path(path).name for name, path in run.files.items()}
-        program["data"] = checksum
+        program["data"] = _checksum(**run.files)
     return program
 
 
@@ -67,7 +64,8 @@ def fingerprint(run: Run, stack: Mapping[str, str] | None = None) -> tuple[str, 
     code, and each part of the numeric stack. stack: what computes beside Python's packages (device.stack), where it is
     not this machine's.
 
-    Raises Mistake for an estimator that is not there, and for one that may read and was not observed (pages.observed).
+    Raises UserError for an estimator that is not there, and for one that may read and was not observed
+    (pages.observed).
     """
     covers: dict[str, str] = {}
     for name in estimators(run):
@@ -101,7 +99,7 @@ def files(run: Run) -> dict[str, Path]:
         elif (pages.HOUSE / f"{name}.py").exists():
             roots.append(pages.HOUSE / f"{name}.py")
         else:
-            raise Mistake(
+            raise UserError(
                 f"the estimator '{name}' is from elsewhere: add estimator.file=PATH, so that it can be seen whether "
                 "its page has changed."
             )

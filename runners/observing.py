@@ -23,7 +23,7 @@ from collections.abc import Iterable
 from pathlib import Path
 
 HOUSE = Path(__file__).resolve().parents[1]
-PACKAGES = ("estimators", "tasks", "runners", "results", "hydra_plugins")
+PACKAGES = ("steeplechase", "estimators", "tasks", "runners", "results", "hydra_plugins")
 _OURS = tuple(str(HOUSE / package) + os.sep for package in PACKAGES)
 _INSTALLED = tuple(f"{os.sep}{folder}{os.sep}" for folder in ("site-packages", "dist-packages"))
 _MARK = "__steeplechase_ran__"

@@ -6,7 +6,6 @@ it were alone; one that looks at a whole tensor would mix the replicas without a
 
 from __future__ import annotations
 
-import difflib
 import inspect
 from collections.abc import Mapping
 
@@ -14,6 +13,8 @@ import keras
 import numpy as np
 import tensorflow as tf
 from keras import ops
+
+from steeplechase.errors import UserError, did_you_mean
 
 ELEMENTWISE = ("Adadelta", "Adagrad", "Adam", "AdamW", "Adamax", "Bop", "Ftrl", "Lion", "Nadam", "RMSprop", "SGD")
 _WHOLE = {
@@ -30,10 +31,6 @@ _WHOLE_ARGUMENTS = {
     "loss_scale_factor": "the trainer does not scale the loss",
     "name": "names are given by conf/optimizer",
 }
-
-
-class OptimizerError(ValueError):
-    """A mistake in describing an optimizer, told in one sentence."""
 
 
 class Bop(keras.optimizers.Adam):
@@ -83,28 +80,21 @@ class WideNadam(keras.optimizers.Nadam):
 
 
 def check(keras_name: str, arguments: Mapping[str, object]) -> type:
-    """The optimizer's class. Raises OptimizerError where rows would not stay apart, or for what it does not know."""
+    """The optimizer's class. Raises UserError where rows would not stay apart, or for what it does not know."""
     if keras_name in _WHOLE:
-        raise OptimizerError(
-            f"optimizer {keras_name} is not element-wise, and replicas would mix: {_WHOLE[keras_name]}."
-        )
+        raise UserError(f"optimizer {keras_name} is not element-wise, and replicas would mix: {_WHOLE[keras_name]}.")
     if keras_name not in ELEMENTWISE:
-        near = difflib.get_close_matches(str(keras_name), ELEMENTWISE, 1)
-        hint = f"; did you mean '{near[0]}'?" if near else ""
-        raise OptimizerError(
-            f"optimizer.keras is '{keras_name}'{hint} Tested to be element-wise: {', '.join(ELEMENTWISE)}."
-        )
+        hint = did_you_mean(str(keras_name), ELEMENTWISE)
+        raise UserError(f"optimizer.keras is '{keras_name}'{hint} Tested to be element-wise: {', '.join(ELEMENTWISE)}.")
     kind = Bop if keras_name == "Bop" else getattr(keras.optimizers, keras_name)
     known = set(inspect.signature(keras.optimizers.Adam).parameters) if kind is Bop else set()
     known = (known | set(inspect.signature(kind).parameters)) - {"kwargs", "arguments", "flips", "learning_rate"}
     known -= {"weight_decay"} if kind is Bop else set()  # it would shrink the hard weights
     for name, value in arguments.items():
         if name in _WHOLE_ARGUMENTS and value not in (None, False):
-            raise OptimizerError(f"optimizer.{name} is refused, replicas would mix: {_WHOLE_ARGUMENTS[name]}.")
+            raise UserError(f"optimizer.{name} is refused, replicas would mix: {_WHOLE_ARGUMENTS[name]}.")
         if name not in known:
-            near = difflib.get_close_matches(name, known, 1)
-            hint = f"; did you mean '{near[0]}'?" if near else ""
-            raise OptimizerError(f"{keras_name} has no argument '{name}'{hint}")
+            raise UserError(f"{keras_name} has no argument '{name}'{did_you_mean(name, known)}")
     return kind
 
 
@@ -113,7 +103,7 @@ def build(keras_name: str, arguments: Mapping[str, object], rate, variables, wei
 
     rate: a callable that returns the learning rates [replicas, 1]. rows: arguments with one value per replica, as
     tensors [replicas, 1]. weights: names of the variables that are hard weights (Bop flips those).
-    All numbers enter in the precision of the variables. Raises OptimizerError as `check` does.
+    All numbers enter in the precision of the variables. Raises UserError as `check` does.
     """
     kind = check(keras_name, {**arguments, **rows})
     wide = variables[0].dtype == "float64"

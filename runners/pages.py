@@ -26,7 +26,8 @@ from pathlib import Path
 
 from runners import command, observing
 from runners import sources as code
-from runners.mistake import Mistake
+from steeplechase import registry
+from steeplechase.errors import UserError
 
 HOUSE = Path(__file__).resolve().parents[1] / "estimators"
 GROUP = "steeplechase.estimators"
@@ -38,7 +39,9 @@ _MEAN_SOMETHING = ("null", "true", "false", "inf", "nan", "none", "name", "file"
 _MEAN_SOMETHING += ("self", "x", "page", "estimator", "chance", "dtype", "seed", "learning_rate")
 # What a page may import without its being counted: the house and the numeric stack are part of every fingerprint, and
 # annotations move no numbers.
-_OURS = ("estimators", "tasks", "runners", "results", "tensorflow", "keras", "numpy", "ml_dtypes", "jaxtyping")
+_OURS = ("steeplechase", "estimators", "tasks", "runners", "results")
+_OURS += ("tensorflow", "keras", "numpy", "ml_dtypes", "jaxtyping")
+_NO_PAGES = ("__init__", "base", "excluded")
 
 
 @dataclass(frozen=True)
@@ -66,12 +69,12 @@ class Written:
 
 def name_files(arguments: Sequence[str]) -> list[str]:
     """Takes `estimator.file=PATH[,PATH]` out of a command's arguments, reads what it names, and keeps it for this
-    process and its children; returns the other arguments. Raises Mistake.
+    process and its children; returns the other arguments. Raises UserError.
     """
     os.environ.pop(NAMED, None)  # what an earlier command or anything else left there was not named by this one
     paths = [path.strip("'\"") for a in arguments if a.startswith(_KEY) for path in a.removeprefix(_KEY).split(",")]
     if "" in paths:
-        raise Mistake("estimator.file names no file: write estimator.file=PATH, or several with commas between them.")
+        raise UserError("estimator.file names no file: write estimator.file=PATH, or several with commas between them.")
     if paths:
         os.environ[NAMED] = json.dumps([os.path.abspath(os.path.expanduser(path)) for path in paths])
         files()
@@ -91,7 +94,7 @@ def files() -> dict[str, Written]:
 
 def mentioned(arguments: Sequence[str]) -> list[Written]:
     """The pages from elsewhere that this command may use: those of named files, and those of installed packages whose
-    name stands in an argument. Raises Mistake where one of them cannot be read."""
+    name stands in an argument. Raises UserError where one of them cannot be read."""
     words = {word for argument in arguments for word in re.split(r"[=,\[\]\s]", argument)}
     named = [name for name in announced() if name in words]
     return [*files().values(), *(_installed(name) for name in named)]
@@ -100,7 +103,7 @@ def mentioned(arguments: Sequence[str]) -> list[Written]:
 def find(name: str) -> Written | None:
     """The page of this name from elsewhere, or None: from a named file, else from an installed package.
 
-    Raises Mistake where such a page cannot be read.
+    Raises UserError where such a page cannot be read.
     """
     if name in files():
         return files()[name]
@@ -120,23 +123,23 @@ def announced() -> dict[str, list[importlib.metadata.EntryPoint]]:
 def read(path: Path, name: str = "") -> Written:
     """The page in this file, without running it. name: which one, where a file may hold several.
 
-    Raises Mistake with the file and the line where it holds none, several, or one that is not of the form.
+    Raises UserError with the file and the line where it holds none, several, or one that is not of the form.
     """
     command.regular(path, "estimator.file")
     try:
         tree = ast.parse(path.read_bytes())
     except OSError as error:
-        raise Mistake(f"{path.name} cannot be read in {path.parent}: {error.strerror}.") from None
+        raise UserError(f"{path.name} cannot be read in {path.parent}: {error.strerror}.") from None
     except (SyntaxError, ValueError, RecursionError, MemoryError) as error:
         line = f", line {error.lineno}" if getattr(error, "lineno", None) else ""
-        raise Mistake(f"{path.name}{line} is no Python: {getattr(error, 'msg', error)}.") from None
+        raise UserError(f"{path.name}{line} is no Python: {getattr(error, 'msg', error)}.") from None
     found = [(node, call) for node in tree.body if isinstance(node, ast.FunctionDef) for call in [_entry(node)] if call]
     if name:
         found = [(node, call) for node, call in found if node.name == name]
     if not found:
-        raise Mistake(f"{path.name} has no page{f' named {name}' if name else ''}: a function under @surrogate(...).")
+        raise UserError(f"{path.name} has no page{f' named {name}' if name else ''}: a function under @surrogate(...).")
     if len(found) > 1:
-        raise Mistake(
+        raise UserError(
             f"{path.name}, line {found[1][0].lineno} has a second page, '{found[1][0].name}' beside "
             f"'{found[0][0].name}': one page a file."
         )
@@ -147,9 +150,9 @@ def read(path: Path, name: str = "") -> Written:
     except ValueError:
         aliases = None
     if not isinstance(aliases, (tuple, list)) or not all(isinstance(alias, str) for alias in aliases):
-        raise Mistake(f"{path.name}, line {node.lineno}: aliases must be written out as a tuple of words.")
+        raise UserError(f"{path.name}, line {node.lineno}: aliases must be written out as a tuple of words.")
     if not _WORD.fullmatch(node.name) or node.name.lower() in _MEAN_SOMETHING:
-        raise Mistake(
+        raise UserError(
             f"{path.name}, line {node.lineno}: {node.name} cannot be a page's name: take letters, digits and _."
         )
     return Written(node.name, _parameters(node, path), tuple(aliases), path, node.lineno)
@@ -159,18 +162,13 @@ def read(path: Path, name: str = "") -> Written:
 def answer(name: str) -> str:
     """What is said to somebody who asks for this estimator by another name of the field's, or for one that was left
     out; "" where it is neither."""
-    own = {_plain(name)}
-    for path in sorted(HOUSE.glob("*.py")):
-        if path.stem not in ("__init__", "base"):
-            page = read(path)
-            if own & {_plain(other) for other in (page.name, *page.aliases)}:
-                return f"there is no estimator '{name}': it is called '{page.name}' here."
-    for node in ast.parse((HOUSE / "base.py").read_text(encoding="utf-8")).body:
-        if isinstance(node, ast.Assign) and getattr(node.targets[0], "id", "") == "LEFT_OUT":
-            for other, reason in ast.literal_eval(node.value).items():
-                if own & {_plain(other)}:
-                    return f"there is no estimator '{name}': it was left out, because {reason}."
-    return ""
+    listed = [read(path) for path in sorted(HOUSE.glob("*.py")) if path.stem not in _NO_PAGES]
+    [excluded] = [
+        ast.literal_eval(node.value)
+        for node in ast.parse((HOUSE / "excluded.py").read_bytes()).body
+        if isinstance(node, ast.Assign)
+    ]
+    return registry.elsewhere("estimator", name, {page.name: page.aliases for page in listed}, excluded)
 
 
 @functools.cache
@@ -184,7 +182,7 @@ def enter(name: str) -> None:
     """Runs the page of this name from elsewhere, so that the book has it, unless it has it already; and, where this
     process is observed, notes what the page reads.
 
-    Raises Mistake with the file and the line where it does not import, is not what it promised, or asks for what no
+    Raises UserError with the file and the line where it does not import, is not what it promised, or asks for what no
     record could cover.
     """
     import estimators
@@ -214,12 +212,14 @@ def _run(page: Written) -> None:
     except (Exception, SystemExit) as error:  # a user's file can fail in any way: it is told with its place
         own = [frame.lineno for frame in traceback.extract_tb(error.__traceback__) if frame.filename == str(page.path)]
         place = f"{page.path.name}, line {own[-1]}" if own else page.place
-        raise Mistake(f"{place} does not import: {type(error).__name__}: {_first(error)}") from None
+        raise UserError(f"{place} does not import: {type(error).__name__}: {_first(error)}") from None
     finally:
         shutil.rmtree(sys.pycache_prefix, ignore_errors=True)
         sys.pycache_prefix = kept
     if page.name not in estimators.book:
-        raise Mistake(f"{page.place}: running it did not enter '{page.name}' in the book; is it under @surrogate(...)?")
+        raise UserError(
+            f"{page.place}: running it did not enter '{page.name}' in the book; is it under @surrogate(...)?"
+        )
 
 
 def _call(name: str, place: str) -> None:
@@ -229,9 +229,9 @@ def _call(name: str, place: str) -> None:
     try:
         promises.shape_and_type(estimators.book[name])
     except promises.Broken as broken:
-        raise Mistake(f"{place}: {broken}") from None
+        raise UserError(f"{place}: {broken}") from None
     except (Exception, SystemExit) as error:
-        raise Mistake(f"{place} fails on a plain tensor: {type(error).__name__}: {_first(error)}") from None
+        raise UserError(f"{place} fails on a plain tensor: {type(error).__name__}: {_first(error)}") from None
 
 
 # What a page takes from outside its code. Whether it may is read off its files; what it does is seen by running it in a
@@ -268,7 +268,7 @@ def _refuse_unseen(paths: Iterable[Path]) -> None:
     for path in paths:
         line = code.unseen(path)
         if line:
-            raise Mistake(
+            raise UserError(
                 f"{path.name}, line {line} uses TensorFlow's own access to files, and nobody could see what it reads: "
                 "use open(), or write the numbers into the page."
             )
@@ -282,22 +282,24 @@ def note(name: str, reads: Mapping[str, str]) -> None:
 def observed(name: str) -> dict[str, str]:
     """What a page was observed to read (observing.reads); nothing where it only computes.
 
-    Raises Mistake where it may read and nobody has observed it, and where it asks for what no record could cover.
+    Raises UserError where it may read and nobody has observed it, and where it asks for what no record could cover.
     """
     if name not in _observed and not may_read(name):
         return {}
     _refuse_unseen(own_files(name))
     if name not in _observed:
-        raise Mistake(f"the estimator '{name}' may read variables or files, and was not observed: sweep with it first.")
+        raise UserError(
+            f"the estimator '{name}' may read variables or files, and was not observed: sweep with it first."
+        )
     for asked in observing.asks(_observed[name]):
-        raise Mistake(f"{asked}, and no record could say what it was told: write the numbers into the page.")
+        raise UserError(f"{asked}, and no record could say what it was told: write the numbers into the page.")
     return _observed[name]
 
 
 def hold(name: str) -> None:
     """Holds a page in a named file to the contract; one of the book or of a package is its authors' to test.
 
-    Raises Mistake with the file, the line and the first promise that is broken.
+    Raises UserError with the file, the line and the first promise that is broken.
     """
     import estimators
     from runners import promises
@@ -306,7 +308,7 @@ def hold(name: str) -> None:
     broken = next((said for _, said in promises.keeps(estimators.book[name]) if said), "") if page else ""
     if broken:
         whole = f"`python -m runners.contract {page.path.name}` shows all of it."
-        raise Mistake(f"{page.place} breaks the contract: {broken} {whole}")
+        raise UserError(f"{page.place} breaks the contract: {broken} {whole}")
 
 
 def sources(name: str) -> tuple[dict[str, Path], dict[str, str]]:
@@ -331,7 +333,7 @@ def sources(name: str) -> tuple[dict[str, Path], dict[str, str]]:
         seen.add(top)
         spec = importlib.util.find_spec(top)  # of a top-level name: nothing is imported
         if spec is None and not page.module:
-            raise Mistake(f"{page.path.name} imports '{top}', which cannot be found.")
+            raise UserError(f"{page.path.name} imports '{top}', which cannot be found.")
         if spec is None:  # an installed package may do without it
             continue
         home = Path(next(iter(spec.submodule_search_locations or ()), spec.origin or ""))
@@ -343,7 +345,7 @@ def sources(name: str) -> tuple[dict[str, Path], dict[str, str]]:
         for path in own:
             label = f"{top}/{path.relative_to(home)}" if home.is_dir() else path.name
             if files.setdefault(label, path) != path:
-                raise Mistake(f"two files that '{name}' consists of are called {label}: rename one.")
+                raise UserError(f"two files that '{name}' consists of are called {label}: rename one.")
         ahead += [name for path in own for name in _tops(path)]
     return files, versions
 
@@ -354,14 +356,16 @@ def _files(named: str) -> dict[str, Written]:
     for path in map(Path, json.loads(named or "[]")):
         page = read(path)
         if (HOUSE / f"{page.name}.py").exists():
-            raise Mistake(f"{page.place}: the book has an estimator '{page.name}' already; call yours something else.")
+            raise UserError(
+                f"{page.place}: the book has an estimator '{page.name}' already; call yours something else."
+            )
         if answer(page.name):
-            raise Mistake(f"{page.place}: {answer(page.name)} Call yours something else.")
+            raise UserError(f"{page.place}: {answer(page.name)} Call yours something else.")
         if page.name in found:
-            raise Mistake(f"{page.place}: '{page.name}' is in {found[page.name].path.name} already.")
+            raise UserError(f"{page.place}: '{page.name}' is in {found[page.name].path.name} already.")
         twin = next((other for other in found.values() if other.path.name == path.name), None)
         if twin:
-            raise Mistake(f"two files are called {path.name}: rename one, since records know files by their names.")
+            raise UserError(f"two files are called {path.name}: rename one, since records know files by their names.")
         found[page.name] = page
     return found
 
@@ -370,13 +374,13 @@ def _files(named: str) -> dict[str, Written]:
 def _installed(name: str) -> Written:
     point, *others = announced()[name]
     if others:
-        raise Mistake(
+        raise UserError(
             f"the estimator '{name}' is announced by {len(others) + 1} installed packages: remove all but one."
         )
     top, *rest = point.module.split(".")
     spec = importlib.util.find_spec(top)  # of a top-level name: nothing is imported
     if spec is None:
-        raise Mistake(f"the installed estimator '{name}' is announced in {point.module}, which is not there.")
+        raise UserError(f"the installed estimator '{name}' is announced in {point.module}, which is not there.")
     homes = spec.submodule_search_locations
     path = Path(next(iter(homes))).joinpath(*rest) if homes else Path(spec.origin)
     path = path / "__init__.py" if path.is_dir() else path.with_suffix(".py")
@@ -406,10 +410,10 @@ def _entry(node: ast.FunctionDef) -> ast.Call | None:
 
 
 def _parameters(node: ast.FunctionDef, path: Path) -> tuple[tuple[str, float], ...]:
-    """The keyword-only parameters. Raises Mistake for a signature that is not (x, *, name=number, ...)."""
+    """The keyword-only parameters. Raises UserError for a signature that is not (x, *, name=number, ...)."""
     given, place = node.args, f"{path.name}, line {node.lineno}"
     if len(given.posonlyargs) + len(given.args) != 1 or given.vararg or given.kwarg or given.defaults:
-        raise Mistake(f"{place}: {node.name} must take x, and its parameters by keyword: ({'x, *, scale=1.0'}).")
+        raise UserError(f"{place}: {node.name} must take x, and its parameters by keyword: ({'x, *, scale=1.0'}).")
     found = []
     for argument, default in zip(given.kwonlyargs, given.kw_defaults, strict=True):
         if argument.arg == "chance" and default is None:
@@ -419,18 +423,14 @@ def _parameters(node: ast.FunctionDef, path: Path) -> tuple[tuple[str, float], .
         except ValueError:
             value = None
         if isinstance(value, bool) or not isinstance(value, (int, float)) or not abs(value) < 1e300:
-            raise Mistake(
+            raise UserError(
                 f"{place}: the parameter '{argument.arg}' of {node.name} needs a number as its default, written out."
             )
         if argument.arg in _MEAN_SOMETHING or not _WORD.fullmatch(argument.arg):
-            raise Mistake(f"{place}: a parameter cannot be called '{argument.arg}', which means something else.")
+            raise UserError(f"{place}: a parameter cannot be called '{argument.arg}', which means something else.")
         found.append((argument.arg, float(value)))
     return tuple(found)
 
 
 def _first(error: BaseException) -> str:
     return (str(error).strip().splitlines() or ["no reason given"])[0]
-
-
-def _plain(name: str) -> str:
-    return "".join(letter for letter in name.lower() if letter.isalnum())

@@ -15,9 +15,11 @@ import tensorflow as tf
 from scipy import integrate
 
 import estimators
-from estimators.base import FORWARDS, NORMALIZATIONS, Declined, EstimatorError, Surrogate
-from runners import fresh, pages, schedule
-from runners.chance import Chance, key
+from estimators.base import FORWARDS, NORMALIZATIONS, Surrogate
+from runners import fresh, pages
+from steeplechase import schedules
+from steeplechase.errors import Unsupported, UserError
+from steeplechase.random import Chance, key
 
 FLOATS = ("float16", "bfloat16", "float32", "float64")
 EXTREMES = (0.0, 1e-30, 1e4, 3e38, math.inf)
@@ -47,7 +49,7 @@ def keeps(page: Surrogate) -> Iterator[tuple[str, str]]:
         words = " ".join(inspect.getdoc(promise).split("\n\n")[0].split())
         try:
             promise(page)
-        except (Broken, EstimatorError) as broken:
+        except (Broken, UserError) as broken:
             unbounded = unbounded or isinstance(broken, Unbounded)
             if str(broken) not in told:
                 yield words, str(broken)
@@ -69,7 +71,7 @@ def shape_and_type(page: Surrogate) -> None:
             m = page.rule(x, **_parameters(page, x.dtype))
             try:
                 page.check_slope(m, x)
-            except EstimatorError as error:
+            except UserError as error:
                 raise Broken(str(error)) from None
 
 
@@ -291,11 +293,11 @@ def schedules_act(page: Surrogate) -> None:
     for name in page.parameters:
         ends = [float(value) for value in _four(page, name)[:2]]
         values = {"from": ends[0], "to": ends[1], "shape": "linear"}
-        coded = tf.constant(schedule.encode(name, values), tf.float64)
+        coded = tf.constant(schedules.encode(name, values), tf.float64)
 
         @tf.function(jit_compile=True, autograph=False)
         def slope(progress, name=name, coded=coded):
-            return page.slope(tf.constant(GRID), chance=_chance(), **{name: schedule.value(coded, progress)})
+            return page.slope(tf.constant(GRID), chance=_chance(), **{name: schedules.value(coded, progress)})
 
         found = [slope(tf.constant(progress, tf.float64)).numpy() for progress in (0.0, 1.0)]
         if (found[0] == found[1]).all():
@@ -310,7 +312,7 @@ def normalised(page: Surrogate) -> None:
         if page.decline(kind):
             try:
                 page.slope(0.0, normalize=kind, chance=_chance())
-            except Declined:
+            except Unsupported:
                 continue
             raise Broken(f"{page.name} cannot be normalised by {kind}, and does it all the same.")
         for chosen in page.settings():
@@ -334,7 +336,7 @@ def ranges_are_kept(page: Surrogate) -> None:
         for value in [*outside, *([allowed.least + 0.5] if allowed.whole else [])]:
             try:
                 page.slope(0.0, chance=_chance(), **{name: value})
-            except EstimatorError:
+            except UserError:
                 continue
             raise Broken(f"{page.name} takes {name} = {value:g}, which is not {allowed}.")
 

@@ -18,11 +18,10 @@ import pandas as pd
 
 from results import coverage, explorer, frozen, report, rules, sealed, style, tables
 from results import figures as figure_pages
-from results.schema import RecordError
-from results.store import DEFAULT, Plan, Store, StoreError, load
+from results.store import DEFAULT, Plan, Store, load
 from runners import command, figures, pages
-from runners.mistake import Mistake, nearest
 from runners.provenance import commit
+from steeplechase.errors import RecordError, StoreError, UserError, did_you_mean
 
 TABLES = ("summary", "verdicts", "aggregates", "ranking", "tuning")  # of every plan, beside its own
 FEW = 40  # methods on one task, up to which a figure with a curve or a row for each can be read
@@ -180,8 +179,6 @@ def main(arguments: list[str] | None = None) -> int:
         else:
             folder = frozen.chosen(store.root) if options.frozen is True else options.frozen
             reported, faults = _frozen(options, folder)
-    except Mistake as mistake:
-        return _complain(str(mistake), 2)
     except (RecordError, StoreError) as error:
         return _complain(str(error), 1)
     for fault in faults:
@@ -206,14 +203,14 @@ def main(arguments: list[str] | None = None) -> int:
 
 
 def _recorded(options: argparse.Namespace, store: Store) -> tuple[list[Reported], list[str]]:
-    """What the store has of these plans, and what is wrong with others. Raises Mistake and StoreError."""
+    """What the store has of these plans, and what is wrong with others. Raises UserError and StoreError."""
     found, faults, known = [], [], store.plans()
     if not known:
         raise StoreError(f"there is no plan in {store.root} yet; `python -m runners.sweep` makes one.")
     for name in options.names:
         if name not in known:
-            raise Mistake(
-                f"there is no plan '{name}' in {store.root}{nearest(name, known)} Known are: {', '.join(known)}."
+            raise UserError(
+                f"there is no plan '{name}' in {store.root}{did_you_mean(name, known)} Known are: {', '.join(known)}."
             )
     for name in options.names or known:
         try:
@@ -221,7 +218,7 @@ def _recorded(options: argparse.Namespace, store: Store) -> tuple[list[Reported]
             if not options.stale:
                 figures.check_fresh(plan)
             table = load(store, plan)
-        except (RecordError, StoreError, Mistake) as error:
+        except UserError as error:
             faults.append(str(error))
             continue
         found.append(Reported(plan.name, plan.command, table, plan.tables, plan.figures, plan.runs))
@@ -229,13 +226,15 @@ def _recorded(options: argparse.Namespace, store: Store) -> tuple[list[Reported]
 
 
 def _frozen(options: argparse.Namespace, folder: Path) -> tuple[list[Reported], list[str]]:
-    """The frozen tables of these names, or all, and what is wrong with others. Raises RecordError and Mistake."""
+    """The frozen tables of these names, or all, and what is wrong with others. Raises RecordError and UserError."""
     known = {path.stem: path for path in sorted(folder.glob("*.parquet"))}
     if not known:
         raise RecordError(f"there is no frozen table in {folder}.")
     for name in options.names:
         if name not in known:
-            raise Mistake(f"there is no frozen table '{name}'{nearest(name, known)} Known are: {', '.join(known)}.")
+            raise UserError(
+                f"there is no frozen table '{name}'{did_you_mean(name, known)} Known are: {', '.join(known)}."
+            )
     found, faults = [], []
     for name in options.names or known:
         try:

@@ -10,11 +10,12 @@ from dataclasses import dataclass, field, replace
 from typing import Any
 
 from results.store import Store
-from runners import identity, observing, pages, schedule, sources
+from runners import identity, observing, pages, sources
 from runners.config import Run
 from runners.lanes import count, side_by_side
-from runners.mistake import Mistake
 from runners.progress import Progress
+from steeplechase import schedules
+from steeplechase.errors import Unsupported, UserError
 
 
 @dataclass
@@ -62,7 +63,7 @@ class Wanted:
 
 
 def identify(run: Run) -> Wanted:
-    """Decides what would count as this run's records. Imports no TensorFlow. Raises Mistake."""
+    """Decides what would count as this run's records. Imports no TensorFlow. Raises UserError."""
     name, program_hash = identity.program(run)
     fingerprint, covers = identity.fingerprint(run)
     ids = tuple(identity.replica(program_hash, values) for values in run.replicas)
@@ -88,10 +89,10 @@ def execute(run: Run, report: Callable[[int, int, float], None], expected: tuple
     store = Store(run.store)
     try:
         if expected and expected != (wanted.name, wanted.fingerprint):
-            raise Mistake("code or data changed while the sweep was under way: run it again.")
+            raise UserError("code or data changed while the sweep was under way: run it again.")
         store.make_writable()
         _execute(wanted, store, outcome, report)
-    except (Mistake, OSError) as error:
+    except (UserError, OSError) as error:
         outcome.error = str(error)
     outcome.seconds = time.perf_counter() - started
     return outcome
@@ -114,27 +115,28 @@ def _execute(wanted: Wanted, store: Store, outcome: Outcome, report) -> None:
 
     from tensorflow.errors import ResourceExhaustedError  # TensorFlow from here on
 
-    from estimators.base import Declined
     from runners import block, building, provenance, trainer
 
     for name in identity.estimators(run):
         pages.enter(name)
     try:
         described = json.dumps(dict(run.program), sort_keys=True)
-        task, program = _said(lambda: building.build(described, len(run.replicas)))
+        task, program = building.build(described, len(run.replicas))
         outcome.remarks.extend(task.remarks)
-    except Declined as declined:
+    except Unsupported as declined:
         outcome.declined = str(declined)
         store.decline(wanted.name, wanted.fingerprint, outcome.declined)
         return
     if task.checksum != identity.configuration(run).get("data", ""):
-        raise Mistake("the data changed while the sweep was under way: nothing of this run is recorded; run it again.")
+        raise UserError(
+            "the data changed while the sweep was under way: nothing of this run is recorded; run it again."
+        )
     latent = program.hard.weights is not None
     for page, prefix in ((program.hard.activations, "estimator."), (program.hard.weights, "estimator_weights.")):
         for values in run.replicas if page else ():
             own = {name.removeprefix(prefix): value for name, value in values.items() if name.startswith(prefix)}
-            for numbers in schedule.combinations(own):
-                _said(lambda page=page, numbers=numbers: page.check(**numbers))
+            for numbers in schedules.combinations(own):
+                page.check(**numbers)
     numbers = building.numbers_of_weights(program, run.program)
     seats = {i: block.seat(run.replicas[i], numbers, run.program["normalize"]) for i in missing}
     steps, rows = run.program["steps"], run.program["rows"]
@@ -196,7 +198,7 @@ def _execute(wanted: Wanted, store: Store, outcome: Outcome, report) -> None:
         if unknown:
             trainer.release()  # or the next run would take what was traced through it, and nobody would see
             building.release()
-            raise Mistake(unknown)
+            raise UserError(unknown)
         store.write(wanted.name, wanted.fingerprint, table, info)
         kept.discard()
         outcome.trained += len(info["replicas"])
@@ -247,21 +249,6 @@ def _blocks(seats: Mapping[int, Any], size: int) -> list[list[int]]:
     """The replicas to train as blocks; those with schedules apart, since their program is another one."""
     kinds = [[i for i, seat in seats.items() if seat.scheduled is kind] for kind in (False, True)]
     return [kind[at : at + size] for kind in kinds for at in range(0, len(kind), size)]
-
-
-def _said(action):
-    """Runs what may find a user's mistake in a wing, and tells it as one of ours."""
-    from estimators.base import Declined, EstimatorError
-    from runners.optimizer import OptimizerError
-    from tasks.base import TaskError
-    from tasks.data import DataError
-
-    try:
-        return action()
-    except Declined:
-        raise
-    except (EstimatorError, OptimizerError, TaskError, DataError) as error:
-        raise Mistake(str(error)) from None
 
 
 def _columns(wanted: Wanted, latent: bool) -> dict[str, Any]:

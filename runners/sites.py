@@ -8,8 +8,8 @@ from typing import TYPE_CHECKING, Any
 if TYPE_CHECKING:
     import tensorflow as tf
 
-    from runners.chance import Chance
     from runners.gradient import Hard
+    from steeplechase.random import Chance
     from tasks.base import Task
 
 FLOW = ("upstream", "slope", "downstream")

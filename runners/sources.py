@@ -10,7 +10,7 @@ import sys
 from pathlib import Path
 
 from runners import observing
-from runners.mistake import Mistake
+from steeplechase.errors import UserError
 
 ROOT = observing.HOUSE
 # Tables of contents: what they only list (pages that do nothing but enter themselves) is not part of every closure.
@@ -31,6 +31,7 @@ _COMPUTING = (
     "operator",
 )
 _COMPUTING += ("__future__", "dataclasses", "numbers")
+_CONTRACT = ("steeplechase", "estimators.base")  # where a page takes @surrogate and its ranges from
 # Names by which code reaches for something beyond its arguments: files, variables, chance, the clock, other code.
 _REACHING = {"open", "exec", "eval", "compile", "globals", "locals", "vars", "getattr", "input", "breakpoint", "hash"}
 _REACHING |= {"id", "io", "data", "load", "loadtxt", "genfromtxt", "fromfile", "memmap", "random", "gfile", "raw_ops"}
@@ -108,7 +109,7 @@ def enters_itself(path: Path) -> bool:
     """Whether a module does nothing when it is imported but define its functions and enter them in a book."""
     allowed: set[str] = set()
     for node in _parse(path).body:
-        if isinstance(node, ast.ImportFrom) and node.module == "estimators.base" and not node.level:
+        if isinstance(node, ast.ImportFrom) and node.module in _CONTRACT and not node.level:
             allowed |= {alias.asname or alias.name for alias in node.names}
         elif isinstance(node, (ast.Import, ast.ImportFrom)):
             names = [a.name for a in node.names] if isinstance(node, ast.Import) else [node.module or ""]
@@ -136,7 +137,7 @@ def only_computes(path: Path) -> bool:
     for node in ast.walk(_parse(path)):
         if isinstance(node, (ast.Import, ast.ImportFrom)):
             names = [a.name for a in node.names] if isinstance(node, ast.Import) else [node.module or ""]
-            inside = all(name.split(".")[0] in (*_COMPUTING, "estimators") for name in names)
+            inside = all(name.split(".")[0] in (*_COMPUTING, "steeplechase", "estimators") for name in names)
             reached = {alias.name for alias in node.names} & _REACHING
             if getattr(node, "level", 0) or not inside or reached:
                 return False
@@ -196,7 +197,7 @@ class _Counting(ast.NodeTransformer):
             node.keywords = [k for k in node.keywords if k.arg not in PRINTED]
         elif called == "Measure":  # its label and its unit
             node.args = node.args[2:]
-        elif called == "Book" and self.contents:
+        elif called == "Registry" and self.contents:
             node.args = [a for a in node.args if not isinstance(a, ast.Constant)]
         return node
 
@@ -273,4 +274,4 @@ def _parse(path: Path) -> ast.Module:
     try:
         return ast.parse(observing.loaded(path) or path.read_bytes())
     except (OSError, SyntaxError, ValueError) as error:
-        raise Mistake(f"{path.name} cannot be read as Python: {error}.") from None
+        raise UserError(f"{path.name} cannot be read as Python: {error}.") from None

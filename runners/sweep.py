@@ -20,6 +20,7 @@ from omegaconf import DictConfig, OmegaConf
 from omegaconf.errors import OmegaConfBaseException
 
 from runners import allowed, command, config, pages
+from steeplechase.errors import UserError
 
 # With one of these Hydra answers by itself, or the caller has chosen the mode.
 _OWN = {"-m", "--multirun", "-r", "--run", "-c", "--cfg", "-i", "--info", "-h", "--help", "--hydra-help", "--version"}
@@ -47,7 +48,7 @@ def main(cfg: DictConfig):
 def join(arguments: list[str]) -> list[str]:
     """Makes the estimators from elsewhere that a command names a choice like the others; returns its other arguments.
 
-    Raises config.Mistake.
+    Raises UserError.
     """
     rest = pages.name_files(arguments)
     for page in pages.mentioned(rest):
@@ -57,17 +58,17 @@ def join(arguments: list[str]) -> list[str]:
 
 def check_flags(arguments: list[str]) -> list[str]:
     """Refuses flags that Hydra's parser would answer with its usage, and the one that runs a pickle; returns the
-    arguments with the flags at their end, where that parser reads them all. Raises Mistake.
+    arguments with the flags at their end, where that parser reads them all. Raises UserError.
     """
     parser = get_args_parser()
 
     def error(message):
-        raise config.Mistake(f"{message}; `python -m runners.sweep --hydra-help` shows what there is.")
+        raise UserError(f"{message}; `python -m runners.sweep --hydra-help` shows what there is.")
 
     parser.error = error
     given = parser.parse_intermixed_args(arguments)
     if given.experimental_rerun is not None:
-        raise config.Mistake("--experimental-rerun is refused: it reads a pickle, and a pickle can run anything.")
+        raise UserError("--experimental-rerun is refused: it reads a pickle, and a pickle can run anything.")
     flags, words = [], [*given.overrides]
     for argument in arguments:
         if words and argument == words[0]:
@@ -78,7 +79,7 @@ def check_flags(arguments: list[str]) -> list[str]:
 
 
 def check_overrides(arguments: list[str]) -> None:
-    """Refuses what Hydra would report in words that mislead, or not at all. Raises config.Mistake."""
+    """Refuses what Hydra would report in words that mislead, or not at all. Raises UserError."""
     overrides, choices, keys = [], {}, []
     for before, argument in zip(["", *arguments], arguments, strict=False):
         if argument.startswith("~") or ("=" in argument and not argument.startswith("-")):
@@ -87,15 +88,15 @@ def check_overrides(arguments: list[str]) -> None:
             key, equals, value = before.partition("=")
             hint = f"; where it belongs to the word before it, quote the two twice: \"{key}='{value} {argument}'\""
             hint = hint if equals else ""
-            raise config.Mistake(f"'{argument}' is not of the form key=value{hint}.")
+            raise UserError(f"'{argument}' is not of the form key=value{hint}.")
     for override in map(_parsed, overrides):
         key = override.get_key_element().lstrip("+~")
         if key.split(".")[0] in ("hydra", "hydra/launcher") or key.startswith("hydra/"):
             continue
         if override.is_add() or override.is_force_add():
-            raise config.Mistake(f"'{override.input_line}' would add a key, and nothing reads keys that are not there.")
+            raise UserError(f"'{override.input_line}' would add a key, and nothing reads keys that are not there.")
         if override.is_delete() and key != "experiment":
-            raise config.Mistake(f"'{override.input_line}' would delete a key that is needed.")
+            raise UserError(f"'{override.input_line}' would delete a key that is needed.")
         if override.is_sweep_override():
             values = [] if isinstance(override.value(), Glob) else listed(override)
         else:
@@ -109,7 +110,7 @@ def check_overrides(arguments: list[str]) -> None:
 
 
 def _parsed(line: str) -> Override:
-    """An override as Hydra's grammar has it. Raises Mistake."""
+    """An override as Hydra's grammar has it. Raises UserError."""
     parser, (key, _, value) = OverridesParser.create(), line.partition("=")
     try:
         return parser.parse_override(line)
@@ -121,22 +122,22 @@ def _parsed(line: str) -> Override:
             quoted = ""
         plain = quoted and not set("'([{") & set(value)
         hint = f'; where it means these very letters, quote it twice: "{quoted}"' if plain else ""
-        raise config.Mistake(f"'{line}' cannot be read: {reason}{hint}.") from None
+        raise UserError(f"'{line}' cannot be read: {reason}{hint}.") from None
 
 
 def listed(override: Override) -> list[str]:
-    """The values that an override lists, as text. Raises Mistake for none, for too many, and for other sweeps."""
+    """The values that an override lists, as text. Raises UserError for none, for too many, and for other sweeps."""
     if not override.is_discrete_sweep():
-        raise config.Mistake(f"'{override.input_line}': only listed values and ranges can be swept.")
+        raise UserError(f"'{override.input_line}': only listed values and ranges can be swept.")
     swept = override.value()
     if isinstance(swept, RangeSweep):
         ends = [float(end) for end in (swept.start, swept.stop, swept.step)]
         if not all(map(math.isfinite, ends)) or not ends[2]:
-            raise config.Mistake(f"'{override.input_line}' has no end: a range needs finite ends, and a step but 0.")
+            raise UserError(f"'{override.input_line}' has no end: a range needs finite ends, and a step but 0.")
         config.few(f"'{override.input_line}' lists", max(0, math.ceil((ends[1] - ends[0]) / ends[2])), "values")
     values = list(override.sweep_string_iterator())
     if not values:
-        raise config.Mistake(f"'{override.input_line}' lists no values: there is nothing to train.")
+        raise UserError(f"'{override.input_line}' lists no values: there is nothing to train.")
     return values
 
 
@@ -171,7 +172,7 @@ def _answer() -> int:
     try:
         completes = bool({"-sc", "--shell-completion"} & {*arguments})
         if completes and any(a.startswith("query=") for a in arguments) and "COMP_LINE" not in os.environ:
-            raise config.Mistake("-sc query=SHELL is asked by a shell that completes a line: use -sc install=SHELL.")
+            raise UserError("-sc query=SHELL is asked by a shell that completes a line: use -sc install=SHELL.")
         if not completes:
             arguments = join(arguments)
             check_overrides(arguments)
@@ -184,11 +185,11 @@ def _answer() -> int:
         os.environ["HYDRA_FULL_ERROR"] = "1"  # Hydra then raises what it would print in many lines
         main()
     except (HydraException, OmegaConfBaseException) as error:
-        raise config.Mistake(config.told(error)) from None
+        raise UserError(config.told(error)) from None
     except Exception as error:
-        if isinstance(error, (config.Mistake, OSError)) or not _hydras(error.__traceback__):
+        if isinstance(error, (UserError, OSError)) or not _hydras(error.__traceback__):
             raise
-        raise config.Mistake(config.told(error)) from None
+        raise UserError(config.told(error)) from None
     return 0
 
 

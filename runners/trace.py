@@ -13,7 +13,7 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from runners import command, config, pages, schedule
+from runners import command, config, pages
 from runners.flow import (
     FLOW,
     HARD,
@@ -28,7 +28,8 @@ from runners.flow import (
     product,
     square,
 )
-from runners.mistake import Mistake, nearest
+from steeplechase import schedules
+from steeplechase.errors import UserError, did_you_mean
 
 KEYS = ("operations", "x", "target")
 OF_CHAIN = ("estimator", "at_zero", "normalize", "precision")  # the sweep's keys that say something of a chain, too
@@ -66,16 +67,8 @@ def main(arguments: list[str] | None = None) -> int:
     quiet.start_tensorflow("cpu")
     import tensorflow as tf
 
-    from estimators.base import EstimatorError
-    from runners.optimizer import OptimizerError
-    from tasks.base import TaskError
-    from tasks.data import DataError
-
-    try:
-        with tf.device("/cpu:0"):
-            show(_console(), options.compiled)
-    except (EstimatorError, OptimizerError, TaskError, DataError) as error:
-        raise Mistake(str(error)) from None
+    with tf.device("/cpu:0"):
+        show(_console(), options.compiled)
     return 0
 
 
@@ -86,20 +79,20 @@ def _sorted_out(settings: Sequence[str]) -> tuple[dict[str, str], list[str]]:
     for setting in settings:
         name, equals, value = setting.partition("=")
         if not equals:
-            raise Mistake(f"'{setting}' is no setting; settings are written as key=value.")
+            raise UserError(f"'{setting}' is no setting; settings are written as key=value.")
         if name in KEYS:
             own[name] = value
         elif name.isidentifier() and name not in (*known, "hydra"):
-            raise Mistake(f"there is no key '{name}'{nearest(name, known)}")
+            raise UserError(f"there is no key '{name}'{did_you_mean(name, known)}")
         else:
             overrides.append(setting)
     if own and "operations" not in own:
-        raise Mistake(f"{next(iter(own))} belongs to a chain, but none is given: add, for example, operations=sign.")
+        raise UserError(f"{next(iter(own))} belongs to a chain, but none is given: add, for example, operations=sign.")
     return own, overrides
 
 
 def _composed(overrides: list[str]) -> config.Run:
-    """The run of one replica that these overrides of the sweep's configuration describe. Raises Mistake."""
+    """The run of one replica that these overrides of the sweep's configuration describe. Raises UserError."""
     from hydra import compose, initialize_config_dir
     from hydra.core.override_parser.overrides_parser import OverridesParser
     from hydra.errors import HydraException
@@ -114,25 +107,25 @@ def _composed(overrides: list[str]) -> config.Run:
     sweep.check_overrides(overrides)
     for override in OverridesParser.create().parse_overrides(overrides):
         if override.is_sweep_override():
-            raise Mistake(f"'{override.input_line}' has several values, but one replica is traced: give one.")
+            raise UserError(f"'{override.input_line}' has several values, but one replica is traced: give one.")
     chosen = [override.split("=")[0] for override in overrides]
     own = [key for key in chosen if key.startswith("estimator_weights.")]
     if own and "estimator@estimator_weights" not in chosen:
-        raise Mistake(f"{own[0]} belongs to no estimator: add estimator@estimator_weights=NAME.")
+        raise UserError(f"{own[0]} belongs to no estimator: add estimator@estimator_weights=NAME.")
     if "experiment" not in chosen:
         overrides = [*overrides, "~experiment"]  # Hydra's own way to choose none
     try:
         with initialize_config_dir(str(config.CONF), version_base="1.3"):
             cfg = OmegaConf.to_container(compose("config", overrides), resolve=True)
     except (HydraException, OmegaConfBaseException) as error:
-        raise Mistake(config.told(error)) from None
+        raise UserError(config.told(error)) from None
     if cfg["device"] not in ("auto", "cpu"):
-        raise Mistake(f"device is {cfg['device']!r}, but the trace runs on the CPU: leave it out.")
+        raise UserError(f"device is {cfg['device']!r}, but the trace runs on the CPU: leave it out.")
     run = config.resolve(cfg, "cpu")
     if len(run.replicas) != 1:
         first = run.replicas[0]
         several = [name for name in first if any(replica[name] != first[name] for replica in run.replicas)]
-        raise Mistake(
+        raise UserError(
             f"{len(run.replicas)} replicas are asked for by {', '.join(several)}, but one is traced: give one."
         )
     return run
@@ -149,21 +142,21 @@ def _own_chain(own: Mapping[str, str], overrides: list[str]) -> Callable:
     known = (*PLAIN, *HARD)
     for name in names:
         if name not in known:
-            raise Mistake(f"there is no operation '{name}'{nearest(name, known)} Known are: {', '.join(known)}.")
+            raise UserError(f"there is no operation '{name}'{did_you_mean(name, known)} Known are: {', '.join(known)}.")
     if "x" not in own:
-        raise Mistake("x is missing: where shall the chain start?")
+        raise UserError("x is missing: where shall the chain start?")
     x = tuple(_number("x", text) for text in own["x"].strip("[]").split(","))
     target = _number("target", own["target"]) if "target" in own else None
     check_inputs([(name, PLAIN[name].inputs if name in PLAIN else 1) for name in names], len(x))
     for override in overrides:
         group = override.split("=")[0].split(".")[0]
         if group not in OF_CHAIN:
-            raise Mistake(f"'{override}' says nothing of a chain; with operations there are: {', '.join(OF_CHAIN)}.")
+            raise UserError(f"'{override}' says nothing of a chain; with operations there are: {', '.join(OF_CHAIN)}.")
     run = _composed(overrides)
     numbers = _part(run, "estimator")
     for name, value in numbers.items():
         if isinstance(value, Mapping):
-            raise Mistake(f"estimator.{name} is a schedule, but a chain has no training: give a number.")
+            raise UserError(f"estimator.{name} is a schedule, but a chain has no training: give a number.")
 
     def show(console, compiled):
         program = run.program
@@ -202,7 +195,7 @@ def _own_task(overrides: list[str]) -> Callable:
         own = _part(run, "estimator_weights") if run.program["estimator_weights"] else numbers["activations"]
         numbers["weights"] = own if surrogates["weights"] else {}
         for place, values in numbers.items():
-            for own in schedule.combinations(values) if surrogates[place] else ():
+            for own in schedules.combinations(values) if surrogates[place] else ():
                 surrogates[place].check(**own)
         seed = run.replicas[0]["seed"]
         table = layers(task, program.hard, seed=seed, **numbers, normalize=run.program["normalize"], compiled=compiled)
@@ -245,7 +238,7 @@ def _number(name: str, text: str) -> float:
     except ValueError:
         value = math.nan
     if not math.isfinite(value):
-        raise Mistake(f"{name} is '{text}', but must be a finite number.")
+        raise UserError(f"{name} is '{text}', but must be a finite number.")
     return value
 
 

@@ -20,9 +20,10 @@ import numpy as np
 import tensorflow as tf
 
 from estimators.base import NORMALIZATIONS, value
-from runners import optimizer, schedule, sites
-from runners.chance import Chance, key
+from runners import optimizer, sites
 from runners.gradient import Hard, gradient
+from steeplechase import schedules
+from steeplechase.random import Chance, key
 from tasks.base import Task
 
 # A block is the largest power of two, at most LIMIT, whose parameters together are at most BUDGET numbers: on a CPU
@@ -216,7 +217,7 @@ class Trainer:
         self._seated, self._steps = len(replicas), tf.constant(steps)
 
         def coded(name, values):
-            numbers = [schedule.encode(name, value) for value in values] if program.scheduled else values
+            numbers = [schedules.encode(name, value) for value in values] if program.scheduled else values
             return tf.constant(numbers, program.precision)
 
         self._keys = tf.constant(np.stack([key(r.seed) for r in seated]))
@@ -466,7 +467,7 @@ def _now(numbers, step, steps, precision, scheduled):
     if not scheduled:
         return dict(numbers)
     progress = tf.cast(step, precision) / tf.cast(steps, precision)
-    return tf.nest.map_structure(lambda coded: schedule.value(coded, progress), numbers)
+    return tf.nest.map_structure(lambda coded: schedules.value(coded, progress), numbers)
 
 
 def _finite(parameters):

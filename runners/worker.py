@@ -23,8 +23,8 @@ from pathlib import Path
 from runners import device as devices
 from runners import identity, observing, pages, sources
 from runners.config import SWEEP, Run
-from runners.mistake import Mistake
 from runners.run import Outcome, execute, identify
+from steeplechase.errors import UserError
 
 BOUND = 2 * 2**30  # bytes of resident memory after which the process is renewed
 
@@ -97,7 +97,7 @@ def fault(device: str) -> str:
 
 def learn(run: Run) -> None:
     """Has that process observe what the run's estimators read, where they may read anything and this is not known yet;
-    it is started for this, unless it is there. Raises Mistake."""
+    it is started for this, unless it is there. Raises UserError."""
     names = pages.unobserved(identity.estimators(run))
     if names:
         warm_up(run.program["device"])
@@ -105,7 +105,7 @@ def learn(run: Run) -> None:
             found = _current[0].submit(_observe, names).result()
         except BrokenProcessPool:
             close()
-            raise Mistake(f"{', '.join(names)} ended the process that it was run in.") from None
+            raise UserError(f"{', '.join(names)} ended the process that it was run in.") from None
         for name, reads in found.items():
             pages.note(name, reads)
 
@@ -146,13 +146,13 @@ def _begin(send, parent, device):
     try:
         for name in pages.files():
             pages.enter(name)
-    except Mistake as mistake:
+    except UserError as mistake:
         os.environ["STEEPLECHASE_FAULT"] = str(mistake)
 
 
 def _observe(names):
     if "STEEPLECHASE_FAULT" in os.environ:
-        raise Mistake(os.environ["STEEPLECHASE_FAULT"])
+        raise UserError(os.environ["STEEPLECHASE_FAULT"])
     for name in names:
         pages.enter(name)
     return {name: pages.observed(name) for name in names}
@@ -162,7 +162,7 @@ def _fault():
     try:
         for name in () if "STEEPLECHASE_FAULT" in os.environ else pages.files():
             pages.hold(name)
-    except Mistake as mistake:
+    except UserError as mistake:
         return str(mistake)
     return os.environ.get("STEEPLECHASE_FAULT", "")
 

@@ -1,13 +1,14 @@
 """What each task's arguments may be, as far as they tell it without data: known without TensorFlow, so a plan says it.
 
-A page calls the function of its own name first; `Book.check` calls it for whoever has not loaded the page.
+A page calls the function of its own name first; `tasks.base.check` calls it for whoever has not loaded the page.
 """
 
 from __future__ import annotations
 
 from collections.abc import Sequence
 
-from tasks.base import TaskError, at_least, one_of
+from steeplechase.errors import UserError
+from tasks.base import at_least, one_of
 
 
 def binarized_mlp(
@@ -21,23 +22,23 @@ def binarized_mlp(
     split_seed: int,
     **_,
 ) -> None:
-    """Raises TaskError with one sentence for arguments that make no such task."""
+    """Raises UserError with one sentence for arguments that make no such task."""
     widths = {f"hidden[{i}]": width for i, width in enumerate(hidden)}
     at_least(1, batch=batch, reference=reference, **widths)
     at_least(0, split_seed=split_seed)
     one_of("cross_entropy", "squared_hinge", loss=loss)
     for name, share, least in (("validation", validation, "above 0"), ("test", test, "from 0")):
         if not 0 <= share < 1 or (share == 0 and name == "validation"):  # a set may bring its own test part
-            raise TaskError(f"task.{name} is {share}, but must be a share of the examples, {least} and below 1.")
+            raise UserError(f"task.{name} is {share}, but must be a share of the examples, {least} and below 1.")
 
 
 def sign_fitting(*, dim: int, mixing: str, rows: int, target: float | None, instance_seed: int, **_) -> None:
-    """Raises TaskError with one sentence for arguments that make no such task."""
+    """Raises UserError with one sentence for arguments that make no such task."""
     at_least(1, dim=dim, rows=rows)
     at_least(0, instance_seed=instance_seed)
     one_of("identity", "gaussian", mixing=mixing)
     if (mixing == "identity") == (target is None):
         needs = "1 or -1" if mixing == "identity" else "null, since b follows from the drawn signs"
-        raise TaskError(f"task.target is {target}, but mixing={mixing} needs {needs}.")
+        raise UserError(f"task.target is {target}, but mixing={mixing} needs {needs}.")
     if target not in (None, 1, -1):
-        raise TaskError(f"task.target is {target}, but a sign can only reach 1 or -1.")
+        raise UserError(f"task.target is {target}, but a sign can only reach 1 or -1.")

@@ -1,16 +1,14 @@
-"""What a task is, and the book they are entered in."""
+"""What a task is, and how its page is loaded."""
 
 from __future__ import annotations
 
-import difflib
 import importlib
 import inspect
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 
-
-class TaskError(ValueError):
-    """A mistake in describing a task, told in one sentence."""
+from steeplechase import renamed
+from steeplechase.errors import UserError, did_you_mean
 
 
 @dataclass(frozen=True)
@@ -53,48 +51,37 @@ class Task:
     remarks: tuple[str, ...] = ()  # what may not be meant so in its data or arguments, a sentence each
 
 
-class Book(Mapping):
-    """Task pages by name. A page is the function `tasks.NAME.NAME(**arguments) -> Task`."""
+def load(name: str) -> Callable[..., Task]:
+    """The page of a task: the function `tasks.NAME.NAME(**arguments) -> Task`."""
+    return getattr(importlib.import_module(f"tasks.{name}"), name)
 
-    def __init__(self, *names: str):
-        self._names = names
 
-    def __getitem__(self, name: str) -> Callable[..., Task]:
-        if name not in self._names:
-            near = difflib.get_close_matches(str(name), self._names, 1)
-            hint = f"; did you mean '{near[0]}'?" if near else ""
-            raise TaskError(f"there is no task '{name}'{hint} Known are: {', '.join(self)}.")
-        return getattr(importlib.import_module(f"tasks.{name}"), name)
+def check(name: str, **arguments: object) -> None:
+    """Refuses arguments that make no such task (UserError), without loading its page and what that needs: as far as
+    tasks.arguments has a function of its name."""
+    refuse = getattr(importlib.import_module("tasks.arguments"), name, None)
+    if refuse:
+        refuse(**arguments)
 
-    def __iter__(self) -> Iterator[str]:
-        return iter(self._names)
 
-    def __len__(self) -> int:
-        return len(self._names)
-
-    def check(self, name: str, **arguments: object) -> None:
-        """Refuses arguments that make no such task (TaskError), without loading its page and what that needs: as far
-        as tasks.arguments has a function of its name."""
-        refuse = getattr(importlib.import_module("tasks.arguments"), name, None)
-        if refuse:
-            refuse(**arguments)
-
-    def parameters(self, name: str) -> dict[str, object]:
-        """The arguments of a page with their defaults."""
-        return {k: p.default for k, p in inspect.signature(self[name]).parameters.items()}
+def parameters(page: Callable[..., Task]) -> dict[str, object]:
+    """The arguments of a page with their defaults."""
+    return {name: parameter.default for name, parameter in inspect.signature(page).parameters.items()}
 
 
 def at_least(least: int, **values: int) -> None:
-    """Refuses whole numbers below `least`, by name, in one sentence (TaskError)."""
+    """Refuses whole numbers below `least`, by name, in one sentence (UserError)."""
     for name, value in values.items():
         if not isinstance(value, int) or isinstance(value, bool) or value < least:
-            raise TaskError(f"task.{name} is {value!r}, but must be a whole number of at least {least}.")
+            raise UserError(f"task.{name} is {value!r}, but must be a whole number of at least {least}.")
 
 
 def one_of(*allowed: str, **values: str) -> None:
-    """Refuses words that are not allowed, by name, in one sentence (TaskError)."""
+    """Refuses words that are not allowed, by name, in one sentence (UserError)."""
     for name, value in values.items():
         if value not in allowed:
-            near = difflib.get_close_matches(str(value), allowed, 1)
-            hint = f"; did you mean '{near[0]}'?" if near else ""
-            raise TaskError(f"task.{name} is {value!r}, but must be one of: {', '.join(allowed)}{hint}.")
+            hint = did_you_mean(str(value), allowed)
+            raise UserError(f"task.{name} is {value!r}, but must be one of: {', '.join(allowed)}{hint}")
+
+
+__getattr__ = renamed.answering(__name__, TaskError=("steeplechase.UserError", UserError))

@@ -5,8 +5,9 @@ import math
 import numpy as np
 import tensorflow as tf
 
+from steeplechase.errors import UserError
 from tasks import arguments
-from tasks.base import Task, TaskError
+from tasks.base import Task
 from tasks.data import load, split
 
 EPSILON = 1e-4  # batch norm, as in BinaryNet's code
@@ -37,7 +38,7 @@ def binarized_mlp(
     examples give the statistics that replace the batch's when judging. Without batch norm a product is divided by
     √fan-in and a bias is added.
     Latent weights start Glorot-uniform, scales at 1, shifts at 0.
-    Raises TaskError or DataError with one sentence.
+    Raises UserError or UserError with one sentence.
     """
     hidden = tuple(hidden)
     arguments.binarized_mlp(
@@ -52,7 +53,7 @@ def binarized_mlp(
     examples = load(data, labels)
     parts = split(examples, seed=split_seed, validation=validation, test=test)
     if batch > len(parts.train.y):
-        raise TaskError(f"task.batch is {batch}, but {data} leaves only {len(parts.train.y)} training examples.")
+        raise UserError(f"task.batch is {batch}, but {data} leaves only {len(parts.train.y)} training examples.")
 
     widths = (examples.x.shape[1], *hidden, examples.classes)
     layers = range(1, len(widths))

@@ -7,13 +7,13 @@ import hashlib
 import math
 import os
 from dataclasses import dataclass, replace
-from difflib import get_close_matches
 from importlib.util import find_spec
 
 import numpy as np
 
+from steeplechase.errors import UserError, did_you_mean
 from tasks import formats
-from tasks.formats import Array, DataError
+from tasks.formats import Array
 
 KEYS = ("x", "images", "x_train"), ("y", "labels", "y_train")  # of an NPZ: the first that is there is taken
 FILES = (
@@ -75,7 +75,7 @@ def load(data: str, labels: str | None = None) -> Examples:
     data: `digits`, `mnist`, `fashion_mnist`, `kmnist`, or the path of an IDX, NPY or NPZ file, or gzipped.
     labels: the path of the labels, unless the set is named or the NPZ has them (KEYS; x_test, y_test).
     Returns x float32 [n, features], y int32 [n]; bytes are v / 127.5 - 1, digits v / 8 - 1, floats as given.
-    Raises DataError for whatever is wrong with the name, the files, the labels or the download.
+    Raises UserError for whatever is wrong with the name, the files, the labels or the download.
 
     Source: digits: Alpaydin and Kaynak 1998, in scikit-learn; mnist and the format IDX: LeCun et al. 1998,
     http://yann.lecun.com/exdb/mnist/; fashion_mnist: arXiv:1708.07747; kmnist: arXiv:1812.01718.
@@ -94,7 +94,7 @@ def checksum(data: str, labels: str | None = None) -> str:
     """sha256 (hex) of what `load` would read, without a download and without importing scikit-learn.
 
     Of a file its bytes, of two files their two digests, of a downloaded set its published checksums.
-    Raises DataError for an unknown name, for a file that is missing, empty or not to be read, and for all that is
+    Raises UserError for an unknown name, for a file that is missing, empty or not to be read, and for all that is
     wrong with the headers of its arrays: only their values are left to `load`.
     """
     paths = _paths(data, labels)
@@ -115,18 +115,18 @@ def split(examples: Examples, *, seed: int, validation: float, test: float) -> S
     """Train, validation and test part, by a permutation that follows from the seed alone.
 
     validation, test: shares of the examples, in (0, 1). A set's own test part is kept, `test` then unused.
-    Raises DataError for a share outside (0, 1) and for one that leaves a part empty.
+    Raises UserError for a share outside (0, 1) and for one that leaves a part empty.
     """
     n = len(examples.y)
     shares = {"validation": validation} | ({"test": test} if examples.test is None else {})
     for name, share in shares.items():
         if not 0 < share < 1:
-            raise DataError(f"{name}={share}: allowed is a share of the examples between 0 and 1, both excluded")
+            raise UserError(f"{name}={share}: allowed is a share of the examples between 0 and 1, both excluded")
     counts = {name: round(share * n) for name, share in shares.items()}
     counts["train"] = n - sum(counts.values())
     if empty := [name for name, count in counts.items() if count < 1]:
         asked = ", ".join(f"{name}={share}" for name, share in shares.items())
-        raise DataError(f"{asked}: of {n} examples none is left for {' and '.join(empty)}, each part needs one")
+        raise UserError(f"{asked}: of {n} examples none is left for {' and '.join(empty)}, each part needs one")
     order = np.random.Generator(np.random.PCG64(int(_sha256(f"split {seed}"), 16))).permutation(n)
     ends = np.cumsum(list(counts.values()))[:-1]
     parts = {
@@ -140,7 +140,7 @@ def _paths(data: str, labels: str | None) -> list[str]:
     """The files to read, each there and not empty; none for a set that is still to be downloaded."""
     names = ["digits", *SETS]
     if data in names and labels is not None:
-        raise DataError(f"labels={labels}: the set {data} brings its own labels, none are allowed beside it")
+        raise UserError(f"labels={labels}: the set {data} brings its own labels, none are allowed beside it")
     if data in names:
         return [_digits_file()] if data == "digits" else []
     paths = []
@@ -158,10 +158,8 @@ def _paths(data: str, labels: str | None) -> list[str]:
         else:
             found = "is empty" if os.path.getsize(path) == 0 else "cannot be read"
         sets = names if key == "data" else []
-        near = get_close_matches(value.lower(), sets, n=1)
         allowed = ", ".join([*sets, "the path of an IDX, NPY or NPZ file"])
-        hint = f"; nearest: {near[0]}" if near else ""
-        raise DataError(f"{key}={value}: {found}, allowed: {allowed}{hint}")
+        raise UserError(f"{key}={value}: {found}, allowed: {allowed}{did_you_mean(value.lower(), sets).rstrip('.')}")
     return paths
 
 
@@ -171,7 +169,7 @@ def _digits_file() -> str:
         path = os.path.join(root, "datasets", "data", "digits.csv.gz")
         if os.path.isfile(path):
             return path
-    raise DataError("data=digits: digits.csv.gz is not found, it comes with the package scikit-learn")
+    raise UserError("data=digits: digits.csv.gz is not found, it comes with the package scikit-learn")
 
 
 def _fetch(name: str, file: str, md5: str) -> str:
@@ -186,14 +184,14 @@ def _fetch(name: str, file: str, md5: str) -> str:
             )
         except Exception as error:  # get_file raises a bare Exception when the network fails
             failures.append(f"{origin}: {formats.said(error)}")
-    raise DataError(f"data={name}: {file} cannot be downloaded unharmed ({'; '.join(failures)})")
+    raise UserError(f"data={name}: {file} cannot be downloaded unharmed ({'; '.join(failures)})")
 
 
 def _published(path: str, md5: str) -> bytes:
     """A downloaded file's bytes, which are those that were published, whatever became of the file meanwhile."""
     raw = formats.read(path)
     if (found := hashlib.md5(raw, usedforsecurity=False).hexdigest()) != md5:
-        raise DataError(f"{path}: its bytes have the md5 {found}, allowed is {md5}, which was published")
+        raise UserError(f"{path}: its bytes have the md5 {found}, allowed is {md5}, which was published")
     return raw
 
 
@@ -209,19 +207,19 @@ def _sources(images: tuple[str, bytes], labels: tuple[str, bytes] | None = None)
     answers = parts if labels is None else formats.arrays(*labels)
     if answers is parts and "" in parts:
         parts[""]()  # what is no array at all is told first
-        raise DataError(f"{images[0]}: holds one array only, labels=PATH has to name the file of the labels")
+        raise UserError(f"{images[0]}: holds one array only, labels=PATH has to name the file of the labels")
     chosen, tests = [], []
     files = (images[0], parts, KEYS[0], "x_test"), ((labels or images)[0], answers, KEYS[1], "y_test")
     for path, arrays, keys, test in files:
         key = next((key for key in ("", *keys) if key in arrays), None)
         if key is None:
             found = ", ".join(sorted(arrays)) or "none"
-            raise DataError(f"{path}: has the keys {found}, allowed is one of {', '.join(keys)}")
+            raise UserError(f"{path}: has the keys {found}, allowed is one of {', '.join(keys)}")
         chosen.append(arrays[key]())
         if test in arrays:
             tests.append(arrays[test]())
     if len(tests) == 1:
-        raise DataError(f"{tests[0].where}: stands alone, x_test and y_test are allowed together only")
+        raise UserError(f"{tests[0].where}: stands alone, x_test and y_test are allowed together only")
     return chosen + tests
 
 
@@ -230,20 +228,20 @@ def _pairs(sources: list[Array]) -> list[tuple[Array, Array]]:
     pairs = list(zip(sources[::2], sources[1::2], strict=True))
     for x, y in pairs:
         if x.dtype != np.uint8 and x.dtype.kind != "f":
-            raise DataError(f"{x.where}: the images are {x.dtype}, allowed are uint8 and floats")
+            raise UserError(f"{x.where}: the images are {x.dtype}, allowed are uint8 and floats")
         if len(x.shape) < 2 or not x.size:
-            raise DataError(f"{x.where}: the images have the shape {x.shape}, allowed is [n, ...] with none of them 0")
+            raise UserError(f"{x.where}: the images have the shape {x.shape}, allowed is [n, ...] with none of them 0")
         if y.dtype.kind not in "iu":
-            raise DataError(f"{y.where}: the labels are {y.dtype}, allowed are integers")
+            raise UserError(f"{y.where}: the labels are {y.dtype}, allowed are integers")
         if len(y.shape) not in (1, 2) or y.shape[1:] not in ((), (1,)) or not y.size:
-            raise DataError(f"{y.where}: the labels have the shape {y.shape}, allowed is [n] or [n, 1] with n above 0")
+            raise UserError(f"{y.where}: the labels have the shape {y.shape}, allowed is [n] or [n, 1] with n above 0")
         if x.shape[0] != y.shape[0]:
-            raise DataError(f"{y.where}: has {y.shape[0]} labels, allowed are the {x.shape[0]} that {x.where} needs")
+            raise UserError(f"{y.where}: has {y.shape[0]} labels, allowed are the {x.shape[0]} that {x.where} needs")
     kinds = [
         f"{'uint8' if x.dtype == np.uint8 else 'float32'} with {math.prod(x.shape[1:])} features" for x, _ in pairs
     ]
     if kinds[0] != kinds[-1]:
-        raise DataError(f"{sources[2].where}: is {kinds[-1]}, allowed is what {sources[0].where} is: {kinds[0]}")
+        raise UserError(f"{sources[2].where}: is {kinds[-1]}, allowed is what {sources[0].where} is: {kinds[0]}")
     return pairs
 
 
@@ -252,7 +250,7 @@ def _examples(sources: list[Array]) -> Examples:
     where, count = sources[1].where, sum(len(y) for _, y in pairs)
     classes = 1 + max(int(y.max()) for _, y in pairs)
     if classes > count:
-        raise DataError(
+        raise UserError(
             f"{where}: the largest label is {classes - 1}, which would make {classes} classes of {count} examples; "
             "allowed are the numbers of the classes, from 0 on without gaps"
         )
@@ -286,7 +284,7 @@ def _images(array: Array) -> np.ndarray:
         with np.errstate(over="ignore"):  # what float32 cannot hold becomes infinite
             x = x.astype(np.float32)
         if bad := np.count_nonzero(~np.isfinite(x)):
-            raise DataError(f"{array.where}: {bad} values are NaN or infinite in float32, allowed are finite ones")
+            raise UserError(f"{array.where}: {bad} values are NaN or infinite in float32, allowed are finite ones")
     return x
 
 
@@ -294,7 +292,7 @@ def _labels(array: Array) -> np.ndarray:
     """int64 [n], none negative."""
     y = array.read().ravel()
     if y.min() < 0 or y.max() >= 2**31 - 1:
-        raise DataError(f"{array.where}: the labels go from {y.min()} to {y.max()}, allowed are 0 to {2**31 - 2}")
+        raise UserError(f"{array.where}: the labels go from {y.min()} to {y.max()}, allowed are 0 to {2**31 - 2}")
     return y.astype(np.int64)
 
 

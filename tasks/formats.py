@@ -20,6 +20,8 @@ from typing import BinaryIO
 
 import numpy as np
 
+from steeplechase.errors import UserError
+
 LIMIT = 4 * 2**30  # bytes of a file, and of what is unpacked from it
 MEMBERS = 1000  # arrays in an NPZ
 RATIO = 1000  # what no data is packed by; DEFLATE's best, of zeros, is 1030
@@ -28,10 +30,6 @@ _HEADER = 2**16  # bytes of an NPY's header
 _PIECE = 2**20  # bytes that are unpacked at a time
 _IDX = {0x08: ">u1", 0x09: ">i1", 0x0B: ">i2", 0x0C: ">i4"}
 _ADVICE = "np.savez('data.npz', x=x, y=y) makes a file that is read"
-
-
-class DataError(ValueError):
-    """One sentence: the file or key, what was found there, and what is allowed."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -53,16 +51,16 @@ class Array:
         return math.prod(self.shape) * self.dtype.itemsize
 
     def fits(self, count: int) -> None:
-        """Refuses another number of bytes behind the header than the values need (DataError)."""
+        """Refuses another number of bytes behind the header than the values need (UserError)."""
         needed = f"{list(self.shape)} {self.dtype} need {self.size}"
         if count < self.size:
-            raise DataError(f"{self.where}: is truncated, {max(count, 0)} bytes follow the header and {needed}")
+            raise UserError(f"{self.where}: is truncated, {max(count, 0)} bytes follow the header and {needed}")
         if extra := count - self.size:
             told = f"{extra} bytes" if extra < _PIECE else f"at least {extra} bytes"
-            raise DataError(f"{self.where}: has trailing bytes: {told} follow the array, allowed are none")
+            raise UserError(f"{self.where}: has trailing bytes: {told} follow the array, allowed are none")
 
     def read(self) -> np.ndarray:
-        """The values, [n, ...] with all dimensions after the first in one. Raises DataError for a file that is not
+        """The values, [n, ...] with all dimensions after the first in one. Raises UserError for a file that is not
         whole or that has more than the array."""
         with _sound(self.where), self.open() as stream:
             _pieces(stream, self.start)
@@ -79,7 +77,7 @@ def arrays(path: str, raw: bytes) -> Mapping[str, Callable[[], Array]]:
     """What a file's bytes hold, by key: each a function that reads the header and returns the Array.
 
     The only array of a file, and an NPZ's only one if unnamed, has the key ''. path: the name for messages.
-    Raises DataError, here or when a header is read, for all that is no whole IDX, NPY or NPZ file, or asks for too
+    Raises UserError, here or when a header is read, for all that is no whole IDX, NPY or NPZ file, or asks for too
     much.
     """
     if raw.startswith(b"\x1f\x8b"):
@@ -96,7 +94,7 @@ def arrays(path: str, raw: bytes) -> Mapping[str, Callable[[], Array]]:
 
 
 def text(path: str, raw: bytes) -> str:
-    """The text in a file's bytes, unpacked if it is gzipped. Raises DataError like `arrays`."""
+    """The text in a file's bytes, unpacked if it is gzipped. Raises UserError like `arrays`."""
     if raw.startswith(b"\x1f\x8b"):
         with _sound(path), gzip.open(io.BytesIO(raw)) as stream:
             raw = _unpacked(path, stream, b"", len(raw))
@@ -104,15 +102,15 @@ def text(path: str, raw: bytes) -> str:
 
 
 def read(path: str) -> bytes:
-    """A file's bytes, of a file that has at most LIMIT. Raises DataError."""
+    """A file's bytes, of a file that has at most LIMIT. Raises UserError."""
     try:
         with open(path, "rb") as file:
             size = os.fstat(file.fileno()).st_size
             if size > LIMIT:
-                raise DataError(f"{path}: has {size} bytes, allowed are {_limit()}")
+                raise UserError(f"{path}: has {size} bytes, allowed are {_limit()}")
             return file.read(size)
     except (OSError, MemoryError) as error:
-        raise DataError(f"{path}: cannot be read ({said(error)})") from error
+        raise UserError(f"{path}: cannot be read ({said(error)})") from error
 
 
 def said(error: BaseException) -> str:
@@ -122,16 +120,16 @@ def said(error: BaseException) -> str:
 
 def _archived(path: str, raw: bytes) -> dict[str, Callable[[], Array]]:
     if (count := raw.count(b"PK\1\2")) > MEMBERS:  # before each becomes an object in memory
-        raise DataError(f"{path}: holds {count} files, allowed are {MEMBERS} arrays")
+        raise UserError(f"{path}: holds {count} files, allowed are {MEMBERS} arrays")
     with _sound(path, "NPZ files"):
         archive = zipfile.ZipFile(io.BytesIO(raw))
         members = archive.infolist()
     for member in members:
         _bounded(f"{path}[{member.filename}]", member.file_size, member.compress_size)
     if (total := sum(member.file_size for member in members)) > LIMIT:
-        raise DataError(f"{path}: unpacks to {total} bytes, allowed are {_limit()}")
+        raise UserError(f"{path}: unpacks to {total} bytes, allowed are {_limit()}")
     if any(member.filename.endswith("data.pkl") for member in members):
-        raise DataError(f"{path}: is what torch.save writes, allowed are IDX, NPY and NPZ files: {_ADVICE}")
+        raise UserError(f"{path}: is what torch.save writes, allowed are IDX, NPY and NPZ files: {_ADVICE}")
 
     def opener(member):
         key = member.filename.removesuffix(".npy")
@@ -151,7 +149,7 @@ def _array(where: str, opened: Callable[[], BinaryIO], stored: int, size: int | 
         elif magic.startswith(b"\x93NUMPY"):
             found = _npy_header(where, magic, stream)
         else:
-            raise DataError(_no_array(where, magic + stream.read(512)))
+            raise UserError(_no_array(where, magic + stream.read(512)))
     array = Array(where, *found, opened)
     if size is not None:
         array.fits(size - array.start)
@@ -164,10 +162,10 @@ def _idx_header(where: str, magic: bytes, stream: BinaryIO) -> tuple:
     start = 4 + 4 * magic[3] if len(magic) > 3 else 4
     head = magic + stream.read(max(0, start - len(magic)))
     if len(head) < start:
-        raise DataError(f"{where}: is truncated after {len(head)} bytes, the IDX header alone needs {start}")
+        raise UserError(f"{where}: is truncated after {len(head)} bytes, the IDX header alone needs {start}")
     if head[2] not in _IDX:
         allowed = ", ".join(f"0x{code:02x}" for code in _IDX)
-        raise DataError(f"{where}: has the IDX type 0x{head[2]:02x}, allowed are {allowed}")
+        raise UserError(f"{where}: has the IDX type 0x{head[2]:02x}, allowed are {allowed}")
     shape = tuple(int.from_bytes(head[i : i + 4], "big") for i in range(4, start, 4))
     return shape, np.dtype(_IDX[head[2]]), False, start
 
@@ -176,13 +174,13 @@ def _npy_header(where: str, magic: bytes, stream: BinaryIO) -> tuple:
     versions = {(1, 0): np.lib.format.read_array_header_1_0, (2, 0): np.lib.format.read_array_header_2_0}
     version = tuple(magic[6:])
     if len(version) == 2 and version not in versions:  # 3.0 is for names of fields that are no Latin-1
-        raise DataError(f"{where}: cannot be read, allowed are NPY files of version 1.0 and 2.0")
+        raise UserError(f"{where}: cannot be read, allowed are NPY files of version 1.0 and 2.0")
     counted = _Counted(stream)
     shape, column_major, dtype = versions[version](counted)
     if dtype.hasobject:
-        raise DataError(f"{where}: cannot be read: its objects are a pickle, which may run code; allowed are numbers")
+        raise UserError(f"{where}: cannot be read: its objects are a pickle, which may run code; allowed are numbers")
     if any(isinstance(length, bool) or length < 0 for length in shape):
-        raise DataError(f"{where}: cannot be read: it has the shape {shape}")
+        raise UserError(f"{where}: cannot be read: it has the shape {shape}")
     return shape, dtype, column_major, len(magic) + counted.count
 
 
@@ -220,9 +218,9 @@ def _no_array(where: str, begin: bytes) -> str:
 def _bounded(where: str, size: int, stored: int) -> None:
     """Refuses what would take more memory than is allowed, or than any data would."""
     if size > LIMIT:
-        raise DataError(f"{where}: unpacks to {size} bytes, allowed are {_limit()}")
+        raise UserError(f"{where}: unpacks to {size} bytes, allowed are {_limit()}")
     if size > max(_SMALL, RATIO * stored):
-        raise DataError(f"{where}: {stored} bytes that unpack to {size}, allowed are {RATIO} times as many")
+        raise UserError(f"{where}: {stored} bytes that unpack to {size}, allowed are {RATIO} times as many")
 
 
 def _unpacked(path: str, stream: BinaryIO, content: bytes, stored: int) -> bytes:
@@ -252,7 +250,7 @@ def _sound(where: str, kind: str = "files") -> Iterator[None]:
     """Tells what a damaged file raises: nearly anything, from EOFError and BadZipFile to MemoryError."""
     try:
         yield
-    except DataError:
+    except UserError:
         raise
     except Exception as error:
-        raise DataError(f"{where}: cannot be read, allowed are whole, undamaged {kind} ({said(error)})") from error
+        raise UserError(f"{where}: cannot be read, allowed are whole, undamaged {kind} ({said(error)})") from error

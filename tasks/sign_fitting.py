@@ -30,7 +30,7 @@ def sign_fitting(
     are held out for validation, and as many for testing.
 
     start: every coordinate's first value; None draws them from N(0, 1) with the replica's own chance.
-    Raises TaskError with one sentence for arguments that make no task.
+    Raises UserError with one sentence for arguments that make no task.
     """
     arguments.sign_fitting(dim=dim, mixing=mixing, rows=rows, target=target, instance_seed=instance_seed)
     if mixing == "identity":

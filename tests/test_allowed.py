@@ -13,7 +13,7 @@ from hydra.types import RunMode
 
 import runners.sweep  # noqa: F401  it registers the schema
 from runners import allowed, config
-from runners.mistake import Mistake
+from steeplechase.errors import UserError
 from tests.oracles.command import ROOT
 
 CALLABLES = [
@@ -59,7 +59,7 @@ def test_no_object_is_named_at_any_place(node, target):
             continue  # filled in by Hydra; see the next test
         logging = [{"()": target}, {"class": target}] if path[-1].endswith("logging") else []
         for what in ({"_target_": target}, {"x": {"_target_": target}}, *logging):
-            with pytest.raises(Mistake, match="hydra"):
+            with pytest.raises(UserError, match="hydra"):
                 allowed.check(planted(node, path, what), filled=True)
 
 
@@ -75,7 +75,7 @@ def test_no_override_names_one_at_any_place(node, target):
             *(f"{key}={{_target_:{target}}}", f"++{key}={{x:{{y:{{_target_:{target}}}}}}}", f"{key}={{_args_:[1]}}"),
         ):
             [override] = parser.parse_overrides([line])
-            with pytest.raises(Mistake, match="hydra"):
+            with pytest.raises(UserError, match="hydra"):
                 allowed.check_override(override)
 
 
@@ -114,7 +114,7 @@ def test_what_is_in_the_list_may_be_set(loader, line):
 @pytest.mark.parametrize("line", REFUSED)
 def test_what_is_not_in_the_list_is_refused_by_its_name(line):
     [override] = OverridesParser.create().parse_overrides([line])
-    with pytest.raises(Mistake, match="hydra"):
+    with pytest.raises(UserError, match="hydra"):
         allowed.check_override(override)
 
 
@@ -126,7 +126,7 @@ def test_what_is_not_in_the_list_is_refused_by_its_name(line):
     ],
 )
 def test_a_launchers_numbers_and_words_are_those_that_it_takes(loader, wrong):
-    with pytest.raises(Mistake, match=rf"hydra\.launcher\.{wrong.split('=')[0]} is"):
+    with pytest.raises(UserError, match=rf"hydra\.launcher\.{wrong.split('=')[0]} is"):
         loader.load_configuration("config", ["hydra/launcher=joblib", f"hydra.launcher.{wrong}"], RunMode.MULTIRUN)
 
 
@@ -242,5 +242,5 @@ def test_no_configuration_makes_code_run(place, answers):
 def test_a_configuration_that_leaves_ours_out_is_told_how_to_begin(tmp_path):
     (tmp_path / "own.yaml").write_text("steps: 3\n", encoding="utf-8")
     own = allowed.Loader(create_config_search_path(str(tmp_path)))
-    with pytest.raises(Mistake, match=r"defaults: \[config, _self_\]"):
+    with pytest.raises(UserError, match=r"defaults: \[config, _self_\]"):
         own.load_configuration("own", [], RunMode.MULTIRUN)

@@ -5,7 +5,7 @@ import pytest
 import tensorflow as tf
 from scipy import stats
 
-from runners.chance import Chance, inverse_normal, key, open_unit, threefry
+from steeplechase.random import Chance, inverse_normal, key, open_unit, threefry
 
 
 def test_published_answers():

@@ -6,7 +6,7 @@ import sys
 import numpy as np
 import pytest
 
-from runners.mistake import Mistake
+from steeplechase.errors import UserError
 from tests.perf import check, trees, verdict
 from tests.perf.trees import Timing, Tree
 from tests.perf.verdict import Machine
@@ -249,7 +249,7 @@ def test_mistakes_are_one_sentence(words, told, capsys):
 
 
 def test_outside_a_checkout_base_cannot_be_looked_up(tmp_path):
-    with pytest.raises(Mistake, match="not a git checkout"):
+    with pytest.raises(UserError, match="not a git checkout"):
         trees.resolve("HEAD", tmp_path)
 
 
@@ -265,17 +265,17 @@ def test_a_worktree_is_gone_afterwards_also_after_an_error(repository):
 
 
 def test_a_base_without_benchmarks_is_told(tmp_path):
-    with pytest.raises(Mistake, match="BASE has no benchmarks: there is no test in tests/perf"):
+    with pytest.raises(UserError, match="BASE has no benchmarks: there is no test in tests/perf"):
         trees.need_benchmarks(tmp_path, "BASE")
     (tmp_path / "tests/perf").mkdir(parents=True)
     (tmp_path / "tests/perf/test_speed.py").write_text("X = 1\n", encoding="utf-8")
     trees.need_benchmarks(tmp_path, "BASE")
-    with pytest.raises(Mistake, match="BASE has no benchmarks: pytest finds none"):
+    with pytest.raises(UserError, match="BASE has no benchmarks: pytest finds none"):
         trees.names(Tree(tmp_path, "BASE", sys.executable))
 
 
 def test_a_base_that_cannot_be_imported_is_told(repository):
-    with pytest.raises(Mistake, match="BASE does not build: ModuleNotFoundError: No module named 'no_such_module'"):
+    with pytest.raises(UserError, match="BASE does not build: ModuleNotFoundError: No module named 'no_such_module'"):
         trees.names(Tree(repository, "BASE", sys.executable))
 
 
@@ -289,13 +289,13 @@ def test_a_base_whose_lock_cannot_be_installed_is_told(tmp_path, monkeypatch):
         return real([*words[:3], "--without-pip", *words[3:]], cwd, environ)
 
     monkeypatch.setattr(trees, "_run", run)
-    with pytest.raises(Mistake, match="BASE does not build: ERROR: No matching distribution found"):
+    with pytest.raises(UserError, match="BASE does not build: ERROR: No matching distribution found"):
         trees.environment(tmp_path, "BASE", tmp_path / "own", cache=tmp_path / "cache")
     assert not any((tmp_path / "cache").iterdir())
 
 
 def test_a_base_without_a_lock_is_told(tmp_path):
-    with pytest.raises(Mistake, match="BASE does not build: it has no requirements.lock"):
+    with pytest.raises(UserError, match="BASE does not build: it has no requirements.lock"):
         trees.environment(tmp_path, "BASE", tmp_path / "own")
 
 
@@ -342,5 +342,5 @@ def test_a_benchmark_of_pytest_is_read(tmp_path):
     assert list(found) == ["tests/perf/test_x.py::test_x"]
     assert found["tests/perf/test_x.py::test_x"].counters == {"traces": 1}
     (tmp_path / "tests/perf/test_x.py").write_text("def test_x(benchmark):\n    assert not 'right'\n", encoding="utf-8")
-    with pytest.raises(Mistake, match="the benchmarks of BASE fail: "):
+    with pytest.raises(UserError, match="the benchmarks of BASE fail: "):
         trees.measure(tree, ["tests/perf"])

@@ -14,8 +14,8 @@ import pytest
 
 from results import load
 from runners import claims, config, trace
-from runners.mistake import Mistake
 from runners.sweep import check_flags
+from steeplechase.errors import UserError
 from tests.oracles.command import QUIET, ROOT, sweep
 
 
@@ -254,7 +254,7 @@ def test_a_page_that_is_not_imported_is_told_before_anything_trains(tmp_path, mo
     monkeypatch.setattr(config, "CONF", tmp_path)
     (tmp_path / "estimator").mkdir()
     (tmp_path / "estimator" / "mine.yaml").write_text("name: mine\n", encoding="utf-8")
-    with pytest.raises(Mistake, match="add `from estimators.mine import mine as mine` to estimators/__init__.py"):
+    with pytest.raises(UserError, match="add `from estimators.mine import mine as mine` to estimators/__init__.py"):
         config.page("estimator", "mine")
 
 

@@ -19,9 +19,10 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from hypothesis.extra import numpy as hnp
 
+from steeplechase.errors import UserError
 from tasks import data as module
 from tasks import formats
-from tasks.data import DataError, Examples, checksum, load, split
+from tasks.data import Examples, checksum, load, split
 
 ROOT = Path(__file__).parents[1]
 quick = settings(deadline=None, max_examples=40, database=None)
@@ -58,7 +59,7 @@ def write(folder, **files):
 
 def refusal(*arguments, call=load):
     """The sentence with which a call refuses its arguments."""
-    with pytest.raises(DataError) as caught:
+    with pytest.raises(UserError) as caught:
         call(*arguments)
     message = str(caught.value)
     assert "\n" not in message and not message.endswith(".")
@@ -285,7 +286,7 @@ def test_paths_and_names_are_checked_alike_by_load_and_checksum(tmp_path, call):
         "digit": "digits",
     }.items():
         message = refused(name)
-        assert message.startswith(f"data={name}: ") and message.endswith(f"nearest: {near}")
+        assert message.startswith(f"data={name}: ") and message.endswith(f"did you mean '{near}'?")
         assert all(known in message for known in ("digits", *module.SETS))
     for name in ("digits", *module.SETS):
         assert f"labels={images}" in (message := refused(name, images)) and name in message

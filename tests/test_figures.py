@@ -18,10 +18,11 @@ from matplotlib.colors import to_hex
 from matplotlib.figure import Figure
 from rich.console import Console
 
-from results import figures, schema, sealed, style
+from results import figures, sealed, style
 from results.store import Plan, Store
 from runners import figures as command
 from runners import report
+from steeplechase.errors import RecordError
 from tests.oracles.records import make, name
 
 ROOT = Path(__file__).parents[1]
@@ -91,21 +92,21 @@ def test_fits_one_column_of_a_page(figure, case, tmp_path):
 @every
 def test_refuses_an_incomplete_table(figure):
     runs = {name("t", str(i), "o"): i + 1 for i in range(5)}
-    with pytest.raises(schema.RecordError, match="lacks 15 replicas.*and 2 more runs"):
+    with pytest.raises(RecordError, match="lacks 15 replicas.*and 2 more runs"):
         draw(figure, make(missing=runs))
-    with pytest.raises(schema.RecordError, match="lacks 2 replicas: 2 of some-run"):
+    with pytest.raises(RecordError, match="lacks 2 replicas: 2 of some-run"):
         draw(figure, make(missing={"some-run": 2}))
 
 
 @every
 def test_refuses_an_empty_table_and_one_of_unknown_origin(figure):
-    with pytest.raises(schema.RecordError, match="empty"):
+    with pytest.raises(RecordError, match="empty"):
         draw(figure, _with_attrs(make().iloc[:0], missing={}))
-    with pytest.raises(schema.RecordError, match="lacks 3 replicas"):
+    with pytest.raises(RecordError, match="lacks 3 replicas"):
         draw(figure, _with_attrs(make().iloc[:0], missing={"some-run": 3}))
-    with pytest.raises(schema.RecordError, match="results.load"):
+    with pytest.raises(RecordError, match="results.load"):
         draw(figure, _with_attrs(make()))
-    with pytest.raises(schema.RecordError, match="no account"):
+    with pytest.raises(RecordError, match="no account"):
         draw(figure, _with_attrs(make(), missing={}, parts=[]))
 
 

@@ -18,10 +18,10 @@ from rich.console import Console
 
 import results
 from results import claims, frozen, verdicts
-from results.schema import RecordError
-from results.store import Plan, Store, StoreError
+from results.store import Plan, Store
 from runners import claims as command
 from runners import figures, report
+from steeplechase.errors import RecordError, StoreError
 from tests.oracles.records import make
 from tests.test_verdicts import _like, world
 

@@ -8,12 +8,12 @@ import numpy as np
 import pytest
 
 import estimators
-from estimators.base import LEFT_OUT
+from estimators.excluded import EXCLUDED
 from results import gallery as picture
-from results import schema, style
+from results import style
 from runners import gallery
-from runners.chance import Chance, key
-from runners.mistake import Mistake
+from steeplechase.errors import RecordError, UserError
+from steeplechase.random import Chance, key
 from tests.oracles.records import make
 
 ROOT = Path(__file__).parents[1]
@@ -90,7 +90,7 @@ def test_the_page_has_every_estimator_and_what_was_left_out():
         section = text.split(f"\n### {name}\n")[1].split("\n#")[0]
         assert all(f"`{parameter}` = {default:.4g}" in section for parameter, default in page.parameters.items())
         assert all(word in section for word in ("Needs", "Source", *page.aliases, *page.ships)), name
-    for name, reason in LEFT_OUT.items():
+    for name, reason in EXCLUDED.items():
         assert re.search(rf"^\| {name} +\| {re.escape(reason)}\. +\|$", text, re.MULTILINE)
     assert not re.search(r"\(#(?!(?:" + "|".join(BOOK) + r")\))", text), "a link into nothing"
 
@@ -102,7 +102,7 @@ def test_a_table_of_one_page_needs_no_other():
 
 
 def test_a_name_that_is_none():
-    with pytest.raises(Mistake, match="did you mean"):
+    with pytest.raises(UserError, match="did you mean"):
         gallery.table([BOOK[0] + "x"])
 
 
@@ -169,7 +169,7 @@ def test_a_foreign_label_of_any_length(shapes):
 
 @pytest.mark.parametrize("table", [make(), make().iloc[:0]], ids=["records", "nothing"])
 def test_records_are_refused(table):
-    with pytest.raises(schema.RecordError, match="`python -m runners.gallery` draws it"):
+    with pytest.raises(RecordError, match="`python -m runners.gallery` draws it"):
         picture.draw(table)
 
 

@@ -16,7 +16,9 @@ from packaging.requirements import Requirement
 import estimators
 import tasks
 from results import style, tables
-from runners import config, schedule
+from runners import config
+from steeplechase import schedules
+from tasks.base import parameters
 
 ROOT = Path(__file__).parents[1]
 
@@ -35,9 +37,9 @@ def test_every_estimator_has_its_yaml_with_its_parameters():
         for parameter, value in given[name].items():
             if isinstance(value, str):  # a page whose configuration is the paper's schedule
                 value = config.unquoted(value)
-                for number in schedule.values(value):
+                for number in schedules.values(value):
                     page.check(**{parameter: number})
-                assert schedule.encode(parameter, value)
+                assert schedules.encode(parameter, value)
             else:
                 assert value == page.parameters[parameter]
     assert all(page["name"] == name for name, page in pages("estimator").items())
@@ -48,7 +50,7 @@ def test_every_task_has_its_yaml_with_its_arguments():
     assert set(given) == set(tasks.book)
     for name, page in given.items():
         own = {k: v for k, v in page.items() if k not in ("name", "steps")}
-        defaults = {k: list(v) if isinstance(v, tuple) else v for k, v in tasks.book.parameters(name).items()}
+        defaults = {k: list(v) if isinstance(v, tuple) else v for k, v in parameters(tasks.book[name]).items()}
         defaults.pop("dtype")  # precision
         assert own == defaults and page["name"] == name and page["steps"] > 0
 
@@ -94,14 +96,14 @@ def test_no_estimators_name_decides_anything(wing):
 
 
 def test_every_file_says_what_it_is():
-    for folder in ("estimators", "tasks", "runners", "results", "hydra_plugins", "tests"):
+    for folder in ("steeplechase", "estimators", "tasks", "runners", "results", "hydra_plugins", "tests"):
         for path in (ROOT / folder).rglob("*.py"):
             first = ast.get_docstring(ast.parse(path.read_text(encoding="utf-8")))
             assert first and first.splitlines()[0].strip(), path
 
 
 def test_every_public_function_of_the_wings_says_what_it_does():
-    for folder in ("estimators", "tasks", "runners", "results"):
+    for folder in ("steeplechase", "estimators", "tasks", "runners", "results"):
         for path in (ROOT / folder).rglob("*.py"):
             for node in ast.parse(path.read_text(encoding="utf-8")).body:
                 if isinstance(node, (ast.FunctionDef, ast.ClassDef)) and not node.name.startswith("_"):
@@ -147,7 +149,7 @@ def test_the_package_is_named_as_nobody_elses_and_has_every_folder():
     about = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))
     assert about["project"]["name"] == "steeplechase-gradients"
     assert about["project"]["scripts"] == {"steeplechase": "runners.sweep:cli"}
-    wings = ("estimators", "tasks", "runners", "results", "hydra_plugins")
+    wings = ("steeplechase", "estimators", "tasks", "runners", "results", "hydra_plugins")
     folders = {path.parent.relative_to(ROOT) for wing in wings for path in (ROOT / wing).rglob("*.py")}
     assert {".".join(folder.parts) for folder in folders} | {"runners.conf"} == {
         *about["tool"]["setuptools"]["packages"]
@@ -186,7 +188,7 @@ def text_without_encoding(tree):
 def test_text_is_utf_8_whatever_the_locale():
     """Of all that a user starts; and what YAML says beyond ASCII, Hydra reads as UTF-8."""
     found = {}
-    for folder in ("estimators", "tasks", "runners", "results", "hydra_plugins", "tests"):
+    for folder in ("steeplechase", "estimators", "tasks", "runners", "results", "hydra_plugins", "tests"):
         for path in (ROOT / folder).rglob("*.py"):
             lines = [*text_without_encoding(ast.parse(path.read_text(encoding="utf-8")))]
             found |= {str(path.relative_to(ROOT)): lines} if lines else {}

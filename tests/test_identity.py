@@ -11,7 +11,7 @@ import yaml
 
 from runners import identity, pages, sources
 from runners.config import CONF, Run, resolve
-from runners.mistake import Mistake
+from steeplechase.errors import UserError
 
 BASE = {
     "task": yaml.safe_load((CONF / "task/sign_fitting.yaml").read_text(encoding="utf-8")),
@@ -41,7 +41,7 @@ BASE = {
 }
 
 MLP = yaml.safe_load((CONF / "task/binarized_mlp.yaml").read_text(encoding="utf-8"))
-NO_PAGES = ("__init__", "base")
+NO_PAGES = ("__init__", "base", "excluded")
 
 
 def changed(**changes) -> Run:
@@ -98,7 +98,7 @@ def test_what_moves_no_numbers_changes_nothing():
 
 @pytest.mark.parametrize(("margins", "said"), [({"sign_fiting": 1}, "sign_fitting"), ({"sign_fitting": 0}, "above 0")])
 def test_a_margin_is_a_known_tasks_and_above_zero(margins, said):
-    with pytest.raises(Mistake, match=said):
+    with pytest.raises(UserError, match=said):
         changed(margins=margins)
 
 
@@ -115,7 +115,7 @@ def test_a_replica_is_its_own_values_not_its_position():
 def test_numbers_of_an_optimizer_that_were_tested_are_replicas():
     run = changed(optimizer__beta_1=[0.5, 0.9])
     assert len(run.replicas) == 4 and run.program["per_replica"] == ["beta_1", "beta_2", "epsilon"]
-    with pytest.raises(Mistake, match="amsgrad is .*must be true or false"):
+    with pytest.raises(UserError, match="amsgrad is .*must be true or false"):
         changed(optimizer__amsgrad=[True, False])
 
 
@@ -174,7 +174,7 @@ def test_the_closure_is_what_the_training_process_executes():
     files = {name for name in covers if name.endswith(".py")}
     assert {"estimators/tanh_slope.py", "estimators/base.py", "tasks/sign_fitting.py", "tasks/base.py"} <= files
     assert {"runners/trainer.py", "runners/block.py", "runners/building.py", "runners/quiet.py"} <= files
-    assert {"runners/worker.py", "runners/run.py", "runners/lanes.py", "runners/chance.py"} <= files
+    assert {"runners/worker.py", "runners/run.py", "runners/lanes.py", "steeplechase/random.py"} <= files
     assert {"estimators/__init__.py", "tasks/__init__.py", "runners/__init__.py", "results/__init__.py"} <= files
     assert not {name for name in files if name.startswith(("results/figures", "runners/sweep", "runners/conduct"))}
     assert "estimators/ste.py" not in files and "tasks/binarized_mlp.py" not in files
@@ -184,7 +184,7 @@ def test_the_closure_is_what_the_training_process_executes():
 @pytest.fixture
 def house(tmp_path, monkeypatch):
     """A copy of the house, in which `house(path, old, new)` writes, and tells what counts of the closure of a root."""
-    for wing in ("estimators", "tasks", "runners", "results"):
+    for wing in ("steeplechase", "estimators", "tasks", "runners", "results"):
         shutil.copytree(sources.ROOT / wing, tmp_path / wing, ignore=shutil.ignore_patterns("__pycache__", "frozen"))
     monkeypatch.setattr(sources, "ROOT", tmp_path)
     monkeypatch.setattr(sources, "CONTENTS", {tmp_path / f"{wing}/__init__.py" for wing in ("estimators", "tasks")})
@@ -210,7 +210,11 @@ def house(tmp_path, monkeypatch):
     [
         ("runners/run.py", 'steps, rows = run.program["steps"]', 'steps, rows = 2 * run.program["steps"]'),
         ("runners/run.py", "size = program.block", "size = program.block // 2"),
-        ("runners/worker.py", "BOUND = 2 * 2**30", "from runners import chance\n\nchance.key = id\nBOUND = 2 * 2**30"),
+        (
+            "runners/worker.py",
+            "BOUND = 2 * 2**30",
+            "from steeplechase import random\n\nrandom.key = 0\nBOUND = 2**31",
+        ),
         ("estimators/__init__.py", "", "\nbook['tanh_slope'].rule = None\n"),
         ("tasks/__init__.py", "", "\nbook.other = 1\n"),
         ("runners/__init__.py", "", "\nX = 1\n"),

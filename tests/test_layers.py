@@ -13,6 +13,7 @@ from runners import flow
 from runners.gradient import Hard
 from runners.run import execute
 from runners.trainer import Program, Replica, Trainer
+from steeplechase.errors import RecordError
 from tests.oracles.records import make
 from tests.test_identity import changed
 
@@ -83,10 +84,10 @@ def test_sites_are_a_program_of_their_own():
 def test_what_was_not_recorded_is_said():
     table = make()
     bare = table.drop(columns=[name for name in table if name.startswith(schema.SITE)])
-    with pytest.raises(schema.RecordError, match="run the sweep with layers=true"):
+    with pytest.raises(RecordError, match="run the sweep with layers=true"):
         layers.layers(bare)
     for wrong in ("site.speed.x/weights", "site."):
-        with pytest.raises(schema.RecordError, match="neither in results/schema"):
+        with pytest.raises(RecordError, match="neither in results/schema"):
             schema.check(table.assign(**{wrong: 1.0}), {"wrong_signs": {}})
 
 

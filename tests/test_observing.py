@@ -9,7 +9,7 @@ import pytest
 
 import estimators
 from runners import fresh, pages, promises
-from runners.mistake import Mistake
+from steeplechase.errors import UserError
 from tests.oracles.command import ROOT
 
 PAGE = '''import tensorflow as tf
@@ -118,7 +118,7 @@ def test_a_page_that_may_read_is_not_planned_unobserved(tmp_path, monkeypatch):
     pages.name_files([f"estimator.file={path}"])
     try:
         assert pages.unobserved(["page_variable", "ste", "page_variable"]) == ["page_variable"]
-        with pytest.raises(Mistake, match="'page_variable' may read variables or files"):
+        with pytest.raises(UserError, match="'page_variable' may read variables or files"):
             pages.observed("page_variable")
         monkeypatch.setitem(pages._observed, "page_variable", {})
         assert pages.unobserved(["page_variable"]) == [] and pages.observed("ste") == {}

@@ -11,11 +11,11 @@ from types import SimpleNamespace
 
 import pytest
 
-from results import load, schema, sealed
-from results.store import Store, StoreError
+from results import load, sealed
+from results.store import Store
 from runners import conduct, figures, report
-from runners.mistake import Mistake
 from runners.run import Outcome, identify
+from steeplechase.errors import RecordError, StoreError, UserError
 from tests.oracles.records import make
 from tests.test_identity import BASE, changed
 
@@ -286,7 +286,7 @@ def test_an_odd_store_is_told_in_sentences(world, odd, capsys, monkeypatch):
             code = 0
             try:
                 code = read()
-            except (Mistake, StoreError, schema.RecordError) as error:
+            except (UserError, StoreError, RecordError) as error:
                 said += f"steeplechase: {error}\n"
                 assert "\n" not in str(error)
             except SystemExit as error:
@@ -302,7 +302,7 @@ def test_an_odd_store_is_told_in_sentences(world, odd, capsys, monkeypatch):
         try:
             world.sweep()
             whole = True
-        except (Mistake, StoreError) as error:
+        except (UserError, StoreError) as error:
             whole, said = False, str(error)
         except SystemExit as error:
             assert error.code in (1, 2)

@@ -11,7 +11,7 @@ import pytest
 from results import load
 from results.store import Store
 from runners import config, identity, pages, promises, sources
-from runners.mistake import Mistake
+from steeplechase.errors import UserError
 from tests.oracles.command import QUIET, ROOT, sweep
 
 HEAD = "import tensorflow as tf\nfrom estimators.base import positive, surrogate\n\n"
@@ -50,7 +50,7 @@ def test_a_page_is_read_without_being_run(file):
     page = pages.find("cauchy")
     assert page.defaults == {"name": "cauchy", "width": 1.0} and page.place == "my_slope.py, line 7"
     assert config.page("estimator", "cauchy") == page.defaults and "cauchy" in config.options("estimator")
-    with pytest.raises(Mistake, match="did you mean 'cauchy'"):
+    with pytest.raises(UserError, match="did you mean 'cauchy'"):
         config.page("estimator", "cauchi")
 
 
@@ -80,7 +80,7 @@ WRONG_WHEN_RUN = {
 @pytest.mark.parametrize("fault", WRONG)
 def test_a_wrong_file_is_refused_by_file_and_line(fault, file):
     text, said = WRONG[fault]
-    with pytest.raises(Mistake) as told:
+    with pytest.raises(UserError) as told:
         file(text)
     assert said in str(told.value) and len(str(told.value).splitlines()) == 1
 
@@ -91,7 +91,7 @@ def test_a_page_that_does_not_work_is_refused_by_file_and_line(fault, file, monk
 
     text, said = WRONG_WHEN_RUN[fault]
     file(text)
-    with pytest.raises(Mistake) as told:
+    with pytest.raises(UserError) as told:
         pages.enter("cauchy")
     estimators.book.pop("cauchy", None)
     assert said in str(told.value) and len(str(told.value).splitlines()) == 1
@@ -102,7 +102,7 @@ def test_two_files_of_one_name_are_refused(tmp_path, monkeypatch):
     for folder, name in (("a", "one"), ("b", "two")):
         (tmp_path / folder).mkdir()
         (tmp_path / folder / "slope.py").write_text(PAGE.replace("cauchy", name), encoding="utf-8")
-    with pytest.raises(Mistake, match=r"two files are called slope.py: rename one"):
+    with pytest.raises(UserError, match=r"two files are called slope.py: rename one"):
         pages.name_files([f"estimator.file={tmp_path}/a/slope.py,{tmp_path}/b/slope.py"])
 
 
@@ -114,7 +114,7 @@ def test_a_name_of_the_book_stays_the_books(monkeypatch):
     pages.announced.cache_clear()
     try:
         assert pages.find("ste") is None and list(pages.announced()) == ["cauchy"]
-        with pytest.raises(Mistake, match="'cauchy' is announced by 2 installed packages"):
+        with pytest.raises(UserError, match="'cauchy' is announced by 2 installed packages"):
             pages.find("cauchy")
     finally:
         pages.announced.cache_clear()
@@ -153,7 +153,7 @@ def test_a_configuration_never_makes_a_file_run(tmp_path):
     """Recipes from elsewhere, in the place where recipes are composed from; without its secret one runs."""
     copy, spy = tmp_path / "house", tmp_path / "spy.py"
     spy.write_text(f"open({str(tmp_path / 'was run')!r}, 'w')\n" + PAGE, encoding="utf-8")
-    for folder in ("conf", "estimators", "hydra_plugins", "results", "runners", "tasks"):
+    for folder in ("conf", "estimators", "hydra_plugins", "results", "runners", "steeplechase", "tasks"):
         ignored = shutil.ignore_patterns("__pycache__", "runs", "plans", "output", "errors")
         shutil.copytree(ROOT / folder, copy / folder, ignore=ignored)
     path = copy / "conf" / "experiment" / "foreign.yaml"

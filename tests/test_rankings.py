@@ -10,8 +10,9 @@ import pytest
 from rich.console import Console
 from scipy import stats
 
-from results import rankings, schema, surrogates, tables
+from results import rankings, surrogates, tables
 from results.figures import contrasts
+from steeplechase.errors import RecordError
 from tests.oracles.records import LOSS, make, name
 
 NAMES = ("first", "second", "third", "fourth", "fifth", "sixth")
@@ -207,14 +208,14 @@ def test_controls_are_ranked_and_left_out(ranked):
 
 def test_what_was_declined_is_listed_once(ranked):
     text = said(ranked)
-    assert text.count("Declined with normalize=area (its slope has no finite area): fifth.") == 1
+    assert text.count("Unsupported with normalize=area (its slope has no finite area): fifth.") == 1
     assert "Not known in every condition" not in text, "which the reader knows already"
     reasons = {
         n: f"{n} cannot be normalised by area: its area is {a}." for n, a in (("fifth", "inf"), ("sixth", "inf"))
     }
     text = said(rankings.rankings(world(plain, declined=reasons | {"third": "third has none"})))
-    assert "Declined with normalize=area (has none): third." in text
-    assert text.count("Declined with normalize=area (its area is inf): fifth, sixth.") == 1, (
+    assert "Unsupported with normalize=area (has none): third." in text
+    assert text.count("Unsupported with normalize=area (its area is inf): fifth, sixth.") == 1, (
         "estimators by their reason"
     )
 
@@ -325,13 +326,13 @@ def test_another_setting_that_was_swept_is_refused():
     table = world(plain, normalizes=("none",))
     within = table.assign(**{"estimator.width": np.where(table.seed == 0, 1.0, 2.0)})
     within.attrs = table.attrs
-    with pytest.raises(schema.RecordError, match=r"estimator\.width"):
+    with pytest.raises(RecordError, match=r"estimator\.width"):
         rankings.rankings(within)
     other = table[table.estimator == "third"].assign(at_zero=-1, run="another", replica="r" + table.replica)
     both = pd.concat([table, other], ignore_index=True)
     account = next(a for a in table.attrs["parts"] if a["run"] == name("binarized_mlp", "third", "adam"))
     both.attrs = {**table.attrs, "parts": [*table.attrs["parts"], {**account, "run": "another"}]}
-    with pytest.raises(schema.RecordError, match="third on Binarized.*at_zero"):
+    with pytest.raises(RecordError, match="third on Binarized.*at_zero"):
         rankings.rankings(both)
 
 
@@ -343,7 +344,7 @@ def test_another_scale_is_left_out_and_said():
 def test_a_value_that_is_missing_is_no_divergence():
     table = world(plain, normalizes=("none",))
     table.loc[table.replica == table.replica.iloc[0], "test_accuracy"] = math.nan
-    with pytest.raises(schema.RecordError, match="test_accuracy"):
+    with pytest.raises(RecordError, match="test_accuracy"):
         rankings.rankings(table)
 
 
@@ -448,7 +449,7 @@ def test_rankings_leave_the_table_alone_and_do_not_depend_on_the_order_of_rows(t
 def test_a_table_of_unknown_origin_is_refused(table):
     bare = table.copy()
     bare.attrs = {}
-    with pytest.raises(schema.RecordError):
+    with pytest.raises(RecordError):
         rankings.rankings(bare)
 
 

@@ -16,9 +16,10 @@ from matplotlib.figure import Figure
 import results
 from results import frozen, schema, sealed, style
 from results.place import DEFAULT
-from results.store import Plan, Store, StoreError
+from results.store import Plan, Store
 from runners import sweep, worker
 from runners.config import CONF, Sweep
+from steeplechase.errors import RecordError, StoreError
 from tests.oracles.records import make
 
 
@@ -85,16 +86,16 @@ def test_check_sets_types_and_order():
 )
 def test_check_refuses(change, says, store):
     run, fingerprint, table, account = part()
-    with pytest.raises(schema.RecordError, match=says):
+    with pytest.raises(RecordError, match=says):
         schema.check(change(table), account["measures"])
-    with pytest.raises(schema.RecordError, match=says):
+    with pytest.raises(RecordError, match=says):
         store.write(run, fingerprint, change(table), account)
     assert not files(store)
 
 
 def test_a_measure_must_be_declared():
     table = part()[2]
-    with pytest.raises(schema.RecordError, match="wrong_signs"):
+    with pytest.raises(RecordError, match="wrong_signs"):
         schema.check(table, {})
 
 
@@ -172,7 +173,7 @@ def test_damage_is_seen_said_and_mended(store, damage):
     made = part()
     store.write(*made)
     damage(only(store, "run-*.json"), only(store, "record-*.parquet"))
-    with pytest.raises(schema.RecordError, match="damaged"):
+    with pytest.raises(RecordError, match="damaged"):
         results.load(store, plan(made))
     found, ((path, fault),) = done(store, made)
     assert not found and fault
@@ -240,9 +241,9 @@ def test_a_file_of_somebody_else_is_found_by_what_it_says(store):
         assert store.done(run, fingerprint, lambda *fault, told=told: told.append(fault)) == set()
         [(path, fault)] = told
         assert path == place / account.name and "belongs to another" in fault
-        with pytest.raises(schema.RecordError, match="belongs to another"):
+        with pytest.raises(RecordError, match="belongs to another"):
             results.load(store, plan((run, fingerprint, *made[2:])))
-        with pytest.raises(schema.RecordError, match="belongs to another"):
+        with pytest.raises(RecordError, match="belongs to another"):
             results.load(store)
         store.write(run, fingerprint, made[2], {**made[3], "run": run, "fingerprint": fingerprint})
         assert store.done(run, fingerprint, pytest.fail) == set(made[3]["replicas"]), "it lay in the way"
@@ -250,7 +251,7 @@ def test_a_file_of_somebody_else_is_found_by_what_it_says(store):
     told = []
     assert store.done(*made[:2], lambda *fault: told.append(fault), {"tasks/x.py": "1"}) == set()
     assert "by other sources" in told[0][1]
-    with pytest.raises(schema.RecordError, match="by other sources"):
+    with pytest.raises(RecordError, match="by other sources"):
         results.load(store, plan(made, sources={"tasks/x.py": "1"}))
 
 

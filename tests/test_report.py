@@ -12,10 +12,10 @@ import pytest
 
 from results import coverage, explorer, report, statistics
 from results.report import Item, Section
-from results.schema import RecordError
 from results.store import Plan, Store
 from results.wording import Part
 from runners import report as command
+from steeplechase.errors import RecordError
 from tests.oracles.records import ACCURACY, make, name
 from tests.test_verdicts import _like, world
 

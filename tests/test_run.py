@@ -10,11 +10,11 @@ import tensorflow as tf
 import yaml
 
 from results import load, sealed
-from results.store import Store, StoreError
+from results.store import Store
 from runners import block, device
 from runners.config import CONF, resolve
-from runners.mistake import Mistake
 from runners.run import execute, identify
+from steeplechase.errors import StoreError, UserError
 from tests.test_identity import BASE, changed
 
 RATES = [0.01, {"from": 0.1, "to": 0.01, "shape": "log"}]
@@ -143,7 +143,7 @@ def test_a_state_is_resumed_where_it_belongs_and_set_aside_elsewhere(monkeypatch
 
 
 def test_tf32_is_a_gpus_and_another_program():
-    with pytest.raises(Mistake, match="only a GPU has"):
+    with pytest.raises(UserError, match="only a GPU has"):
         resolve(BASE | {"precision": "tf32"}, "cpu")
     one, other = (resolve(BASE | {"precision": kind}, "gpu") for kind in ("float32", "tf32"))
     assert one.program["precision"] != other.program["precision"]

@@ -6,7 +6,8 @@ import numpy as np
 import pytest
 import tensorflow as tf
 
-from runners import schedule
+from steeplechase import schedules
+from steeplechase.errors import UserError
 
 PROGRESS = np.linspace(0, 1, 21)
 FORMS = {
@@ -29,8 +30,8 @@ FORMS = {
 @pytest.mark.parametrize("form", FORMS)
 def test_a_schedule_is_its_formula_compiled_or_not(form):
     given, formula = FORMS[form]
-    coded = tf.constant([schedule.encode("x", given), schedule.encode("x", 7.25)], tf.float64)
-    for call in (schedule.value, tf.function(schedule.value, jit_compile=True)):
+    coded = tf.constant([schedules.encode("x", given), schedules.encode("x", 7.25)], tf.float64)
+    for call in (schedules.value, tf.function(schedules.value, jit_compile=True)):
         found = np.array([call(coded, tf.constant(p, tf.float64)).numpy() for p in PROGRESS])
         np.testing.assert_allclose(found[:, 0], formula(PROGRESS), rtol=1e-12, atol=1e-15)
         assert (found[:, 1] == 7.25).all(), "its neighbour in the block has a number of its own"
@@ -39,36 +40,36 @@ def test_a_schedule_is_its_formula_compiled_or_not(form):
 def test_a_constant_and_a_plateau_keep_every_bit():
     number = 0.1 + 0.2
     for given in (number, {"shape": "steps", "values": [number, 1.0], "at": [0.9]}):
-        coded = tf.constant(schedule.encode("x", given), tf.float64)
-        assert float(schedule.value(coded, tf.constant(0.3, tf.float64))) == number
+        coded = tf.constant(schedules.encode("x", given), tf.float64)
+        assert float(schedules.value(coded, tf.constant(0.3, tf.float64))) == number
 
 
 @pytest.mark.parametrize("form", FORMS)
 def test_in_float64_nothing_passes_by_float32(form):
     given, formula = FORMS[form]
-    coded = tf.constant(schedule.encode("x", given), tf.float64)
+    coded = tf.constant(schedules.encode("x", given), tf.float64)
     for progress in (0.1, np.float64(0.7), 1 / 3):
-        np.testing.assert_allclose(schedule.value(coded, progress), formula(progress), rtol=1e-14)
+        np.testing.assert_allclose(schedules.value(coded, progress), formula(progress), rtol=1e-14)
 
 
 def test_numbers_from_python_are_numbers():
     for number in (2, 2.0, np.float32(2), np.int64(2), np.array(2.0), tf.constant(2.0)):
-        assert schedule.encode("t", number) == schedule.encode("t", 2.0) and schedule.values(number) == [2.0]
+        assert schedules.encode("t", number) == schedules.encode("t", 2.0) and schedules.values(number) == [2.0]
     for number in (None, "2", True, np.True_, math.nan, math.inf, [1.0, 2.0], np.ones(1), 1j, 10**400):
-        for call in (lambda number: schedule.encode("t", number), schedule.values):
-            with pytest.raises(schedule.ScheduleError, match=r"^(t|the number) is .*, but must be a finite number\.$"):
+        for call in (lambda number: schedules.encode("t", number), schedules.values):
+            with pytest.raises(UserError, match=r"^(t|the number) is .*, but must be a finite number\.$"):
                 call(number)
     for coded in (None, [1.0] * 16, tf.zeros([3]), tf.zeros([16], tf.int32)):
-        with pytest.raises(schedule.ScheduleError, match="a coded schedule is a floating tensor"):
-            schedule.value(coded, 0.5)
-    with pytest.raises(schedule.ScheduleError, match="progress is 'half'"):
-        schedule.value(tf.constant(schedule.encode("t", 1.0)), "half")
+        with pytest.raises(UserError, match="a coded schedule is a floating tensor"):
+            schedules.value(coded, 0.5)
+    with pytest.raises(UserError, match="progress is 'half'"):
+        schedules.value(tf.constant(schedules.encode("t", 1.0)), "half")
 
 
 def test_the_numbers_that_a_schedule_passes_are_known():
-    assert schedule.values(2) == [2.0]
-    assert schedule.values(FORMS["log"][0]) == [0.01, 10.0]
-    assert schedule.values(FORMS["steps"][0]) == [0.1, 0.01, 0.003]
+    assert schedules.values(2) == [2.0]
+    assert schedules.values(FORMS["log"][0]) == [0.01, 10.0]
+    assert schedules.values(FORMS["steps"][0]) == [0.1, 0.01, 0.003]
 
 
 NONE = {
@@ -97,6 +98,6 @@ NONE = {
 @pytest.mark.parametrize("fault", NONE)
 def test_what_is_no_schedule_is_told_in_one_sentence(fault):
     given, said = NONE[fault]
-    with pytest.raises(schedule.ScheduleError) as told:
-        schedule.encode("t", given)
+    with pytest.raises(UserError) as told:
+        schedules.encode("t", given)
     assert said in str(told.value) and len(str(told.value).splitlines()) == 1

@@ -7,7 +7,8 @@ import pandas as pd
 import pytest
 from scipy import stats
 
-from results import schema, statistics
+from results import statistics
+from steeplechase.errors import RecordError
 from tests.oracles.records import LOSS, make
 
 LOWER = {"measures": {}, "selects": "validation_loss", "reports": "test_loss", "target": ["test_loss", 0.5]}
@@ -99,7 +100,7 @@ def test_measures_know_their_unit_and_their_worst_value():
     assert (loss.title, loss.better, loss.worst) == ("Train loss", "lower", math.inf)
     wrong = statistics.measure("wrong_signs", LOSS)
     assert (wrong.title, wrong.better, wrong.worst) == ("Wrong signs (share of coordinates)", "lower", 1)
-    with pytest.raises(schema.RecordError, match="nobody"):
+    with pytest.raises(RecordError, match="nobody"):
         statistics.measure("nobody", HIGHER)
 
 
@@ -169,13 +170,13 @@ def test_choose_sorts_numbers_schedules_and_what_is_missing():
 
 
 def test_choose_refuses_what_it_cannot_compare():
-    with pytest.raises(schema.RecordError, match="seed 0"):
+    with pytest.raises(RecordError, match="seed 0"):
         chosen([(0.1, 0, [1.0]), (0.1, 0, [2.0])])
-    with pytest.raises(schema.RecordError, match="do not end at one step"):
+    with pytest.raises(RecordError, match="do not end at one step"):
         chosen([(0.1, 0, [1.0]), (0.1, 1, [2.0, 3.0])])
-    with pytest.raises(schema.RecordError, match="direction"):
+    with pytest.raises(RecordError, match="direction"):
         statistics.choose(table([(0.1, 0, [1.0])]), {**LOWER, "selects": "gradient_norm"})
-    with pytest.raises(schema.RecordError, match="validation_accuracy"):
+    with pytest.raises(RecordError, match="validation_accuracy"):
         statistics.choose(table([(0.1, 0, [1.0])]), HIGHER)
 
 
@@ -247,5 +248,5 @@ def test_nothing_is_changed_and_nothing_is_by_chance():
 def test_a_table_without_accounts_is_refused():
     whole = make()
     whole.attrs = {}
-    with pytest.raises(schema.RecordError, match="results.load"):
+    with pytest.raises(RecordError, match="results.load"):
         statistics.settings(whole)

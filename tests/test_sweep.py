@@ -198,7 +198,7 @@ def test_the_notebook(tmp_path):
 def house(tmp_path):
     """A copy of the project's code that a test may edit."""
     copy = tmp_path / "house"
-    folders = ["conf", "estimators", "tasks", "runners", "results", "hydra_plugins"]
+    folders = ["conf", "steeplechase", "estimators", "tasks", "runners", "results", "hydra_plugins"]
     copy.mkdir()
     for folder in folders:
         subprocess.run(["cp", "-r", str(ROOT / folder), str(copy / folder)], check=True)

@@ -8,7 +8,8 @@ import pandas as pd
 import pytest
 from rich.console import Console
 
-from results import schema, statistics, tables, wording
+from results import statistics, tables, wording
+from steeplechase.errors import RecordError
 from tests.oracles.records import make, name
 from tests.test_house import ROOT
 
@@ -138,5 +139,5 @@ def test_nothing_recorded_gives_an_empty_table(tmp_path):
 def test_a_table_of_unknown_origin_is_refused():
     table = make()
     table.attrs = {}
-    with pytest.raises(schema.RecordError):
+    with pytest.raises(RecordError):
         tables.summary(table)

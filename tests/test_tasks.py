@@ -9,10 +9,10 @@ import estimators
 import tasks
 from estimators.base import value
 from results import schema
-from runners.chance import Chance, key
 from runners.config import CONF, resolve
-from runners.mistake import Mistake
-from tasks.base import TaskError
+from steeplechase.errors import UserError
+from steeplechase.random import Chance, key
+from tasks.base import parameters
 from tests.test_identity import BASE
 
 
@@ -162,12 +162,12 @@ def test_judging_answers_nan_for_a_network_of_nan():
     ],
 )
 def test_bad_arguments_are_one_sentence(name, arguments, said):
-    with pytest.raises(TaskError) as caught:
+    with pytest.raises(UserError) as caught:
         tasks.book[name](**arguments)
     assert said in str(caught.value) and "\n" not in str(caught.value)
     if "leaves only" not in said:  # what does not depend on the data is refused by a plan, in the same words
         page = {**yaml.safe_load((CONF / f"task/{name}.yaml").read_text(encoding="utf-8")), **arguments}
-        with pytest.raises(Mistake) as planned:
+        with pytest.raises(UserError) as planned:
             resolve(BASE | {"task": page}, "cpu")
         assert str(planned.value) == str(caught.value)
 
@@ -177,7 +177,7 @@ def test_a_task_has_the_checksum_and_the_remarks_of_its_data(tmp_path):
 
     made = {name: tasks.book[name]() for name in tasks.book}
     for name, task in made.items():
-        data = tasks.book.parameters(name).get("data")
+        data = parameters(tasks.book[name]).get("data")
         assert task.checksum == (checksum(data) if data else "") and task.remarks == ()
     labels = np.arange(60) % 5 + 1
     np.savez(tmp_path / "own.npz", x=np.zeros((60, 3), np.uint8), y=labels)
@@ -187,5 +187,5 @@ def test_a_task_has_the_checksum_and_the_remarks_of_its_data(tmp_path):
 
 
 def test_an_unknown_task_gets_the_nearest():
-    with pytest.raises(TaskError, match="did you mean 'sign_fitting'"):
+    with pytest.raises(UserError, match="did you mean 'sign_fitting'"):
         tasks.book["sign_fiting"]

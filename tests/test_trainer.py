@@ -12,10 +12,10 @@ import tensorflow as tf
 
 import estimators
 import tasks
-from runners.chance import Chance, key
 from runners.gradient import Hard
 from runners.trainer import BUDGET, LIMIT, SCALARS, Program, Replica, Trainer, block_size
 from runners.trainer import trainer as trainer_of
+from steeplechase.random import Chance, key
 from tests.conftest import SMALL
 from tests.oracles import tasks as tiny
 

@@ -10,7 +10,7 @@ from rich.console import Console
 
 from results import comparison, contrasts, rules, statistics, verdicts
 from results.comparison import ANY
-from results.schema import RecordError
+from steeplechase.errors import RecordError
 from tests.oracles.records import ACCURACY, LOSS, make
 
 MLP, SIGNS = ACCURACY["label"], LOSS["label"]

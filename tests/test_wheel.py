@@ -17,11 +17,11 @@ from results import claims, frozen, load
 from runners import provenance
 from tests.test_house import ROOT
 
-SHIPPED = ("conf", "estimators", "hydra_plugins", "results", "runners", "tasks")
+SHIPPED = ("conf", "estimators", "hydra_plugins", "results", "runners", "steeplechase", "tasks")
 PIP = [sys.executable, "-m", "pip", "--quiet", "--disable-pip-version-check"]
 SLOPE = """\
 import tensorflow as tf
-from estimators.base import positive, surrogate
+from steeplechase import positive, surrogate
 
 
 @surrogate(

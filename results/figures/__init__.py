@@ -21,24 +21,25 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure, SubFigure
 from matplotlib.lines import Line2D
 
-from results import schema, statistics, style, wording
+from results import statistics, style, wording
 from results.comparison import Group
+from steeplechase.errors import RecordError
 
 DASHES = ("-", "--", ":", "-.")  # of variants of one estimator: they share its colour and marker
 
 
 def complete(table: pd.DataFrame) -> None:
-    """Raises schema.RecordError, naming what is missing, unless the table holds every replica that its plan wants."""
+    """Raises RecordError, naming what is missing, unless the table holds every replica that its plan wants."""
     missing = table.attrs.get("missing")
     if missing:
         named = [f"{count} of {run}" for run, count in sorted(missing.items())]
         more = f" and {wording.count(len(named) - 3, 'more run')}" if len(named) > 3 else ""
         lacking = wording.count(sum(missing.values()), "replica")
-        raise schema.RecordError(f"the table lacks {lacking}: {', '.join(named[:3])}{more}.")
+        raise RecordError(f"the table lacks {lacking}: {', '.join(named[:3])}{more}.")
     if table.empty:
-        raise schema.RecordError("the table is empty: nothing has been recorded yet.")
+        raise RecordError("the table is empty: nothing has been recorded yet.")
     if missing is None:
-        raise schema.RecordError("the table does not say whether it is complete; take it from results.load as it is.")
+        raise RecordError("the table does not say whether it is complete; take it from results.load as it is.")
     statistics.accounts(table)
 
 
@@ -48,12 +49,12 @@ def names() -> list[str]:
 
 
 def drawn(name: str, table: pd.DataFrame, columns: int = 2) -> Figure:
-    """The figure of this name. Raises schema.RecordError where there is none, and whatever drawing it raises."""
+    """The figure of this name. Raises RecordError where there is none, and whatever drawing it raises."""
     if name not in names():
-        raise schema.RecordError(f"there is no figure '{name}' in results/figures")
+        raise RecordError(f"there is no figure '{name}' in results/figures")
     draw = getattr(importlib.import_module(f"results.figures.{name}"), "draw", None)
     if not callable(draw):
-        raise schema.RecordError(f"results/figures/{name}.py has no function draw(table)")
+        raise RecordError(f"results/figures/{name}.py has no function draw(table)")
     try:
         inspect.signature(draw).bind(table, columns)
     except TypeError:  # it takes the table alone, as the README has it
@@ -61,7 +62,7 @@ def drawn(name: str, table: pd.DataFrame, columns: int = 2) -> Figure:
     else:
         figure = draw(table, columns)
     if not isinstance(figure, Figure):
-        raise schema.RecordError(f"draw in results/figures/{name}.py returns {type(figure).__name__}, and no figure")
+        raise RecordError(f"draw in results/figures/{name}.py returns {type(figure).__name__}, and no figure")
     return figure
 
 

@@ -28,7 +28,7 @@ def draw(table: pd.DataFrame, columns: int = 2) -> Figure:
 
     Rows stand in the order of the tuned means, averaged over the task's optimizers. A point that lies far outside the
     others is drawn at the panel's edge as an arrowhead, an unknown mean as a cross at the worse side.
-    Raises schema.RecordError for an incomplete table, and as results.rankings does.
+    Raises RecordError for an incomplete table, and as results.rankings does.
     """
     figures.complete(table)
     ranked = rankings.rankings(table)

@@ -18,7 +18,7 @@ RATES = 4  # lines of learning rates above a panel; where there would be more, t
 def draw(table: pd.DataFrame, columns: int = 2) -> Figure:
     """A row a task, a column an optimizer; mean over seeds and its 95 % t interval at every recorded step.
 
-    Raises schema.RecordError for an incomplete table.
+    Raises RecordError for an incomplete table.
     """
     figures.complete(table)
     accounts, settings = statistics.accounts(table), statistics.settings(table)

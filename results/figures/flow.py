@@ -17,7 +17,7 @@ def draw(table: pd.DataFrame, columns: int = 2) -> Figure:
     """Two rows for each task and optimizer, a column a site (in one column of a page the other way round); of each
     estimator at its chosen setting the mean over seeds with its 95 % t interval, of the norms the geometric mean.
 
-    Raises schema.RecordError for an incomplete table, and where nothing was recorded of layers.
+    Raises RecordError for an incomplete table, and where nothing was recorded of layers.
     """
     figures.complete(table)
     found, settings = layers.layers(table), statistics.settings(table)

@@ -18,7 +18,7 @@ def draw(table: pd.DataFrame, columns: int = 2) -> Figure:
     """A row a task, a column an optimizer; mean over seeds of what is reported and its 95 % t interval at each rate.
 
     Where more than the rate was swept, the other numbers are chosen anew at each rate. A rate at which a seed diverged
-    without bound has no mean, and is marked at the worse edge. Raises schema.RecordError for an incomplete table, and
+    without bound has no mean, and is marked at the worse edge. Raises RecordError for an incomplete table, and
     as comparison.groups does.
     """
     figures.complete(table)

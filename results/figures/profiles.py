@@ -19,7 +19,7 @@ def draw(table: pd.DataFrame, columns: int = 2) -> Figure:
     """A row a task, a column an optimizer; each estimator at its chosen setting, with a band that covers its curve.
 
     Controls take no part. A training that diverged is at least as good as nothing: its curve does not reach 1. Tasks
-    have measures that cannot be laid over one another, so none is averaged. Raises schema.RecordError for an incomplete
+    have measures that cannot be laid over one another, so none is averaged. Raises RecordError for an incomplete
     table, and as comparison.groups does.
     """
     figures.complete(table)

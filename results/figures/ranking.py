@@ -26,7 +26,7 @@ def draw(table: pd.DataFrame, columns: int = 2) -> Figure:
     rank, its shade the share of resamples in which it has that rank. From TASKS tasks on, below them the critical
     differences.
 
-    Controls take no part. Raises schema.RecordError for an incomplete table, and as comparison.groups does.
+    Controls take no part. Raises RecordError for an incomplete table, and as comparison.groups does.
     """
     figures.complete(table)
     found = stability.stability(table)

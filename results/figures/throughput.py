@@ -18,7 +18,7 @@ SMALL = {"size": 3, "edgecolor": "white", "linewidth": 0.4, "zorder": 4}
 def draw(table: pd.DataFrame, columns: int = 2) -> Figure:
     """A panel a task, a row an optimizer; a small point is one recorded part, the large one a run's median.
 
-    Raises schema.RecordError for an incomplete table.
+    Raises RecordError for an incomplete table.
     """
     figures.complete(table)
     rates = _rates(table)

@@ -13,7 +13,7 @@ def draw(table: pd.DataFrame, columns: int = 2) -> Figure:
     """A row a task, a column an optimizer; each estimator at its chosen setting, with 95 % bands.
 
     Trainings that never reach the target are censored at the end of their budget and stay in view: their curve stays
-    below 1. Raises schema.RecordError for an incomplete table.
+    below 1. Raises RecordError for an incomplete table.
     """
     figures.complete(table)
     described, settings = statistics.accounts(table), statistics.settings(table)

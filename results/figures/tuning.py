@@ -19,7 +19,7 @@ def draw(table: pd.DataFrame, columns: int = 2) -> Figure:
     """A row a task, a column an optimizer: the expected mean of the best of k settings, with 95 % bands over seeds.
 
     Controls take no part. Where one of the settings diverged without bound, the expectation of fewer settings than are
-    sure to avoid it is unknown, and the curve begins later. Raises schema.RecordError for an incomplete table, and as
+    sure to avoid it is unknown, and the curve begins later. Raises RecordError for an incomplete table, and as
     comparison.groups does.
     """
     figures.complete(table)

@@ -20,6 +20,7 @@ from pathlib import Path
 
 import numpy as np
 
+from steeplechase.errors import RecordError, StoreError
 from tests.fuzz import harness, quick
 from tests.fuzz.harness import KINDS, LOSS, LOST, Harness, Line, Outcome
 from tests.oracles import records
@@ -610,8 +611,6 @@ def loaded(truth: dict, sealed: bool) -> None:
     import sys
 
     import results
-    from results.schema import RecordError
-    from results.store import StoreError
 
     told = []
     for name in [*truth["plans"], None]:
@@ -637,8 +636,6 @@ def _thawed(truth: dict, sealed: bool) -> None:
     import sys
 
     from results import frozen
-    from results.schema import RecordError
-    from results.store import StoreError
 
     told = []
     for name, whole in truth["frozen"].items():

@@ -8,6 +8,7 @@ import sys
 from pathlib import Path
 
 from runners import observing
+from steeplechase.errors import UserError
 
 observing.start()
 
@@ -18,9 +19,9 @@ quiet.start_tensorflow("cpu")
 import tensorflow as tf  # noqa: E402
 
 import estimators  # noqa: E402
-from runners import building, chance, config, pages, promises, run  # noqa: E402
+from runners import building, config, pages, promises, run  # noqa: E402
 from runners.gradient import gradient  # noqa: E402
-from runners.mistake import Mistake  # noqa: E402
+from steeplechase.random import Chance, key  # noqa: E402
 from tests.test_identity import changed  # noqa: E402
 
 
@@ -28,7 +29,7 @@ def once(wanted):
     """One gradient of the run that is wanted, as its training would ask for it."""
     described = json.dumps(dict(wanted.run.program), sort_keys=True)
     task, program = building.build(described, 1)
-    stream = chance.Chance(chance.key(0))
+    stream = Chance(key(0))
     page = program.hard.activations
     numbers = {"activations": page.parameters, "weights": program.hard.weights.parameters, "normalize": "none"}
     hard = program.hard.operation(numbers, stream)
@@ -44,7 +45,8 @@ def used(name):
     observing.begin()
     once(wanted)
     beyond = run.used_beyond(wanted)
-    ran = sorted(path.name for path in observing.ran() if path.parent.name == "estimators" and path.stem != "base")
+    pages_ran = (path for path in observing.ran() if path.parent.name == "estimators")
+    ran = sorted(path.name for path in pages_ran if path.stem not in ("base", "excluded"))
     return beyond, ran
 
 
@@ -55,7 +57,7 @@ def slope(name):
 def told(name):
     try:
         return used(name)[0]
-    except Mistake as mistake:
+    except UserError as mistake:
         return str(mistake)
 
 
@@ -71,7 +73,7 @@ for name in pages.files():
         answer["slopes"][name] = slope(name)
     try:
         answer["reads"][name] = pages.observed(name)
-    except Mistake as mistake:
+    except UserError as mistake:
         answer["reads"][name] = str(mistake)
 answer["started"] = config.CONF.name, tf.__version__
 print(json.dumps(answer))

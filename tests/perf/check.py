@@ -27,7 +27,7 @@ from pathlib import Path
 
 import numpy as np
 
-from runners.mistake import Mistake
+from steeplechase.errors import UserError
 from tests.perf import machine, trees, verdict
 from tests.perf.trees import ROOT, Timing, Tree
 from tests.perf.verdict import Machine
@@ -46,7 +46,7 @@ def main(words: Sequence[str] | None = None) -> int:
     signal.signal(signal.SIGTERM, lambda *_: sys.exit(143))  # so that what is temporary goes away
     try:
         found, code = self_test(options) if options.self_test else check(options)
-    except Mistake as mistake:
+    except UserError as mistake:
         print(f"steeplechase: {mistake}", file=sys.stderr)
         return 2
     except Unfit as reason:
@@ -73,7 +73,7 @@ def check(options: argparse.Namespace) -> tuple[dict, int]:
         there, here = trees.names(base), trees.names(ours)
         both = [name for name in here if name in there]
         if not both:
-            raise Mistake(f"{base.name} has no benchmark that this tree has too: it has {', '.join(there[:3])} ….")
+            raise UserError(f"{base.name} has no benchmark that this tree has too: it has {', '.join(there[:3])} ….")
         for tree in (base, ours):
             trees.compile_python(tree, sorted(folder.name for folder in path.iterdir() if any(folder.glob("*.py"))))
         window = Window()

@@ -187,7 +187,7 @@ def replica(problem: Problem, seed: int):
 
 def draw_start(problem: Problem, files: tuple[str, str | None], replicas: int) -> dict[str, np.ndarray]:
     """Each parameter at the start, [replicas, *shape], with the seeds 0, 1, …: what our trainer starts from."""
-    from runners.chance import Chance, key
+    from steeplechase.random import Chance, key
 
     task = build_task(problem, files)
     starts = [task.start(Chance(key(seed)).of("start")) for seed in range(replicas)]
@@ -198,7 +198,7 @@ def draw_batches(problem: Problem, size: int, replicas: int, steps: int) -> np.n
     """The examples of each batch, int32 [steps, replicas, batch]: those that our trainer takes with seeds 0, 1, …"""
     if not problem.hidden:
         return np.zeros([steps, replicas, 0], np.int32)
-    from runners.chance import Chance, key
+    from steeplechase.random import Chance, key
 
     per_epoch = size // BATCH
     drawn = []

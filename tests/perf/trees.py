@@ -18,7 +18,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from runners import sources as code
-from runners.mistake import Mistake
+from steeplechase.errors import UserError
 
 ROOT = Path(__file__).resolve().parents[2]
 CACHE = ROOT / ".perf"  # environments of commits with another lock, by the lock's hash
@@ -45,14 +45,14 @@ class Timing:
 
 
 def resolve(base: str, root: Path = ROOT) -> str:
-    """The full hash of the commit that BASE names. Raises Mistake where it names none."""
+    """The full hash of the commit that BASE names. Raises UserError where it names none."""
     if not base.strip():
-        raise Mistake("BASE names the commit to compare with, and is missing: make perf-check BASE=COMMIT.")
+        raise UserError("BASE names the commit to compare with, and is missing: make perf-check BASE=COMMIT.")
     if _git(root, "rev-parse", "--git-dir").returncode:
-        raise Mistake("BASE is looked up in git's history, and this folder is not a git checkout.")
+        raise UserError("BASE is looked up in git's history, and this folder is not a git checkout.")
     found = _git(root, "rev-parse", "--verify", "--quiet", "--end-of-options", f"{base}^{{commit}}")
     if found.returncode:
-        raise Mistake(f"BASE is '{base}', which is no commit here; `git log --oneline` lists those that are.")
+        raise UserError(f"BASE is '{base}', which is no commit here; `git log --oneline` lists those that are.")
     return found.stdout.strip()
 
 
@@ -64,7 +64,7 @@ def checkout(commit: str, root: Path = ROOT) -> Iterator[Path]:
         made = _git(root, "worktree", "add", "--detach", "--quiet", str(path), commit)
         try:
             if made.returncode:
-                raise Mistake(f"BASE could not be checked out: {_last(made.stderr)}")
+                raise UserError(f"BASE could not be checked out: {_last(made.stderr)}")
             yield path
         finally:
             _git(root, "worktree", "remove", "--force", str(path))
@@ -75,12 +75,12 @@ def environment(tree: Path, name: str, folder: Path, root: Path = ROOT, cache: P
     """An interpreter that has the packages of the tree's lock, and no tree's own code: that comes from where it is run.
 
     folder: a new one, for an environment that borrows this interpreter's packages: it is used where the locks are the
-    same. Else one is built in the cache. Raises Mistake where that fails.
+    same. Else one is built in the cache. Raises UserError where that fails.
     """
     try:
         lock = (tree / LOCK).read_bytes()
     except OSError:
-        raise Mistake(f"{name} does not build: it has no {LOCK}.") from None
+        raise UserError(f"{name} does not build: it has no {LOCK}.") from None
     if lock == (root / LOCK).read_bytes():
         python = _venv(folder, "--without-pip")
         packages = Path(sysconfig.get_path("purelib", "venv", {"base": str(folder), "platbase": str(folder)}))
@@ -96,24 +96,24 @@ def environment(tree: Path, name: str, folder: Path, root: Path = ROOT, cache: P
         done = _run([_venv(built), *words, "--requirement", tree / LOCK], tree)
         if done.returncode:
             shutil.rmtree(built, ignore_errors=True)
-            raise Mistake(f"{name} does not build: {_last(done.stderr)}")
+            raise UserError(f"{name} does not build: {_last(done.stderr)}")
         (built / "ready").touch()
     return built / "bin" / "python"
 
 
 def need_benchmarks(tree: Path, name: str) -> None:
-    """Raises Mistake where a tree has none: seen before an environment is built for nothing."""
+    """Raises UserError where a tree has none: seen before an environment is built for nothing."""
     if not any((tree / BENCHMARKS).glob("test_*.py")):
-        raise Mistake(f"{name} has no benchmarks: there is no test in {BENCHMARKS}.")
+        raise UserError(f"{name} has no benchmarks: there is no test in {BENCHMARKS}.")
 
 
 def names(tree: Tree) -> list[str]:
-    """The benchmarks of a tree, as pytest names them. Raises Mistake where there are none or it does not build."""
+    """The benchmarks of a tree, as pytest names them. Raises UserError where there are none or it does not build."""
     done = _pytest(tree, [BENCHMARKS], "--collect-only")
     if done.returncode == 5:
-        raise Mistake(f"{tree.name} has no benchmarks: pytest finds none in {BENCHMARKS}.")
+        raise UserError(f"{tree.name} has no benchmarks: pytest finds none in {BENCHMARKS}.")
     if done.returncode:
-        raise Mistake(f"{tree.name} does not build: {_failure(done)}")
+        raise UserError(f"{tree.name} does not build: {_failure(done)}")
     return re.findall(rf"^{BENCHMARKS}/\S+::.+$", done.stdout, re.MULTILINE)
 
 
@@ -123,15 +123,15 @@ def compile_python(tree: Tree, folders: Sequence[str]) -> None:
 
 
 def measure(tree: Tree, wanted: Sequence[str], environ: Mapping[str, str] | None = None) -> dict[str, Timing]:
-    """These benchmarks of a tree, in a fresh process. Raises Mistake where one fails, or where none is a benchmark."""
+    """These benchmarks of a tree, in a fresh process. Raises UserError where one fails, or none is a benchmark."""
     with tempfile.TemporaryDirectory() as folder:
         path = Path(folder) / "found.json"
         done = _pytest(tree, wanted, f"--benchmark-json={path}", environ=environ)
         if done.returncode:
-            raise Mistake(f"the benchmarks of {tree.name} fail: {_failure(done)}")
+            raise UserError(f"the benchmarks of {tree.name} fail: {_failure(done)}")
         found = json.loads(path.read_text(encoding="utf-8") or "{}") if path.exists() else {}
     if not found.get("benchmarks"):
-        raise Mistake(f"{tree.name} has no benchmarks: no test in {BENCHMARKS} asks for pytest-benchmark's fixture.")
+        raise UserError(f"{tree.name} has no benchmarks: no test in {BENCHMARKS} asks for pytest-benchmark's fixture.")
     return {
         one["fullname"]: Timing(one["stats"]["median"], one["extra_info"].get("counters", {}))
         for one in found["benchmarks"]
@@ -164,7 +164,7 @@ def sources(tree: Path, benchmark: str) -> dict[str, str]:
 def _venv(folder, *options):
     done = _run([sys.executable, "-m", "venv", *options, folder], ROOT)
     if done.returncode:
-        raise Mistake(f"no environment can be made: {_last(done.stderr or done.stdout)}")
+        raise UserError(f"no environment can be made: {_last(done.stderr or done.stdout)}")
     return folder / "bin" / "python"
 
 
@@ -190,7 +190,7 @@ def _run(words, cwd, environ=None):
             encoding="utf-8",
         )
     except subprocess.TimeoutExpired:
-        raise Mistake(
+        raise UserError(
             f"a process gave no answer for {PATIENCE // 60} minutes: {' '.join(map(str, words[1:4]))}"
         ) from None
 

@@ -7,13 +7,11 @@ import math
 from collections.abc import Mapping
 from typing import Any
 
+from steeplechase.errors import UserError
+
 SHAPES = ("constant", "linear", "log", "cosine", "quarter_cosine", "steps")
 PLATEAUS = 8  # that a schedule in steps may have
 WIDTH = 2 * PLATEAUS  # of a coded number: the shape, the values, and where each value after the first begins
-
-
-class ScheduleError(ValueError):
-    """A schedule that is none, told in one sentence."""
 
 
 def encode(name: str, value: float | Mapping[str, Any]) -> list[float]:
@@ -22,26 +20,26 @@ def encode(name: str, value: float | Mapping[str, Any]) -> list[float]:
     value: a number (Python's, NumPy's, or a tensor's that is known); or {"from": number, "to": number, "shape": one of
     SHAPES but `steps`}; or {"shape": "steps", "values": [numbers], "at": [fractions of training, rising]}, with one
     fraction less than values.
-    Raises ScheduleError.
+    Raises UserError.
     """
     if not isinstance(value, Mapping):
         return _coded(0, [_number(name, value)] * 2, [])
     given, shape = dict(value), value.get("shape")
     if shape not in SHAPES:
-        raise ScheduleError(f"{name}.shape is '{shape}', but must be one of: {', '.join(SHAPES)}.")
+        raise UserError(f"{name}.shape is '{shape}', but must be one of: {', '.join(SHAPES)}.")
     keys = ("values", "at") if shape == "steps" else ("from", "to")
     if set(given) != {*keys, "shape"}:
         shown = ", ".join(map(str, given))
-        raise ScheduleError(
+        raise UserError(
             f"{name} has the keys {shown}, but a {shape} schedule has exactly shape, {keys[0]} and {keys[1]}."
         )
     if shape == "steps":
         return _steps(name, given["values"], given["at"])
     ends = [_number(f"{name}.{end}", given[end]) for end in keys]
     if shape == "constant" and ends[0] != ends[1]:
-        raise ScheduleError(f"{name} goes from {ends[0]} to {ends[1]}, but a constant schedule stays where it is.")
+        raise UserError(f"{name} goes from {ends[0]} to {ends[1]}, but a constant schedule stays where it is.")
     if shape == "log" and min(ends) <= 0:
-        raise ScheduleError(f"{name} goes from {ends[0]} to {ends[1]}, but a log schedule needs both > 0.")
+        raise UserError(f"{name} goes from {ends[0]} to {ends[1]}, but a log schedule needs both > 0.")
     return _coded(SHAPES.index(shape), ends, [])
 
 
@@ -52,7 +50,7 @@ def combinations(parameters: Mapping[str, Any]) -> list[dict[str, float]]:
 
 
 def values(value: float | Mapping[str, Any]) -> list[float]:
-    """The numbers between which a schedule stays: its two ends, or its plateaus. Raises ScheduleError."""
+    """The numbers between which a schedule stays: its two ends, or its plateaus. Raises UserError."""
     if not isinstance(value, Mapping):
         return [_number("the number", value)]
     encode("the schedule", value)
@@ -68,7 +66,7 @@ def value(coded, progress):
     import tensorflow as tf
 
     if not (tf.is_tensor(coded) and coded.dtype.is_floating and coded.shape[-1:] == [WIDTH]):
-        raise ScheduleError(f"a coded schedule is a floating tensor [..., {WIDTH}], as tf.constant(encode(...)) is.")
+        raise UserError(f"a coded schedule is a floating tensor [..., {WIDTH}], as tf.constant(encode(...)) is.")
     if not tf.is_tensor(progress):
         progress = tf.constant(_number("progress", progress), coded.dtype)  # tf.cast would go by float32
     shape, start, end = coded[..., 0], coded[..., 1], coded[..., 2]
@@ -91,16 +89,16 @@ def value(coded, progress):
 def _steps(name, numbers, starts):
     for key, part in (("values", numbers), ("at", starts)):
         if not isinstance(part, (list, tuple)):
-            raise ScheduleError(f"{name}.{key} is {part!r}, but must be a list of numbers.")
+            raise UserError(f"{name}.{key} is {part!r}, but must be a list of numbers.")
     numbers = [_number(f"{name}.values", number) for number in numbers]
     starts = [_number(f"{name}.at", start) for start in starts]
     if not 2 <= len(numbers) <= PLATEAUS or len(starts) != len(numbers) - 1:
-        raise ScheduleError(
+        raise UserError(
             f"{name} has {len(numbers)} values at {len(starts)} fractions, but needs 2 to {PLATEAUS} values, and one "
             "fraction for each value after the first."
         )
     if any(a >= b for a, b in itertools.pairwise([0.0, *starts, 1.0])):
-        raise ScheduleError(f"{name}.at is {starts}, but must rise between 0 and 1.")
+        raise UserError(f"{name}.at is {starts}, but must rise between 0 and 1.")
     return _coded(SHAPES.index("steps"), numbers, starts)
 
 
@@ -119,5 +117,5 @@ def _number(key, number):
     except OverflowError:  # a whole number beyond what a float holds
         found = math.inf
     if not math.isfinite(found):
-        raise ScheduleError(f"{key} is {number!r}, but must be a finite number.")
+        raise UserError(f"{key} is {number!r}, but must be a finite number.")
     return found

@@ -1,0 +1,12 @@
+"""What the field has and the book has not, and why: whoever asks for one of these is told."""
+
+EXCLUDED = {
+    "rsign": "its threshold is learned with the network; the slope around it is approx_sign",
+    "dorefa": "it rounds to k bits, and is no rule for sign or step",
+    "fda": "its base frequency is not stated and its residual is a network that is trained beside; the series itself "
+    "is fourier",
+    "adaste": "its weights are not hard until late in training, and its factor depends on the gradient that arrives",
+    "lns": "it trains a second network that predicts the signs, and is no rule for one function",
+    "bayesbinn": "it samples relaxed weights and changes the optimizer's update, and is no rule for one function",
+    "learnable": "training a slope's parameter was found to be the same as training the threshold; schedule it instead",
+}
