@@ -76,8 +76,8 @@ def _file(arrow: pa.Table, about: Mapping) -> bytes:
 def read(path: str | Path) -> tuple[pd.DataFrame, dict]:
     """(the table as `results.load` gave it, {"plan", "versions"}).
 
-    Raises RecordError for a file that is none, or where anything it says is not what was written, and
-    StoreError for one that cannot be read now or was written by another version.
+    Raises RecordError for a file that is none, for one under another table's name, or where anything it says is not
+    what was written, and StoreError for one that cannot be read now or was written by another version.
     """
     path = Path(path)
     try:
@@ -96,6 +96,8 @@ def read(path: str | Path) -> tuple[pd.DataFrame, dict]:
         about = sealed.parsed(text, VERSION, f"the frozen table {path}")
     except sealed.Damaged as fault:
         raise RecordError(f"{path} is damaged, or was edited: it {fault}.") from None
+    if about["plan"]["name"] != path.stem:
+        raise RecordError(f"{path} holds the table of '{about['plan']['name']}': give the file its own name again.")
     declared = {name: of for account in about["attrs"]["parts"] for name, of in account["measures"].items()}
     metadata = {key: value for key, value in arrow.schema.metadata.items() if key != KEY}
     damaged = RecordError(f"{path} is damaged: its rows are not those that were frozen.")

@@ -22,6 +22,7 @@ from steeplechase.errors import StoreError
 
 LARGEST = {".json": 2**28, "": 2**31}  # bytes: what is larger was not written by this project
 _NAME = re.compile(r"\w[\w.+-]{0,199}")
+_HALVES = re.compile(rb"\\u[dD][89a-fA-F]")  # as JSON has what lies beyond 16 bits, in two halves
 
 
 class Damaged(ValueError):
@@ -65,6 +66,8 @@ def parsed(content: bytes, version: int, of: str) -> dict[str, Any]:
         raise Damaged("was damaged (nested too deeply)") from None
     except ValueError as error:
         raise Damaged(f"was damaged ({error})") from None
+    if _HALVES.search(content) and _has_halves(found):
+        raise Damaged("was damaged (it says what is no text: half of a surrogate pair)")
     if not isinstance(found, dict) or "seal" not in found:
         raise Damaged("was damaged, or is not of this store (it carries no seal)")
     if found["seal"] != seal(found):
@@ -75,6 +78,15 @@ def parsed(content: bytes, version: int, of: str) -> dict[str, Any]:
             "use the program that wrote it, or another store."
         )
     return found
+
+
+def _has_halves(content: Any) -> bool:
+    """Whether a word in it cannot be written as UTF-8, and so in no table, page or terminal."""
+    try:
+        json.dumps(content, ensure_ascii=False).encode()
+    except UnicodeEncodeError:
+        return True
+    return False
 
 
 # Files

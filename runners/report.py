@@ -16,7 +16,7 @@ from typing import Any
 
 import pandas as pd
 
-from results import coverage, explorer, frozen, report, rules, sealed, style, tables
+from results import coverage, explorer, frozen, report, rules, sealed, style, tables, wording
 from results import figures as figure_pages
 from results.store import DEFAULT, Plan, Store, load
 from runners import command, figures, pages
@@ -46,13 +46,21 @@ def write(reported: list[Reported], path: Path, tell: Callable[[str], None]) -> 
     Raises StoreError where the page cannot be written.
     """
     made = f"Made on {datetime.now(UTC):%Y-%m-%d %H:%M} UTC by commit {str(commit() or 'unknown')[:12]}."
-    sections = [_section(one, tell) for one in reported]
+    sections, faults = [], []
+    for one in reported:
+        try:
+            sections.append(_section(one, tell))
+        except OSError:
+            raise
+        except Exception as error:  # records that others wrote may say anything of themselves
+            faults.append(f"{one.name}: it could not be reported: {figures.why(error)}.")
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
         sealed.replace(path.resolve(), report.page(sections, made).encode())
     except (OSError, RuntimeError) as error:  # of a link that leads to itself
         raise StoreError(f"{path} cannot be written: {getattr(error, 'strerror', error)}.") from None
-    return [f"{s.name}, {item.name}: {item.fault}" for s in sections for item in (*s.tables, *s.figures) if item.fault]
+    items = [(section.name, item) for section in sections for item in (*section.tables, *section.figures)]
+    return faults + [f"{name}, {item.name}: {item.fault}" for name, item in items if item.fault]
 
 
 def _section(one: Reported, tell: Callable[[str], None]) -> report.Section:
@@ -198,8 +206,14 @@ def main(arguments: list[str] | None = None) -> int:
         more = f" and {len(own) - 3} more" if len(own) > 3 else ""
         _complain(f"{'; '.join(own[:3])}{more}: {fault}", 1)
     faults += unmade
+    for one in reported:
+        lacking = sum(one.table.attrs.get("missing", {}).values())
+        if lacking or one.table.empty:
+            what = f"lacks {wording.count(lacking, 'replica')}" if lacking else "has no records"
+            faults.append(f"{one.name} {what}, and the report says so.")
+            _complain(faults[-1], 1)
     print(f"Report: {path} ({path.stat().st_size / 2**20:.1f} MiB)")
-    return 1 if faults or any(one.table.attrs.get("missing") or one.table.empty for one in reported) else 0
+    return 1 if faults else 0
 
 
 def _recorded(options: argparse.Namespace, store: Store) -> tuple[list[Reported], list[str]]:

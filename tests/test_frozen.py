@@ -73,6 +73,13 @@ def test_what_is_no_frozen_table_is_told(tmp_path):
             frozen.read(tmp_path / f"{name}.parquet")
 
 
+def test_a_table_under_another_tables_name_is_refused(kept, tmp_path):
+    """As when two files change places, each whole and sealed."""
+    (tmp_path / "control.parquet").write_bytes((kept / "race.parquet").read_bytes())
+    with pytest.raises(RecordError, match="control.parquet holds the table of 'race'"):
+        frozen.read(tmp_path / "control.parquet")
+
+
 def test_rows_that_were_changed_are_seen(kept):
     arrow = parquet.read_table(kept / "race.parquet")
     at = arrow.schema.get_field_index("test_accuracy")

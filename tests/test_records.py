@@ -564,3 +564,11 @@ def test_a_state_that_does_not_fit_names_the_store(store, monkeypatch):
     monkeypatch.setattr(sealed, "replace", fails)
     with pytest.raises(StoreError, match=f"{store.root}.*: No space left"):
         store.kept("r", "f", ["a"], 1, pytest.fail).save({"x": np.zeros(1)})
+
+
+def test_what_is_no_text_is_damage():
+    """Half of a surrogate pair: JSON can say it, and no table, page or terminal can show it."""
+    whole = sealed.text({"schema": 1, "name": "größe 😀"})
+    assert sealed.parsed(whole, 1, "it")["name"] == "größe 😀"
+    with pytest.raises(sealed.Damaged, match="half of a surrogate pair"):
+        sealed.parsed(sealed.text({"schema": 1, "name": "\ud800"}), 1, "it")

@@ -287,7 +287,18 @@ def test_a_plan_of_which_nothing_is_recorded_is_reported_and_not_whole(tmp_path,
     Store(tmp_path).write_plan(Plan("race", "steeplechase", "2026-01-01T00:00:00", runs))
     assert run("--store", tmp_path, "--stale") == 1
     assert "0 of 2 replicas recorded" in shown((tmp_path / "output" / "report.html").read_text(encoding="utf-8"))
-    assert "Report:" in capsys.readouterr().out
+    printed = capsys.readouterr()
+    assert "Report:" in printed.out and "steeplechase: race lacks 2 replicas, and the report says so." in printed.err
+
+
+def test_a_table_that_cannot_be_reported_leaves_the_others(tmp_path):
+    """One of whose records somebody else wrote, and sealed."""
+    odd = make(seeds=1, rows=2)
+    odd.attrs["parts"] = [{**odd.attrs["parts"][0], "configuration": "none"}]
+    one, other = (command.Reported(name, "c", table, (), ()) for name, table in (("odd", odd), ("well", make(seeds=1))))
+    [fault] = command.write([one, other], tmp_path / "r.html", lambda text: None)
+    assert fault.startswith("odd: it could not be reported: ")
+    assert "well" in shown((tmp_path / "r.html").read_text(encoding="utf-8"))
 
 
 def test_accounts_are_needed():

@@ -21,7 +21,7 @@ def main() -> int:
     parser.add_argument("--lines", type=int, default=500, help="command lines (default: 500)")
     parser.add_argument("--stores", type=int, default=60, help="spoilt stores (default: 60)")
     parser.add_argument("--seed", type=int, default=0, help="of the grammar and of what is spoilt (default: 0)")
-    parser.add_argument("--limit", type=float, default=10, help="seconds after which a case hangs (default: 10)")
+    parser.add_argument("--limit", type=float, default=30, help="seconds after which a case hangs (default: 30)")
     parser.add_argument("--processes", type=int, default=1, help="cases at a time (default: 1)")
     parser.add_argument("--planted", action="store_true", help="also plant faults, and see that they are counted")
     parser.add_argument("--json", type=Path, metavar="FILE", help="write all that was found")
