@@ -13,6 +13,7 @@ import io
 import zlib
 from collections.abc import Mapping
 from pathlib import Path
+from typing import Any
 
 import pandas as pd
 import pyarrow as pa
@@ -96,6 +97,8 @@ def read(path: str | Path) -> tuple[pd.DataFrame, dict]:
         about = sealed.parsed(text, VERSION, f"the frozen table {path}")
     except sealed.Damaged as fault:
         raise RecordError(f"{path} is damaged, or was edited: it {fault}.") from None
+    if not _is_account(about):
+        raise RecordError(f"{path} is damaged, or was edited: it does not say what a frozen table says of its rows.")
     if about["plan"]["name"] != path.stem:
         raise RecordError(f"{path} holds the table of '{about['plan']['name']}': give the file its own name again.")
     declared = {name: of for account in about["attrs"]["parts"] for name, of in account["measures"].items()}
@@ -109,6 +112,20 @@ def read(path: str | Path) -> tuple[pd.DataFrame, dict]:
         raise damaged
     table.attrs = {**about["attrs"], "parts": Accounts(about["attrs"]["parts"])}
     return table, {key: about[key] for key in ("plan", "versions")}
+
+
+def _is_account(about: Mapping) -> bool:
+    """Whether it has all that `write` says of a table, of the kinds that `write` gives it."""
+
+    def has(said: Any, kinds: Mapping[str, type]) -> bool:
+        return isinstance(said, Mapping) and all(isinstance(said.get(key), kind) for key, kind in kinds.items())
+
+    return (
+        has(about, {"plan": dict, "attrs": dict, "versions": dict, "rows": str})
+        and has(about["plan"], {"name": str, "command": str, "figures": list, "tables": list})
+        and has(about["attrs"], {"parts": list})
+        and all(has(account, {"measures": dict}) for account in about["attrs"]["parts"])
+    )
 
 
 def digest(table: pd.DataFrame) -> str:

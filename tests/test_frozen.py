@@ -17,7 +17,7 @@ from pyarrow import parquet
 from rich.console import Console
 
 import results
-from results import claims, frozen, verdicts
+from results import claims, frozen, sealed, verdicts
 from results.store import Plan, Store
 from runners import claims as command
 from runners import figures, report
@@ -71,6 +71,29 @@ def test_what_is_no_frozen_table_is_told(tmp_path):
     for name in ("other", "text"):
         with pytest.raises(RecordError, match="is no frozen table"):
             frozen.read(tmp_path / f"{name}.parquet")
+
+
+@pytest.mark.parametrize(
+    "edit",
+    [
+        {"attrs": None},
+        {"attrs": {"parts": ["x"]}},
+        {"attrs": "x"},
+        {"versions": "x"},
+        {"plan": {"name": "race"}},
+        {"plan": []},
+        {"rows": 1},
+    ],
+    ids=str,
+)
+def test_what_says_too_little_of_its_rows_is_refused(edit, kept, tmp_path):
+    """Under a right seal, too."""
+    arrow = parquet.read_table(kept / "race.parquet")
+    about = sealed.parsed(zlib.decompress(arrow.schema.metadata[frozen.KEY]), frozen.VERSION, "it")
+    content = zlib.compress(sealed.text({key: value for key, value in {**about, **edit}.items() if key != "seal"}))
+    parquet.write_table(arrow.replace_schema_metadata({frozen.KEY: content}), tmp_path / "race.parquet")
+    with pytest.raises(RecordError, match="does not say what a frozen table says"):
+        frozen.read(tmp_path / "race.parquet")
 
 
 def test_a_table_under_another_tables_name_is_refused(kept, tmp_path):
