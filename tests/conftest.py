@@ -1,7 +1,5 @@
 """What the tests share: TensorFlow started as records are made, and each estimator and each task at a small size."""
 
-from pathlib import Path
-
 import jaxtyping
 import pytest
 
@@ -28,13 +26,3 @@ def page(request):
 def task(request):
     """Every task, small."""
     return tasks.book[request.param](**SMALL.get(request.param, {}))
-
-
-# What takes longest, as it was measured: it begins first, so that no processor waits for another in the end.
-LONGEST = ("fuzz", "sweep", "command", "figures", "trainer", "estimators", "pages", "trace", "optimizers", "frozen")
-
-
-def pytest_collection_modifyitems(items):
-    """Files in the order of what they take; those that take little stay as they are."""
-    place = {f"test_{name}": i for i, name in enumerate(LONGEST)}
-    items.sort(key=lambda item: place.get(Path(item.path).stem, len(place)))
