@@ -167,7 +167,7 @@ def remarks(rankings: pd.DataFrame) -> list[str]:
         kind = pair["reason"].removeprefix(pair["estimator"]).rpartition(": ")[2].strip(" .")  # what others share
         reasons.setdefault((pair["normalize"], kind), set()).add(pair["estimator_label"])
     for (normalize, reason), labels in sorted(reasons.items()):
-        said.append(f"Unsupported with normalize={normalize} ({reason}): {', '.join(sorted(labels))}.")
+        said.append(f"Declined with normalize={normalize} ({reason}): {', '.join(sorted(labels))}.")
     reference = rankings.attrs["reference"]
     if not reference["name"]:
         said.append("No reference was declared: there are no contrasts.")

@@ -208,14 +208,14 @@ def test_controls_are_ranked_and_left_out(ranked):
 
 def test_what_was_declined_is_listed_once(ranked):
     text = said(ranked)
-    assert text.count("Unsupported with normalize=area (its slope has no finite area): fifth.") == 1
+    assert text.count("Declined with normalize=area (its slope has no finite area): fifth.") == 1
     assert "Not known in every condition" not in text, "which the reader knows already"
     reasons = {
         n: f"{n} cannot be normalised by area: its area is {a}." for n, a in (("fifth", "inf"), ("sixth", "inf"))
     }
     text = said(rankings.rankings(world(plain, declined=reasons | {"third": "third has none"})))
-    assert "Unsupported with normalize=area (has none): third." in text
-    assert text.count("Unsupported with normalize=area (its area is inf): fifth, sixth.") == 1, (
+    assert "Declined with normalize=area (has none): third." in text
+    assert text.count("Declined with normalize=area (its area is inf): fifth, sixth.") == 1, (
         "estimators by their reason"
     )
 
