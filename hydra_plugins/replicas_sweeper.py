@@ -44,17 +44,20 @@ class ReplicasSweeper(Sweeper):
         )
 
     def sweep(self, arguments):
-        from runners import conduct
-        from runners.sweep import undefer
+        from runners.configuration.overrides import undefer
+        from runners.execution.launch import plan_and_launch
 
         jobs, typed = self.split(arguments), [undefer(argument) for argument in arguments]
-        return [conduct.sweep(jobs, self.compose, self.launch, self.experiment(), typed)]
+        return [plan_and_launch(jobs, self.compose, self.launch, self.experiment(), typed)]
 
     def split(self, arguments: list[str]) -> list[list[str]]:
         """The overrides of each job: the product of the program axes, with every replica axis as a list."""
-        from runners import pages
-        from runners.config import check_page_keys, few, makes_replicas, page
-        from runners.sweep import check_overrides, listed
+        from runners.configuration import estimator_files
+        from runners.configuration.axes import makes_replicas
+        from runners.configuration.choices import defaults_of
+        from runners.configuration.keys import check_page_keys
+        from runners.configuration.overrides import check_overrides, listed
+        from runners.configuration.schema import refuse_too_many
 
         own = [f"{key}={value}" for key, value in self.params.items()]
         check_overrides(own)
@@ -65,8 +68,8 @@ class ReplicasSweeper(Sweeper):
             key = override.get_key_element()
             swept = override.is_sweep_override()
             axes[key] = listed(override) if swept else [override.get_value_element_as_str()]
-        if pages.files():  # beside those of the experiment or of the command
-            axes["estimator"] = list(dict.fromkeys([*axes.get("estimator", []), *pages.files()]))
+        if estimator_files.files():  # beside those of the experiment or of the command
+            axes["estimator"] = list(dict.fromkeys([*axes.get("estimator", []), *estimator_files.files()]))
         # Which of an optimizer's numbers make replicas depends on the optimizer, so that is chosen first.
         choices = dict(self.config.hydra.runtime.choices)
         chosen = axes.pop("optimizer", [choices.get("optimizer")])
@@ -74,11 +77,11 @@ class ReplicasSweeper(Sweeper):
         for optimizer in chosen:
             jobs.append([])
             replicas = [
-                k for k, values in axes.items() if makes_replicas(k, page("optimizer", optimizer)) and values[1:]
+                k for k, values in axes.items() if makes_replicas(k, defaults_of("optimizer", optimizer)) and values[1:]
             ]
             lists = [f"{key}=[{','.join(axes[key])}]" for key in replicas]
             programs = {key: values for key, values in axes.items() if key not in replicas}
-            few("the sweep has", math.prod(map(len, programs.values())) * len(chosen), "runs", 10_000)
+            refuse_too_many("the sweep has", math.prod(map(len, programs.values())) * len(chosen), "runs", 10_000)
             for values in itertools.product(*programs.values()):
                 own = choices | {"optimizer": optimizer} | dict(zip(programs, values, strict=True))
                 check_page_keys(own, axes)
@@ -90,18 +93,18 @@ class ReplicasSweeper(Sweeper):
     @functools.cached_property
     def composer(self):
         """What composes the jobs of this sweep."""
-        from runners.composing import Composer
+        from runners.configuration.composition import Composer
 
         return Composer(self.hydra_context.config_loader, self.config)
 
     def compose(self, overrides: list[str]) -> dict:
         """A job's configuration as plain data, without Hydra's own part. Raises UserError."""
-        from runners.config import told
+        from runners.configuration.keys import translate_error
 
         try:
             return OmegaConf.to_container(self.composer.compose(overrides), resolve=True)
         except (ConfigCompositionException, OmegaConfBaseException) as error:
-            raise UserError(told(error)) from None
+            raise UserError(translate_error(error)) from None
 
     def launch(self, jobs: list[list[str]]) -> list:
         """The jobs' returns, from the configured launcher."""

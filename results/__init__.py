@@ -3,14 +3,18 @@
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
-    from results.store import Plan as Plan
-    from results.store import load as load
+    from results.records.plan import Plan as Plan
+    from results.records.reading import load as load
 
 
 def __getattr__(name):
     """`load` and `Plan` on demand: they import pandas, and a command that only asks for help has no use for it."""
-    if name in ("Plan", "load"):
-        from results import store
+    if name == "load":
+        from results.records.reading import load
 
-        return getattr(store, name)
+        return load
+    if name == "Plan":
+        from results.records.plan import Plan
+
+        return Plan
     raise AttributeError(f"module 'results' has no attribute '{name}'")

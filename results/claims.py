@@ -11,8 +11,11 @@ import numpy as np
 import pandas as pd
 import yaml
 
-from results import frozen, rankings, statistics, targets, verdicts, wording
-from results.comparison import ANY
+from results import wording
+from results.analysis import selection, surrogates, targets, verdicts
+from results.analysis import spread as spread_analysis
+from results.analysis.comparison import ANY
+from results.records import frozen, reading
 from steeplechase.errors import RecordError
 
 FILE = Path(__file__).parent / "claims.yaml"
@@ -50,11 +53,11 @@ class _Frozen:
 
     @cached_property
     def rankings(self) -> pd.DataFrame:
-        return rankings.rankings(self.table)
+        return surrogates.rankings(self.table)
 
     @cached_property
     def spread(self) -> pd.DataFrame:
-        return rankings.spread(self.rankings)
+        return spread_analysis.spread(self.rankings)
 
 
 def evaluate(path: str | Path = FILE, folder: str | Path = frozen.FOLDER) -> list[Claim]:
@@ -150,13 +153,13 @@ def _contrast(kind: str, claim: Mapping, decided: pd.DataFrame) -> tuple[str, st
 
 
 def _arrival(kind: str, claim: Mapping, table: pd.DataFrame) -> tuple[str, str]:
-    settings = statistics.settings(table)
+    settings = selection.chosen_settings(table)
     own = settings[(settings["task"] == claim["task"]) & (settings["estimator"] == claim[kind])]
     if claim["optimizer"] != "best":
         own = own[own["optimizer_label"] == claim["optimizer"]]
     if own.empty:
         raise LookupError(_not_run(claim, claim[kind], 0))
-    accounts, rows, steps = statistics.accounts(table), statistics.bare(table), []
+    accounts, rows, steps = reading.accounts(table), reading.without_attrs(table), []
     for one in own.itertuples():
         chosen = rows[rows["replica"].isin(one.replicas)]
         steps += targets.reached(chosen, accounts[one.run]).steps.tolist()

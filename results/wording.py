@@ -1,80 +1,9 @@
-"""How numbers with their intervals, and whole tables, are written: in Markdown, in LaTeX, in CSV."""
+"""How numbers with their intervals are written, and how many things there are."""
 
 from __future__ import annotations
 
-import io
 import math
-from collections.abc import Iterable, Mapping
-from pathlib import Path
-from typing import NamedTuple
-
-import pandas as pd
-from rich.box import SIMPLE
-from rich.console import Console
-from rich.markup import escape
-from rich.table import Table
-
-FORMULA = ("=", "+", "-", "@", "\t", "\n")  # what a cell begins with that a spreadsheet may evaluate
-WORDS = {"with", "method", "other", "verdict"}  # columns of words, which stand at the left
-
-
-class Part(NamedTuple):
-    """A table as it is printed: its cells as text, what stands above it and what below."""
-
-    title: str
-    printed: pd.DataFrame
-    caption: str
-
-
-def wide(console: Console) -> Console:
-    """The console, at least 100 columns wide where nobody looks."""
-    return console if console.is_terminal or console.width >= 100 else Console(file=console.file, width=100)
-
-
-def show(parts: Iterable[Part], console: Console) -> list[Table]:
-    """Prints each part; returns the tables."""
-    console, tables = wide(console), []
-    for title, printed, caption in parts:
-        table = Table(title=escape(title), caption=escape(caption), box=SIMPLE, padding=(0, 1, 0, 0), show_edge=False)
-        table.title_justify = table.caption_justify = "left"
-        for column in printed.columns:
-            table.add_column(escape(column), overflow="fold", justify="left" if column in WORDS else "right")
-        for row in printed.itertuples(index=False):
-            table.add_row(*map(escape, row))
-        console.print(table, "")
-        tables.append(table)
-    return tables
-
-
-def texts(parts: Iterable[Part], label: str) -> tuple[str, str]:
-    """The parts as Markdown and as LaTeX, whose labels are tab:LABEL-1 and so on."""
-    markdown, latex = io.StringIO(), io.StringIO()
-    for number, (title, printed, caption) in enumerate(parts, 1):
-        printed = printed.rename(columns=lambda name: name[:1].upper() + name[1:])
-        markdown.write(as_markdown(printed, title, caption))
-        latex.write(as_latex(printed, f"{title}. {caption}", f"tab:{label}-{number}"))
-    return markdown.getvalue(), latex.getvalue()
-
-
-def as_markdown(printed: pd.DataFrame, title: str, caption: str) -> str:
-    """A table of text as Markdown, under its title and above its caption."""
-    return f"### {title}\n\n{printed.to_markdown(index=False, disable_numparse=True)}\n\n{caption}\n\n"
-
-
-def as_latex(printed: pd.DataFrame, caption: str, label: str) -> str:
-    """A table of text as LaTeX has it, with booktabs; `caption` is plain text."""
-    styled = printed.style.hide(axis="index").format(tex).format_index(tex, axis=1)
-    return (
-        styled.to_latex(
-            hrules=True,
-            position="htbp",
-            position_float="centering",
-            column_format="l" * len(printed.columns),
-            caption=tex(caption),
-            label=label,
-        )
-        + "\n"
-    )
+from collections.abc import Mapping
 
 
 def aggregate(mean: float, low: float, high: float, unit: str) -> str:
@@ -114,52 +43,6 @@ def percent(share: float) -> str:
     if math.isnan(share):
         return "–"
     return "<1 %" if 0 < share < 0.005 else f"{100 * share:.0f} %"
-
-
-def write(
-    folder: str | Path, name: str, table: pd.DataFrame, markdown: str, latex: str, **beside: pd.DataFrame
-) -> list[Path]:
-    """Writes NAME.csv (the table's numbers as they are), NAME.md and NAME.tex; returns their paths. beside: other
-    tables, by the names of their CSV files."""
-    folder = Path(folder)
-    folder.mkdir(parents=True, exist_ok=True)
-    paths = [folder / f"{name}.{kind}" for kind in ("csv", "md", "tex")]
-    csv(table, paths[0])
-    paths[1].write_text(markdown, encoding="utf-8")
-    paths[2].write_text(latex, encoding="utf-8")
-    for other, numbers in beside.items():
-        paths.append(folder / f"{other}.csv")
-        csv(numbers, paths[-1])
-    return paths
-
-
-def csv(table: pd.DataFrame, path: str | Path) -> None:
-    """Writes a table's numbers as they are, and its text so that a spreadsheet shows it and evaluates none of it: text
-    that could begin a formula begins with an apostrophe instead."""
-    texts = table.select_dtypes(exclude=["number", "bool"]).columns
-    safe = table.assign(**{name: table[name].map(_shown) for name in texts}).rename(columns=_shown)
-    safe.to_csv(path, index=False, encoding="utf-8")
-
-
-def tex(text: str) -> str:
-    """Text as LaTeX has it."""
-    special = {c: f"\\{c}" for c in "&%$#_{}"}
-    special |= {"~": r"\textasciitilde{}", "^": r"\textasciicircum{}", "\\": r"\textbackslash{}"}
-    signs = {"≤": r"\leq", "≥": r"\geq", "×": r"\times", "▲": r"\bigtriangleup", "▼": r"\bigtriangledown"}
-    signs |= {"∞": r"\infty", "−": "-", "·": r"\cdot", "ρ": r"\rho", "†": r"\dagger"}
-    return text.translate(str.maketrans({**special, **{c: f"${sign}$" for c, sign in signs.items()}, "–": "--"}))
-
-
-def _shown(value: object) -> object:
-    if isinstance(value, str):
-        value = value.replace("\r\n", "\n").replace("\r", "\n")  # which Python's csv would not quote: a row of its own
-    if not isinstance(value, str) or not value.startswith(FORMULA):
-        return value
-    try:
-        float(value)
-    except ValueError:
-        return f"'{value}"
-    return value  # a number, which is what it says
 
 
 def _significant(number: float, digits: int) -> str:

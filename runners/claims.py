@@ -11,9 +11,10 @@ from rich.console import Console
 from rich.markup import escape
 from rich.table import Table
 
-from results import claims, frozen
+from results import claims
+from results.records import frozen
 from runners import command
-from runners.config import CHECKOUT
+from runners.configuration.schema import CHECKOUT
 from steeplechase.errors import RecordError
 
 README = CHECKOUT / "README.md" if CHECKOUT else None  # an installed copy has no such page

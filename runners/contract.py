@@ -5,7 +5,8 @@ from __future__ import annotations
 from rich.console import Console
 from rich.markup import escape
 
-from runners import command, config, pages
+from runners import command
+from runners.configuration import choices, estimator_files
 
 
 @command.one_sentence
@@ -16,19 +17,21 @@ def main(arguments: list[str] | None = None) -> int:
     asked = parser.parse_intermixed_args(arguments).pages
     asked = [part for page in asked for part in page.removeprefix("estimator.file=").split(",")]
     files = [page for page in asked if page.endswith(".py")]
-    pages.name_files([f"estimator.file={','.join(files)}"] * bool(files))
-    names = [*pages.files(), *(page for page in asked if page not in files)]
+    estimator_files.name_files([f"estimator.file={','.join(files)}"] * bool(files))
+    names = [*estimator_files.files(), *(page for page in asked if page not in files)]
     for name in names:
-        config.page("estimator", name)  # a name that is none is answered here, in no time
-    from runners import quiet
+        choices.defaults_of("estimator", name)  # a name that is none is answered here, in no time
+    from runners.training import setup
 
-    quiet.start_tensorflow("cpu")
-    for name in names:
-        pages.enter(name)
+    setup.start_tensorflow("cpu")
     import estimators
+    from runners.execution import loading
+
+    for name in names:
+        loading.enter(name)
 
     console = Console(highlight=False, soft_wrap=True)
-    broken = [name for name in names or list(estimators.book) if not _kept(console, name, verbose=bool(asked))]
+    broken = [name for name in names or list(estimators.registry) if not _kept(console, name, verbose=bool(asked))]
     if broken:
         command.say(f"the contract is broken by {', '.join(broken)}.")
     return 1 if broken else 0
@@ -37,13 +40,13 @@ def main(arguments: list[str] | None = None) -> int:
 def _kept(console: Console, name: str, verbose: bool) -> bool:
     """Prints what the page promises and how it is kept; the kept ones only where it is asked for."""
     import estimators
-    from runners import promises
+    from runners.execution import contract
 
-    page, found = estimators.book[name], []
+    page, found = estimators.registry[name], []
     with console.status(f"{name} ..."):
-        found = list(promises.keeps(page))
+        found = list(contract.check(page))
     faults = [(words, fault) for words, fault in found if fault]
-    written = pages.find(name)
+    written = estimator_files.find(name)
     console.print(
         f"{escape(page.label)} ({name}{f', {written.place}' if written else ''}): "
         f"{len(found) - len(faults)} of {len(found)} promises are kept."

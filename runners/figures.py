@@ -3,225 +3,17 @@
 from __future__ import annotations
 
 import argparse
-import io
-import os
-import tempfile
-import traceback
-from collections.abc import Iterable
-from dataclasses import replace
-from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 
-import pandas as pd
 from rich.console import Console
-from rich.markup import escape
 
-from results import figures as figure_pages
-from results import frozen, sealed, style, tables
-from results.store import DEFAULT, Plan, Store, load
-from runners import command, device, identity, pages, worker
-from runners.config import Run
+from results.outputs import draw, freeze, verify
+from results.records import frozen
+from results.records.store import DEFAULT, Store
+from runners import command
+from runners.configuration import estimator_files
+from runners.execution.freshness import check_fresh
 from steeplechase.errors import RecordError, StoreError, UserError, did_you_mean
-
-_RESULTS = Path(style.__file__).parent
-
-
-def draw(console: Console, store: Store, plan: Plan, columns: int = 2) -> list[str]:
-    """Prints the plan's tables, draws its figures, and says where they lie; returns what could not be made, a sentence
-    each.
-
-    columns: of a page that a figure spans; for one, no table is made, and the figures lie in a folder of their own.
-    Raises RecordError for a damaged table, and StoreError where nothing can be read or written.
-    """
-    wanted, folder = plan.tables, store.root / "output" / plan.name
-    if columns == 1:
-        wanted, folder = (), folder / "one_column"
-    table = load(store, plan)
-    if table.empty:
-        figure_pages.complete(table)  # which says what is missing
-    written, faults = make(console, table, wanted, plan.figures, folder, columns=columns)
-    if written:
-        kinds = sorted({str(path.with_suffix(".*")) for path in written})
-        console.print(f"Tables and figures: {escape(', '.join(kinds))}")
-    return faults
-
-
-def make(
-    console: Console,
-    table: pd.DataFrame,
-    wanted_tables: Iterable[str],
-    wanted_figures: Iterable[str],
-    folder: Path,
-    kinds: Iterable[str] = ("png", "svg", "pdf"),
-    columns: int = 2,
-) -> tuple[list[Path], list[str]]:
-    """Prints these tables and draws these figures into the folder; returns their files, and what could not be made, a
-    sentence each: one of them does not keep the others back.
-
-    kinds: which files of a figure (style.save). columns: of a page that a figure spans. Raises StoreError where the
-    folder cannot be written.
-    """
-    written: list[Path] = []
-    faults: list[str] = []
-    wanted_tables, wanted_figures, source = list(wanted_tables), list(wanted_figures), ""
-    if wanted_tables or wanted_figures:
-        _make_ready(folder)
-    try:
-        for name in wanted_tables:
-            try:
-                if name not in tables.TABLES:
-                    raise RecordError("there is none of this name")
-                written += tables.make(name, table, folder, console)
-            except OSError:
-                raise
-            except Exception as error:  # whatever a table meets in records that others wrote is told
-                faults.append(f"the table {name} could not be made: {why(error)}.")
-        try:
-            if wanted_figures:
-                figure_pages.complete(table)
-        except RecordError as error:
-            return written, [*faults, str(error)]
-        for name in wanted_figures:
-            try:
-                figure = figure_pages.drawn(name, table, columns)
-            except Exception as error:  # a figure is anybody's code
-                faults.append(f"the figure {name} could not be drawn: {why(error)}.")
-                continue
-            source = source or frozen.source(table)  # it takes seconds of a large table
-            try:
-                written += style.save(figure, folder, name, source, kinds, columns)
-            except OSError:
-                raise
-            except Exception as error:  # Matplotlib does much of its work only now
-                faults.append(f"the figure {name} could not be drawn: {why(error)}.")
-    except BrokenPipeError:
-        raise
-    except OSError as error:
-        raise StoreError(f"{folder} cannot be written: {error.strerror or error}.") from None
-    return written, faults
-
-
-def why(error: Exception) -> str:
-    """What went wrong, in one clause; of what nobody foresaw, also where."""
-    said = (str(error).strip().splitlines() or ["no reason given"])[0].rstrip(".")
-    if isinstance(error, RecordError):
-        return said
-    frames = traceback.extract_tb(error.__traceback__)
-    folders, caller = [Path(place) for place in figure_pages.__path__], Path(figure_pages.__file__)
-    own = [frame for frame in frames if (path := Path(frame.filename)).parent in folders and path != caller]
-    own = own or [frame for frame in frames if Path(frame.filename).is_relative_to(_RESULTS)] or frames
-    if isinstance(error, SyntaxError):
-        return f"SyntaxError: {error.msg} ({Path(error.filename or '?').name}, line {error.lineno})"
-    return f"{type(error).__name__}: {said} ({Path(own[-1].filename).name}, line {own[-1].lineno})"
-
-
-def _make_ready(folder: Path) -> None:
-    """Makes the folder, and looks at what lies in it: a pipe there would wait for a reader for ever, and a link could
-    lead out of the store. Raises StoreError."""
-    try:
-        folder.mkdir(parents=True, exist_ok=True)
-        with os.scandir(folder) as entries:
-            for entry in entries:
-                if not entry.is_file(follow_symlinks=False) and not entry.is_dir(follow_symlinks=False):
-                    raise StoreError(f"{entry.path} is no file, where tables and figures are written: move it away.")
-    except FileExistsError:
-        raise StoreError(f"{folder} cannot be written: a file lies where a folder is needed.") from None
-    except StoreError:
-        raise
-    except OSError as error:
-        raise StoreError(f"{folder} cannot be written: {error.strerror}.") from None
-
-
-def freeze(console: Console, store: Store, plan: Plan, folder: Path) -> list[str]:
-    """Freezes a plan's table, and beside it what is made of it; returns what of that could not be made. Raises
-    RecordError and StoreError."""
-    table = load(store, plan)
-    path = frozen.write(table, vars(plan), folder)
-    _, faults = make(console, *_thawed(path), folder / plan.name)
-    console.print(f"Frozen: {escape(str(path))}")
-    return faults
-
-
-def verify(console: Console, folder: Path, names: Iterable[str] = ()) -> list[str]:
-    """Makes again what was made of these frozen tables, or of every one, and says, a sentence each, what has become
-    another, and which table cannot be believed.
-
-    Tables are compared to the byte, and figures as SVG to the byte where the versions that draw are those of then.
-    Raises RecordError where there is no frozen table.
-    """
-    paths = [folder / f"{name}.parquet" for name in names] or sorted(folder.glob("*.parquet"))
-    if not paths:
-        raise RecordError(f"there is no frozen table in {folder}; `python -m runners.figures --freeze NAME` makes one.")
-    said = []
-    for path in paths:
-        try:
-            said += _compared(console, path)
-        except (RecordError, StoreError) as error:
-            said.append(str(error))
-    return said
-
-
-def _compared(console: Console, path: Path) -> list[str]:
-    """What of that has become another than what is made of this table now. Raises RecordError and StoreError."""
-    table, about = frozen.read(path)
-    others = [name for name, then in about["versions"].items() if _version(name) != then]
-    with tempfile.TemporaryDirectory() as fresh:
-        plan = about["plan"]
-        drawn = [] if others else plan["figures"]
-        compared, said = make(Console(file=io.StringIO()), table, plan["tables"], drawn, Path(fresh), ["svg"])
-        said = [f"{path.stem}: {fault}" for fault in said]
-        for new in compared:
-            old = path.with_suffix("") / new.name
-            try:
-                if sealed.read(old) != new.read_bytes():
-                    said.append(f"{path.stem}/{new.name} is not what its table gives.")
-            except FileNotFoundError:
-                said.append(f"{path.stem}/{new.name} is missing.")
-    words = f", its figures not compared, since {', '.join(others)} have other versions" if others else ""
-    counted = f"{path.stem}: {len(compared)} files made again and compared{words}."
-    console.print(counted, highlight=False, markup=False)
-    return said
-
-
-def _version(package: str) -> str:
-    try:
-        return version(package)
-    except PackageNotFoundError:
-        return "none"
-
-
-def _thawed(path: Path) -> tuple[pd.DataFrame, list[str], list[str]]:
-    table, about = frozen.read(path)
-    return table, about["plan"]["tables"], about["plan"]["figures"]
-
-
-def check_names(wanted_figures: list[str], wanted_tables: list[str]) -> None:
-    """Raises UserError for a figure or a table that there is not."""
-    drawn, made = figure_pages.names(), list(tables.TABLES)
-    for kind, names, known in (("figure", wanted_figures, drawn), ("table", wanted_tables, made)):
-        for name in names:
-            if name not in known:
-                raise UserError(
-                    f"there is no {kind} '{name}'{did_you_mean(name, known)} Known are: {', '.join(sorted(known))}."
-                )
-
-
-def check_fresh(plan: Plan) -> None:
-    """Raises UserError where the code that made the plan's records has changed since, and StoreError where the plan
-    does not say what code that is."""
-    for entry in plan.runs:
-        for group in ("task", "estimator", "optimizer"):
-            part = entry["configuration"].get(group)
-            sealed.named(f"{group} of the plan {plan.name}", part.get("name") if isinstance(part, dict) else part)
-        run = Run({"estimator_weights": None, **entry["configuration"]}, (), {}, "", 0.0)
-        worker.learn(replace(run, program={**run.program, "device": "cpu"}))  # what pages read, no device decides
-        # Records of another machine's GPU are drawn anywhere: what it computed with is believed.
-        fingerprint, covers = identity.fingerprint(run, device.told(entry["sources"]))
-        if fingerprint != entry["fingerprint"]:
-            reason = identity.changed(entry["sources"], covers)
-            raise UserError(
-                f"the records of {plan.name} are stale ({reason}): run `{plan.command}` again, or give --stale."
-            )
 
 
 @command.one_sentence
@@ -257,7 +49,7 @@ def main(arguments: list[str] | None = None) -> int:
     if options.freeze and not options.names:
         return _complain("--freeze needs the NAME of the plan whose table is to be kept.", 2)
     try:
-        options.names = pages.name_files(options.names)
+        options.names = estimator_files.name_files(options.names)
         known = store.plans()
     except StoreError as error:
         return _complain(str(error), 1)

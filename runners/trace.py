@@ -5,29 +5,18 @@ from __future__ import annotations
 import argparse
 import json
 import math
-import sys
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import fields
 from typing import Any
 
 import numpy as np
-import pandas as pd
 
-from runners import command, config, pages
-from runners.flow import (
-    FLOW,
-    HARD,
-    PLAIN,
-    STATISTICS,
-    chain,
-    check_inputs,
-    gradients,
-    hard,
-    l2_loss,
-    layers,
-    product,
-    square,
-)
+from runners import command
+from runners.configuration import estimator_files, keys, resolution, schema
+from runners.configuration.run import Run
+from runners.tracing.chain import HARD, PLAIN, chain, check_inputs, hard, l2_loss
+from runners.tracing.first_step import layers
+from runners.tracing.show import demonstrations, make_console, print_chain, print_sites
 from steeplechase import schedules
 from steeplechase.errors import UserError, did_you_mean
 
@@ -61,21 +50,21 @@ def main(arguments: list[str] | None = None) -> int:
     elif overrides:
         show = _own_task(overrides)
     else:
-        show = _demonstrations
-    from runners import quiet
+        show = demonstrations
+    from runners.training import setup
 
-    quiet.start_tensorflow("cpu")
+    setup.start_tensorflow("cpu")
     import tensorflow as tf
 
     with tf.device("/cpu:0"):
-        show(_console(), options.compiled)
+        show(make_console(), options.compiled)
     return 0
 
 
 def _sorted_out(settings: Sequence[str]) -> tuple[dict[str, str], list[str]]:
     """This command's own keys, and what is left for the configuration."""
     own, overrides = {}, []
-    known = [*(field.name for field in fields(config.Sweep)), *config.GROUPS, *KEYS]
+    known = [*(field.name for field in fields(schema.Sweep)), *schema.GROUPS, *KEYS]
     for setting in settings:
         name, equals, value = setting.partition("=")
         if not equals:
@@ -91,7 +80,7 @@ def _sorted_out(settings: Sequence[str]) -> tuple[dict[str, str], list[str]]:
     return own, overrides
 
 
-def _composed(overrides: list[str]) -> config.Run:
+def _composed(overrides: list[str]) -> Run:
     """The run of one replica that these overrides of the sweep's configuration describe. Raises UserError."""
     from hydra import compose, initialize_config_dir
     from hydra.core.override_parser.overrides_parser import OverridesParser
@@ -99,12 +88,12 @@ def _composed(overrides: list[str]) -> config.Run:
     from omegaconf import OmegaConf
     from omegaconf.errors import OmegaConfBaseException
 
-    from runners import sweep  # it registers the schema
+    from runners.configuration.overrides import check_overrides, join  # it registers the schema
 
-    overrides = [override for override in sweep.join(overrides) if override != "experiment=null"]
-    if pages.files() and not any(override.startswith("estimator=") for override in overrides):
-        overrides.append(f"estimator={next(iter(pages.files()))}")
-    sweep.check_overrides(overrides)
+    overrides = [override for override in join(overrides) if override != "experiment=null"]
+    if estimator_files.files() and not any(override.startswith("estimator=") for override in overrides):
+        overrides.append(f"estimator={next(iter(estimator_files.files()))}")
+    check_overrides(overrides)
     for override in OverridesParser.create().parse_overrides(overrides):
         if override.is_sweep_override():
             raise UserError(f"'{override.input_line}' has several values, but one replica is traced: give one.")
@@ -115,13 +104,13 @@ def _composed(overrides: list[str]) -> config.Run:
     if "experiment" not in chosen:
         overrides = [*overrides, "~experiment"]  # Hydra's own way to choose none
     try:
-        with initialize_config_dir(str(config.CONF), version_base="1.3"):
+        with initialize_config_dir(str(schema.CONF), version_base="1.3"):
             cfg = OmegaConf.to_container(compose("config", overrides), resolve=True)
     except (HydraException, OmegaConfBaseException) as error:
-        raise UserError(config.told(error)) from None
+        raise UserError(keys.translate_error(error)) from None
     if cfg["device"] not in ("auto", "cpu"):
         raise UserError(f"device is {cfg['device']!r}, but the trace runs on the CPU: leave it out.")
-    run = config.resolve(cfg, "cpu")
+    run = resolution.resolve(cfg, "cpu")
     if len(run.replicas) != 1:
         first = run.replicas[0]
         several = [name for name in first if any(replica[name] != first[name] for replica in run.replicas)]
@@ -131,7 +120,7 @@ def _composed(overrides: list[str]) -> config.Run:
     return run
 
 
-def _part(run: config.Run, group: str) -> dict[str, Any]:
+def _part(run: Run, group: str) -> dict[str, Any]:
     """The parameters of a surrogate of the only replica."""
     values = run.replicas[0]
     return {k.removeprefix(f"{group}."): v for k, v in values.items() if k.startswith(f"{group}.")}
@@ -160,7 +149,9 @@ def _own_chain(own: Mapping[str, str], overrides: list[str]) -> Callable:
 
     def show(console, compiled):
         program = run.program
-        pages.enter(program["estimator"]["name"])
+        from runners.execution import loading
+
+        loading.enter(program["estimator"]["name"])
         choice = {name: program[name] for name in ("at_zero", "normalize")}
         operations = [
             PLAIN[name] if name in PLAIN else hard(program["estimator"]["name"], forward=name, **choice, **numbers)
@@ -175,7 +166,7 @@ def _own_chain(own: Mapping[str, str], overrides: list[str]) -> Callable:
             title += "".join(f", {name} = {value:g}" for name, value in numbers.items())
         if target is not None:
             title += f", target {target:g}"
-        _print(console, chain(operations, start, compiled=compiled), title, compiled)
+        print_chain(console, chain(operations, start, compiled=compiled), title, compiled)
 
     return show
 
@@ -184,11 +175,12 @@ def _own_task(overrides: list[str]) -> Callable:
     run = _composed(overrides)
 
     def show(console, compiled):
-        from runners.building import build
+        from runners.execution import loading
+        from runners.training.programs import build
 
         for group in ("estimator", "estimator_weights"):
             if run.program[group]:
-                pages.enter(run.program[group]["name"])
+                loading.enter(run.program[group]["name"])
         task, program = build(json.dumps(dict(run.program), sort_keys=True), len(run.replicas))
         surrogates = {"activations": program.hard.activations, "weights": program.hard.weights}
         numbers = {"activations": _part(run, "estimator")}
@@ -203,33 +195,9 @@ def _own_task(overrides: list[str]) -> Callable:
         if weights is not surrogates["activations"]:
             through += f" (weights: {weights.label if weights else 'none'})"
         title = f"{task.label} through {through}, seed {seed}: the first step"
-        _print_layers(console, table, title, compiled)
+        print_sites(console, table, title, compiled)
 
     return show
-
-
-def _demonstrations(console, compiled):
-    _print(
-        console,
-        chain([square] * 3, 2.0, compiled=compiled),
-        "square three times, at x = 2",
-        compiled,
-        "Each operation hands down upstream × slope; from the last to the first the slopes multiply to 8·2⁷ = 1024.",
-    )
-    _print(
-        console,
-        gradients(product, 2.0, 3.0, compiled=compiled),
-        "product of a = 2 and b = 3",
-        compiled,
-        "The gradient by one factor is the other; a and b are not connected, so between them is none: that is not 0.",
-    )
-    _print(
-        console,
-        chain([hard(), l2_loss(-1.0)], 3.0, compiled=compiled),
-        "sign at x = 3, target −1, through sigmoid_derivative",
-        compiled,
-        "The true slope of sign is 0 here; the surrogate's slope is not, and lets the gradient of the loss pass.",
-    )
 
 
 def _number(name: str, text: str) -> float:
@@ -240,58 +208,6 @@ def _number(name: str, text: str) -> float:
     if not math.isfinite(value):
         raise UserError(f"{name} is '{text}', but must be a finite number.")
     return value
-
-
-def _console():
-    from rich.console import Console
-
-    return Console(width=None if sys.stdout.isatty() else 120, highlight=False)
-
-
-def _rich(console, title: str, compiled: bool, words: Sequence[str], numbers: Sequence[str]):
-    from rich.box import SIMPLE
-    from rich.markup import escape
-    from rich.table import Table
-
-    how = "compiled" if compiled else "eager"
-    console.print(escape(f"{title} ({how})"), style="bold", soft_wrap=True)
-    table = Table(box=SIMPLE)
-    for name in words:
-        table.add_column(name, overflow="fold")
-    for name in numbers:
-        table.add_column(name, justify="right", overflow="fold")
-    return table
-
-
-def _print(console, frame: pd.DataFrame, title: str, compiled: bool, line: str = "") -> None:
-    name, *numbers = frame.columns
-    table = _rich(console, title, compiled, [name], numbers)
-    for row in frame.itertuples(index=False):
-        table.add_row(row[0], *(_written(cell) for cell in row[1:]))
-    console.print(table)
-    if line:
-        console.print(f"{line}\n")
-
-
-def _print_layers(console, frame: pd.DataFrame, title: str, compiled: bool) -> None:
-    table = _rich(console, title, compiled, ["site", "gradient"], ["elements", *STATISTICS, "exactly zero"])
-    for row in frame.to_dict("records"):
-        for name in FLOW:
-            site, elements = (row["site"], str(row["elements"])) if name == FLOW[0] else ("", "")
-            share = f"{row['saturation']:.1%}" if name == "slope" and not math.isnan(row["saturation"]) else ""
-            cells = [row[f"{name}_{statistic}"] for statistic in STATISTICS]
-            shown = ["–" if math.isnan(cell) else f"{cell:.4g}" for cell in cells]
-            table.add_row(site, name, elements, *shown, share, end_section=name == FLOW[-1])
-    console.print(table)
-    console.print("upstream is dL/dy at the hard output y; downstream = upstream × slope is what is handed on.")
-
-
-def _written(cell) -> str:
-    if cell is None:
-        return "none"
-    if isinstance(cell, tuple):
-        return ", ".join(map(_written, cell))
-    return f"{cell:.9g}" if np.ndim(cell) == 0 else str(cell)
 
 
 if __name__ == "__main__":

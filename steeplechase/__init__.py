@@ -11,18 +11,18 @@ import importlib
 # Where each name stands. It is looked up and not imported, so that nothing here depends on what is built on it.
 _PLACES = {
     "Measure": "tasks.base",
-    "Plan": "results.store",
-    "Range": "estimators.base",
+    "Plan": "results.records.plan",
+    "Range": "estimators.parameters",
     "RecordError": "steeplechase.errors",
     "StoreError": "steeplechase.errors",
-    "Surrogate": "estimators.base",
+    "Surrogate": "estimators.surrogate",
     "Task": "tasks.base",
     "Unsupported": "steeplechase.errors",
     "UserError": "steeplechase.errors",
-    "load": "results.store",
-    "not_negative": "estimators.base",
-    "positive": "estimators.base",
-    "surrogate": "estimators.base",
+    "load": "results.records.reading",
+    "not_negative": "estimators.parameters",
+    "positive": "estimators.parameters",
+    "surrogate": "estimators.surrogate",
 }
 __all__ = ["__version__", *sorted(_PLACES)]
 

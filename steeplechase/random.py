@@ -17,7 +17,7 @@ _ROTATIONS = ((13, 15, 26, 6), (17, 29, 16, 24))
 _STEP = 0x53544550  # keeps the stream of a step apart from the stream of a word
 
 
-def words(*names: object) -> tuple[int, int]:
+def hash_words(*names: object) -> tuple[int, int]:
     """Two 32-bit words hashed from any printable names (SHA-256)."""
     digest = hashlib.sha256("\0".join(map(str, names)).encode()).digest()
     return int.from_bytes(digest[:4], "little"), int.from_bytes(digest[4:8], "little")
@@ -25,7 +25,7 @@ def words(*names: object) -> tuple[int, int]:
 
 def key(seed: int) -> np.ndarray:
     """The key of a replica: uint32 [2], hashed from its seed."""
-    return np.array(words("seed", seed), np.uint32)
+    return np.array(hash_words("seed", seed), np.uint32)
 
 
 class Chance:
@@ -36,7 +36,7 @@ class Chance:
 
     def of(self, *names: object) -> Chance:
         """The stream named by these words."""
-        low, high = words(*names)
+        low, high = hash_words(*names)
         return self._fold(tf.constant(low, tf.uint32), tf.constant(high, tf.uint32))
 
     def at(self, step) -> Chance:

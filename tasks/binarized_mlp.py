@@ -8,7 +8,8 @@ import tensorflow as tf
 from steeplechase.errors import UserError
 from tasks import arguments
 from tasks.base import Task
-from tasks.data import load, split
+from tasks.data.sets import load
+from tasks.data.split import split
 
 EPSILON = 1e-4  # batch norm, as in BinaryNet's code
 PIECE = 1024  # examples judged at once: bounds the memory, not the numbers

@@ -4,9 +4,9 @@ import jaxtyping
 import pytest
 
 import tests.oracles.typecheck  # noqa: F401  the hook below finds it by name
-from runners import quiet
+from runners.training import setup
 
-quiet.start_tensorflow("cpu")
+setup.start_tensorflow("cpu")
 jaxtyping.install_import_hook("estimators", "tests.oracles.typecheck.check")
 
 import estimators  # noqa: E402
@@ -16,13 +16,13 @@ import tasks  # noqa: E402
 SMALL = {"binarized_mlp": {"hidden": [12, 8], "batch": 16}, "sign_fitting": {"dim": 6, "rows": 12}}
 
 
-@pytest.fixture(params=sorted(estimators.book), scope="session")
+@pytest.fixture(params=sorted(estimators.registry), scope="session")
 def page(request):
     """Every surrogate of the book."""
-    return estimators.book[request.param]
+    return estimators.registry[request.param]
 
 
-@pytest.fixture(params=list(tasks.book), scope="session")
+@pytest.fixture(params=list(tasks.registry), scope="session")
 def task(request):
     """Every task, small."""
-    return tasks.book[request.param](**SMALL.get(request.param, {}))
+    return tasks.registry[request.param](**SMALL.get(request.param, {}))

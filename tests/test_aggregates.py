@@ -9,8 +9,10 @@ import pytest
 from rich.console import Console
 from scipy import stats
 
-from results import aggregates, comparison, resampling, tables
-from results.comparison import ANY
+from results import tables
+from results.analysis import aggregates, comparison
+from results.analysis.comparison import ANY
+from results.statistics import resampling
 from tests.oracles.records import ACCURACY, LOSS, make
 
 MLP, SIGNS = ACCURACY["label"], LOSS["label"]

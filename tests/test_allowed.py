@@ -12,7 +12,7 @@ from hydra.core.override_parser.overrides_parser import OverridesParser
 from hydra.types import RunMode
 
 import runners.sweep  # noqa: F401  it registers the schema
-from runners import allowed, config
+from runners.configuration import allowed, schema
 from steeplechase.errors import UserError
 from tests.oracles.command import ROOT
 
@@ -24,7 +24,7 @@ CALLABLES = [
 
 @pytest.fixture(scope="module")
 def loader():
-    return allowed.Loader(create_config_search_path(str(config.CONF)))
+    return allowed.Loader(create_config_search_path(str(schema.CONF)))
 
 
 @pytest.fixture(scope="module")
@@ -209,7 +209,7 @@ def answers(tmp_path_factory):
     cases = {}
     for number, (place, (name, text, arguments)) in enumerate(FILES.items()):
         conf = folder / str(number)
-        shutil.copytree(config.CONF, conf)
+        shutil.copytree(schema.CONF, conf)
         header = "" if text.startswith("# @package") or "experiment/" not in name else "# @package _global_\n"
         (conf / name).parent.mkdir(parents=True, exist_ok=True)
         (conf / name).write_text(header + text.replace("CALL", "{_target_: canary.called}"), encoding="utf-8")

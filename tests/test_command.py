@@ -13,7 +13,8 @@ from pathlib import Path
 import pytest
 
 from results import load
-from runners import claims, config, trace
+from runners import claims, trace
+from runners.configuration import choices, schema
 from runners.sweep import check_flags
 from steeplechase.errors import UserError
 from tests.oracles.command import QUIET, ROOT, sweep
@@ -251,11 +252,13 @@ def test_another_process_says_it_on_standard_error(tmp_path):
 
 
 def test_a_page_that_is_not_imported_is_told_before_anything_trains(tmp_path, monkeypatch):
-    monkeypatch.setattr(config, "CONF", tmp_path)
+    monkeypatch.setattr(schema, "CONF", tmp_path)
     (tmp_path / "estimator").mkdir()
     (tmp_path / "estimator" / "mine.yaml").write_text("name: mine\n", encoding="utf-8")
-    with pytest.raises(UserError, match="add `from estimators.mine import mine as mine` to estimators/__init__.py"):
-        config.page("estimator", "mine")
+    with pytest.raises(
+        UserError, match="add `from estimators.surrogates.mine import mine as mine` to estimators/__init__.py"
+    ):
+        choices.defaults_of("estimator", "mine")
 
 
 def test_arguments_may_follow_a_flag():
@@ -313,7 +316,8 @@ def test_any_locale_and_any_terminal_will_do(tmp_path):
 def test_a_signal_ends_a_command_in_time_and_says_what_is_kept(number):
     """Of a command that waits for something that does not come."""
     script = (
-        "import os, time\nfrom runners import command\ndef main():\n    print('ready', flush=True)\n"
+        f"import signal, time\nsignal.signal({number:d}, signal.SIG_DFL)  # which nohup has ignored\n"
+        "from runners import command\ndef main():\n    print('ready', flush=True)\n"
         "    while True:\n        time.sleep(60)\ncommand.run(main)\n"
     )
     with subprocess.Popen([sys.executable, "-c", script], cwd=ROOT, stdout=-1, stderr=-1, encoding="utf-8") as process:

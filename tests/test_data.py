@@ -20,9 +20,9 @@ from hypothesis import strategies as st
 from hypothesis.extra import numpy as hnp
 
 from steeplechase.errors import UserError
-from tasks import data as module
-from tasks import formats
-from tasks.data import Examples, checksum, load, split
+from tasks.data import formats, sets
+from tasks.data.sets import Examples, checksum, load
+from tasks.data.split import split
 
 ROOT = Path(__file__).parents[1]
 quick = settings(deadline=None, max_examples=40, database=None)
@@ -287,13 +287,13 @@ def test_paths_and_names_are_checked_alike_by_load_and_checksum(tmp_path, call):
     }.items():
         message = refused(name)
         assert message.startswith(f"data={name}: ") and message.endswith(f"did you mean '{near}'?")
-        assert all(known in message for known in ("digits", *module.SETS))
-    for name in ("digits", *module.SETS):
+        assert all(known in message for known in ("digits", *sets.SETS))
+    for name in ("digits", *sets.SETS):
         assert f"labels={images}" in (message := refused(name, images)) and name in message
 
 
 def test_digits_without_scikit_learn_are_refused(monkeypatch):
-    monkeypatch.setattr(module, "find_spec", lambda name: None)
+    monkeypatch.setattr(sets, "find_spec", lambda name: None)
     assert "data=digits: digits.csv.gz" in refusal("digits") and "scikit-learn" in refusal("digits", call=checksum)
 
 
@@ -448,10 +448,10 @@ def published(tmp_path, monkeypatch):
     mirror = tmp_path / "mirror"
     mirror.mkdir()
     arrays = IMAGES[:9], LABELS[:9], IMAGES[9:], LABELS[9:]
-    raw = {name: gzip.compress(idx(array), mtime=0) for name, array in zip(module.FILES, arrays, strict=True)}
+    raw = {name: gzip.compress(idx(array), mtime=0) for name, array in zip(sets.FILES, arrays, strict=True)}
     write(mirror, **raw)
     md5 = " ".join(hashlib.md5(content).hexdigest() for content in raw.values())
-    monkeypatch.setitem(module.SETS, "mnist", ([f"{tmp_path.as_uri()}/gone/", f"{mirror.as_uri()}/"], md5))
+    monkeypatch.setitem(sets.SETS, "mnist", ([f"{tmp_path.as_uri()}/gone/", f"{mirror.as_uri()}/"], md5))
     return mirror
 
 
@@ -472,8 +472,8 @@ def test_a_download_asks_for_the_published_checksums_and_goes_on_to_the_next_ori
     mnist = load("mnist")
     assert len(mnist.y) == 9 and len(mnist.test.y) == 3 and mnist.classes == 5
     np.testing.assert_array_equal(mnist.test.x, IMAGES[9:].reshape(3, 12).astype(np.float32) / 127.5 - 1)
-    hashes = module.SETS["mnist"][1].split()
-    assert calls[::2] == [(f, h, "md5", "datasets/mnist") for f, h in zip(module.FILES, hashes, strict=True)]
+    hashes = sets.SETS["mnist"][1].split()
+    assert calls[::2] == [(f, h, "md5", "datasets/mnist") for f, h in zip(sets.FILES, hashes, strict=True)]
 
 
 @pytest.mark.parametrize(
@@ -499,23 +499,23 @@ def test_the_download_of_keras_keeps_the_checksums(published, tmp_path, monkeypa
     cache.mkdir()
     monkeypatch.setattr(keras.utils, "get_file", partial(keras.utils.get_file, cache_dir=str(cache)))
     assert len(load("mnist").y) == 9
-    assert sorted(path.name for path in cache.rglob("*.gz")) == sorted(module.FILES)
+    assert sorted(path.name for path in cache.rglob("*.gz")) == sorted(sets.FILES)
     for place in (published, cache / "datasets" / "mnist"):
-        (place / module.FILES[3]).write_bytes(gzip.compress(idx(LABELS[:3])))
+        (place / sets.FILES[3]).write_bytes(gzip.compress(idx(LABELS[:3])))
     message = refusal("mnist")
-    assert module.FILES[3] in message and "hash does not match" in message
+    assert sets.FILES[3] in message and "hash does not match" in message
 
 
 def test_a_download_that_changes_in_the_cache_is_not_read(published, monkeypatch):
     """Whatever the checksum was when the file was fetched: the bytes that are read are those that were published."""
 
     def get_file(fname, origin, **_):
-        (published / module.FILES[1]).write_bytes(gzip.compress(idx(LABELS[:9][::-1])))
+        (published / sets.FILES[1]).write_bytes(gzip.compress(idx(LABELS[:9][::-1])))
         return str(published / fname)
 
     keras_with(monkeypatch, get_file)
     message = refusal("mnist")
-    assert module.FILES[1] in message and "md5" in message and "published" in message
+    assert sets.FILES[1] in message and "md5" in message and "published" in message
 
 
 # --- checksums ---
@@ -553,9 +553,9 @@ def test_digits_are_read_from_the_bytes_that_are_hashed(tmp_path, monkeypatch):
     digits = load("digits")
     np.testing.assert_array_equal(digits.x, (x / 8 - 1).astype(np.float32), strict=True)
     np.testing.assert_array_equal(digits.y, y.astype(np.int32), strict=True)
-    assert digits.checksum == checksum("digits") == hashlib.sha256(Path(module._digits_file()).read_bytes()).hexdigest()
+    assert digits.checksum == checksum("digits") == hashlib.sha256(Path(sets._digits_file()).read_bytes()).hexdigest()
     (other,) = write(tmp_path, other=gzip.compress(b"16,0,1\n0,8,0\n"))
-    monkeypatch.setattr(module, "_digits_file", lambda: other)
+    monkeypatch.setattr(sets, "_digits_file", lambda: other)
     assert load("digits").x.tolist() == [[1, -1], [-1, 0]] and load("digits").checksum == checksum("digits")
 
 
@@ -585,14 +585,14 @@ def test_a_checksum_does_not_depend_on_where_a_file_lies(tmp_path):
 
 
 def test_named_sets_have_checksums_without_a_download():
-    digests = [checksum(name) for name in ("digits", *module.SETS)]
+    digests = [checksum(name) for name in ("digits", *sets.SETS)]
     assert len(set(digests)) == 4 and all(len(digest) == 64 for digest in digests)
 
 
 def test_published_checksums_are_well_formed():
-    every = [md5 for _, hashes in module.SETS.values() for md5 in hashes.split()]
+    every = [md5 for _, hashes in sets.SETS.values() for md5 in hashes.split()]
     assert len(set(every)) == 12 and all(len(bytes.fromhex(md5)) == 16 for md5 in every)
-    assert all(origin.endswith("/") for origins, _ in module.SETS.values() for origin in origins)
+    assert all(origin.endswith("/") for origins, _ in sets.SETS.values() for origin in origins)
 
 
 def test_checksums_need_neither_tensorflow_nor_keras_nor_sklearn():

@@ -10,15 +10,18 @@ import pytest
 import tensorflow as tf
 
 import estimators
-from estimators.base import FORWARDS, Range, Surrogate, book, surrogate, value
+from estimators.contract import numerics
+from estimators.contract import surrogate as surrogate_contract
 from estimators.excluded import EXCLUDED
-from runners import promises
+from estimators.function import FORWARDS, value
+from estimators.parameters import Range
+from estimators.surrogate import Surrogate, registry, surrogate
 from steeplechase.errors import UserError
 from steeplechase.random import Chance, key
 from tests.oracles.slopes import AREAS, KNOWN_TRAPS, SAME, SLOPES
 
 
-@pytest.mark.parametrize("promise", promises.PROMISES, ids=lambda promise: promise.__name__)
+@pytest.mark.parametrize("promise", surrogate_contract.CHECKS, ids=lambda promise: promise.__name__)
 def test_the_contract(page, promise):
     promise(page)
 
@@ -46,26 +49,26 @@ def test_single_precision_keeps_seven_digits_of_what_matters(page):
 
 @pytest.mark.parametrize("one, other", SAME, ids=lambda pair: f"{pair[0]}{pair[1] or ''}")
 def test_what_the_field_knows_to_be_the_same(one, other):
-    x = tf.constant(promises.GRID)
-    slopes = [book[name].slope(x, **parameters).numpy() for name, parameters in (one, other)]
+    x = tf.constant(numerics.GRID)
+    slopes = [registry[name].slope(x, **parameters).numpy() for name, parameters in (one, other)]
     np.testing.assert_allclose(*slopes, rtol=1e-12, atol=1e-15)
 
 
 @pytest.mark.parametrize("name, parameters, area", AREAS)
 def test_areas_differ_as_much_as_the_field_says(name, parameters, area):
-    np.testing.assert_allclose(float(book[name].trait("area", **parameters)), area, rtol=1e-6)
+    np.testing.assert_allclose(float(registry[name].trait("area", **parameters)), area, rtol=1e-6)
 
 
 @pytest.mark.parametrize("name, parameters, x, slope", KNOWN_TRAPS)
 def test_what_other_libraries_got_wrong(name, parameters, x, slope):
     for dtype, tolerance in (("float64", 1e-9), ("float32", 1e-6)):
-        found = float(book[name].slope(tf.constant(x, dtype), **parameters))
+        found = float(registry[name].slope(tf.constant(x, dtype), **parameters))
         assert math.isclose(found, slope, rel_tol=tolerance, abs_tol=1e-12), (dtype, found)
 
 
 @pytest.mark.parametrize("forward", FORWARDS)
 @pytest.mark.parametrize("at_zero", [1, 0, -1])
-@pytest.mark.parametrize("dtype", promises.FLOATS)
+@pytest.mark.parametrize("dtype", numerics.FLOATS)
 def test_forward_values(forward, at_zero, dtype):
     x = tf.constant([-math.inf, -1e-7, -0.0, 0.0, 1e-7, math.inf, math.nan], dtype)
     zero = at_zero if forward == "sign" else (at_zero + 1) / 2
@@ -83,19 +86,19 @@ def test_a_wrong_choice_is_one_sentence():
         ("DoReFa", "it was left out, because it rounds to k bits"),
     ):
         with pytest.raises(UserError, match=said):
-            book[name]
+            registry[name]
     with pytest.raises(UserError, match="forward is 'sine'"):
         value(0.0, forward="sine")
     with pytest.raises(UserError, match="at_zero is 2"):
         value(0.0, at_zero=2)
     with pytest.raises(UserError, match="normalize is 'volume'"):
-        book["ste"].slope(0.0, normalize="volume")
+        registry["ste"].slope(0.0, normalize="volume")
     with pytest.raises(UserError, match="no parameter 'nonsense'; its parameters are: scale"):
-        book["tanh_slope"].slope(0.0, nonsense=1.0)
+        registry["tanh_slope"].slope(0.0, nonsense=1.0)
     with pytest.raises(UserError, match="two estimators named 'ste'"):
-        surrogate(label="", source="")(book["ste"].rule)
+        surrogate(label="", source="")(registry["ste"].rule)
     with pytest.raises(UserError, match="is random in its backward pass"):
-        next(page for page in book.values() if page.random).slope(0.0)
+        next(page for page in registry.values() if page.random).slope(0.0)
 
 
 SCALE = "tanh_slope.scale is "
@@ -116,7 +119,7 @@ REFUSED = {
 @pytest.mark.parametrize("fault", REFUSED)
 def test_a_parameter_is_one_finite_number_that_is_allowed(fault):
     values, said = REFUSED[fault]
-    page = book["tanh_slope"]
+    page = registry["tanh_slope"]
     for scale in values:
         for call in (page.slope, page.hard):
             with pytest.raises(UserError) as told:
@@ -126,15 +129,15 @@ def test_a_parameter_is_one_finite_number_that_is_allowed(fault):
 
 
 def test_a_parameter_may_be_any_kind_of_number():
-    wanted = book["tanh_slope"].slope([[0.5], [1.0]], scale=2.0).numpy()
+    wanted = registry["tanh_slope"].slope([[0.5], [1.0]], scale=2.0).numpy()
     for scale in (2, np.float16(2), np.int64(2), np.array(2), np.array(2.0), tf.constant(2), tf.Variable(2.0)):
-        np.testing.assert_array_equal(book["tanh_slope"].slope([[0.5], [1.0]], scale=scale), wanted)
+        np.testing.assert_array_equal(registry["tanh_slope"].slope([[0.5], [1.0]], scale=scale), wanted)
     with pytest.raises(UserError, match="must be one number"):
-        tf.function(lambda scale: book["tanh_slope"].slope([0.5], scale=scale), autograph=False)(tf.ones([2]))
+        tf.function(lambda scale: registry["tanh_slope"].slope([0.5], scale=scale), autograph=False)(tf.ones([2]))
 
 
 def test_x_is_real_numbers():
-    page = book["ste"]
+    page = registry["ste"]
     for x in (None, "2", b"2", ["a"], True, np.array([True]), 1j, tf.constant(1j), [1, [2]], [None], np.array([None])):
         for call in (page.slope, page.hard, value):
             with pytest.raises(UserError, match=r"^x (is|holds) .*, but must be real numbers: .*\.$"):
@@ -216,7 +219,7 @@ def test_the_stochastic_page_is_what_it_says():
     """2 · 10⁵ draws of noise with standard deviation v/√12 have a mean known to v/√12/447: four of that are allowed."""
     x, chance = tf.concat([-tf.ones([200_000]), tf.ones([10])], 0), Chance(key(3)).of("noise")
     for mu, variance in ((0.0, 0.2), (0.5, 0.4)):
-        m = book["sso"].slope(x, chance=chance, mu=mu, variance=variance).numpy()
+        m = registry["sso"].slope(x, chance=chance, mu=mu, variance=variance).numpy()
         noise, passed = m[:-10], m[-10:]
         assert (passed == 1).all() and abs(noise.mean() - mu * variance) < 4 * variance / 12**0.5 / 447
         assert (mu - 0.5) * variance <= noise.min() and noise.max() <= (mu + 0.5) * variance
@@ -227,34 +230,34 @@ def test_the_stochastic_page_is_what_it_says():
 def test_the_magnitude_aware_page_averages_over_all_axes_but_the_last(shape):
     x = np.random.default_rng(0).normal(0, 0.8, shape)
     mean = np.array([abs(x[..., i]).mean() for i in range(shape[-1])]) if len(shape) > 1 else abs(x).mean()
-    np.testing.assert_allclose(book["mag_aware"].slope(tf.constant(x)), mean * (abs(x) <= 1), rtol=1e-12)
+    np.testing.assert_allclose(registry["mag_aware"].slope(tf.constant(x)), mean * (abs(x) <= 1), rtol=1e-12)
 
 
 def test_parameters_that_do_not_go_together_are_refused():
     with pytest.raises(UserError, match="reste has o = 3, clip = 1.5, secant = 2, but needs secant < clip"):
-        book["reste"].slope(0.0, secant=2.0)
+        registry["reste"].slope(0.0, secant=2.0)
 
 
 def test_a_page_of_random_slopes_takes_any_generator():
-    page = next(page for page in book.values() if page.random)
+    page = next(page for page in registry.values() if page.random)
     assert page.slope(tf.zeros([3]), chance=tf.random.Generator.from_seed(1)).shape == [3]
 
 
 def test_the_book_is_the_folder():
-    folder = Path(estimators.__file__).parent
-    pages = {path.stem for path in folder.glob("*.py")} - {"__init__", "base", "excluded"}
-    assert pages == set(book)
+    folder = Path(estimators.__file__).parent / "surrogates"
+    pages = {path.stem for path in folder.glob("*.py")} - {"__init__"}
+    assert pages == set(registry)
     for name in pages:
         nodes = ast.walk(ast.parse((folder / f"{name}.py").read_text(encoding="utf-8")))
         modules = {n.module for n in nodes if isinstance(n, ast.ImportFrom) and n.module.startswith("estimators")}
-        assert modules <= {"estimators.base"}, f"{name} imports another page"
+        assert modules <= {"estimators.surrogate", "estimators.parameters"}, f"{name} imports another page"
 
 
 def test_no_name_means_two_things():
     def plain(name):
         return "".join(letter for letter in name.lower() if letter.isalnum())
 
-    names = [plain(n) for name, page in book.items() for n in (name, *page.aliases)] + [plain(n) for n in EXCLUDED]
+    names = [plain(n) for name, page in registry.items() for n in (name, *page.aliases)] + [plain(n) for n in EXCLUDED]
     assert len(names) == len(set(names)), sorted({n for n in names if names.count(n) > 1})
 
 
@@ -262,7 +265,7 @@ def test_no_name_means_two_things():
 
 GOOD = {
     "name": "sigmoid_derivative",
-    **{name: trait for name, trait in vars(book["sigmoid_derivative"]).items() if name != "name"},
+    **{name: trait for name, trait in vars(registry["sigmoid_derivative"]).items() if name != "name"},
 }
 
 
@@ -344,31 +347,30 @@ FAULTS = {
 @pytest.mark.parametrize("fault", FAULTS)
 def test_a_planted_fault_is_caught(fault):
     name, change = FAULTS[fault]
-    promise = getattr(promises, name)
+    promise = getattr(surrogate_contract, name)
     kind, traits = (Surrogate, change) if isinstance(change, dict) else (change, {})
     promise(Surrogate(**GOOD))
-    told = Exception if fault == "NumPy inside" else promises.Broken  # there TensorFlow itself complains
+    told = Exception if fault == "NumPy inside" else numerics.ContractError  # there TensorFlow itself complains
     with pytest.raises(told) as caught:
         promise(kind(**{**GOOD, **traits}))
     assert str(caught.value).strip(), "a fault is told in words"
 
 
 def test_every_promise_has_a_fault_that_breaks_it():
-    elsewhere = {"same_in_fresh_interpreters"}  # tests/test_observing.py, where the interpreters are
-    assert {name for name, _ in FAULTS.values()} | elsewhere == {promise.__name__ for promise in promises.PROMISES}
+    assert {name for name, _ in FAULTS.values()} == {promise.__name__ for promise in surrogate_contract.CHECKS}
 
 
 def test_a_page_that_crashes_is_told_as_one_that_breaks_its_promises():
     def crash(x, *, scale=1.0):
         raise RuntimeError("out of order")
 
-    found = dict(promises.keeps(Surrogate(**{**GOOD, "rule": crash})))
-    assert len(found) == len(promises.PROMISES)
+    found = dict(surrogate_contract.check_all(Surrogate(**{**GOOD, "rule": crash})))
+    assert len(found) == len(surrogate_contract.CHECKS)
     assert "RuntimeError: out of order" in found.values()
 
 
 def faults(rule, **traits):
-    return [said for _, said in promises.keeps(Surrogate(**{**GOOD, "rule": rule, **traits})) if said]
+    return [said for _, said in surrogate_contract.check_all(Surrogate(**{**GOOD, "rule": rule, **traits})) if said]
 
 
 def test_a_slope_without_bound_is_told_once():
@@ -392,11 +394,11 @@ def test_a_page_that_returns_no_tensor_is_told_once():
 
 
 def test_what_parts_is_shown_to_the_digit_where_it_parts():
-    promises._close(np.array([1.0, math.inf]), [1.0, math.inf], 1e-12, "it")
+    numerics.check_close(np.array([1.0, math.inf]), [1.0, math.inf], 1e-12, "it")
     for found, wanted, said in (
         ([math.inf], [1.0], "inf instead of 1"),
         ([1.0], [math.inf], "1 instead of inf"),
         ([1.0 + 1e-11], [1.0], "1.00000000001 instead of 1"),
     ):
-        with pytest.raises(promises.Broken, match=said):
-            promises._close(np.array(found), wanted, 1e-12, "it")
+        with pytest.raises(numerics.ContractError, match=said):
+            numerics.check_close(np.array(found), wanted, 1e-12, "it")

@@ -18,8 +18,12 @@ from matplotlib.colors import to_hex
 from matplotlib.figure import Figure
 from rich.console import Console
 
-from results import figures, sealed, style
-from results.store import Plan, Store
+from results import figures, outputs
+from results.drawing import style
+from results.records import sealed
+from results.records.plan import Plan
+from results.records.store import Store
+from results.report import sections
 from runners import figures as command
 from runners import report
 from steeplechase.errors import RecordError
@@ -33,7 +37,7 @@ every = pytest.mark.parametrize("figure", NAMES)
 @pytest.fixture(autouse=True)
 def few_resamples(monkeypatch):
     """How many there are decides how exact a band is, and most of the time that it takes."""
-    for module in ("results.stability", "results.figures.profiles", "results.figures.tuning"):
+    for module in ("results.analysis.ranking", "results.figures.profiles", "results.figures.tuning"):
         monkeypatch.setattr(f"{module}.RESAMPLES", 50)
 
 
@@ -158,10 +162,10 @@ def _colours(figure):
 def test_a_name_has_one_colour_in_every_figure():
     few = make(estimators=("tanh_slope", "somebody's own"))
     many = make(estimators=("zero", "somebody's own", "ste", "tanh_slope", "sigmoid_derivative"))
-    of_estimators = sorted(set(NAMES) - {"contrasts", "ranking"})  # whose colours are of conditions and shares
+    of_estimators = sorted(set(NAMES) - {"surrogates", "ranking"})  # whose colours are of conditions and shares
     shown = [_colours(draw(figure, table)) for figure in of_estimators for table in (few, many)]
     for label, name_ in (("Tanh slope", "tanh_slope"), ("somebody's own", "somebody's own")):
-        assert {colours[label] for colours in shown} == {style.look(name_).colour}
+        assert {colours[label] for colours in shown} == {style.style_of(name_).colour}
 
 
 # A figure of one's own
@@ -200,7 +204,7 @@ def test_a_figure_may_take_the_table_alone(own, columns):
 def test_a_figure_that_fails_is_one_sentence_and_the_others_are_drawn(own):
     console = Console(file=io.StringIO())
     names = [*OWN, "unknown", "throughput"]
-    written, faults = command.make(console, make(seeds=1, rows=2), ["mine", "summary"], names, own / "out", ["svg"])
+    written, faults = outputs.make(console, make(seeds=1, rows=2), ["mine", "summary"], names, own / "out", ["svg"])
     assert sorted(path.name for path in written if path.suffix == ".svg") == ["alone.svg", "both.svg", "throughput.svg"]
     assert (own / "out" / "summary.csv").exists()
     for fault, words in zip(
@@ -223,10 +227,10 @@ def test_every_command_that_draws_says_so_and_ends_with_1(own, monkeypatch, caps
     table = make(tasks=("sign_fitting",), seeds=1, rows=2, rates=(0.1,))
     plan = Plan("race", "steeplechase", "2026-01-01", (), ("failing", "alone"))
     Store(own / "store").write_plan(plan)
-    for module in (command, report):
+    for module in (outputs, report):
         monkeypatch.setattr(module, "load", lambda *_: table)
-    monkeypatch.setattr(report, "_figures", lambda one: one.figures)
-    monkeypatch.setattr(report, "TABLES", ())
+    monkeypatch.setattr(sections, "_figures", lambda one: one.figures)
+    monkeypatch.setattr(sections, "TABLES", ())
     assert command.main(["--store", str(own / "store")]) == 1
     assert (own / "store/output/race/alone.pdf").exists()
     assert report.main(["--store", str(own / "store")]) == 1
@@ -242,7 +246,7 @@ def test_a_folder_that_cannot_be_written_is_named(own, monkeypatch, number, caps
 
     table = make(tasks=("sign_fitting",), seeds=1, rows=2, rates=(0.1,))
     Store(own / "store").write_plan(Plan("race", "steeplechase", "2026-01-01", (), ("throughput",), ("summary",)))
-    monkeypatch.setattr(command, "load", lambda *_: table)
+    monkeypatch.setattr(outputs, "load", lambda *_: table)
     for owner, call in ((Path, "mkdir"), (sealed, "replace"), (pd.DataFrame, "to_csv")):
         with monkeypatch.context() as patch:
             patch.setattr(owner, call, fails)
@@ -259,16 +263,16 @@ def test_looks_are_distinct_or_said_to_be_the_same():
     assert not {pinned.marker for pinned in style.PINNED.values()} & set(style.MARKERS)
     seen = {}
     for i in itertools.count():
-        first = seen.setdefault(style.look(f"mine {i}"), f"mine {i}")
+        first = seen.setdefault(style.style_of(f"mine {i}"), f"mine {i}")
         if first != f"mine {i}":
             break
     with pytest.warns(UserWarning, match=f"'{first}' and 'mine {i}' look the same|'mine {i}' and '{first}'"):
-        style.looks([first, f"mine {i}"])
+        style.styles_of([first, f"mine {i}"])
 
 
 def test_the_look_of_a_name_depends_on_the_name_alone():
-    assert style.looks(["b", "ste", "a"])["a"] == style.look("a") == style.looks(["a"])["a"]
-    code = "from results import style; print(style.look('somebody'), style.look('ste'))"
+    assert style.styles_of(["b", "ste", "a"])["a"] == style.style_of("a") == style.styles_of(["a"])["a"]
+    code = "from results.drawing import style; print(style.style_of('somebody'), style.style_of('ste'))"
     first, second = (_python(code, PYTHONHASHSEED=seed) for seed in ("1", "2"))
     assert first == second
 
@@ -290,10 +294,11 @@ def test_results_and_drawing_import_no_tensorflow():
 import sys
 from tests.oracles.records import make
 import results
-from results import figures, tables
+from results.analysis import summary as found
+from results.tables import summary
 import importlib
 table = make(tasks=("sign_fitting",), rows=2, seeds=1)
-tables.show(tables.summary(table))
+summary.show(found.summary(table))
 for name in {NAMES!r}:
     importlib.import_module("results.figures." + name).draw(table)
 named = {{name.split(".")[0] for name in sys.modules}}

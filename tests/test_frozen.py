@@ -17,8 +17,11 @@ from pyarrow import parquet
 from rich.console import Console
 
 import results
-from results import claims, frozen, sealed, verdicts
-from results.store import Plan, Store
+from results import claims, outputs
+from results.analysis import verdicts
+from results.records import frozen, sealed
+from results.records.plan import Plan
+from results.records.store import Store
 from runners import claims as command
 from runners import figures, report
 from steeplechase.errors import RecordError, StoreError
@@ -33,7 +36,7 @@ def made(tmp_path_factory):
     """A folder with one frozen table, and what was made of it."""
     folder = tmp_path_factory.mktemp("frozen")
     path = frozen.write(world(optimizers=("adam", "sgd")), PLAN, folder)
-    figures.make(Console(file=io.StringIO()), *figures._thawed(path), folder / "race")
+    outputs.make(Console(file=io.StringIO()), *outputs._thawed(path), folder / "race")
     return folder
 
 
@@ -176,7 +179,7 @@ def test_tables_are_frozen_beside_their_store_and_read_from_there(tmp_path, monk
     table = make(tasks=("sign_fitting",), seeds=1, rows=2, rates=(0.1,))
     plan = Plan("race", "steeplechase", "2026-01-01", (), ("throughput",))
     Store(tmp_path).write_plan(plan)
-    monkeypatch.setattr(figures, "load", lambda *_: table)
+    monkeypatch.setattr(outputs, "load", lambda *_: table)
     before = sorted(frozen.FOLDER.rglob("*"))
     assert figures.main(["--store", str(tmp_path), "--freeze", "race"]) == 0
     made = sorted(path.name for path in (tmp_path / "frozen").rglob("*") if path.is_file())
@@ -188,24 +191,24 @@ def test_tables_are_frozen_beside_their_store_and_read_from_there(tmp_path, monk
 
 def test_verify_makes_everything_again_and_names_what_became_another(kept):
     console = Console(file=io.StringIO(), width=200)
-    assert figures.verify(console, kept) == []
+    assert outputs.verify(console, kept) == []
     assert "race: 4 files made again and compared." in console.file.getvalue()  # csv, md, tex and one svg
     assert figures.main(["--verify", "--frozen", str(kept)]) == 0
     svg = kept / "race" / "convergence.svg"
     svg.write_bytes(svg.read_bytes().replace(b"Tanh", b"Tan ", 1))
     (kept / "race" / "verdicts.csv").unlink()
-    said = figures.verify(console, kept)
+    said = outputs.verify(console, kept)
     assert said == ["race/verdicts.csv is missing.", "race/convergence.svg is not what its table gives."]
     assert figures.main(["--verify", "--frozen", str(kept)]) == 1
 
 
 def test_other_versions_compare_data_alone(kept, monkeypatch):
     monkeypatch.setattr(
-        figures, "version", lambda name: "0" if name == "matplotlib" else importlib.metadata.version(name)
+        outputs, "version", lambda name: "0" if name == "matplotlib" else importlib.metadata.version(name)
     )
     (kept / "race" / "convergence.svg").write_text("drawn by another", encoding="utf-8")
     console = Console(file=io.StringIO(), width=200)
-    assert figures.verify(console, kept) == [] and "since matplotlib have other versions" in console.file.getvalue()
+    assert outputs.verify(console, kept) == [] and "since matplotlib have other versions" in console.file.getvalue()
 
 
 def test_verify_needs_something_to_verify(tmp_path, capsys):
@@ -389,4 +392,4 @@ LONG = {"surrogates"}  # whose rankings take longer than the rest of this file
 @pytest.mark.parametrize("name", [pytest.param(n, marks=[pytest.mark.long] * (n in LONG)) for n in FROZEN])
 def test_committed_tables_give_what_is_committed(name):
     """results/frozen is what its tables give today, to the byte."""
-    assert figures.verify(Console(file=io.StringIO()), frozen.FOLDER, [name]) == []
+    assert outputs.verify(Console(file=io.StringIO()), frozen.FOLDER, [name]) == []

@@ -9,24 +9,26 @@ import pytest
 
 import estimators
 from estimators.excluded import EXCLUDED
-from results import gallery as picture
-from results import style
+from results.drawing import gallery as gallery_drawing
+from results.drawing import style
 from runners import gallery
+from runners.docs import estimators_page
+from runners.docs import shapes as shapes_docs
 from steeplechase.errors import RecordError, UserError
 from steeplechase.random import Chance, key
 from tests.oracles.records import make
 
 ROOT = Path(__file__).parents[1]
-BOOK = sorted(estimators.book)
-PLAIN = next(name for name in BOOK if not estimators.book[name].parameters)
-RANDOM = next(name for name in BOOK if estimators.book[name].random)
-OTHER = next(name for name in BOOK if estimators.book[name].parameters and name != RANDOM)
+BOOK = sorted(estimators.registry)
+PLAIN = next(name for name in BOOK if not estimators.registry[name].parameters)
+RANDOM = next(name for name in BOOK if estimators.registry[name].random)
+OTHER = next(name for name in BOOK if estimators.registry[name].parameters and name != RANDOM)
 MINE = '''\
 """A page from elsewhere."""
 
 import tensorflow as tf
 
-from estimators.base import positive, surrogate
+from steeplechase import positive, surrogate
 
 
 @surrogate(
@@ -59,7 +61,7 @@ def mine_alone(x, *, wide=0.01):
 @pytest.fixture(scope="module")
 def shapes():
     """Of the whole book."""
-    return gallery.shapes(BOOK)
+    return shapes_docs.shapes(BOOK)
 
 
 @pytest.fixture
@@ -69,22 +71,22 @@ def mine(tmp_path, monkeypatch):
     path = tmp_path / "mine.py"
     path.write_text(MINE, encoding="utf-8")
     yield path
-    estimators.book.pop("mine_alone", None)
+    estimators.registry.pop("mine_alone", None)
 
 
 # The page
 
 
 def test_the_committed_page_is_what_the_book_says():
-    same = (ROOT / "docs/estimators.md").read_text(encoding="utf-8") == gallery.table(BOOK)
+    same = (ROOT / "docs/estimators.md").read_text(encoding="utf-8") == estimators_page.table(BOOK)
     assert same, "docs/estimators.md is not what the book says now: run `make docs`."
 
 
 def test_the_page_has_every_estimator_and_what_was_left_out():
-    text = gallery.table(BOOK)
+    text = estimators_page.table(BOOK)
     headings = re.findall(r"^### (.*)$", text, re.MULTILINE)
     assert headings == BOOK
-    for name, page in estimators.book.items():
+    for name, page in estimators.registry.items():
         row, *_ = re.findall(rf"^\| \[{name}\]\(#{name}\) .*$", text, re.MULTILINE)
         assert page.label in row and "`" in row, "no formula"
         section = text.split(f"\n### {name}\n")[1].split("\n#")[0]
@@ -97,13 +99,13 @@ def test_the_page_has_every_estimator_and_what_was_left_out():
 
 def test_a_table_of_one_page_needs_no_other():
     for name in BOOK:
-        text = gallery.table([name])
+        text = estimators_page.table([name])
         assert re.findall(r"\(#(.*?)\)", text) == [name] * text.count("(#")
 
 
 def test_a_name_that_is_none():
     with pytest.raises(UserError, match="did you mean"):
-        gallery.table([BOOK[0] + "x"])
+        estimators_page.table([BOOK[0] + "x"])
 
 
 # The figure
@@ -111,7 +113,7 @@ def test_a_name_that_is_none():
 
 @pytest.mark.parametrize("name", BOOK)
 def test_shapes_are_the_slopes(shapes, name):
-    page, rows = estimators.book[name], shapes[shapes["estimator"] == name]
+    page, rows = estimators.registry[name], shapes[shapes["estimator"] == name]
     settings = {",".join(f"{k}={v:g}" for k, v in own.items()): own for own in page.settings()[:3]}
     assert list(rows["setting"].unique()) == list(settings)
     for setting, own in settings.items():
@@ -137,10 +139,10 @@ def test_shapes_are_the_slopes(shapes, name):
 def test_the_whole_book_is_drawn(shapes):
     with warnings.catch_warnings():
         warnings.simplefilter("error")
-        drawn = picture.draw(shapes)
+        drawn = gallery_drawing.draw(shapes)
         drawn.draw_without_rendering()
     titles = [axes.get_title() for axes in drawn.axes if axes.get_title()]
-    assert titles == [estimators.book[name].label for name in BOOK]
+    assert titles == [estimators.registry[name].label for name in BOOK]
     assert drawn.get_size_inches()[0] <= 7.3 and drawn.get_size_inches()[1] <= 9.6
     assert len(drawn.legends) == 1
 
@@ -150,11 +152,14 @@ def test_one_page_is_drawn_the_same_twice(shapes, name, tmp_path):
     own = shapes[shapes["estimator"] == name]
     with warnings.catch_warnings():
         warnings.simplefilter("error")
-        first, second = (style.save(picture.draw(own), tmp_path / which, "one") for which in "ab")
+        first, second = (style.save(gallery_drawing.draw(own), tmp_path / which, "one") for which in "ab")
     for one, other in zip(first, second, strict=True):
         assert one.read_bytes() == other.read_bytes() and one.stat().st_size > 1000
-    values = [text.get_text() for text in picture.draw(own).axes[0].findobj(lambda artist: hasattr(artist, "get_text"))]
-    assert all(f"{default:g}" in values for default in list(estimators.book[name].parameters.values())[:1])
+    values = [
+        text.get_text()
+        for text in gallery_drawing.draw(own).axes[0].findobj(lambda artist: hasattr(artist, "get_text"))
+    ]
+    assert all(f"{default:g}" in values for default in list(estimators.registry[name].parameters.values())[:1])
 
 
 def test_a_foreign_label_of_any_length(shapes):
@@ -162,7 +167,7 @@ def test_a_foreign_label_of_any_length(shapes):
     own = shapes[shapes["estimator"] == BOOK[0]].assign(estimator="somebody's", label=label)
     with warnings.catch_warnings():
         warnings.simplefilter("error")
-        drawn = picture.draw(own)
+        drawn = gallery_drawing.draw(own)
         drawn.draw_without_rendering()
     assert drawn.axes[0].get_title().replace("\n", " ") == label
 
@@ -170,7 +175,7 @@ def test_a_foreign_label_of_any_length(shapes):
 @pytest.mark.parametrize("table", [make(), make().iloc[:0]], ids=["records", "nothing"])
 def test_records_are_refused(table):
     with pytest.raises(RecordError, match="`python -m runners.gallery` draws it"):
-        picture.draw(table)
+        gallery_drawing.draw(table)
 
 
 # The command

@@ -55,12 +55,12 @@ def test_a_name_is_taken_once(registry):
 
 
 def test_the_books_are_registries():
-    for book, name in ((estimators.book, "tanh_slop"), (tasks.book, "sign_fiting")):
+    for book, name in ((estimators.registry, "tanh_slop"), (tasks.registry, "sign_fiting")):
         with pytest.raises(UnknownName, match="; did you mean '"):
             book[name]
     for name in EXCLUDED:
         with pytest.raises(UnknownName, match="it was left out, because"):
-            estimators.book[name]
+            estimators.registry[name]
 
 
 def test_one_family_of_errors():
@@ -75,7 +75,7 @@ def test_every_public_name_is_there():
     assert set(dir(steeplechase)) == set(steeplechase.__all__)
     for name in steeplechase.__all__:
         assert getattr(steeplechase, name)
-    assert steeplechase.surrogate is estimators.base.surrogate
+    assert steeplechase.surrogate is estimators.surrogate.surrogate
     with pytest.raises(AttributeError, match="has no attribute 'sweeep'"):
         steeplechase.sweeep  # noqa: B018
     assert (ROOT / "steeplechase" / "py.typed").exists()
@@ -95,6 +95,10 @@ def test_the_face_loads_nothing_before_it_is_asked():
         ("estimators.base", "EstimatorError", UserError),
         ("estimators.base", "Declined", Unsupported),
         ("estimators.base", "LEFT_OUT", EXCLUDED),
+        ("estimators.base", "book", estimators.registry),
+        ("estimators.base", "surrogate", steeplechase.surrogate),
+        ("estimators", "book", estimators.registry),
+        ("tasks", "book", tasks.registry),
         ("tasks.base", "TaskError", UserError),
     ],
 )

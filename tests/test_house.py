@@ -1,6 +1,7 @@
 """The house: names that stand in several places are the same names, and nobody looks over a wall."""
 
 import ast
+import dataclasses
 import inspect
 import itertools
 import re
@@ -15,8 +16,9 @@ from packaging.requirements import Requirement
 
 import estimators
 import tasks
-from results import style, tables
-from runners import config
+from results import tables
+from results.drawing import style
+from runners.configuration import choices, schema
 from steeplechase import schedules
 from tasks.base import parameters
 
@@ -31,12 +33,12 @@ def pages(group):
 
 def test_every_estimator_has_its_yaml_with_its_parameters():
     given = {name: {k: v for k, v in page.items() if k != "name"} for name, page in pages("estimator").items()}
-    assert set(given) == set(estimators.book)
-    for name, page in estimators.book.items():
+    assert set(given) == set(estimators.registry)
+    for name, page in estimators.registry.items():
         assert given[name].keys() == page.parameters.keys()
         for parameter, value in given[name].items():
             if isinstance(value, str):  # a page whose configuration is the paper's schedule
-                value = config.unquoted(value)
+                value = choices.unquoted(value)
                 for number in schedules.values(value):
                     page.check(**{parameter: number})
                 assert schedules.encode(parameter, value)
@@ -47,10 +49,10 @@ def test_every_estimator_has_its_yaml_with_its_parameters():
 
 def test_every_task_has_its_yaml_with_its_arguments():
     given = pages("task")
-    assert set(given) == set(tasks.book)
+    assert set(given) == set(tasks.registry)
     for name, page in given.items():
         own = {k: v for k, v in page.items() if k not in ("name", "steps")}
-        defaults = {k: list(v) if isinstance(v, tuple) else v for k, v in parameters(tasks.book[name]).items()}
+        defaults = {k: list(v) if isinstance(v, tuple) else v for k, v in parameters(tasks.registry[name]).items()}
         defaults.pop("dtype")  # precision
         assert own == defaults and page["name"] == name and page["steps"] > 0
 
@@ -75,11 +77,11 @@ def test_every_drawn_figure_and_table_is_there():
 
 
 def test_every_name_of_the_book_has_a_look():
-    assert set(estimators.book) <= set(style.PINNED)
+    assert set(estimators.registry) <= set(style.PINNED)
 
 
 def test_the_schema_knows_every_key():
-    known = {field.name for field in config.fields(config.Sweep)}
+    known = {field.name for field in dataclasses.fields(schema.Sweep)}
     assert set(yaml.safe_load((ROOT / "conf/config.yaml").read_text(encoding="utf-8"))) - {"defaults", "hydra"} <= known
 
 
@@ -90,8 +92,8 @@ def test_no_estimators_name_decides_anything(wing):
         if path.name == "style.py":
             continue
         words = {n.value for n in ast.walk(ast.parse(path.read_text(encoding="utf-8"))) if isinstance(n, ast.Constant)}
-        found = {w for w in words if isinstance(w, str)} & set(estimators.book)
-        defaults = {"sigmoid_derivative"} if path.name == "flow.py" else set()  # what a bare `sign` means there
+        found = {w for w in words if isinstance(w, str)} & set(estimators.registry)
+        defaults = {"sigmoid_derivative"} if path.name == "chain.py" else set()  # what a bare `sign` means there
         assert found <= defaults, (path, found)
 
 
@@ -111,7 +113,14 @@ def test_every_public_function_of_the_wings_says_what_it_does():
 
 
 def test_results_and_planning_need_no_tensorflow():
-    for module in ("results", "runners.figures", "runners.conduct", "runners.sweep", "tasks", "tasks.data"):
+    for module in (
+        "results",
+        "runners.figures",
+        "runners.execution.launch",
+        "runners.sweep",
+        "tasks",
+        "tasks.data.sets",
+    ):
         code = f"import sys, {module}; sys.exit('tensorflow' in sys.modules or 'keras' in sys.modules)"
         assert subprocess.run([sys.executable, "-c", code], cwd=ROOT, check=False).returncode == 0, module
 
@@ -159,8 +168,8 @@ def test_the_package_is_named_as_nobody_elses_and_has_every_folder():
 
 
 def test_signatures_of_task_pages_are_keywords_only():
-    for name in tasks.book:
-        kinds = {p.kind for p in inspect.signature(tasks.book[name]).parameters.values()}
+    for name in tasks.registry:
+        kinds = {p.kind for p in inspect.signature(tasks.registry[name]).parameters.values()}
         assert kinds == {inspect.Parameter.KEYWORD_ONLY}
 
 

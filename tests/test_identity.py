@@ -9,8 +9,11 @@ from types import SimpleNamespace
 import pytest
 import yaml
 
-from runners import identity, pages, sources
-from runners.config import CONF, Run, resolve
+from runners.configuration import estimator_files
+from runners.configuration.resolution import resolve
+from runners.configuration.run import Run
+from runners.configuration.schema import CONF
+from runners.planning import identity, sources
 from steeplechase.errors import UserError
 
 BASE = {
@@ -172,12 +175,19 @@ def test_what_only_prints_does_not_count(source):
 def test_the_closure_is_what_the_training_process_executes():
     _, covers = identity.fingerprint(changed())
     files = {name for name in covers if name.endswith(".py")}
-    assert {"estimators/tanh_slope.py", "estimators/base.py", "tasks/sign_fitting.py", "tasks/base.py"} <= files
-    assert {"runners/trainer.py", "runners/block.py", "runners/building.py", "runners/quiet.py"} <= files
-    assert {"runners/worker.py", "runners/run.py", "runners/lanes.py", "steeplechase/random.py"} <= files
+    assert {
+        "estimators/surrogates/tanh_slope.py",
+        "estimators/surrogate.py",
+        "tasks/sign_fitting.py",
+        "tasks/base.py",
+    } <= files
+    assert {f"runners/training/{name}.py" for name in ("trainer", "step", "compiled", "programs", "setup")} <= files
+    assert {f"runners/execution/{name}.py" for name in ("child", "training_run", "block", "parallel")} <= files
     assert {"estimators/__init__.py", "tasks/__init__.py", "runners/__init__.py", "results/__init__.py"} <= files
-    assert not {name for name in files if name.startswith(("results/figures", "runners/sweep", "runners/conduct"))}
-    assert "estimators/ste.py" not in files and "tasks/binarized_mlp.py" not in files
+    assert not {
+        name for name in files if name.startswith(("results/figures", "runners/sweep", "runners/execution/launch"))
+    }
+    assert "estimators/surrogates/ste.py" not in files and "tasks/binarized_mlp.py" not in files
     assert {"tensorflow", "keras", "numpy", "python"} <= set(covers)
 
 
@@ -188,7 +198,7 @@ def house(tmp_path, monkeypatch):
         shutil.copytree(sources.ROOT / wing, tmp_path / wing, ignore=shutil.ignore_patterns("__pycache__", "frozen"))
     monkeypatch.setattr(sources, "ROOT", tmp_path)
     monkeypatch.setattr(sources, "CONTENTS", {tmp_path / f"{wing}/__init__.py" for wing in ("estimators", "tasks")})
-    monkeypatch.setattr(pages, "HOUSE", tmp_path / "estimators")
+    monkeypatch.setattr(estimator_files, "SURROGATES_DIR", tmp_path / "estimators/surrogates")
 
     def write(path="", old="", new="", root="tasks/sign_fitting.py"):
         if path:
@@ -208,21 +218,25 @@ def house(tmp_path, monkeypatch):
 @pytest.mark.parametrize(
     ("path", "old", "new"),
     [
-        ("runners/run.py", 'steps, rows = run.program["steps"]', 'steps, rows = 2 * run.program["steps"]'),
-        ("runners/run.py", "size = program.block", "size = program.block // 2"),
         (
-            "runners/worker.py",
-            "BOUND = 2 * 2**30",
-            "from steeplechase import random\n\nrandom.key = 0\nBOUND = 2**31",
+            "runners/execution/training_run.py",
+            'steps, rows = run.program["steps"]',
+            'steps, rows = 2 * run.program["steps"]',
         ),
-        ("estimators/__init__.py", "", "\nbook['tanh_slope'].rule = None\n"),
+        ("runners/execution/training_run.py", "size = program.block", "size = program.block // 2"),
+        (
+            "runners/execution/child.py",
+            "_send: Connection",
+            "from steeplechase import random\n\nrandom.key = 0\n_send: Connection",
+        ),
+        ("estimators/__init__.py", "", "\nregistry['tanh_slope'].rule = None\n"),
         ("tasks/__init__.py", "", "\nbook.other = 1\n"),
         ("runners/__init__.py", "", "\nX = 1\n"),
     ],
 )
 def test_all_that_the_training_process_executes_counts(house, path, old, new):
     label = path
-    root = "estimators/tanh_slope.py" if path.startswith("estimators") else path
+    root = "estimators/surrogates/tanh_slope.py" if path.startswith("estimators") else path
     before = house(root=root)
     after = house(path, old, new, root=root)
     assert label in identity.files(changed()) and before[label] != after[label]
@@ -253,20 +267,20 @@ def test_every_form_of_import_is_followed(house):
 
 
 ENTERED = (
-    "import tensorflow as tf\nfrom estimators.base import surrogate\n\n"
+    "import tensorflow as tf\nfrom steeplechase import surrogate\n\n"
     '@surrogate(label="L", source="S")\ndef new(x):\n    return x\n'
 )
 
 
 def test_a_page_that_only_enters_itself_is_not_in_the_others_closure(house):
-    root, tasks = "estimators/tanh_slope.py", house()
+    root, tasks = "estimators/surrogates/tanh_slope.py", house()
     before = house(root=root)
-    assert house("estimators/new.py", "", ENTERED, root) == before
-    assert house("estimators/__init__.py", "", "from estimators.new import new as new\n", root) == before
+    assert house("estimators/surrogates/new.py", "", ENTERED, root) == before
+    assert house("estimators/__init__.py", "", "from estimators.surrogates.new import new as new\n", root) == before
     assert house("tasks/__init__.py", '"sign_fitting"', '"sign_fitting", "another"') == tasks
-    patched = house("estimators/new.py", "\n\n@", "\n\ntf.sign = tf.identity\n\n@", root)
+    patched = house("estimators/surrogates/new.py", "\n\n@", "\n\ntf.sign = tf.identity\n\n@", root)
     assert patched != before, "it does more than that"
-    assert house("estimators/new.py", "tf.identity", "tf.abs", root) != patched
+    assert house("estimators/surrogates/new.py", "tf.identity", "tf.abs", root) != patched
     for line in (
         "X = print(1)",
         "import os",
@@ -286,10 +300,12 @@ def _written(path, text):
 
 def test_editing_a_page_makes_exactly_its_records_stale(house):
     """Over all pages: for activations and for weights, and for those that use another page's code."""
-    names = sorted(path.stem for path in (sources.ROOT / "estimators").glob("*.py") if path.stem not in NO_PAGES)
+    names = sorted(
+        path.stem for path in (sources.ROOT / "estimators/surrogates").glob("*.py") if path.stem != "__init__"
+    )
     assert len(names) >= 38
     for name in names:
-        path = sources.ROOT / f"estimators/{name}.py"
+        path = sources.ROOT / f"estimators/surrogates/{name}.py"
         assert sources.enters_itself(path) and sources.only_computes(path) and not sources.unseen(path), name
 
     def found():
@@ -300,7 +316,7 @@ def test_editing_a_page_makes_exactly_its_records_stale(house):
     whole = sources.tree
     before = found()
     for name in names:
-        edited = sources.ROOT / f"estimators/{name}.py"
+        edited = sources.ROOT / f"estimators/surrogates/{name}.py"
         sources.tree = lambda path, edited=edited: "edited" if path == edited else whole(path)
         try:
             after = found()
@@ -331,7 +347,7 @@ def test_the_content_of_a_file_that_flags_name_counts_and_its_place_does_not(tmp
 
 def test_what_a_gpu_computes_with_counts(tmp_path, monkeypatch):
     """Its libraries' packages, those that TensorFlow was built for, and the driver."""
-    from runners import device
+    from runners.planning import device
 
     driver = tmp_path / "version"
     monkeypatch.setattr(device, "_KERNEL_DRIVER", driver)
@@ -349,7 +365,7 @@ def test_what_a_gpu_computes_with_counts(tmp_path, monkeypatch):
 
 
 def test_the_instruction_set_is_known():
-    from runners import device
+    from runners.planning import device
 
     words = device.instructions().split()
     assert words == sorted(set(words)) and {"fma", "asimd"} & {*words}
@@ -367,7 +383,7 @@ def test_why_two_fingerprints_differ():
 
 
 def test_a_process_that_may_hold_older_code_trains_nothing(tmp_path):
-    from runners.run import execute
+    from runners.execution.training_run import execute
 
     outcome = execute(changed(store=str(tmp_path)), lambda *_: None, ("another name", "another fingerprint"))
     assert "changed while the sweep was under way" in outcome.error and not list(tmp_path.rglob("run-*.json"))
@@ -377,7 +393,8 @@ def test_data_that_changed_while_the_sweep_was_under_way_is_not_trained_on(tmp_p
     """The second run of a sweep finds another file under the same name, with the same size."""
     import numpy as np
 
-    from runners.run import execute, identify
+    from runners.execution.training_run import execute
+    from runners.planning.identity import identify
 
     path, store = tmp_path / "set.npz", tmp_path / "store"
 
@@ -396,28 +413,28 @@ def test_data_that_changed_while_the_sweep_was_under_way_is_not_trained_on(tmp_p
 
 
 def test_what_identity_does_not_cover_is_not_recorded(tmp_path, monkeypatch):
-    from runners import run
+    from runners.execution import training_run
 
     task = {**BASE["task"], "dim": 1, "mixing": "identity", "target": 1}
     wanted = changed(task=task, store=str(tmp_path), steps=4, rows=2, seed=0)
-    monkeypatch.setattr(run, "used_beyond", lambda wanted: "this run used hidden.py")
-    outcome = run.execute(wanted, lambda *_: None)
+    monkeypatch.setattr(training_run, "used_beyond", lambda wanted: "this run used hidden.py")
+    outcome = training_run.execute(wanted, lambda *_: None)
     assert outcome.error == "this run used hidden.py" and not list(tmp_path.rglob("run-*.json"))
     monkeypatch.undo()
-    assert not run.execute(wanted, lambda *_: None).error
+    assert not training_run.execute(wanted, lambda *_: None).error
     [account] = [json.loads(path.read_text(encoding="utf-8")) for path in tmp_path.rglob("run-*.json")]
     assert account["instructions"]
 
 
 def test_a_plan_says_that_its_records_are_of_several_kinds_of_processor(tmp_path, monkeypatch):
-    from runners import conduct, device
-    from runners.run import identify
+    from runners.planning import device, plans
+    from runners.planning.identity import identify
 
     monkeypatch.setattr(device, "_CPU", tmp_path / "cpuinfo")
     wanted = identify(changed())
     said = []
     for flags, recorded in (("fma avx2", {"avx2 fma"}), ("fma avx2", {"avx2 avx512f fma"}), ("Features : sve", set())):
         (tmp_path / "cpuinfo").write_text(f"model name : x\nflags : fpu {flags} mmx\n", encoding="utf-8")
-        state = conduct.State(wanted, [], len(recorded), "", (), "", frozenset(recorded))
-        said.append(conduct._mixed([state]))
+        state = plans.PlannedState(wanted, [], len(recorded), "", (), "", frozenset(recorded))
+        said.append(plans.mixed_processors([state]))
     assert said[0] == said[2] == "" and "2 kinds" in said[1] and "(avx512f / none of these)" in said[1]

@@ -6,8 +6,8 @@ import numpy as np
 import pytest
 from scipy import stats
 
-from results import intervals
-from results.intervals import STATISTICS
+from results.statistics import intervals
+from results.statistics.intervals import STATISTICS
 
 WORLDS = {
     "normal": stats.norm(),

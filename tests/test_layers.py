@@ -8,11 +8,14 @@ import pytest
 
 import estimators
 import tasks
-from results import layers, load, schema
-from runners import flow
-from runners.gradient import Hard
-from runners.run import execute
-from runners.trainer import Program, Replica, Trainer
+from results import load
+from results.analysis import gradient_flow
+from results.records import schema
+from runners.execution.training_run import execute
+from runners.tracing import first_step
+from runners.training.hard_sites import Hard
+from runners.training.programs import Program, Replica
+from runners.training.trainer import Trainer
 from steeplechase.errors import RecordError
 from tests.oracles.records import make
 from tests.test_identity import changed
@@ -23,13 +26,13 @@ RUN = {"seed": [0, 1], "steps": 20, "rows": 2, "layers": True}
 @pytest.mark.parametrize("weights", ["tanh_slope", pytest.param(None, marks=pytest.mark.long)])
 def test_the_start_is_what_the_trace_shows(weights):
     """Against flow.layers, whose statistics are NumPy's, for the second replica of a block."""
-    task = tasks.book["binarized_mlp"](hidden=[8], batch=16)
-    hard = Hard(estimators.book["ste_clipped"], weights and estimators.book[weights])
+    task = tasks.registry["binarized_mlp"](hidden=[8], batch=16)
+    hard = Hard(estimators.registry["ste_clipped"], weights and estimators.registry[weights])
     trainer = Trainer(Program(task, hard, "SGD", (), (), 2, "float32", "cpu", sites=True))
     own = {"scale": 2.0} if weights else {}
     trainer.begin([Replica(seed, 0.1, {"clip": 0.5}, own) for seed in (3, 4)], steps=5)
     seen = trainer.look()
-    shown = flow.layers(task, hard, seed=4, activations={"clip": 0.5}, weights=own).set_index("site")
+    shown = first_step.layers(task, hard, seed=4, activations={"clip": 0.5}, weights=own).set_index("site")
     for site, row in shown.drop(columns="elements").iterrows():
         for name, value in row.items():
             if np.isnan(value):
@@ -60,8 +63,8 @@ def test_recording_changes_no_training(recorded, tmp_path):
 
 
 def test_the_only_site_is_the_whole(recorded):
-    table = layers.layers(recorded)
-    assert list(table.columns[:9]) == [*layers.KEYS, "site"] and set(table.columns[9:]) == set(schema.SITES)
+    table = gradient_flow.layers(recorded)
+    assert list(table.columns[:9]) == [*gradient_flow.KEYS, "site"] and set(table.columns[9:]) == set(schema.SITES)
     assert not table.duplicated(["replica", "step", "site"]).any()
     weights = table[table["site"].str.endswith("/weights")]
     for (replica, step), own in weights.groupby(["replica", "step"]):
@@ -75,8 +78,10 @@ def test_the_only_site_is_the_whole(recorded):
 
 
 def test_sites_are_a_program_of_their_own():
-    task = tasks.book["sign_fitting"](dim=4, mixing="identity", target=1.0)
-    program = Program(task, Hard(estimators.book["ste"], estimators.book["ste"]), "SGD", (), (), 1, "float32", "cpu")
+    task = tasks.registry["sign_fitting"](dim=4, mixing="identity", target=1.0)
+    program = Program(
+        task, Hard(estimators.registry["ste"], estimators.registry["ste"]), "SGD", (), (), 1, "float32", "cpu"
+    )
     assert "sites" not in Trainer(program).functions
     assert "sites" in Trainer(dataclasses.replace(program, sites=True)).functions
 
@@ -85,9 +90,9 @@ def test_what_was_not_recorded_is_said():
     table = make()
     bare = table.drop(columns=[name for name in table if name.startswith(schema.SITE)])
     with pytest.raises(RecordError, match="run the sweep with layers=true"):
-        layers.layers(bare)
+        gradient_flow.layers(bare)
     for wrong in ("site.speed.x/weights", "site."):
-        with pytest.raises(RecordError, match="neither in results/schema"):
+        with pytest.raises(RecordError, match="neither in results/records/schema"):
             schema.check(table.assign(**{wrong: 1.0}), {"wrong_signs": {}})
 
 
@@ -95,6 +100,6 @@ def test_a_site_that_a_run_lacks_has_no_rows():
     table = make(tasks=("binarized_mlp", "sign_fitting"))
     gone = table["task"] == "sign_fitting"
     table.loc[gone, [name for name in table if name.endswith("layer1/activations")]] = np.nan
-    found = layers.layers(table)
+    found = gradient_flow.layers(table)
     sites = found.groupby("task")["site"].unique().map(list).to_dict()
     assert sites["sign_fitting"] == ["layer1/weights"] and len(sites["binarized_mlp"]) == 2

@@ -8,12 +8,16 @@ import sys
 import pytest
 
 import estimators
-from runners import fresh, pages, promises
+from estimators.contract import numerics
+from runners.configuration import estimator_files
+from runners.execution import fresh
+from runners.execution.contract import same_in_fresh_interpreters
+from runners.planning import estimator_sources
 from steeplechase.errors import UserError
 from tests.oracles.command import ROOT
 
 PAGE = '''import tensorflow as tf
-from estimators.base import surrogate
+from steeplechase import surrogate
 {top}
 
 @surrogate(label="L", source="S", known=((0.0, 1.0),))
@@ -65,18 +69,18 @@ def interpreters(tmp_path_factory):
 
 def test_every_page_has_the_same_slope_in_two_fresh_interpreters(interpreters):
     first, second = (answer["slopes"] for answer in interpreters)
-    assert set(estimators.book) <= set(first)
+    assert set(estimators.registry) <= set(first)
     assert {name for name in first if first[name] != second[name]} == {"page_draws"}, "which draws as it loads"
 
 
 def test_the_contract_says_that_a_page_draws_as_it_loads(interpreters, monkeypatch):
-    monkeypatch.setattr(pages, "known", lambda name: True)
-    monkeypatch.setattr(pages, "may_read", lambda name: True)
+    monkeypatch.setattr(estimator_sources, "known", lambda name: True)
+    monkeypatch.setattr(estimator_sources, "may_read", lambda name: True)
     monkeypatch.setattr(fresh, "slopes", lambda names: [answer["slopes"] for answer in interpreters])
-    page = estimators.book["ste"]
-    promises.same_in_fresh_interpreters(page)
-    with pytest.raises(promises.Broken, match="another slope in each interpreter"):
-        promises.same_in_fresh_interpreters(type(page)(name="page_draws", rule=page.rule, label="L", source="S"))
+    page = estimators.registry["ste"]
+    same_in_fresh_interpreters(page)
+    with pytest.raises(numerics.ContractError, match="another slope in each interpreter"):
+        same_in_fresh_interpreters(type(page)(name="page_draws", rule=page.rule, label="L", source="S"))
 
 
 def test_only_the_code_of_its_own_page_runs_for_a_run_and_its_identity_covers_it(interpreters):
@@ -114,13 +118,13 @@ def test_a_page_that_may_read_is_not_planned_unobserved(tmp_path, monkeypatch):
     path.write_text(
         PAGE.format(top="import os", name="page_variable", within='os.getenv("SLOPE_WIDTH")'), encoding="utf-8"
     )
-    monkeypatch.setenv(pages.NAMED, "")
-    pages.name_files([f"estimator.file={path}"])
+    monkeypatch.setenv(estimator_files.NAMED, "")
+    estimator_files.name_files([f"estimator.file={path}"])
     try:
-        assert pages.unobserved(["page_variable", "ste", "page_variable"]) == ["page_variable"]
+        assert estimator_sources.unobserved(["page_variable", "ste", "page_variable"]) == ["page_variable"]
         with pytest.raises(UserError, match="'page_variable' may read variables or files"):
-            pages.observed("page_variable")
-        monkeypatch.setitem(pages._observed, "page_variable", {})
-        assert pages.unobserved(["page_variable"]) == [] and pages.observed("ste") == {}
+            estimator_sources.observed("page_variable")
+        monkeypatch.setitem(estimator_sources.observed_reads, "page_variable", {})
+        assert estimator_sources.unobserved(["page_variable"]) == [] and estimator_sources.observed("ste") == {}
     finally:
-        pages._files.cache_clear()
+        estimator_files._files.cache_clear()

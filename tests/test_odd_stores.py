@@ -11,10 +11,14 @@ from types import SimpleNamespace
 
 import pytest
 
-from results import load, sealed
-from results.store import Store
-from runners import conduct, figures, report
-from runners.run import Outcome, identify
+from results import load
+from results.records import sealed
+from results.records.store import Store
+from results.report import sections
+from runners import figures, report
+from runners.execution.launch import plan_and_launch
+from runners.execution.outcome import Outcome
+from runners.planning.identity import identify
 from steeplechase.errors import RecordError, StoreError, UserError
 from tests.oracles.records import make
 from tests.test_identity import BASE, changed
@@ -55,7 +59,7 @@ class World:
             return [SimpleNamespace(return_value=Outcome(WANTED.name, WANTED.run.words, 2, trained=2)) for _ in jobs]
 
         own = {"store": str(self.store.root), "steps": 100, "rows": 1, **changes}
-        conduct.sweep([["task=sign_fitting"]], lambda _: json.loads(json.dumps(BASE | own)), launch, "none", [])
+        plan_and_launch([["task=sign_fitting"]], lambda _: json.loads(json.dumps(BASE | own)), launch, "none", [])
 
     def say(self, path, change):
         """Writes what a sealed file says anew, with a right seal."""
@@ -276,8 +280,8 @@ def readers(world):
 
 @pytest.mark.parametrize("odd", ODD)
 def test_an_odd_store_is_told_in_sentences(world, odd, capsys, monkeypatch):
-    monkeypatch.setattr(report, "_side_by_side", lambda one, jobs: [_alone(one, job) for job in jobs])
-    monkeypatch.setattr(report, "_figures", lambda one: list(one.figures))
+    monkeypatch.setattr(sections, "_side_by_side", lambda one, jobs: [_alone(one, job) for job in jobs])
+    monkeypatch.setattr(sections, "_figures", lambda one: list(one.figures))
     spoil, words, mended = ODD[odd]
     spoil(world)
     before, said = world.others(), ""
@@ -315,5 +319,5 @@ def test_an_odd_store_is_told_in_sentences(world, odd, capsys, monkeypatch):
 
 
 def _alone(one, job):
-    report._ONE[:] = [one]
-    return report._made(job)
+    sections._ONE[:] = [one]
+    return sections._made(job)

@@ -6,18 +6,19 @@ import pytest
 import tensorflow as tf
 import yaml
 
-from runners import config, optimizer
+from runners.configuration import axes, schema
+from runners.training import optimizers
 from steeplechase.errors import UserError
 from tests.oracles import optimizers as formulas
 
-PAGES = sorted(path.stem for path in (config.CONF / "optimizer").glob("*.yaml"))
+PAGES = sorted(path.stem for path in (schema.CONF / "optimizer").glob("*.yaml"))
 RATES = [0.003, 0.01, 0.03, 0.1]
 SIZES = (5, 3)
 STEPS = 20
 
 
 def arguments(name: str) -> dict:
-    page = yaml.safe_load((config.CONF / "optimizer" / f"{name}.yaml").read_text(encoding="utf-8"))
+    page = yaml.safe_load((schema.CONF / "optimizer" / f"{name}.yaml").read_text(encoding="utf-8"))
     return page["keras"], {
         k: v for k, v in page.items() if k not in ("name", "keras", "learning_rate", "grid", "wide") and v is not None
     }
@@ -41,7 +42,7 @@ def stacked(keras_name, fixed, rows=None, weights=()):
     variables = [keras.Variable(v, name=f"v{i}") for i, v in enumerate(start(len(RATES)))]
     rate = tf.constant(RATES)[:, None]
     own = {k: tf.Variable(np.array(v, np.float32)[:, None]) for k, v in (rows or {}).items()}
-    built = optimizer.build(keras_name, fixed, lambda: rate, variables, weights, own)
+    built = optimizers.build(keras_name, fixed, lambda: rate, variables, weights, own)
 
     @tf.function(jit_compile=True)
     def step(given):
@@ -76,7 +77,7 @@ def test_equals_plain_keras(name, extra):
 
 
 @pytest.mark.parametrize(
-    "keras_name, name", [(k, n) for k, names in config.PER_REPLICA.items() if k != "Bop" for n in names]
+    "keras_name, name", [(k, n) for k, names in axes.PER_REPLICA.items() if k != "Bop" for n in names]
 )
 def test_a_number_for_each_replica_equals_plain_keras(keras_name, name):
     values = {"weight_decay": [0.0, 0.01, 0.1, 0.3], "epsilon": [1e-7, 1e-4, 1e-2, 1.0]}.get(
@@ -90,7 +91,7 @@ def test_a_number_for_each_replica_equals_plain_keras(keras_name, name):
 
 WIDE = [
     *((name, *arguments(name)) for name in PAGES),
-    *((name, name, {}) for name in optimizer.ELEMENTWISE),
+    *((name, name, {}) for name in optimizers.ELEMENTWISE),
     *((f"{name} with decay and clipping", *arguments(name)) for name in PAGES if name != "bop"),
     ("Adam with amsgrad", "Adam", {"amsgrad": True}),
     ("RMSprop with all", "RMSprop", {"centered": True, "momentum": 0.7, "rho": 0.8, "weight_decay": 0.3}),
@@ -106,7 +107,7 @@ def wide(keras_name, fixed, rows=None, weights=(), steps=30):
     columns = {name: np.array(values, np.float64)[:, None] for name, values in (rows or {}).items()}
     variables = [keras.Variable(first, dtype="float64", name="v0")]
     rates, own = tf.constant(RATES, tf.float64)[:, None], {k: tf.constant(v) for k, v in columns.items()}
-    built = optimizer.build(keras_name, fixed, lambda: rates, variables, weights, own)
+    built = optimizers.build(keras_name, fixed, lambda: rates, variables, weights, own)
 
     @tf.function(jit_compile=True)
     def step(gradient):
@@ -128,7 +129,7 @@ def test_float64_takes_every_number_as_it_is(name, keras_name, fixed):
     np.testing.assert_allclose(ours, theirs, rtol=1e-12, atol=1e-13)
 
 
-@pytest.mark.parametrize("keras_name, name", [(k, n) for k, names in config.PER_REPLICA.items() for n in names])
+@pytest.mark.parametrize("keras_name, name", [(k, n) for k, names in axes.PER_REPLICA.items() for n in names])
 def test_float64_takes_each_replicas_own_number_as_it_is(keras_name, name):
     values = {"epsilon": [1e-7, 1e-4, 1e-2, 1.0], "threshold": [0.0, 0.01, 0.03, 0.1]}.get(name, [0.3, 0.7, 0.9, 0.99])
     others = {"adaptivity": 0.3} if name == "threshold" else {}
@@ -139,7 +140,7 @@ def test_float64_takes_each_replicas_own_number_as_it_is(keras_name, name):
 def test_nadam_restated_is_keras_own():
     """In float32, where nothing is lost, to the bit."""
     found = []
-    for kind in (keras.optimizers.Nadam, optimizer.WideNadam):
+    for kind in (keras.optimizers.Nadam, optimizers.WideNadam):
         variables = [keras.Variable(start(2)[0])]
         built = kind(0.01)
         built.build(variables)
@@ -156,7 +157,7 @@ def test_bop_follows_its_formula():
     other = keras.Variable(start(4)[1], name="v1")
     rate = tf.constant(RATES)[:, None]
     rows = {"adaptivity": tf.constant(flips)[:, None], "threshold": tf.constant(threshold)[:, None]}
-    built = optimizer.build("Bop", {}, lambda: rate, [weights, other], ["v0"], rows)
+    built = optimizers.build("Bop", {}, lambda: rate, [weights, other], ["v0"], rows)
     w, m, changes = weights.numpy(), np.zeros([4, SIZES[0]], np.float32), 0
     for step in range(STEPS):
         given = [g.astype(np.float32) for g in gradients(step, 4)]
@@ -173,7 +174,7 @@ def test_bop_follows_its_formula():
 
 def test_bop_flips_nothing_without_a_gradient():
     weights = keras.Variable(np.array([[1.0, -1.0]], np.float32), name="w")
-    built = optimizer.build("Bop", {"threshold": 0.0}, lambda: tf.constant([[0.1]]), [weights], ["w"])
+    built = optimizers.build("Bop", {"threshold": 0.0}, lambda: tf.constant([[0.1]]), [weights], ["w"])
     for _ in range(3):
         built.apply([tf.zeros([1, 2])], [weights])
     assert any(built._flipping)
@@ -183,7 +184,7 @@ def test_bop_flips_nothing_without_a_gradient():
 @pytest.mark.parametrize("keras_name", ["Lamb", "Adafactor", "Muon"])
 def test_what_is_not_elementwise_is_refused_and_would_be_wrong(keras_name):
     with pytest.raises(UserError, match=f"{keras_name} is not element-wise"):
-        optimizer.check(keras_name, {})
+        optimizers.check(keras_name, {})
     # The reason, seen: on stacked variables it trains other numbers than alone, without any error.
     variables = [keras.Variable(v) for v in start(len(RATES))]
     built = getattr(keras.optimizers, keras_name)(lambda: tf.constant(RATES)[:, None])
@@ -197,11 +198,11 @@ def test_what_is_not_elementwise_is_refused_and_would_be_wrong(keras_name):
 @pytest.mark.parametrize("name, value", [("clipnorm", 1.0), ("global_clipnorm", 1.0), ("use_ema", True)])
 def test_arguments_that_mix_replicas_are_refused(name, value):
     with pytest.raises(UserError, match=f"optimizer.{name} is refused"):
-        optimizer.check("Adam", {name: value})
+        optimizers.check("Adam", {name: value})
 
 
 def test_unknown_names_get_the_nearest():
     with pytest.raises(UserError, match="did you mean 'Adam'"):
-        optimizer.check("Adan", {})
+        optimizers.check("Adan", {})
     with pytest.raises(UserError, match="did you mean 'beta_1'"):
-        optimizer.check("Adam", {"beta1": 0.5})
+        optimizers.check("Adam", {"beta1": 0.5})

@@ -9,12 +9,15 @@ import sys
 import pytest
 
 from results import load
-from results.store import Store
-from runners import config, identity, pages, promises, sources
+from results.records.store import Store
+from runners.configuration import choices, estimator_files, run
+from runners.execution import contract as contracts
+from runners.execution import loading
+from runners.planning import identity, sources
 from steeplechase.errors import UserError
 from tests.oracles.command import QUIET, ROOT, sweep
 
-HEAD = "import tensorflow as tf\nfrom estimators.base import positive, surrogate\n\n"
+HEAD = "import tensorflow as tf\nfrom steeplechase import positive, surrogate\n\n"
 PAGE = (
     HEAD
     + '''@surrogate(label="Cauchy", source="a thesis", area=2, peak=lambda width: 2 / (3.14159265358979 * width),
@@ -36,22 +39,22 @@ def file(tmp_path, monkeypatch):
     def write(text, name="my_slope.py"):
         path = tmp_path / name
         path.write_text(text, encoding="utf-8")
-        pages.name_files([f"estimator.file={path}"])
+        estimator_files.name_files([f"estimator.file={path}"])
         return path
 
     monkeypatch.setenv("STEEPLECHASE_ESTIMATORS", "")
     yield write
-    pages._files.cache_clear()
+    estimator_files._files.cache_clear()
     sources.forget()
 
 
 def test_a_page_is_read_without_being_run(file):
     file("raise SystemExit('it was run')\n" + PAGE)
-    page = pages.find("cauchy")
+    page = estimator_files.find("cauchy")
     assert page.defaults == {"name": "cauchy", "width": 1.0} and page.place == "my_slope.py, line 7"
-    assert config.page("estimator", "cauchy") == page.defaults and "cauchy" in config.options("estimator")
+    assert choices.defaults_of("estimator", "cauchy") == page.defaults and "cauchy" in choices.options("estimator")
     with pytest.raises(UserError, match="did you mean 'cauchy'"):
-        config.page("estimator", "cauchi")
+        choices.defaults_of("estimator", "cauchi")
 
 
 WRONG = {
@@ -92,8 +95,8 @@ def test_a_page_that_does_not_work_is_refused_by_file_and_line(fault, file, monk
     text, said = WRONG_WHEN_RUN[fault]
     file(text)
     with pytest.raises(UserError) as told:
-        pages.enter("cauchy")
-    estimators.book.pop("cauchy", None)
+        loading.enter("cauchy")
+    estimators.registry.pop("cauchy", None)
     assert said in str(told.value) and len(str(told.value).splitlines()) == 1
 
 
@@ -103,27 +106,27 @@ def test_two_files_of_one_name_are_refused(tmp_path, monkeypatch):
         (tmp_path / folder).mkdir()
         (tmp_path / folder / "slope.py").write_text(PAGE.replace("cauchy", name), encoding="utf-8")
     with pytest.raises(UserError, match=r"two files are called slope.py: rename one"):
-        pages.name_files([f"estimator.file={tmp_path}/a/slope.py,{tmp_path}/b/slope.py"])
+        estimator_files.name_files([f"estimator.file={tmp_path}/a/slope.py,{tmp_path}/b/slope.py"])
 
 
 def test_a_name_of_the_book_stays_the_books(monkeypatch):
     """Whatever installed packages announce; and of two that announce one name, neither is guessed."""
-    point = importlib.metadata.EntryPoint("ste", "their_slopes", pages.GROUP)
-    twice = [importlib.metadata.EntryPoint("cauchy", module, pages.GROUP) for module in ("a", "b")]
+    point = importlib.metadata.EntryPoint("ste", "their_slopes", estimator_files.GROUP)
+    twice = [importlib.metadata.EntryPoint("cauchy", module, estimator_files.GROUP) for module in ("a", "b")]
     monkeypatch.setattr(importlib.metadata, "entry_points", lambda group: [point, *twice])
-    pages.announced.cache_clear()
+    estimator_files.entry_points.cache_clear()
     try:
-        assert pages.find("ste") is None and list(pages.announced()) == ["cauchy"]
+        assert estimator_files.find("ste") is None and list(estimator_files.entry_points()) == ["cauchy"]
         with pytest.raises(UserError, match="'cauchy' is announced by 2 installed packages"):
-            pages.find("cauchy")
+            estimator_files.find("cauchy")
     finally:
-        pages.announced.cache_clear()
+        estimator_files.entry_points.cache_clear()
 
 
 def test_its_code_is_part_of_the_records_identity(file):
     def fingerprint(text):
         file(text)
-        pages._files.cache_clear()
+        estimator_files._files.cache_clear()
         sources.forget()
         program = {
             "task": {"name": "sign_fitting"},
@@ -131,8 +134,8 @@ def test_its_code_is_part_of_the_records_identity(file):
             "estimator_weights": None,
             "device": "cpu",
         }
-        found, covers = identity.fingerprint(config.Run(program, (), {}, "", 0.0))
-        assert "my_slope.py" in covers and "estimators/base.py" in covers
+        found, covers = identity.fingerprint(run.Run(program, (), {}, "", 0.0))
+        assert "my_slope.py" in covers and "estimators/surrogate.py" in covers
         assert not any("site-packages" in name or os.sep == name[0] for name in covers)
         return found
 
@@ -207,8 +210,8 @@ def test_the_readmes_page_and_commands(tmp_path):
     (tmp_path / "my_slope.py").write_text(text.split("```python\n")[1].split("```")[0], encoding="utf-8")
     contract, swept = (line.split()[2:] for line in text.split("```\n")[-2].strip().splitlines())
     kept = command(*contract, cwd=tmp_path)
-    assert kept.returncode == 0 and kept.stdout.count("kept") == 1 + len(promises.PROMISES), kept.stdout + kept.stderr
-    assert f"the {len(promises.PROMISES)} promises" in text
+    assert kept.returncode == 0 and kept.stdout.count("kept") == 1 + len(contracts.CHECKS), kept.stdout + kept.stderr
+    assert f"the {len(contracts.CHECKS)} promises" in text
     less = ["task=sign_fitting", "optimizer=sgd", "seed=0,1", "steps=20", "rows=2", f"store={tmp_path / 'store'}"]
     done = command(*swept, *less, cwd=tmp_path)
     assert done.returncode == 0, done.stderr

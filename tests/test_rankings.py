@@ -10,8 +10,12 @@ import pytest
 from rich.console import Console
 from scipy import stats
 
-from results import rankings, surrogates, tables
-from results.figures import contrasts
+from results import tables
+from results.analysis import spread
+from results.analysis import surrogates as surrogates_analysis
+from results.figures import surrogates as surrogates_figure
+from results.statistics.variance import share_left_interval, variance_between
+from results.tables import surrogates
 from steeplechase.errors import RecordError
 from tests.oracles.records import LOSS, make, name
 
@@ -45,7 +49,7 @@ def only(ranked, condition):
 
 def printed(ranked, width=140):
     console = Console(width=width, file=io.StringIO(), force_terminal=True, color_system=None)
-    shown = surrogates.show(ranked, rankings.spread(ranked), console)
+    shown = surrogates.show(ranked, spread.spread(ranked), console)
     return shown, console.file.getvalue()
 
 
@@ -60,17 +64,17 @@ def table():
 
 @pytest.fixture(scope="module")
 def ranked(table):
-    return rankings.rankings(table)
+    return surrogates_analysis.rankings(table)
 
 
 # Numbers
 
 
 def test_a_row_an_estimator_in_each_condition(ranked):
-    assert list(ranked.columns) == list(rankings.COLUMNS)
+    assert list(ranked.columns) == list(surrogates_analysis.COLUMNS)
     counts = ranked.groupby("condition", sort=False).size()
     assert counts.to_dict() == {"default": 6, "tuned": 6, "area_default": 5, "area_tuned": 5}
-    assert list(counts.index) == [condition.name for condition in rankings.CONDITIONS]
+    assert list(counts.index) == [condition.name for condition in surrogates_analysis.CONDITIONS]
     assert (ranked.seeds == 4).all() and set(ranked.selects) == {"validation_accuracy"}
 
 
@@ -121,7 +125,7 @@ def by_definition(p):
 
 
 def test_the_spread_is_that_of_the_means_without_the_seeds_noise(table, ranked):
-    out = rankings.spread(ranked).set_index("condition")
+    out = spread.spread(ranked).set_index("condition")
     kept = ["first", "second", "third", "sixth"]  # no control, and none that was declined
     assert (out.estimators == 4).all()
 
@@ -173,12 +177,12 @@ def test_what_seeds_do_to_all_alike_is_not_taken_for_noise():
     for _ in range(400):
         own, seeds = draw.normal(0, 0.01, [26, 1]), draw.normal(0, 0.04, [1, 8])
         values = 0.9 + own + seeds + draw.normal(0, 0.01, [26, 8])
-        found.append(rankings._variance(values))
+        found.append(variance_between(values))
     assert abs(np.mean(found) / 0.01**2 - 1) < 3 * np.std(found) / 20 / 0.01**2 < 0.06
 
 
 def test_a_world_in_which_tuning_takes_the_differences_away():
-    out = rankings.spread(rankings.rankings(world(scaled_apart, spread=0.005, seeds=6))).set_index("condition")
+    out = spread.spread(surrogates_analysis.rankings(world(scaled_apart, spread=0.005, seeds=6))).set_index("condition")
     assert out.spread["default"] > 0.01 and out.share_of_default["default"] == 1
     assert out.share_of_default["tuned"] < 0.05 and out.share_of_default["area_tuned"] < 0.05
     assert out.decided["default"] == 5 and out.decided["tuned"] == 0
@@ -186,13 +190,13 @@ def test_a_world_in_which_tuning_takes_the_differences_away():
 
 
 def test_a_world_in_which_tuning_leaves_them():
-    ranked = rankings.rankings(world(good_and_bad, spread=0.005, seeds=6))
-    out = rankings.spread(ranked).set_index("condition")
+    ranked = surrogates_analysis.rankings(world(good_and_bad, spread=0.005, seeds=6))
+    out = spread.spread(ranked).set_index("condition")
     assert abs(out.share_of_default - 1).max() < 0.05
     assert (out.better == 5).all() and (out.rho == 1).all() and set(out.best) == {"sixth"}
     assert (
         "5 of the 5 others differ from first at the tuned rate and 5 after area"
-        in surrogates.findings(rankings.spread(ranked))[0]
+        in surrogates.findings(spread.spread(ranked))[0]
     )
 
 
@@ -213,7 +217,7 @@ def test_what_was_declined_is_listed_once(ranked):
     reasons = {
         n: f"{n} cannot be normalised by area: its area is {a}." for n, a in (("fifth", "inf"), ("sixth", "inf"))
     }
-    text = said(rankings.rankings(world(plain, declined=reasons | {"third": "third has none"})))
+    text = said(surrogates_analysis.rankings(world(plain, declined=reasons | {"third": "third has none"})))
     assert "Declined with normalize=area (has none): third." in text
     assert text.count("Declined with normalize=area (its area is inf): fifth, sixth.") == 1, (
         "estimators by their reason"
@@ -221,23 +225,25 @@ def test_what_was_declined_is_listed_once(ranked):
 
 
 def test_ties_share_their_average_rank():
-    found = only(rankings.rankings(world(lambda *_: 1.5, spread=0.0, normalizes=("none",))), "tuned")
+    found = only(surrogates_analysis.rankings(world(lambda *_: 1.5, spread=0.0, normalizes=("none",))), "tuned")
     assert (found["rank"] == 3.5).all()
     others = found[found.verdict != "reference"]
     assert (others.p_holm == 1).all() and (others.verdict == "undecided").all() and (others.difference == 0).all()
 
 
 def test_a_constant_difference_is_decided_and_constant_means_have_no_correlation():
-    ranked = rankings.rankings(world(lambda e, *_: 1.5 - 0.1 * (e == "third"), spread=0.0))
+    ranked = surrogates_analysis.rankings(world(lambda e, *_: 1.5 - 0.1 * (e == "third"), spread=0.0))
     row = only(ranked, "default").loc["third"]
     assert (row.p_holm, row.verdict) == (0, "worse") and row.difference_low == pytest.approx(row.difference_high)
-    same = rankings.spread(rankings.rankings(world(lambda *_: 1.5, spread=0.0)))
+    same = spread.spread(surrogates_analysis.rankings(world(lambda *_: 1.5, spread=0.0)))
     assert same[["rho", "rho_tuned", "share_of_default"]].isna().all(axis=None) and (same.spread == 0).all()
     assert "do not differ by more than the seeds' noise" in surrogates.findings(same)[0]
 
 
 def test_a_diverged_seed_counts_as_the_worst_share():
-    ranked = rankings.rankings(world(plain, seeds=4, diverged=lambda e, rate, seed: e == "second" and seed == 1))
+    ranked = surrogates_analysis.rankings(
+        world(plain, seeds=4, diverged=lambda e, rate, seed: e == "second" and seed == 1)
+    )
     row, known = only(ranked, "default").loc["second"], ends(world(plain, seeds=4), 0.001)["second"]
     assert row["mean"] == pytest.approx(known.drop(1).sum() / 4, rel=0.01) and row.diverged == 1
     assert "A seed without a finite value counts as the worst share." in said(ranked)
@@ -245,23 +251,25 @@ def test_a_diverged_seed_counts_as_the_worst_share():
 
 def test_an_unknown_loss_is_last_and_undecided():
     lost = world(plain, tasks=("sign_fitting",), diverged=lambda e, rate, seed: e == "second" and seed == 1)
-    ranked = rankings.rankings(lost)
+    ranked = surrogates_analysis.rankings(lost)
     row = only(ranked, "tuned").loc["second"]
     assert math.isnan(row["mean"]) and row["rank"] == 6 and row.verdict == "undecided" and math.isnan(row.p_holm)
-    assert (rankings.spread(ranked).estimators == 5).all()
+    assert (spread.spread(ranked).estimators == 5).all()
     text = said(ranked)
     assert "unknown" in text and "Not known in every condition, Sign fitting (identity, 1), adam: second." in text
-    both = rankings.rankings(world(plain, tasks=("sign_fitting",), diverged=lambda e, rate, seed: e in NAMES[1:3]))
+    both = surrogates_analysis.rankings(
+        world(plain, tasks=("sign_fitting",), diverged=lambda e, rate, seed: e in NAMES[1:3])
+    )
     assert set(only(both, "tuned").loc[["second", "third"], "rank"]) == {5.5}
-    none = rankings.rankings(world(plain, tasks=("sign_fitting",), diverged=lambda *_: True))
-    assert (rankings.spread(none).estimators == 0).all() and "fewer than two" in said(none)
+    none = surrogates_analysis.rankings(world(plain, tasks=("sign_fitting",), diverged=lambda *_: True))
+    assert (spread.spread(none).estimators == 0).all() and "fewer than two" in said(none)
 
 
 def test_a_loss_is_better_lower():
-    ranked = rankings.rankings(world(good_and_bad, seeds=4, tasks={"t": {**LOSS, "label": "T"}}))
+    ranked = surrogates_analysis.rankings(world(good_and_bad, seeds=4, tasks={"t": {**LOSS, "label": "T"}}))
     found = only(ranked, "tuned")
     assert found["rank"]["sixth"] == 1 and found.verdict["sixth"] == "better" and found.difference["sixth"] < 0
-    out = rankings.spread(ranked)
+    out = spread.spread(ranked)
     assert (out.range < 0).all() and set(out.best) == {"sixth"}
     assert "nothing is held out" in said(ranked)
 
@@ -270,31 +278,29 @@ def test_a_loss_is_better_lower():
 
 
 def test_a_default_rate_that_was_not_trained():
-    ranked = rankings.rankings(world(plain, default_rate=0.002))
+    ranked = surrogates_analysis.rankings(world(plain, default_rate=0.002))
     assert set(ranked.condition) == {"tuned", "area_tuned"}
     text = said(ranked)
     assert "The default rate of adam (0.002) was not trained on Binarized MLP (64-128-128-10)." in text
     assert "6 surrogates spread by" in text
-    out = rankings.spread(ranked)
+    out = spread.spread(ranked)
     assert out[["share_of_default", "rho"]].isna().all(axis=None) and out.rho_tuned.notna().all()
 
 
 def test_a_default_rate_that_some_did_not_train():
     table = world(plain, normalizes=("none",))
     table.attrs["default_rates"][name("binarized_mlp", "third", "adam")] = 0.002
-    ranked = rankings.rankings(table)
-    assert (
-        set(only(ranked, "default").index) == {*NAMES} - {"third"} and (rankings.spread(ranked).estimators == 5).all()
-    )
+    ranked = surrogates_analysis.rankings(table)
+    assert set(only(ranked, "default").index) == {*NAMES} - {"third"} and (spread.spread(ranked).estimators == 5).all()
     assert "(0.002) was not trained on Binarized MLP (64-128-128-10) for third." in said(ranked)
 
 
 @pytest.mark.parametrize("reference", ["", "fifth", "nobody"])
 def test_no_reference(reference):
-    ranked = rankings.rankings(world(plain, reference=reference, declined={"fifth": "no area"}))
+    ranked = surrogates_analysis.rankings(world(plain, reference=reference, declined={"fifth": "no area"}))
     absent = ranked[ranked.condition.str.startswith("area")] if reference == "fifth" else ranked
     assert (absent.verdict == "").all() and absent[["difference", "difference_low", "p_holm"]].isna().all(axis=None)
-    out = rankings.spread(ranked)
+    out = spread.spread(ranked)
     assert out[out.condition == "area_tuned"][["contrasts", "decided", "better"]].isna().all(axis=None)
     text = said(ranked)
     words = f"The reference {reference} was not run in: " if reference else "No reference was declared"
@@ -304,20 +310,20 @@ def test_no_reference(reference):
 def test_missing_attributes_count_as_nothing_declared():
     table = world(plain)
     table.attrs = {key: table.attrs[key] for key in ("parts", "missing")}
-    ranked = rankings.rankings(table)
+    ranked = surrogates_analysis.rankings(table)
     assert set(ranked.condition) == {"tuned", "area_tuned"} and set(ranked.verdict) == {""}
     assert "The default rate of adam is not known" in said(ranked)
 
 
 def test_one_seed_and_one_common_seed():
-    ranked = rankings.rankings(world(plain, seeds=1))
+    ranked = surrogates_analysis.rankings(world(plain, seeds=1))
     assert ranked[["low", "standard_error", "difference_low", "p_holm"]].isna().all(axis=None)
     assert set(ranked.verdict) == {"reference", "undecided"} and ranked.difference.notna().sum() == 20
     assert "one seed does not tell" in said(ranked)
     table = world(plain, missing={"some-run": 3}, seeds=4)
     fewer = table[(table.estimator != "second") | (table.seed > 2)].reset_index(drop=True)
     fewer.attrs = table.attrs
-    ranked = rankings.rankings(fewer)
+    ranked = surrogates_analysis.rankings(fewer)
     assert only(ranked, "tuned").loc["second", ["seeds", "verdict"]].tolist() == [1, "undecided"]
     assert "INCOMPLETE: 3 planned replicas of 1 run" in said(ranked)
 
@@ -327,17 +333,17 @@ def test_another_setting_that_was_swept_is_refused():
     within = table.assign(**{"estimator.width": np.where(table.seed == 0, 1.0, 2.0)})
     within.attrs = table.attrs
     with pytest.raises(RecordError, match=r"estimator\.width"):
-        rankings.rankings(within)
+        surrogates_analysis.rankings(within)
     other = table[table.estimator == "third"].assign(at_zero=-1, run="another", replica="r" + table.replica)
     both = pd.concat([table, other], ignore_index=True)
     account = next(a for a in table.attrs["parts"] if a["run"] == name("binarized_mlp", "third", "adam"))
     both.attrs = {**table.attrs, "parts": [*table.attrs["parts"], {**account, "run": "another"}]}
     with pytest.raises(RecordError, match="third on Binarized.*at_zero"):
-        rankings.rankings(both)
+        surrogates_analysis.rankings(both)
 
 
 def test_another_scale_is_left_out_and_said():
-    ranked = rankings.rankings(world(plain, normalizes=("none", "peak")))
+    ranked = surrogates_analysis.rankings(world(plain, normalizes=("none", "peak")))
     assert set(ranked.condition) == {"default", "tuned"} and "normalize=peak are left out" in said(ranked)
 
 
@@ -345,14 +351,16 @@ def test_a_value_that_is_missing_is_no_divergence():
     table = world(plain, normalizes=("none",))
     table.loc[table.replica == table.replica.iloc[0], "test_accuracy"] = math.nan
     with pytest.raises(RecordError, match="test_accuracy"):
-        rankings.rankings(table)
+        surrogates_analysis.rankings(table)
 
 
 # Printed and written
 
 
 def test_the_printed_tables_fit():
-    ranked = rankings.rankings(world(plain, optimizers=("adam", "momentum"), tasks=("binarized_mlp", "sign_fitting")))
+    ranked = surrogates_analysis.rankings(
+        world(plain, optimizers=("adam", "momentum"), tasks=("binarized_mlp", "sign_fitting"))
+    )
     for width in (100, 200):
         shown, text = printed(ranked, width)
         lines = text.splitlines()
@@ -373,18 +381,18 @@ def test_the_interval_of_a_share_covers_it():
             truth = after.var(ddof=1) / before.var(ddof=1)
             luck = chance.normal(0, 0.5, (2, 1, 8))  # of a seed, the same for all estimators
             values = [own + luck[i] + chance.normal(0, 0.4, (25, 8)) for i, own in enumerate((after, before))]
-            low, high = rankings._share_ends(*values)
+            low, high = share_left_interval(*values)
             covered.append(low <= truth <= high)
         print(f"share of the variance that is left, truly about {left:g}: covered in {np.mean(covered):.1%}")
         assert 0.89 <= np.mean(covered) <= 0.99
 
 
 def test_a_share_has_an_interval_where_seeds_tell(ranked):
-    out = rankings.spread(ranked).set_index("condition")
+    out = spread.spread(ranked).set_index("condition")
     for name_ in ("tuned", "area_tuned"):
         assert out.share_low[name_] <= out.share_of_default[name_] <= out.share_high[name_]
     assert math.isnan(out.share_low["default"])
-    few = rankings.spread(rankings.rankings(world(plain, seeds=2)))
+    few = spread.spread(surrogates_analysis.rankings(world(plain, seeds=2)))
     assert few[["share_low", "share_high"]].isna().all(axis=None)
 
 
@@ -393,14 +401,14 @@ def test_where_noise_hides_what_is_left_the_share_still_has_an_upper_end():
     highs, chance = [], np.random.default_rng(2)
     for _ in range(100):
         before = chance.normal(0, 1, (25, 1)) + chance.normal(0, 0.3, (25, 8))
-        low, high = rankings._share_ends(chance.normal(0, 0.3, (25, 8)), before)
+        low, high = share_left_interval(chance.normal(0, 0.3, (25, 8)), before)
         assert 0 <= low <= high
         highs.append(high)
     assert np.mean(np.array(highs) < 0.1) > 0.9
 
 
 def test_the_finding_names_the_shares_of_the_spread(ranked):
-    out = rankings.spread(ranked)
+    out = spread.spread(ranked)
     share = out.set_index("condition").share_of_default["tuned"]
     (sentence,) = surrogates.findings(out)
     assert (
@@ -410,7 +418,7 @@ def test_the_finding_names_the_shares_of_the_spread(ranked):
 
 
 def test_labels_are_not_taken_for_markup():
-    ranked = rankings.rankings(world(None, estimators=("[red]a", "b"), reference="[red]a"))
+    ranked = surrogates_analysis.rankings(world(None, estimators=("[red]a", "b"), reference="[red]a"))
     assert "[red]a" in printed(ranked)[1]
 
 
@@ -419,30 +427,30 @@ def test_written_files(table, tmp_path):
     paths = tables.make("surrogates", table, tmp_path / "deep", console)
     names = ["surrogates.csv", "surrogates_spread.csv", "surrogates.md", "surrogates.tex"]
     assert [path.name for path in paths] == names and "What is left of the differences" in console.file.getvalue()
-    ranked = rankings.rankings(table)
+    ranked = surrogates_analysis.rankings(table)
     back = pd.read_csv(paths[0], keep_default_na=True)
-    assert list(back.columns) == list(rankings.COLUMNS) and back["mean"].tolist() == ranked["mean"].tolist()
-    assert list(pd.read_csv(paths[1]).columns) == list(rankings.SPREAD)
+    assert list(back.columns) == list(surrogates_analysis.COLUMNS) and back["mean"].tolist() == ranked["mean"].tolist()
+    assert list(pd.read_csv(paths[1]).columns) == list(spread.SPREAD)
     markdown, latex = (Path(path).read_text(encoding="utf-8") for path in paths[2:])
     assert markdown.count("### ") == 2 and latex.count("\\toprule") == 2 and "\\bottomrule" in latex
     assert not set(latex) - set(map(chr, range(128))), "plain LaTeX has no other letters"
-    again = surrogates.write(ranked, rankings.spread(ranked), tmp_path / "again")
+    again = surrogates.write(ranked, spread.spread(ranked), tmp_path / "again")
     assert [path.read_bytes() for path in again] == [path.read_bytes() for path in paths]
 
 
 def test_nothing_recorded_gives_an_empty_table(table, tmp_path):
     empty = table.iloc[:0]
-    ranked = rankings.rankings(empty)
-    assert ranked.empty and list(ranked.columns) == list(rankings.COLUMNS)
+    ranked = surrogates_analysis.rankings(empty)
+    assert ranked.empty and list(ranked.columns) == list(surrogates_analysis.COLUMNS)
     assert printed(ranked) == ([], "")
-    assert len(surrogates.write(ranked, rankings.spread(ranked), tmp_path)) == 4
+    assert len(surrogates.write(ranked, spread.spread(ranked), tmp_path)) == 4
 
 
 def test_rankings_leave_the_table_alone_and_do_not_depend_on_the_order_of_rows(table, ranked):
     before, attrs = table.copy(), dict(table.attrs)
     mixed = table.sample(frac=1, random_state=np.random.default_rng(0)).reset_index(drop=True)
     mixed.attrs = table.attrs
-    pd.testing.assert_frame_equal(rankings.rankings(mixed), ranked, check_exact=True)
+    pd.testing.assert_frame_equal(surrogates_analysis.rankings(mixed), ranked, check_exact=True)
     assert table.equals(before) and table.attrs == attrs
 
 
@@ -450,7 +458,7 @@ def test_a_table_of_unknown_origin_is_refused(table):
     bare = table.copy()
     bare.attrs = {}
     with pytest.raises(RecordError):
-        rankings.rankings(bare)
+        surrogates_analysis.rankings(bare)
 
 
 # The figure
@@ -461,7 +469,7 @@ def caption(figure):
 
 
 def test_the_figure_has_a_panel_a_pair_and_a_row_an_estimator(table, ranked):
-    figure = contrasts.draw(table)
+    figure = surrogates_figure.draw(table)
     (axes,) = figure.axes
     order = [label.get_text() for label in axes.get_yticklabels()]
     tuned = only(ranked, "tuned")
@@ -477,22 +485,22 @@ def test_the_figure_has_a_panel_a_pair_and_a_row_an_estimator(table, ranked):
 
 
 def test_the_figures_caption_says_what_is_missing(table):
-    text = caption(contrasts.draw(table))
+    text = caption(surrogates_figure.draw(table))
     for words in ("4 seeds", "95 % t interval", "Vertical line: first", "Controls †", "no finite area): fifth."):
         assert words in text, words
-    text = caption(contrasts.draw(world(plain, default_rate=None, reference="", normalizes=("none",))))
+    text = caption(surrogates_figure.draw(world(plain, default_rate=None, reference="", normalizes=("none",))))
     for words in ("Absent: default rate and area-normalised, tuned rate.", "No reference was declared", "is not known"):
         assert words in text, words
 
 
 def test_the_figure_shows_what_lies_outside_or_is_unknown():
     far = world(lambda e, *_: 0.1 if e == "third" else 1.5 + 0.01 * NAMES.index(e), controls=("third",))
-    assert "outside the panel" in caption(contrasts.draw(far))
+    assert "outside the panel" in caption(surrogates_figure.draw(far))
     lost = world(plain, tasks=("sign_fitting",), diverged=lambda e, rate, seed: e == "second")
-    assert "×: unknown" in caption(contrasts.draw(lost))
+    assert "×: unknown" in caption(surrogates_figure.draw(lost))
 
 
 def test_a_whole_book_fits_a_page():
     many = [f"estimator {i:02d}" for i in range(38)]
     table = make(estimators=many, tasks=("sign_fitting",), seeds=1, rates=(0.1,), rows=2)
-    assert contrasts.draw(table).get_size_inches()[1] <= 9.6
+    assert surrogates_figure.draw(table).get_size_inches()[1] <= 9.6

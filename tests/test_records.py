@@ -14,11 +14,14 @@ from hydra import compose, initialize_config_dir
 from matplotlib.figure import Figure
 
 import results
-from results import frozen, schema, sealed, style
-from results.place import DEFAULT
-from results.store import Plan, Store
-from runners import sweep, worker
-from runners.config import CONF, Sweep
+from results.drawing import style
+from results.records import frozen, schema, sealed
+from results.records.place import DEFAULT
+from results.records.plan import Plan
+from results.records.store import Store
+from runners import sweep
+from runners.configuration.schema import CONF, Sweep
+from runners.execution import worker
 from steeplechase.errors import RecordError, StoreError
 from tests.oracles.records import make
 

@@ -10,8 +10,9 @@ import pytest
 from scipy import stats
 
 import estimators
-from runners.gradient import Hard
-from runners.trainer import Program, Replica, block_size, trainer
+from runners.training.hard_sites import Hard
+from runners.training.programs import Program, Replica, block_size
+from runners.training.trainer import trainer
 from tasks.binarized_mlp import binarized_mlp
 from tests.oracles import keras_mlp
 from tests.perf.problems import mnist_files
@@ -50,7 +51,7 @@ def detects(one, other, trials=4000):
 def ours(name, data, labels, hidden, steps, seeds):
     """Test accuracies of our trainer, block after block."""
     task = binarized_mlp(data=data, labels=labels, hidden=hidden, batch=BATCH)
-    page = estimators.book[name]
+    page = estimators.registry[name]
     heart = trainer(Program(task, Hard(page, page), "Adam", (), (), block_size(task, "cpu", seeds), "float32", "cpu"))
     replicas = [Replica(seed, RATE, page.parameters, page.parameters) for seed in range(seeds)]
     accuracies = []

@@ -10,10 +10,13 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from results import coverage, explorer, report, statistics
-from results.report import Item, Section
-from results.store import Plan, Store
-from results.wording import Part
+from results.analysis import coverage, selection
+from results.records.plan import Plan
+from results.records.store import Store
+from results.report import document, explorer, sections
+from results.report.document import Item, Section
+from results.statistics import intervals
+from results.tables.printing import Part
 from runners import report as command
 from steeplechase.errors import RecordError
 from tests.oracles.records import ACCURACY, make, name
@@ -31,7 +34,9 @@ def shown(page):
 def written(table, tmp_path, **plan):
     """The page of this table, and what could not be made."""
     own = {"name": "race", "command": "steeplechase", "tables": (), "figures": (), **plan}
-    faults = command.write([command.Reported(table=table, **own)], tmp_path / "report.html", lambda text: None)
+    faults = sections.write(
+        [sections.Reported(table=table, **own)], tmp_path / "report.html", lambda text: None, "0" * 40
+    )
     return (tmp_path / "report.html").read_text(encoding="utf-8"), faults
 
 
@@ -66,13 +71,15 @@ def test_coverage_counts_what_is_there_and_what_is_not():
         6,
     )
     assert set(found.loc[found["status"] == "declined", "reason"]) == {"its slope has no finite area"}
-    assert "13" not in report.counts(found) and report.counts(found).startswith("11 runs planned, 60 of 69 replicas")
-    assert "2 pairs declined" in report.counts(found)
+    assert "13" not in document.counts(found) and document.counts(found).startswith(
+        "11 runs planned, 60 of 69 replicas"
+    )
+    assert "2 pairs declined" in document.counts(found)
 
 
 def test_the_matrix_has_a_cell_for_every_run():
     found = coverage.coverage(make(optimizers=("adam", "sgd")))
-    columns, rows = report.matrix(found)
+    columns, rows = document.matrix(found)
     assert len(columns) == 4 and len(rows) == 3 and all(len(cells) == 4 for _, cells in rows)
     assert sorted(run["run"] for _, cells in rows for cell in cells for run in cell) == sorted(found["run"])
 
@@ -86,7 +93,7 @@ def test_curves_are_means_and_t_intervals_of_every_rate_and_step():
     assert [of["task"] for of in found] == sorted({ACCURACY["label"], "Sign fitting (identity, 1)"})
     (mlp,) = [of for of in found if of["task"] == ACCURACY["label"]]
     assert [measure["name"] for measure in mlp["measures"]] == ["test_accuracy", "validation_accuracy", "train_loss"]
-    chosen = statistics.settings(table).set_index(["estimator_label", "optimizer_label", "task"])
+    chosen = selection.chosen_settings(table).set_index(["estimator_label", "optimizer_label", "task"])
     for curve in mlp["curves"]:
         own = chosen.loc[(curve["method"], curve["optimizer"], "binarized_mlp")]
         assert curve["rates"][curve["chosen"]] == own["learning_rate"] and curve["seeds"] == 4
@@ -95,7 +102,7 @@ def test_curves_are_means_and_t_intervals_of_every_rate_and_step():
             for j, step in enumerate(mlp["steps"]):
                 values = mine[(mine["learning_rate"] == rate) & (mine["step"] == step)]["test_accuracy"]
                 told = [curve["values"]["test_accuracy"][end][i][j] for end in range(3)]
-                assert told == pytest.approx(statistics.interval(values), rel=1e-4)
+                assert told == pytest.approx(intervals.t_interval(values), rel=1e-4)
 
 
 def test_what_is_not_known_is_null_and_a_share_that_is_lost_is_the_worst():
@@ -186,7 +193,7 @@ def test_an_incomplete_table_is_reported_with_what_is_missing(tmp_path):
     text, faults = written(make(missing={name("binarized_mlp", "ste", "adam"): 2}), tmp_path)
     words = shown(text)
     assert "◐" in words and "planned replicas of 1 run are missing" in words
-    assert len(faults) == len(command.FIGURES) and all("lacks 2 replicas" in fault for fault in faults)
+    assert len(faults) == len(sections.FIGURES) and all("lacks 2 replicas" in fault for fault in faults)
     assert words.count("lacks 2 replicas") == len(faults), "a figure that is not drawn says why"
 
 
@@ -199,7 +206,7 @@ def test_nothing_recorded_is_said(tmp_path):
 
 @pytest.mark.parametrize("kind", ["one seed", "all diverged", "constant", "two measures"])
 def test_odd_tables_are_reported(kind, tmp_path, monkeypatch):
-    monkeypatch.setattr(command, "FIGURES", ("convergence",))  # tests/test_figures.py draws them all
+    monkeypatch.setattr(sections, "FIGURES", ("convergence",))  # tests/test_figures.py draws them all
     table = {
         "one seed": lambda: make(seeds=1),
         "all diverged": lambda: make(diverged=lambda *of: True),
@@ -220,7 +227,7 @@ def test_odd_tables_are_reported(kind, tmp_path, monkeypatch):
 
 
 def test_no_label_breaks_the_page(tmp_path, monkeypatch):
-    monkeypatch.setattr(command, "FIGURES", ("convergence", "ranking"))
+    monkeypatch.setattr(sections, "FIGURES", ("convergence", "ranking"))
     table = make(tasks={"binarized_mlp": {**ACCURACY, "label": HOSTILE}}, estimators=(HOSTILE, "ste"), seeds=2)
     text, _ = written(table, tmp_path, command=HOSTILE)
     assert "<b>&amp;" not in text.replace("\\u003c", "<ESCAPED>")
@@ -244,7 +251,7 @@ def test_no_label_breaks_the_page(tmp_path, monkeypatch):
     ],
 )
 def test_which_columns_hold_numbers(column, numbers):
-    assert report.numeric([[cell] for cell in column]) == [numbers]
+    assert document.numeric([[cell] for cell in column]) == [numbers]
 
 
 def test_a_section_without_tables_is_a_page():
@@ -252,7 +259,7 @@ def test_a_section_without_tables_is_a_page():
         "x", "command", "source", coverage.coverage(make()), pd.DataFrame(), {},
         tables=[Item("t", parts=[Part("title", pd.DataFrame({"a": ["1"], "b": ["<i>"]}), "caption")])],
     )  # fmt: skip
-    text = report.page([section], "made")
+    text = document.page([section], "made")
     assert "&lt;i&gt;" in text and "plotly" not in text
 
 
@@ -295,8 +302,10 @@ def test_a_table_that_cannot_be_reported_leaves_the_others(tmp_path):
     """One of whose records somebody else wrote, and sealed."""
     odd = make(seeds=1, rows=2)
     odd.attrs["parts"] = [{**odd.attrs["parts"][0], "configuration": "none"}]
-    one, other = (command.Reported(name, "c", table, (), ()) for name, table in (("odd", odd), ("well", make(seeds=1))))
-    [fault] = command.write([one, other], tmp_path / "r.html", lambda text: None)
+    one, other = (
+        sections.Reported(name, "c", table, (), ()) for name, table in (("odd", odd), ("well", make(seeds=1)))
+    )
+    [fault] = sections.write([one, other], tmp_path / "r.html", lambda text: None, None)
     assert fault.startswith("odd: it could not be reported: ")
     assert "well" in shown((tmp_path / "r.html").read_text(encoding="utf-8"))
 

@@ -6,9 +6,10 @@ import numpy as np
 import pytest
 from scipy import stats
 
-from results import resampling
-from results.comparison import Group
-from results.statistics import Measure
+from results.analysis import comparison
+from results.analysis.comparison import Group
+from results.analysis.measures import Measure
+from results.statistics import resampling
 
 ACCURACY, LOSS = Measure("accuracy", "Accuracy", "share", "higher"), Measure("loss", "Loss", "", "lower")
 
@@ -41,7 +42,7 @@ def test_an_aggregate_is_that_of_the_scores_that_were_drawn(statistic, monkeypat
 def test_settings_are_chosen_anew_in_every_resample():
     selects, reported = chance().normal(size=(2, 2, 3, 5))
     picks = resampling.draw(chance(1), 40, 1, 5)
-    found = resampling.tuned(group(selects, reported, ACCURACY, LOSS), picks)
+    found = comparison.tuned(group(selects, reported, ACCURACY, LOSS), picks)
     for b, method in itertools.product(range(40), range(2)):
         own = picks[b, 0]
         best = max(range(3), key=lambda r: selects[method][r][own].mean())
@@ -52,10 +53,10 @@ def test_settings_are_chosen_anew_in_every_resample():
 
 def test_a_seed_that_diverged_makes_its_setting_the_worst():
     lost = np.array([[0.0, np.inf, 0.0, 0.0], [1.0, 1.0, 1.0, 1.0]])
-    found = resampling.tuned(group([lost], [lost]), resampling.draw(chance(), 200, 1, 4))
+    found = comparison.tuned(group([lost], [lost]), resampling.draw(chance(), 200, 1, 4))
     hit = (resampling.draw(chance(), 200, 1, 4)[:, 0] == 1).any(1)
     assert (found[hit, 0] == 1).all() and (found[~hit, 0] == 0).all() and hit.any() and not hit.all()
-    alone = resampling.tuned(group([lost[:1]], [lost[:1]]), resampling.draw(chance(), 200, 1, 4))
+    alone = comparison.tuned(group([lost[:1]], [lost[:1]]), resampling.draw(chance(), 200, 1, 4))
     assert np.isinf(alone[hit, 0]).all()
 
 

@@ -9,11 +9,15 @@ import pytest
 import tensorflow as tf
 import yaml
 
-from results import load, sealed
-from results.store import Store
-from runners import block, device
-from runners.config import CONF, resolve
-from runners.run import execute, identify
+from results import load
+from results.records import sealed
+from results.records.store import Store
+from runners.configuration.resolution import resolve
+from runners.configuration.schema import CONF
+from runners.execution import block
+from runners.execution.training_run import execute
+from runners.planning import device
+from runners.planning.identity import identify
 from steeplechase.errors import StoreError, UserError
 from tests.test_identity import BASE, changed
 

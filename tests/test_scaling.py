@@ -7,9 +7,9 @@ import numpy as np
 import pytest
 from omegaconf import OmegaConf, open_dict
 
-from results import speed
-from runners import composing, config, sources
-from tests.perf import growth, scaling, sweep_of
+from runners.configuration import composition, schema
+from runners.planning import sources
+from tests.perf import figures, growth, scaling, sweep_of
 
 X = [1, 4, 16, 64, 256, 1024]
 
@@ -67,7 +67,7 @@ def whole():
 
 
 def test_the_figure_has_a_panel_for_each_series(whole):
-    figure = speed.scaling(whole)
+    figure = figures.scaling(whole)
     shown = [axes for axes in figure.axes if axes.get_title(loc="left")]
     assert [axes.get_title(loc="left").split("\n")[0] for axes in shown] == [one["label"] for one in whole["series"]]
     assert all(axes.get_xscale() == axes.get_yscale() == "log" for axes in shown)
@@ -76,7 +76,7 @@ def test_the_figure_has_a_panel_for_each_series(whole):
         assert np.polyfit(x, y, 1)[0] == pytest.approx(1)
     figure.draw_without_rendering()
     with pytest.raises(ValueError, match="nothing was measured"):
-        speed.scaling(whole | {"series": []})
+        figures.scaling(whole | {"series": []})
 
 
 def test_the_table_names_what_is_worse(whole, capsys):
@@ -88,7 +88,7 @@ def test_the_table_names_what_is_worse(whole, capsys):
 
 
 def test_seconds_are_said_in_the_unit_that_suits_them():
-    assert [speed.seconds(s) for s in (12.345, 0.0123, 4.5e-5, 2e-9)] == ["12.3 s", "12.3 ms", "45 µs", "2 ns"]
+    assert [figures.seconds(s) for s in (12.345, 0.0123, 4.5e-5, 2e-9)] == ["12.3 s", "12.3 ms", "45 µs", "2 ns"]
 
 
 def test_a_gpu_is_not_asked_for_what_uses_none(capsys):
@@ -158,11 +158,11 @@ ELSEWHERE = "# @package _global_\nforward: step\noptimizer:\n  name: odd\n"
 @pytest.fixture(params=["looked at before", "only seen by what it does"])
 def odd(request, tmp_path, monkeypatch):
     """conf/ with a page that reaches beyond its part, and whether its file is looked at."""
-    conf = shutil.copytree(config.CONF, tmp_path / "conf")
+    conf = shutil.copytree(schema.CONF, tmp_path / "conf")
     (conf / "optimizer" / "odd.yaml").write_text(ELSEWHERE, encoding="utf-8")
-    monkeypatch.setattr(config, "CONF", conf)
+    monkeypatch.setattr(schema, "CONF", conf)
     if request.param != "looked at before":
-        monkeypatch.setattr(composing, "_pages_stay_apart", lambda *_: True)
+        monkeypatch.setattr(composition, "_pages_stay_apart", lambda *_: True)
 
 
 @pytest.mark.usefixtures("odd")
@@ -175,8 +175,8 @@ def test_a_page_that_reaches_beyond_its_part_is_left_to_hydra():
 
 
 def test_pages_that_ask_for_others_are_left_to_hydra(tmp_path, monkeypatch):
-    conf = shutil.copytree(config.CONF, tmp_path / "conf")
-    monkeypatch.setattr(config, "CONF", conf)
+    conf = shutil.copytree(schema.CONF, tmp_path / "conf")
+    monkeypatch.setattr(schema, "CONF", conf)
     with sweep_of.sweeper(["~experiment"]) as made:
         assert made.composer._apart
     (conf / "optimizer" / "odd.yaml").write_text("defaults:\n  - adam\n", encoding="utf-8")
@@ -200,7 +200,8 @@ def test_files_are_parsed_once_however_many_runs_are_planned(monkeypatch):
 
 
 def test_a_finished_sweep_made_from_one_run_is_recognised(tmp_path):
-    from results.store import Store, load
+    from results.records.reading import load
+    from results.records.store import Store
 
     line = [*sweep_of.arguments(10, tmp_path), "steps=40", "seed=0,1", "optimizer.learning_rate=0.01,0.1"]
     wanted = sweep_of.plan(line)

@@ -7,9 +7,9 @@ from itertools import pairwise
 import numpy as np
 import pytest
 
-from results import speed, style
-from runners.trainer import trainer
-from tests.perf import contest, gpu, limits, machine, peers
+from results.drawing import style
+from runners.training.trainer import trainer
+from tests.perf import contest, figures, gpu, limits, machine, peers
 from tests.perf.peers import __main__ as command
 from tests.perf.peers import race, rows
 from tests.perf.problems import PROBLEMS, Problem, build_program, build_task, draw_batches, draw_start, replica
@@ -202,16 +202,16 @@ def test_a_peer_that_is_not_installed_is_listed_with_its_packages(monkeypatch):
 
 def test_the_figure_says_who_is_missing_and_has_the_same_bytes_from_json(tmp_path):
     found = json.loads(json.dumps(whole()))
-    figure = speed.peers(found)
+    figure = figures.peers(found)
     (panel,) = figure.axes
     texts = {text.get_text() for text in panel.texts}
     labels = [label.get_text() for label in panel.get_yticklabels()]
     assert labels == ["Steeplechase", "Keras fit", "JAX jit + vmap + scan", "PyTorch eager"]
     assert "not installed" in texts
-    one, two = (style.save(speed.peers(found), tmp_path / part, "peers")[0].read_bytes() for part in "ab")
+    one, two = (style.save(figures.peers(found), tmp_path / part, "peers")[0].read_bytes() for part in "ab")
     assert one == two
     with pytest.raises(ValueError, match="no rows"):
-        speed.peers(whole(rows=[]))
+        figures.peers(whole(rows=[]))
 
 
 @pytest.mark.parametrize(
@@ -260,12 +260,12 @@ def test_the_roofline_shows_every_problem_below_its_limit():
     entry = {"problem": "mlp-256", "label": "784-256-256-10", "flops": 7.7e7, "bytes": 1.1e7, "replicas": 1}
     entry |= {"products_s": 5e-4, "bytes_s": 2e-4, "step_s": 1e-3, "share": 0.5, "low": 0.4, "high": None}
     found = whole() | {"limits": LIMITS, "floors": [entry, entry | {"replicas": 8}]}
-    (axes,) = speed.roofline(found).axes
+    (axes,) = figures.roofline(found).axes
     assert axes.get_xscale() == axes.get_yscale() == "log"
     heights = [line.get_ydata()[0] for line in axes.lines if line.get_marker() == "o" and len(line.get_ydata())]
     np.testing.assert_allclose(heights, [77.0, 77.0])
     with pytest.raises(ValueError, match="limits were not measured"):
-        speed.roofline(whole())
+        figures.roofline(whole())
 
 
 @pytest.mark.long

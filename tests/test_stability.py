@@ -9,9 +9,12 @@ import pytest
 from rich.console import Console
 from scipy import stats
 
-from results import aggregates, comparison, contrasts, stability, statistics, tables, targets, tuning
-from results.comparison import ANY
+from results import tables
+from results.analysis import aggregates, comparison, ranking, selection, targets, tuning
+from results.analysis.comparison import ANY
 from results.figures import ranking as figure
+from results.records import reading
+from results.statistics import intervals, paired, survival
 from tests.oracles.records import ACCURACY, LOSS, make
 from tests.test_verdicts import _like, world
 
@@ -20,11 +23,11 @@ MLP, SIGNS = ACCURACY["label"], LOSS["label"]
 
 @pytest.fixture(scope="module")
 def found():
-    return stability.stability(world(optimizers=("adam", "sgd")))
+    return ranking.stability(world(optimizers=("adam", "sgd")))
 
 
 def test_a_row_a_method_and_the_ranks_are_those_of_the_means(found):
-    assert list(found.columns) == list(stability.COLUMNS) and len(found) == 9
+    assert list(found.columns) == list(ranking.COLUMNS) and len(found) == 9
     for _, rows in found.groupby("optimizer_label"):
         assert rows["rank"].tolist() == stats.rankdata(-rows["mean"]).tolist() == [1, 2, 3]
 
@@ -43,7 +46,7 @@ def test_a_coin_between_equals():
         estimators=("ste", "tanh_slope"), tasks=("binarized_mlp",), rates=(0.01,), seeds=12, spread=0.3,
         merit=lambda *of: 2.0,
     )  # fmt: skip
-    rows = stability.stability(table).set_index("estimator")
+    rows = ranking.stability(table).set_index("estimator")
     (group,) = comparison.groups(table)
     values = dict(zip(group.names, group.values(), strict=True))
     gaps, chance = values["tanh_slope"] - values["ste"], np.random.default_rng(1)
@@ -57,9 +60,9 @@ def test_a_shorter_budget_is_the_table_that_was_cut():
     table = make(tasks=("binarized_mlp",), rows=21, seeds=4, spread=0.001)
     late = (table["estimator"] == "ste") & (table["step"] == table["step"].max())
     table.loc[late, ["validation_accuracy", "test_accuracy"]] = 0.999
-    rows = stability.stability(table).set_index("estimator")
+    rows = ranking.stability(table).set_index("estimator")
     assert rows.loc["ste", "rank"] == 1 and rows.loc["ste", "shorter"] == 2
-    assert stability.shortened(table)["step"].max() == 0.95 * table["step"].max()
+    assert ranking.truncate(table)["step"].max() == 0.95 * table["step"].max()
 
 
 @pytest.mark.parametrize(
@@ -72,13 +75,13 @@ def test_a_shorter_budget_is_the_table_that_was_cut():
     ],
 )
 def test_a_target_is_moved_by_a_twentieth(target, share, better, expected):
-    assert tuple(stability.moved(target, share, better).values()) == pytest.approx(expected)
+    assert tuple(ranking.perturbed_targets(target, share, better).values()) == pytest.approx(expected)
 
 
 def test_speed_ranks_are_those_of_expected_steps():
     table = make(tasks=("binarized_mlp",), rows=21, seeds=4)
-    rows, settings = stability.stability(table).set_index("method"), statistics.settings(table)
-    accounts, bare = statistics.accounts(table), statistics.bare(table)
+    rows, settings = ranking.stability(table).set_index("method"), selection.chosen_settings(table)
+    accounts, bare = reading.accounts(table), reading.without_attrs(table)
     steps = {
         one.estimator_label: targets.reached(bare[bare["replica"].isin(one.replicas)], accounts[one.run]).expected_steps
         for one in settings.itertuples()
@@ -89,9 +92,9 @@ def test_speed_ranks_are_those_of_expected_steps():
 
 def test_a_task_is_left_out():
     """With one of two tasks left out the ranking is the other's."""
-    found = stability.stability(make(seeds=4, optimizers=("adam", "sgd")))
-    spanning = stability.across(found)
-    assert list(spanning.columns) == list(stability.ACROSS) and set(spanning["optimizer_label"]) == {"adam", "sgd", ANY}
+    found = ranking.stability(make(seeds=4, optimizers=("adam", "sgd")))
+    spanning = ranking.across(found)
+    assert list(spanning.columns) == list(ranking.ACROSS) and set(spanning["optimizer_label"]) == {"adam", "sgd", ANY}
     for optimizer, task in itertools.product(("adam", "sgd"), (MLP, SIGNS)):
         own = spanning[(spanning["optimizer_label"] == optimizer) & (spanning["left_out"] == task)]
         other = found[
@@ -99,13 +102,13 @@ def test_a_task_is_left_out():
         ]
         ranks = other.set_index("method")["rank"].rank()
         assert dict(zip(own["method"], own["rank"], strict=True)) == ranks.to_dict()
-    assert stability.across(stability.stability(make(tasks=("binarized_mlp",)))).empty
+    assert ranking.across(ranking.stability(make(tasks=("binarized_mlp",)))).empty
 
 
 def test_one_seed_and_diverged_seeds_say_no_more_than_they_know():
-    one = stability.stability(make(seeds=1))
+    one = ranking.stability(make(seeds=1))
     assert one[["first", "rank_low", "rank_high"]].isna().all(axis=None) and one["rank"].notna().all()
-    lost = stability.stability(make(tasks=("sign_fitting",), diverged=lambda e, rate, seed: e == "tanh_slope"))
+    lost = ranking.stability(make(tasks=("sign_fitting",), diverged=lambda e, rate, seed: e == "tanh_slope"))
     last = lost.set_index("estimator").loc["tanh_slope"]
     assert math.isnan(last["mean"]) and last["rank"] == 3
 
@@ -170,12 +173,12 @@ def test_a_setting_that_diverged_without_bound_is_unknown_until_it_is_sure_to_be
 
 def test_the_area_is_that_of_trapezoids():
     table = make(tasks=("binarized_mlp",), seeds=5, rows=6)
-    settings, rows = statistics.settings(table), tuning.tuning(table).set_index("estimator")
+    settings, rows = selection.chosen_settings(table), tuning.tuning(table).set_index("estimator")
     for one in settings.itertuples():
         own = table[table["replica"].isin(one.replicas)].pivot(index="replica", columns="step", values="test_accuracy")
         areas = np.trapezoid(own.to_numpy("float64"), own.columns.to_numpy("float64"), axis=1) / own.columns.max()
         row = rows.loc[one.estimator]
-        assert (row.auc, row.auc_low, row.auc_high) == pytest.approx(statistics.interval(areas))
+        assert (row.auc, row.auc_low, row.auc_high) == pytest.approx(intervals.t_interval(areas))
     lost = make(tasks=("sign_fitting",), diverged=lambda e, rate, seed: e == "ste")
     areas = tuning.tuning(lost).set_index("estimator")["auc"]
     assert math.isnan(areas["ste"]) and areas.drop("ste").notna().all()
@@ -205,13 +208,13 @@ def test_rates_that_serve():
     ],
 )
 def test_the_grid_of_targets(target, share, better, expected):
-    assert tuning.around(target, share, better) == pytest.approx(expected)
+    assert tuning.target_grid(target, share, better) == pytest.approx(expected)
 
 
 def test_arrivals_are_those_of_targets_one_by_one():
     table = make(seeds=4, rows=11, diverged=lambda e, rate, seed: e == "ste" and seed == 0)
-    settings, accounts, bare = statistics.settings(table), statistics.accounts(table), statistics.bare(table)
-    found = tuning.grid(table)
+    settings, accounts, bare = selection.chosen_settings(table), reading.accounts(table), reading.without_attrs(table)
+    found = tuning.success_grid(table)
     assert list(found.columns) == [*tuning.NAMES, *tuning.TARGETS] and found.groupby("task")["own"].sum().eq(3).all()
     for one in settings.itertuples():
         for row in found[(found["task"] == one.task) & (found["estimator"] == one.estimator)].itertuples():
@@ -224,8 +227,8 @@ def test_who_arrives_later_than_the_fastest_is_tested_among_all_pairs():
     """Against tests one by one; and a method that mostly arrives far sooner than the one with the fewest expected
     updates is not called later."""
     table = make(seeds=8, rows=21, optimizers=("adam", "sgd"), spread=0.1, controls=("ste",))
-    settings, accounts, bare = statistics.settings(table), statistics.accounts(table), statistics.bare(table)
-    found = tuning.grid(table)
+    settings, accounts, bare = selection.chosen_settings(table), reading.accounts(table), reading.without_attrs(table)
+    found = tuning.success_grid(table)
     assert found[~found["own"] | (found["estimator"] == "ste")]["p"].isna().all()
     for task, rows in found[found["own"] & (found["estimator"] != "ste")].groupby("task"):
         raw = {}
@@ -235,13 +238,13 @@ def test_who_arrives_later_than_the_fastest_is_tested_among_all_pairs():
                 targets.reached(bare[bare["replica"].isin(one.replicas)], accounts[one.run])
                 for one in here[here["estimator"] != "ste"].itertuples()
             ]
-            raw[optimizer] = targets.compared(*arrived)[1]
-        expected = dict(zip(sorted(raw), contrasts.holm([raw[key] for key in sorted(raw)]), strict=True))
+            raw[optimizer] = survival.log_rank(*arrived)[1]
+        expected = dict(zip(sorted(raw), paired.holm([raw[key] for key in sorted(raw)]), strict=True))
         given = rows.dropna(subset="p").set_index("optimizer_label")
         assert given["p"].to_dict() == pytest.approx(expected)
-        assert (given["later"] == (given["p"] < contrasts.LEVEL)).all()
+        assert (given["later"] == (given["p"] < paired.LEVEL)).all()
     steady, gambler = ([250.0] * 20, [10.0] * 16 + [math.inf] * 4)
-    own = {i: targets.Reached(np.array(steps), np.full(20, 1000.0)) for i, steps in enumerate((steady, gambler))}
+    own = {i: survival.Reached(np.array(steps), np.full(20, 1000.0)) for i, steps in enumerate((steady, gambler))}
     assert own[0].expected_steps < own[1].expected_steps
     [(at, (z, p))] = tuning._against_the_fastest([own], ["a", "b"], "").items()
     assert at == 1 and p < 0.05 and z < 0
@@ -250,4 +253,4 @@ def test_who_arrives_later_than_the_fastest_is_tested_among_all_pairs():
 def test_an_empty_table_has_no_rows():
     empty = _like(make().iloc[:0], make())
     assert aggregates.aggregates(empty).empty and aggregates.improvement(empty).empty
-    assert stability.stability(empty).empty and tuning.tuning(empty).empty and tuning.grid(empty).empty
+    assert ranking.stability(empty).empty and tuning.tuning(empty).empty and tuning.success_grid(empty).empty

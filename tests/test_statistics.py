@@ -7,7 +7,8 @@ import pandas as pd
 import pytest
 from scipy import stats
 
-from results import statistics
+from results.analysis import lookup, measures, selection
+from results.statistics import intervals
 from steeplechase.errors import RecordError
 from tests.oracles.records import LOSS, make
 
@@ -46,7 +47,7 @@ def table(replicas, select="validation_loss", report="test_loss"):
 
 def chosen(replicas, account=LOWER):
     select = account["selects"]
-    return statistics.choose(table(replicas, select, account["reports"]), account).iloc[0]
+    return selection.choose(table(replicas, select, account["reports"]), account).iloc[0]
 
 
 # Intervals
@@ -55,24 +56,24 @@ def chosen(replicas, account=LOWER):
 def test_interval_is_students():
     values = np.random.default_rng(0).normal(3, 2, 8)
     low, high = stats.t.interval(0.95, 7, values.mean(), stats.sem(values))
-    assert statistics.interval(values) == pytest.approx((values.mean(), low, high), rel=1e-12)
+    assert intervals.t_interval(values) == pytest.approx((values.mean(), low, high), rel=1e-12)
     # By hand: 1, 2, 3 have mean 2 and standard deviation 1, and Student's table has 4.3027 for 2 degrees of freedom.
-    assert statistics.interval([1, 2, 3]) == pytest.approx((2, 2 - 4.30265 / 3**0.5, 2 + 4.30265 / 3**0.5), rel=1e-5)
-    assert statistics.interval([1, 2, 3], level=0.5)[1] > statistics.interval([1, 2, 3])[1]
+    assert intervals.t_interval([1, 2, 3]) == pytest.approx((2, 2 - 4.30265 / 3**0.5, 2 + 4.30265 / 3**0.5), rel=1e-5)
+    assert intervals.t_interval([1, 2, 3], level=0.5)[1] > intervals.t_interval([1, 2, 3])[1]
 
 
 def test_interval_at_its_borders():
-    assert statistics.interval([2.0, 2.0, 2.0]) == (2, 2, 2)
-    mean, low, high = statistics.interval([0.7])
+    assert intervals.t_interval([2.0, 2.0, 2.0]) == (2, 2, 2)
+    mean, low, high = intervals.t_interval([0.7])
     assert mean == 0.7 and math.isnan(low) and math.isnan(high)
-    assert np.isnan(statistics.interval([])).all()
+    assert np.isnan(intervals.t_interval([])).all()
 
 
 @pytest.mark.parametrize("lost", [NAN, math.inf, -math.inf])
 def test_a_value_that_is_not_finite_is_never_dropped(lost):
-    assert np.isnan(statistics.interval([0.1, 0.2, lost])).all()
-    assert np.isnan(statistics.interval([0.1, 0.2, lost], worst=math.inf)).all()
-    assert statistics.interval([0.9, 0.6, lost], worst=0.0) == statistics.interval([0.9, 0.6, 0.0])
+    assert np.isnan(intervals.t_interval([0.1, 0.2, lost])).all()
+    assert np.isnan(intervals.t_interval([0.1, 0.2, lost], worst=math.inf)).all()
+    assert intervals.t_interval([0.9, 0.6, lost], worst=0.0) == intervals.t_interval([0.9, 0.6, 0.0])
 
 
 def test_interval_covers_what_it_says():
@@ -82,7 +83,7 @@ def test_interval_covers_what_it_says():
     """
     samples = np.random.default_rng(20260101).normal(1.5, 3.0, (4000, 8))
     error = math.sqrt(0.95 * 0.05 / len(samples))
-    ends = np.array([statistics.interval(sample) for sample in samples])
+    ends = np.array([intervals.t_interval(sample) for sample in samples])
     covered = ((ends[:, 1] <= 1.5) & (ends[:, 2] >= 1.5)).mean()
     assert abs(covered - 0.95) < 4 * error
     half = (ends[:, 2] - ends[:, 1]) / 2 * stats.norm.ppf(0.975) / stats.t.ppf(0.975, 7)
@@ -94,14 +95,14 @@ def test_interval_covers_what_it_says():
 
 
 def test_measures_know_their_unit_and_their_worst_value():
-    accuracy = statistics.measure("test_accuracy", HIGHER)
+    accuracy = measures.measure("test_accuracy", HIGHER)
     assert (accuracy.title, accuracy.better, accuracy.worst) == ("Test accuracy (share)", "higher", 0)
-    loss = statistics.measure("train_loss", HIGHER)
+    loss = measures.measure("train_loss", HIGHER)
     assert (loss.title, loss.better, loss.worst) == ("Train loss", "lower", math.inf)
-    wrong = statistics.measure("wrong_signs", LOSS)
+    wrong = measures.measure("wrong_signs", LOSS)
     assert (wrong.title, wrong.better, wrong.worst) == ("Wrong signs (share of coordinates)", "lower", 1)
     with pytest.raises(RecordError, match="nobody"):
-        statistics.measure("nobody", HIGHER)
+        measures.measure("nobody", HIGHER)
 
 
 # Choosing
@@ -175,18 +176,18 @@ def test_choose_refuses_what_it_cannot_compare():
     with pytest.raises(RecordError, match="do not end at one step"):
         chosen([(0.1, 0, [1.0]), (0.1, 1, [2.0, 3.0])])
     with pytest.raises(RecordError, match="direction"):
-        statistics.choose(table([(0.1, 0, [1.0])]), {**LOWER, "selects": "gradient_norm"})
+        selection.choose(table([(0.1, 0, [1.0])]), {**LOWER, "selects": "gradient_norm"})
     with pytest.raises(RecordError, match="validation_accuracy"):
-        statistics.choose(table([(0.1, 0, [1.0])]), HIGHER)
+        selection.choose(table([(0.1, 0, [1.0])]), HIGHER)
 
 
 def test_choose_does_not_depend_on_the_order_of_rows():
     whole = table([(r, s, [1.0, r * (s + 1)]) for r in (0.1, 0.2, 0.3) for s in range(4)])
-    expected = statistics.choose(whole, LOWER)
+    expected = selection.choose(whole, LOWER)
     shuffled = whole.sample(frac=1, random_state=np.random.default_rng(1)).reset_index(drop=True)
     for name in ("learning_rate", "selected", "edge"):
-        assert list(statistics.choose(shuffled, LOWER)[name]) == list(expected[name])
-    assert set(statistics.choose(shuffled, LOWER).replicas[0]) == set(expected.replicas[0])
+        assert list(selection.choose(shuffled, LOWER)[name]) == list(expected[name])
+    assert set(selection.choose(shuffled, LOWER).replicas[0]) == set(expected.replicas[0])
 
 
 # The step that validation chose, and the way to the target
@@ -200,20 +201,20 @@ def test_validated_takes_the_earliest_best_step():
             (0.1, 2, [NAN, NAN, NAN, NAN], [NAN, 1.0, NAN, NAN]),
         ]
     )
-    out = statistics.validated(whole, LOWER)
+    out = selection.validated(whole, LOWER)
     assert list(out.step) == [10, 10, 0]
     assert list(out.value)[:2] == [10.0, 20.0] and math.isnan(out.value[2])
     rising = table([(0.1, 0, [0.1, 0.8, 0.8, 0.3], [1.0, 2.0, 3.0, 4.0])], "validation_accuracy", "test_accuracy")
-    assert list(statistics.validated(rising.iloc[::-1], HIGHER).value) == [2.0]
+    assert list(selection.validated(rising.iloc[::-1], HIGHER).value) == [2.0]
 
 
 def test_steps_to_target():
     losses = [[1.0, 0.5, 0.1], [1.0, 0.9, 0.6], [0.2, 0.9, NAN], [NAN, NAN, NAN], [1.0, -math.inf, 0.4]]
-    out = statistics.steps_to_target(table([(0.1, i, v) for i, v in enumerate(losses)]), LOWER)
+    out = selection.steps_to_target(table([(0.1, i, v) for i, v in enumerate(losses)]), LOWER)
     assert out.steps.tolist() == [10, pd.NA, 0, pd.NA, 20]
     shares = [[0.1, 0.5, 0.9], [0.1, 0.2, 0.3], [0.1, math.inf, 0.6]]
     whole = table([(0.1, i, v) for i, v in enumerate(shares)], "validation_accuracy", "test_accuracy")
-    assert statistics.steps_to_target(whole, HIGHER).steps.tolist() == [10, pd.NA, 20]
+    assert selection.steps_to_target(whole, HIGHER).steps.tolist() == [10, pd.NA, 20]
 
 
 # Runs
@@ -221,17 +222,17 @@ def test_steps_to_target():
 
 def test_runs_of_the_same_labels_are_told_apart():
     whole = make(estimators=("ste",), tasks=("binarized_mlp",), optimizers=("adam", "sgd"))
-    assert list(statistics.runs(whole).variant) == ["", ""]
+    assert list(lookup.runs(whole).variant) == ["", ""]
     for account in whole.attrs["parts"]:
         account["labels"]["optimizer"] = "both"
-    rows = statistics.runs(whole)
+    rows = lookup.runs(whole)
     assert all(variant.startswith("run ") for variant in rows.variant) and rows.variant.nunique() == 2
     whole["normalize"] = whole["normalize"].where(whole["optimizer"] == "adam", "peak")
-    assert list(statistics.runs(whole).variant) == ["normalize=none", "normalize=peak"]
+    assert list(lookup.runs(whole).variant) == ["normalize=none", "normalize=peak"]
 
 
 def test_settings_of_a_made_table_are_the_ones_it_was_made_with():
-    out = statistics.settings(make(optimizers=("adam", "sgd"), tasks=("binarized_mlp",), seeds=4))
+    out = selection.chosen_settings(make(optimizers=("adam", "sgd"), tasks=("binarized_mlp",), seeds=4))
     assert len(out) == 3 * 2 and (out.learning_rate == 0.01).all() and (out.edge == "").all()
     assert all(len(replicas) == 4 for replicas in out.replicas)
 
@@ -239,7 +240,7 @@ def test_settings_of_a_made_table_are_the_ones_it_was_made_with():
 def test_nothing_is_changed_and_nothing_is_by_chance():
     whole = make(seeds=2)
     before, state = whole.copy(), np.random.get_state()[1].copy()
-    first, second = statistics.settings(whole), statistics.settings(whole)
+    first, second = selection.chosen_settings(whole), selection.chosen_settings(whole)
     pd.testing.assert_frame_equal(first, second)
     pd.testing.assert_frame_equal(whole, before)
     assert (np.random.get_state()[1] == state).all()
@@ -249,4 +250,4 @@ def test_a_table_without_accounts_is_refused():
     whole = make()
     whole.attrs = {}
     with pytest.raises(RecordError, match="results.load"):
-        statistics.settings(whole)
+        selection.chosen_settings(whole)

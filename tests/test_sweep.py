@@ -13,7 +13,7 @@ import pandas as pd
 import pytest
 
 from results import load
-from results.store import Store
+from results.records.store import Store
 from tests.oracles.command import QUIET, ROOT, sweep
 
 # Steps enough that a good part of it is training, in which a kill may fall.
@@ -217,7 +217,7 @@ def test_editing_a_page_makes_exactly_its_records_stale(house, tmp_path):
         *QUIET,
     ]
     assert sweep(*small, store=store, root=house).returncode == 0
-    page = house / "estimators" / "tanh_slope.py"
+    page = house / "estimators" / "surrogates" / "tanh_slope.py"
     text = page.read_text(encoding="utf-8")
 
     page.write_text(text.replace('"""The slope', '"""A slope') + "# a comment\n", encoding="utf-8")
@@ -226,7 +226,7 @@ def test_editing_a_page_makes_exactly_its_records_stale(house, tmp_path):
     page.write_text(text.replace("return 4 * scale", "return 4.0000001 * scale"), encoding="utf-8")
     shown = sweep(*small, "plan=true", store=store, root=house).stdout
     assert "1 done, 1 missing" in shown
-    assert "estimators/tanh_slope.py changed" in shown.replace("\n", "")
+    assert "estimators/surrogates/tanh_slope.py changed" in shown.replace("\n", "")
     figures = sweep("--store", str(store), store=None, module="runners.figures", root=house)
     assert figures.returncode == 1 and "stale" in figures.stderr and "tanh_slope.py changed" in figures.stderr
     again = sweep(*small, store=store, root=house).stdout

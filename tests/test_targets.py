@@ -6,8 +6,10 @@ import numpy as np
 import pytest
 from scipy import stats
 
-from results import statistics, targets
-from results.targets import Reached
+from results.analysis import selection, targets
+from results.records import reading
+from results.statistics import survival
+from results.statistics.survival import Reached
 from tests.oracles.records import make
 
 INF = math.inf
@@ -56,20 +58,20 @@ def test_the_band_covers_the_share():
 
 def test_two_methods_are_compared_with_those_that_never_got_there():
     fast, slow = reached(10, 12, 14, 15, 18, 20, 22, 24), reached(60, 70, 80, 90, INF, INF, INF, INF)
-    z, p = targets.compared(fast, slow)
-    assert z > 0 and p < 0.001 and targets.compared(slow, fast) == pytest.approx((-z, p))
+    z, p = survival.log_rank(fast, slow)
+    assert z > 0 and p < 0.001 and survival.log_rank(slow, fast) == pytest.approx((-z, p))
     for one in (fast, reached(INF), reached(10, 10)):
-        assert targets.compared(one, one) == pytest.approx((0, 1))
+        assert survival.log_rank(one, one) == pytest.approx((0, 1))
     dropped = reached(60, 70, 80, 90)  # who forgets them finds slow methods better than they are
     assert slow.expected_steps > dropped.expected_steps
 
 
 def test_of_a_table():
     table = make(estimators=["tanh_slope"], tasks=["binarized_mlp"], seeds=3, rows=5, diverged=lambda e, r, s: s == 2)
-    account = statistics.accounts(table)[table["run"].iloc[0]]
+    account = reading.accounts(table)[table["run"].iloc[0]]
     own = table[table["learning_rate"] == 0.01]
     found = targets.reached(own, account, target=0.3)
-    expected = statistics.steps_to_target(own, {**account, "target": ["validation_accuracy", 0.3]})["steps"]
+    expected = selection.steps_to_target(own, {**account, "target": ["validation_accuracy", 0.3]})["steps"]
     assert found.steps.tolist() == [
         INF if x is None else x for x in expected.astype(object).where(expected.notna(), None)
     ]

@@ -7,9 +7,10 @@ import yaml
 
 import estimators
 import tasks
-from estimators.base import value
-from results import schema
-from runners.config import CONF, resolve
+from estimators.function import value
+from results.records import schema
+from runners.configuration.resolution import resolve
+from runners.configuration.schema import CONF
 from steeplechase.errors import UserError
 from steeplechase.random import Chance, key
 from tasks.base import parameters
@@ -17,7 +18,7 @@ from tests.test_identity import BASE
 
 
 def hard(x, *, at):
-    return estimators.book["tanh_slope"].hard(x)
+    return estimators.registry["tanh_slope"].hard(x)
 
 
 def first_batch(task):
@@ -69,7 +70,7 @@ def test_starts_differ_by_seed_only(task):
 
 
 def test_sign_fitting_against_numpy():
-    task = tasks.book["sign_fitting"](dim=5, rows=9, instance_seed=3)
+    task = tasks.registry["sign_fitting"](dim=5, rows=9, instance_seed=3)
     draw = np.random.Generator(np.random.PCG64([3, 5, 9]))
     s = draw.choice([-1.0, 1.0], 5)
     matrices = [np.round(draw.normal(0, 1 / 3, [9, 5]) * 4096) / 4096 for _ in range(3)]
@@ -86,7 +87,7 @@ def test_sign_fitting_against_numpy():
 
 
 def test_the_notebooks_case():
-    task = tasks.book["sign_fitting"](dim=1, mixing="identity", start=-1.0, target=1.0)
+    task = tasks.registry["sign_fitting"](dim=1, mixing="identity", start=-1.0, target=1.0)
     start = task.start(Chance(key(0)))
     assert start["x"].numpy().tolist() == [-1.0]
     assert task.loss(start, (), lambda x, at: value(x), None)[0] == 2.0
@@ -96,7 +97,7 @@ def test_the_notebooks_case():
 @pytest.mark.parametrize("loss", ["cross_entropy", "squared_hinge"])
 def test_binarized_mlp_against_numpy(batch_norm, loss):
     """The training loss at random parameters, and the judgement, restated in NumPy float64."""
-    task = tasks.book["binarized_mlp"](hidden=[9, 7], batch=16, batch_norm=batch_norm, loss=loss, reference=100)
+    task = tasks.registry["binarized_mlp"](hidden=[9, 7], batch=16, batch_norm=batch_norm, loss=loss, reference=100)
     p = {n: v.numpy().astype(np.float64) for n, v in task.start(Chance(key(2)).of("start")).items()}
     for name in p:
         if not name.endswith("weights"):
@@ -127,7 +128,8 @@ def test_binarized_mlp_against_numpy(batch_norm, loss):
     got, _ = task.loss(tensors, (tf.constant(task.examples[0][:16]), tf.constant(y[:16])), lambda x, at: value(x), None)
     np.testing.assert_allclose(got, losses(forward(x[:16])[0], y[:16]).mean(), rtol=1e-4)
 
-    from tasks.data import load, split
+    from tasks.data.sets import load
+    from tasks.data.split import split
 
     parts = split(load("digits"), seed=0, validation=0.2, test=0.2)
     _, statistics = forward(x[:100])
@@ -139,7 +141,7 @@ def test_binarized_mlp_against_numpy(batch_norm, loss):
 
 
 def test_judging_answers_nan_for_a_network_of_nan():
-    task = tasks.book["binarized_mlp"](hidden=[8], batch=16)
+    task = tasks.registry["binarized_mlp"](hidden=[8], batch=16)
     start = task.start(Chance(key(0)).of("start"))
     start["layer1/weights"] = start["layer1/weights"] * np.nan
     assert np.isnan(task.judge(start, lambda x, at: value(x))["test_accuracy"])
@@ -163,7 +165,7 @@ def test_judging_answers_nan_for_a_network_of_nan():
 )
 def test_bad_arguments_are_one_sentence(name, arguments, said):
     with pytest.raises(UserError) as caught:
-        tasks.book[name](**arguments)
+        tasks.registry[name](**arguments)
     assert said in str(caught.value) and "\n" not in str(caught.value)
     if "leaves only" not in said:  # what does not depend on the data is refused by a plan, in the same words
         page = {**yaml.safe_load((CONF / f"task/{name}.yaml").read_text(encoding="utf-8")), **arguments}
@@ -173,19 +175,19 @@ def test_bad_arguments_are_one_sentence(name, arguments, said):
 
 
 def test_a_task_has_the_checksum_and_the_remarks_of_its_data(tmp_path):
-    from tasks.data import checksum
+    from tasks.data.sets import checksum
 
-    made = {name: tasks.book[name]() for name in tasks.book}
+    made = {name: tasks.registry[name]() for name in tasks.registry}
     for name, task in made.items():
-        data = parameters(tasks.book[name]).get("data")
+        data = parameters(tasks.registry[name]).get("data")
         assert task.checksum == (checksum(data) if data else "") and task.remarks == ()
     labels = np.arange(60) % 5 + 1
     np.savez(tmp_path / "own.npz", x=np.zeros((60, 3), np.uint8), y=labels)
-    own = tasks.book["binarized_mlp"](data=str(tmp_path / "own.npz"), hidden=[4], batch=8)
+    own = tasks.registry["binarized_mlp"](data=str(tmp_path / "own.npz"), hidden=[4], batch=8)
     assert own.checksum == checksum(str(tmp_path / "own.npz"))
     assert ["no example to train on (0)" in remark for remark in own.remarks] == [True]
 
 
 def test_an_unknown_task_gets_the_nearest():
     with pytest.raises(UserError, match="did you mean 'sign_fitting'"):
-        tasks.book["sign_fiting"]
+        tasks.registry["sign_fiting"]

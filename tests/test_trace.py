@@ -13,9 +13,11 @@ import tensorflow as tf
 import estimators
 import tasks
 from runners import trace
-from runners.flow import FLOW, STATISTICS, Operation, chain, gradients, hard, l2_loss, layers, product, square
-from runners.gradient import Hard
-from runners.trainer import Program, Replica, Trainer
+from runners.tracing.chain import FLOW, Operation, chain, gradients, hard, l2_loss, product, square
+from runners.tracing.first_step import STATISTICS, layers
+from runners.training.hard_sites import Hard
+from runners.training.programs import Program, Replica
+from runners.training.trainer import Trainer
 from steeplechase.errors import Unsupported, UserError
 from steeplechase.random import Chance, key
 from tasks.base import Task
@@ -26,7 +28,7 @@ modes = pytest.mark.parametrize("compiled", [False, True], ids=["eager", "compil
 
 def both(page):
     """This surrogate at weights and at activations."""
-    return Hard(estimators.book[page], estimators.book[page])
+    return Hard(estimators.registry[page], estimators.registry[page])
 
 
 def quantities(values):
@@ -180,7 +182,7 @@ def test_what_holds_no_numbers_is_told_in_one_sentence():
             hard("ste", **wrong)
     with pytest.raises(UserError, match="there is no estimator"):
         hard(None)
-    task = tasks.book["sign_fitting"](dim=2, rows=2)
+    task = tasks.registry["sign_fitting"](dim=2, rows=2)
     with pytest.raises(UserError, match="tanh_slope.scale is -1.0, but must be > 0"):
         layers(task, both("tanh_slope"), activations={"scale": -1})
     with pytest.raises(UserError, match="scale is '2', but must be a finite number"):
@@ -208,7 +210,7 @@ def test_layers_of_sign_fitting_against_numpy(compiled):
     dim, seed, scale = 4, 5, 1.5
     instance = {"dim": dim, "rows": 8, "instance_seed": 3}
     table = layers(
-        tasks.book["sign_fitting"](**instance),
+        tasks.registry["sign_fitting"](**instance),
         both("tanh_slope"),
         seed=seed,
         activations={"scale": scale},
@@ -216,7 +218,7 @@ def test_layers_of_sign_fitting_against_numpy(compiled):
     )
 
     # The loss is ½‖A·y − b‖², so that central differences at any width give Aᵀ(A·y − b) without a tape.
-    exact = tasks.book["sign_fitting"](**instance, dtype="float64")
+    exact = tasks.registry["sign_fitting"](**instance, dtype="float64")
 
     def loss(y):
         return exact.loss({"x": tf.constant(y, tf.float64)}, (), lambda x, *, at: x, None)[0].numpy()
@@ -253,7 +255,7 @@ def test_saturation_counted_by_hand(compiled):
 
 @modes
 def test_layers_of_a_network(compiled):
-    task = tasks.book["binarized_mlp"](hidden=[8], data="digits", batch=16)
+    task = tasks.registry["binarized_mlp"](hidden=[8], data="digits", batch=16)
     table = layers(task, both("sigmoid_derivative"), seed=1, compiled=compiled)
     assert table["site"].tolist() == ["layer2/weights", "layer1/activations", "layer1/weights"]
     assert table["elements"].tolist() == [8 * 10, 16 * 8, 64 * 8]
@@ -264,7 +266,7 @@ def test_layers_of_a_network(compiled):
 
 
 def test_layers_compiled_is_eager():
-    task = tasks.book["binarized_mlp"](hidden=[8], batch=16)
+    task = tasks.registry["binarized_mlp"](hidden=[8], batch=16)
     eager, compiled = (layers(task, both("tanh_slope"), seed=2, compiled=compiled) for compiled in (False, True))
     assert eager["site"].tolist() == compiled["site"].tolist()
     np.testing.assert_allclose(
@@ -273,16 +275,16 @@ def test_layers_compiled_is_eager():
 
 
 def test_weights_and_activations_have_their_own():
-    task = tasks.book["binarized_mlp"](hidden=[8], batch=16)
-    mixed = Hard(estimators.book["tanh_slope"], estimators.book["ste"])
+    task = tasks.registry["binarized_mlp"](hidden=[8], batch=16)
+    mixed = Hard(estimators.registry["tanh_slope"], estimators.registry["ste"])
     table = layers(task, mixed, activations={"scale": 3.0}, weights={}).set_index("site")
     assert (table.loc[["layer1/weights", "layer2/weights"], ["slope_q05", "slope_q95"]] == 1).all(axis=None)
     assert table.loc["layer1/activations", "slope_q95"] > 1
 
 
 def test_without_latent_weights_no_slope_stands_there():
-    task = tasks.book["binarized_mlp"](hidden=[8], batch=16)
-    table = layers(task, Hard(estimators.book["ste_clipped"], None)).set_index("site")
+    task = tasks.registry["binarized_mlp"](hidden=[8], batch=16)
+    table = layers(task, Hard(estimators.registry["ste_clipped"], None)).set_index("site")
     weights = table.loc["layer1/weights"]
     assert np.isnan([weights["slope_norm"], weights["saturation"]]).all()
     assert weights["upstream_norm"] == weights["downstream_norm"] > 0
@@ -391,9 +393,9 @@ def test_command_with_a_chain(capfd):
     ],
 )
 def test_a_mistake_is_one_sentence(arguments, said, capfd, monkeypatch):
-    from runners import quiet
+    from runners.training import setup
 
-    monkeypatch.setattr(quiet, "start_tensorflow", lambda device: pytest.fail("TensorFlow was not needed"))
+    monkeypatch.setattr(setup, "start_tensorflow", lambda device: pytest.fail("TensorFlow was not needed"))
     assert trace.main(arguments) == 2
     captured = capfd.readouterr()
     assert captured.out == ""

@@ -12,19 +12,20 @@ import tensorflow as tf
 
 import estimators
 import tasks
-from runners.gradient import Hard
-from runners.trainer import BUDGET, LIMIT, SCALARS, Program, Replica, Trainer, block_size
-from runners.trainer import trainer as trainer_of
+from runners.training.hard_sites import Hard
+from runners.training.programs import BUDGET, LIMIT, SCALARS, Program, Replica, block_size
+from runners.training.trainer import Trainer
+from runners.training.trainer import trainer as trainer_of
 from steeplechase.random import Chance, key
 from tests.conftest import SMALL
 from tests.oracles import tasks as tiny
 
 SCALE = {"scale": 1.0}
-SCALAR = functools.partial(tasks.book["sign_fitting"], dim=1, mixing="identity", start=-1.0, target=1.0)
+SCALAR = functools.partial(tasks.registry["sign_fitting"], dim=1, mixing="identity", start=-1.0, target=1.0)
 
 
 def program(task, optimizer="Adam", block=4, estimator="tanh_slope", rows=(), scheduled=False, **arguments):
-    page, fixed = estimators.book[estimator], tuple(sorted(arguments.items()))
+    page, fixed = estimators.registry[estimator], tuple(sorted(arguments.items()))
     return Program(task, Hard(page, page), optimizer, fixed, rows, block, "float32", "cpu", scheduled)
 
 
@@ -56,13 +57,13 @@ def same(a, b, i=0, j=0):
 
 
 CARRIED = [
-    *(lambda n=n: tasks.book[n](**SMALL.get(n, {})) for n in tasks.book),
+    *(lambda n=n: tasks.registry[n](**SMALL.get(n, {})) for n in tasks.registry),
     tiny.recurrent,
     tiny.convolutional,
 ]
 
 
-@pytest.fixture(params=CARRIED, scope="module", ids=[*tasks.book, "recurrent", "convolutional"])
+@pytest.fixture(params=CARRIED, scope="module", ids=[*tasks.registry, "recurrent", "convolutional"])
 def carried(request):
     """Every task of the book, and a recurrent and a convolutional one, each with a trainer."""
     task = request.param()
@@ -199,7 +200,7 @@ def test_a_parameter_of_each_replica_acts(carried):
 
 def test_normalisation_is_a_number_of_a_replica():
     """The slope of area 1 is doubled for sign, so plain descent does the same at half the rate, bit for bit."""
-    task = tasks.book["sign_fitting"](dim=8, rows=10)
+    task = tasks.registry["sign_fitting"](dim=8, rows=10)
     trainer = Trainer(program(task, "SGD", estimator="sigmoid_derivative"))
     trainer.begin([replica(3, 0.1), dataclasses.replace(replica(3, 0.05), normalize="area")], 30)
     trainer.advance(30)
@@ -210,8 +211,8 @@ def test_normalisation_is_a_number_of_a_replica():
 
 
 def test_a_random_slope_is_drawn_for_each_replica_step_and_site():
-    task = tasks.book["binarized_mlp"](**SMALL["binarized_mlp"])
-    own = estimators.book["sso"].parameters
+    task = tasks.registry["binarized_mlp"](**SMALL["binarized_mlp"])
+    own = estimators.registry["sso"].parameters
     trainer = Trainer(program(task, estimator="sso"))
     seats = [replica(seed, 0.01, own) for seed in (0, 1, 0)]
     whole = run(trainer, seats)
@@ -274,7 +275,7 @@ def test_a_parameter_that_is_not_finite_is_divergence():
         start = chance.normal([4096])
         return {"x": tf.where(start == tf.reduce_max(start), np.inf, start)}
 
-    task = tasks.book["sign_fitting"](dim=4096, rows=2)
+    task = tasks.registry["sign_fitting"](dim=4096, rows=2)
     planted = Trainer(program(dataclasses.replace(task, start=begin), "SGD"))
     rows, _ = run(planted, [replica(1861)], marks=(0, 1), total=1)
     assert np.isfinite([row["train_loss"][0] for row in rows]).all(), "the loss alone would not tell"
@@ -305,8 +306,8 @@ def test_flips_are_counted_between_rows():
 
 
 def test_latent_weights_stay_in_their_bounds():
-    free = Trainer(program(tasks.book["binarized_mlp"](hidden=[8], batch=16), "SGD"))
-    kept = Trainer(program(tasks.book["binarized_mlp"](hidden=[8], batch=16, clip=True), "SGD"))
+    free = Trainer(program(tasks.registry["binarized_mlp"](hidden=[8], batch=16), "SGD"))
+    kept = Trainer(program(tasks.registry["binarized_mlp"](hidden=[8], batch=16, clip=True), "SGD"))
     reach = []
     for trainer in (free, kept):
         trainer.begin([replica(0, 30.0)], 20)
@@ -317,8 +318,8 @@ def test_latent_weights_stay_in_their_bounds():
 
 
 def test_bop_starts_at_signs_and_keeps_them():
-    page = estimators.book["ste_clipped"]
-    task = tasks.book["binarized_mlp"](hidden=[8], batch=16)
+    page = estimators.registry["ste_clipped"]
+    task = tasks.registry["binarized_mlp"](hidden=[8], batch=16)
     rows = ("adaptivity", "threshold")
     trainer = Trainer(Program(task, Hard(page, None), "Bop", (), rows, 4, "float32", "cpu"))
     numbers = {"adaptivity": 0.1, "threshold": 1e-6}
@@ -330,8 +331,8 @@ def test_bop_starts_at_signs_and_keeps_them():
 
 
 def test_float64_is_float64():
-    task = tasks.book["sign_fitting"](dtype="float64")
-    page = estimators.book["tanh_slope"]
+    task = tasks.registry["sign_fitting"](dtype="float64")
+    page = estimators.registry["tanh_slope"]
     trainer = Trainer(Program(task, Hard(page, page), "Adam", (), (), 4, "float64", "cpu"))
     _, state = run(trainer, [replica(0)])
     assert state["parameters/x"].dtype == np.float64
@@ -339,10 +340,10 @@ def test_float64_is_float64():
 
 
 def test_the_block_rule_knows_sizes_only():
-    wide = tasks.book["binarized_mlp"](hidden=[512, 512])
-    assert block_size(tasks.book["sign_fitting"](), "cpu", 1) == LIMIT["cpu"]
+    wide = tasks.registry["binarized_mlp"](hidden=[512, 512])
+    assert block_size(tasks.registry["sign_fitting"](), "cpu", 1) == LIMIT["cpu"]
     assert block_size(wide, "cpu", 100) == 1
-    for task in (wide, tasks.book["binarized_mlp"]()):
+    for task in (wide, tasks.registry["binarized_mlp"]()):
         numbers = sum(int(np.prod(s)) for s in task.sizes.values())
         size = block_size(task, "cpu", 100)
         assert size & (size - 1) == 0
@@ -360,7 +361,7 @@ def test_a_scalars_block_follows_from_the_replicas_of_its_run():
 FEW = [("sso", "Adam", {}), ("reste", "SGD", {"momentum": 0.9})]
 WHOLE = [
     ("multi_gauss", "RMSprop", {}),
-    *((name, "Adam", {}) for name in estimators.book),
+    *((name, "Adam", {}) for name in estimators.registry),
     *(("tanh_slope", name, {}) for name in ("AdamW", "Lion", "Nadam", "RMSprop", "SGD")),
     ("tanh_slope", "SGD", {"momentum": 0.9, "nesterov": True}),
 ]
@@ -374,7 +375,7 @@ WHOLE = [
 def test_a_scalar_is_the_same_in_every_block(name, optimizer, arguments):
     """What allows its block to follow from the replicas at hand. With several numbers a replica, nothing promises it:
     sums and products may be cut otherwise."""
-    own = estimators.book[name].parameters
+    own = estimators.registry[name].parameters
     seats, task = [replica(3, 0.07, own), replica(4, 0.02, own)], SCALAR(start=None)
     alone = run(Trainer(program(task, optimizer, 1, name, **arguments)), seats[:1], marks=(0, 13, 500), total=500)
     for size in (8, 64, SCALARS):
@@ -388,6 +389,6 @@ def test_a_scalar_is_the_same_in_every_block(name, optimizer, arguments):
 
 
 def test_a_block_takes_no_more_than_it_holds():
-    trainer = Trainer(program(tasks.book["sign_fitting"]()))
+    trainer = Trainer(program(tasks.registry["sign_fitting"]()))
     with pytest.raises(ValueError, match="1 to 4 replicas, not 5"):
         trainer.begin([replica(s) for s in range(5)], 10)

@@ -8,8 +8,10 @@ import pandas as pd
 import pytest
 from rich.console import Console
 
-from results import comparison, contrasts, rules, statistics, verdicts
-from results.comparison import ANY
+from results.analysis import comparison, fairness, lookup, selection, verdicts
+from results.analysis.comparison import ANY
+from results.statistics import paired
+from results.tables import verdicts as verdicts_table
 from steeplechase.errors import RecordError
 from tests.oracles.records import ACCURACY, LOSS, make
 
@@ -63,18 +65,18 @@ def test_without_a_margin_nobody_is_equivalent():
 def test_the_numbers_are_those_of_the_chosen_settings(found):
     """The settings are those of statistics.choose, and the values those of their replicas, seed by seed."""
     table = world(optimizers=("adam", "sgd"))
-    settings, last = statistics.settings(table), statistics.ends(table)
+    settings, last = selection.chosen_settings(table), lookup.final_rows(table)
     settings = settings[settings["optimizer_label"] == "adam"].set_index("estimator")
     values = {
         name: last[last["replica"].isin(one["replicas"])].sort_values("seed")["test_accuracy"].to_numpy()
         for name, one in settings.iterrows()
     }
-    own, test = row(found, "Tanh slope", "Straight-through"), contrasts.paired(values["tanh_slope"], values["ste"])
+    own, test = row(found, "Tanh slope", "Straight-through"), paired.paired(values["tanh_slope"], values["ste"])
     assert (own.difference, own.low, own.high) == pytest.approx((test.difference, test.low, test.high))
     assert own.setting == f"rate {settings.loc['tanh_slope', 'learning_rate']:g}" and own["mean"] == pytest.approx(
         values["tanh_slope"].mean()
     )
-    raw = [contrasts.paired(values[a], values[b]).p for a, b in (("tanh_slope", "ste"), ("sigmoid_derivative", "ste"))]
+    raw = [paired.paired(values[a], values[b]).p for a, b in (("tanh_slope", "ste"), ("sigmoid_derivative", "ste"))]
     assert own.p >= raw[0] and found["p"].max() <= 1
 
 
@@ -102,7 +104,7 @@ def test_who_was_not_run_with_every_optimizer_is_left_out_and_named():
 
 
 def test_sentences(found):
-    said = verdicts.findings(found)
+    said = verdicts_table.findings(found)
     assert len(said) == 3 and said[-1].startswith(f"{MLP}, {ANY}: ")
     for text in ("Tanh slope is better than Straight-through by 0.", "is equivalent to Sigmoid derivative (0."):
         assert all(text in sentence for sentence in said)
@@ -128,14 +130,14 @@ def test_many_methods_are_contrasted_with_the_reference():
     table.attrs["reference"] = ""
     lacking = verdicts.verdicts(table)
     assert lacking.empty and any("declare a reference" in remark for remark in lacking.attrs["remarks"])
-    assert "nobody to compare" in verdicts.findings(lacking)[0]
+    assert "nobody to compare" in verdicts_table.findings(lacking)[0]
 
 
 def test_a_diverged_share_is_the_worst_and_counted():
     table = world(diverged=lambda estimator, rate, seed: estimator == "ste" and seed == 3)
     found = verdicts.verdicts(table)
     own = row(found, "Tanh slope", "Straight-through")
-    assert own.diverged == 1 and own.test == contrasts.T_TEST
+    assert own.diverged == 1 and own.test == paired.T_TEST
     assert any("diverged in 2 of 3 contrasts" in remark for remark in found.attrs["remarks"])
 
 
@@ -143,15 +145,17 @@ def test_a_diverged_loss_has_no_mean_and_a_verdict_by_ranks():
     table = make(tasks=["sign_fitting"], seeds=10, spread=0.05, diverged=lambda e, r, s: e == "ste" and s < 6)
     found = verdicts.verdicts(table)
     own = row(found, "Tanh slope", "Straight-through")
-    assert own.test == contrasts.RANK_TEST and math.isnan(own.other_mean) and math.isnan(own.difference)
+    assert own.test == paired.RANK_TEST and math.isnan(own.other_mean) and math.isnan(own.difference)
     assert own.verdict == "better"
-    assert "signed-rank" in verdicts._caption(found) and "unknown" in set(verdicts._printed(found)["difference"])
+    assert "signed-rank" in verdicts_table._caption(found) and "unknown" in set(
+        verdicts_table._printed(found)["difference"]
+    )
 
 
 def test_everybody_diverged_is_undecided_and_said():
     found = verdicts.verdicts(make(tasks=["sign_fitting"], seeds=4, diverged=lambda *_: True))
     assert set(found["verdict"]) == {"undecided"} and found["difference"].isna().all()
-    assert "nothing is decided" in verdicts.findings(found)[0]
+    assert "nothing is decided" in verdicts_table.findings(found)[0]
 
 
 def test_one_seed_decides_nothing():
@@ -162,8 +166,16 @@ def test_one_seed_decides_nothing():
 
 def test_no_records_give_no_verdicts(tmp_path):
     found = verdicts.verdicts(pd.DataFrame())
-    assert found.empty and verdicts.findings(found) == [] and verdicts.show(found, Console(file=io.StringIO())) == []
-    assert [path.name for path in verdicts.write(found, tmp_path)] == ["verdicts.csv", "verdicts.md", "verdicts.tex"]
+    assert (
+        found.empty
+        and verdicts_table.findings(found) == []
+        and verdicts_table.show(found, Console(file=io.StringIO())) == []
+    )
+    assert [path.name for path in verdicts_table.write(found, tmp_path)] == [
+        "verdicts.csv",
+        "verdicts.md",
+        "verdicts.tex",
+    ]
 
 
 # The rules
@@ -177,7 +189,7 @@ def without(table, keep):
 
 
 def test_a_fair_comparison_breaks_no_rule():
-    assert rules.broken(world(optimizers=("adam", "sgd"))) == [] == rules.broken(pd.DataFrame())
+    assert fairness.broken(world(optimizers=("adam", "sgd"))) == [] == fairness.broken(pd.DataFrame())
 
 
 BREACHES = {
@@ -192,7 +204,7 @@ def test_a_breach_is_named_with_who_made_it(breach):
     keep, words = BREACHES[breach]
     table = world()
     table = without(table, keep(table))
-    [said] = [text for text in rules.broken(table) if words in text]
+    [said] = [text for text in fairness.broken(table) if words in text]
     assert said.endswith("adam: Straight-through.")
     assert said in verdicts.verdicts(table).attrs["remarks"]
     table.attrs["strict"] = True
@@ -214,12 +226,12 @@ def test_seeds_that_only_some_have_are_left_out():
 def test_another_device_is_named():
     table = world()
     table["device"] = table["device"].where(table["estimator"] != "ste", "gpu")
-    assert any("device class differs" in text for text in rules.broken(table))
+    assert any("device class differs" in text for text in fairness.broken(table))
 
 
 def test_a_grid_that_is_too_narrow_and_missing_replicas_are_said():
     table = world(merit=lambda e, n, rate, s: 2 + math.log10(rate), missing={"a-run": 2})
-    said = rules.broken(table)
+    said = fairness.broken(table)
     assert any("grid of rates was too narrow" in text for text in said)
     assert "2 planned replicas of 1 run are missing." in said
 
@@ -228,7 +240,7 @@ def test_another_measure_is_refused():
     table = world()
     part = next(p for p in table.attrs["parts"] if p["labels"]["estimator"] == "Straight-through")
     part["reports"] = "test_loss"
-    assert any("judged by the same measure" in text for text in rules.broken(table))
+    assert any("judged by the same measure" in text for text in fairness.broken(table))
     with pytest.raises(RecordError, match="reported by another measure"):
         verdicts.verdicts(table)
 
@@ -238,7 +250,7 @@ def test_another_measure_is_refused():
 
 def test_the_printed_table_fits_a_hundred_columns(found):
     console = Console(file=io.StringIO(), width=100)
-    verdicts.show(found, console)
+    verdicts_table.show(found, console)
     lines = console.file.getvalue().splitlines()
     assert max(map(len, lines[: lines.index("")])) <= 100
     for word in (
@@ -251,7 +263,7 @@ def test_the_printed_table_fits_a_hundred_columns(found):
 
 
 def test_written_files(found, tmp_path):
-    paths = verdicts.write(found, tmp_path)
+    paths = verdicts_table.write(found, tmp_path)
     read = pd.read_csv(paths[0])
     assert list(read.columns) == list(verdicts.COLUMNS) and np.allclose(read["difference"], found["difference"])
     markdown, latex = (path.read_text(encoding="utf-8") for path in paths[1:])

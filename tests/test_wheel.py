@@ -13,8 +13,9 @@ from types import SimpleNamespace
 import pytest
 import yaml
 
-from results import claims, frozen, load
-from runners import provenance
+from results import claims, load
+from results.records import frozen
+from runners.execution import provenance
 from tests.test_house import ROOT
 
 SHIPPED = ("conf", "estimators", "hydra_plugins", "results", "runners", "steeplechase", "tasks")

@@ -1,4 +1,4 @@
-"""One figure a module: draw(table) or draw(table, columns) -> figure, a pure function of a complete table.
+"""The figures by name: those in this folder, and how one of them is drawn.
 
 columns: 1 or 2, how many columns of a page the figure spans. What draw says of rows and columns of panels is so over
 two; in one the panels stand as `place` has them. A figure that takes the table alone is the same over both.
@@ -8,39 +8,14 @@ from __future__ import annotations
 
 import importlib
 import inspect
-import itertools
-import math
 import pkgutil
-import textwrap
-from collections.abc import Iterable, Sequence
 
-import numpy as np
 import pandas as pd
-from matplotlib.artist import Artist
-from matplotlib.axes import Axes
-from matplotlib.figure import Figure, SubFigure
-from matplotlib.lines import Line2D
+from matplotlib.figure import Figure
 
-from results import statistics, style, wording
-from results.comparison import Group
 from steeplechase.errors import RecordError
 
-DASHES = ("-", "--", ":", "-.")  # of variants of one estimator: they share its colour and marker
-
-
-def complete(table: pd.DataFrame) -> None:
-    """Raises RecordError, naming what is missing, unless the table holds every replica that its plan wants."""
-    missing = table.attrs.get("missing")
-    if missing:
-        named = [f"{count} of {run}" for run, count in sorted(missing.items())]
-        more = f" and {wording.count(len(named) - 3, 'more run')}" if len(named) > 3 else ""
-        lacking = wording.count(sum(missing.values()), "replica")
-        raise RecordError(f"the table lacks {lacking}: {', '.join(named[:3])}{more}.")
-    if table.empty:
-        raise RecordError("the table is empty: nothing has been recorded yet.")
-    if missing is None:
-        raise RecordError("the table does not say whether it is complete; take it from results.load as it is.")
-    statistics.accounts(table)
+RENAMED = {"contrasts": "surrogates", "flow": "gradient_flow"}  # what plans and frozen tables of before ask for
 
 
 def names() -> list[str]:
@@ -50,8 +25,9 @@ def names() -> list[str]:
 
 def drawn(name: str, table: pd.DataFrame, columns: int = 2) -> Figure:
     """The figure of this name. Raises RecordError where there is none, and whatever drawing it raises."""
-    if name not in names():
+    if name not in names() and name not in RENAMED:
         raise RecordError(f"there is no figure '{name}' in results/figures")
+    name = RENAMED.get(name, name)
     draw = getattr(importlib.import_module(f"results.figures.{name}"), "draw", None)
     if not callable(draw):
         raise RecordError(f"results/figures/{name}.py has no function draw(table)")
@@ -64,154 +40,3 @@ def drawn(name: str, table: pd.DataFrame, columns: int = 2) -> Figure:
     if not isinstance(figure, Figure):
         raise RecordError(f"draw in results/figures/{name}.py returns {type(figure).__name__}, and no figure")
     return figure
-
-
-def lines(methods: Iterable[tuple[str, str]]) -> dict[str, Line2D]:
-    """For each method the line that stands for it, by what the legend says. methods: (estimator's name, its text)."""
-    ordered = sorted(dict.fromkeys(methods))
-    looks, found, variants = style.looks(name for name, _ in ordered), {}, {}
-    for name, text in ordered:
-        colour, marker = looks[name]
-        dash = DASHES[variants.setdefault(name, 0) % len(DASHES)]
-        variants[name] += 1
-        found[text] = Line2D([], [], color=colour, marker=marker, linestyle=dash, markeredgecolor="white", mew=0.4)
-    return found
-
-
-def sides(groups: Sequence[Group]) -> tuple[list[str], list[str], dict[str, Line2D]]:
-    """(tasks, optimizers, the line of each method) of these groups: the sides of a grid, and its legend.
-
-    A line takes the settings in force when it is made: ask within style.context.
-    """
-    tasks, optimizers = (sorted({getattr(group, key) for group in groups}) for key in ("task_label", "optimizer"))
-    return tasks, optimizers, lines(pair for g in groups for pair in zip(g.names, g.methods, strict=True))
-
-
-def common_seeds(groups: Sequence[Group]) -> tuple[str, bool]:
-    """How many seeds the methods of these groups have in common, in words, and whether it is more than one."""
-    seeds = sorted({len(group.seeds) for group in groups})
-    many = f"{seeds[0]} common seed{'s' * (seeds[0] > 1)}" if len(seeds) == 1 else f"{seeds[0]} to {seeds[-1]} seeds"
-    return many, seeds[-1] > 1
-
-
-def grid(
-    tasks: Sequence[str],
-    optimizers: Sequence[str],
-    labels: Sequence[str],
-    tall: float,
-    columns: int,
-    sharex: bool | str = False,
-    sharey: bool | str = False,
-) -> tuple[Figure, np.ndarray]:
-    """A figure and its panels, [tasks, optimizers], titled: a row for each task, a column for each optimizer; where the
-    figure spans one column of a page, the optimizers one below another and at most two tasks side by side.
-
-    labels: of the legend, which takes room. tall: of a row, in inches. sharex, sharey: True for all panels, "row" for
-    those of a task.
-    """
-    narrow = columns == 1
-    width = style.COLUMN if narrow else max(4.6, 0.5 + 2.25 * len(optimizers))
-    room = 1.1 + 0.14 * legend_lines(width, labels) if narrow else 0.9 + 0.17 * max(0, legend_lines(width, labels) - 3)
-    down = lines_down(len(tasks), len(optimizers), columns)
-    figure = Figure(figsize=(width, room + (0.7 if narrow else 1) * tall * down), layout="constrained")
-    panels = place(figure, len(tasks), len(optimizers), columns, sharex, sharey)
-    for (task, optimizer), axes in zip(itertools.product(tasks, optimizers), panels.flat, strict=True):
-        axes.set_title(title(task, optimizer, columns))
-    return figure, panels
-
-
-def place(
-    parent: Figure | SubFigure,
-    tasks: int,
-    optimizers: int,
-    columns: int,
-    sharex: bool | str = False,
-    sharey: bool | str = False,
-    abreast: int = 2,
-) -> np.ndarray:
-    """The panels of `grid`, [tasks, optimizers], placed in a figure or a part of one; in one column of a page at most
-    so many tasks abreast."""
-    if columns != 1:
-        return parent.subplots(tasks, optimizers, squeeze=False, sharex=sharex, sharey=sharey)
-    across, down = min(tasks, abreast), lines_down(tasks, optimizers, columns, abreast)
-    places = parent.subplots(down, across, squeeze=False)
-    for axes in places[down - optimizers :, 1:].flat if tasks % across else ():
-        axes.set_visible(False)
-    pairs = itertools.product(range(tasks), range(optimizers))
-    panels = np.empty((tasks, optimizers), dtype=object)
-    panels.flat = [places[task // across * optimizers + optimizer, task % across] for task, optimizer in pairs]
-    for row in panels:
-        for axes in row:
-            for key, how in (("sharex", sharex), ("sharey", sharey)):
-                first = panels[0, 0] if how is True else row[0]
-                if how and axes is not first:
-                    getattr(axes, key)(first)
-    return panels
-
-
-def lines_down(tasks: int, optimizers: int, columns: int, abreast: int = 2) -> int:
-    """How many lines the panels of `place` stand in."""
-    return optimizers * -(-tasks // min(tasks, abreast)) if columns == 1 else tasks
-
-
-def title(task: str, optimizer: str, columns: int, letters: int = 24) -> str:
-    """What stands above a panel; in one column of a page in lines of so many letters."""
-    words = (task, optimizer)
-    return "\n".join(textwrap.fill(word, letters) for word in words) if columns == 1 else "\n".join(words)
-
-
-def ylabel(row: Iterable[Axes], text: str) -> None:
-    """Names the vertical axis of panels that share it: at the left of each line of them."""
-    named = set()
-    for axes in row:
-        line = axes.get_subplotspec().rowspan.start
-        if line not in named:
-            axes.set_ylabel(text)
-            named.add(line)
-
-
-def scale(axes: Axes, means: pd.Series, measure: statistics.Measure, *, horizontal: bool = False) -> None:
-    """The scale of a measure with these values, vertical or horizontal: of a loss that spans a decade or more
-    logarithmic, and linear near zero where it reaches zero; else linear."""
-    above = means[means > 0]
-    if math.isfinite(measure.worst) or measure.better != "lower" or above.empty or means.min() < 0:
-        return
-    set_scale, set_limits = (axes.set_xscale, axes.set_xlim) if horizontal else (axes.set_yscale, axes.set_ylim)
-    if len(above) < len(means):
-        smallest = 10.0 ** math.floor(math.log10(above.min()))
-        set_scale("symlog", linthresh=smallest, linscale=0.5)
-        set_limits(-0.4 * smallest, None)
-    elif above.max() >= 10 * above.min():
-        set_scale("log", nonpositive="clip")
-        set_limits(0.5 * above.min(), None)
-
-
-def note(axes: Axes, text: str) -> None:
-    """Says in the middle of an empty panel why it is empty."""
-    axes.text(0.5, 0.5, text, transform=axes.transAxes, ha="center", va="center", color="#808080")
-
-
-def legend(figure: Figure, handles: Sequence[Artist], labels: Sequence[str]) -> None:
-    """One legend for all panels, along the upper edge: in one line if it fits."""
-    figure.legend(handles, labels, loc="outside upper center", ncols=_columns(figure.get_size_inches()[0], labels))
-
-
-def legend_lines(width: float, labels: Sequence[str]) -> int:
-    """How many lines the legend takes of a figure so wide (inches)."""
-    return -(-len(labels) // _columns(width, labels))
-
-
-def _columns(width: float, labels: Sequence[str]) -> int:
-    wide = [0.5 + 0.065 * len(label) for label in labels]  # inches
-    room = width - 0.2
-    return len(labels) if sum(wide) <= room else max(1, int(room / max(wide)))
-
-
-def caption(figure: Figure, text: str, size: float = 7) -> None:
-    """Writes the text along the lower edge, and keeps the panels above it."""
-    width, height = figure.get_size_inches()
-    size = 6 if width == style.COLUMN else size
-    lines = textwrap.wrap(text, int((width - 0.2) * 72 / (0.53 * size)))  # a letter is about half as wide as high
-    tall = len(lines) * size * 1.35 / 72 + 0.1
-    figure.text(0.1 / width, 0.05 / height, "\n".join(lines), va="bottom", ha="left", size=size, color="#404040")
-    figure.get_layout_engine().set(rect=(0, tall / height, 1, 1 - tall / height))

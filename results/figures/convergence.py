@@ -10,7 +10,10 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
 
-from results import figures, statistics, style
+from results.analysis import lookup, measures, selection
+from results.drawing import layout, style
+from results.records import reading
+from results.statistics import intervals
 
 RATES = 4  # lines of learning rates above a panel; where there would be more, they are left to the table
 
@@ -20,19 +23,19 @@ def draw(table: pd.DataFrame, columns: int = 2) -> Figure:
 
     Raises RecordError for an incomplete table.
     """
-    figures.complete(table)
-    accounts, settings = statistics.accounts(table), statistics.settings(table)
-    settings["entry"] = statistics.methods(settings)
+    reading.complete(table)
+    accounts, settings = reading.accounts(table), selection.chosen_settings(table)
+    settings["entry"] = lookup.methods(settings)
     tasks, optimizers = sorted(settings["task_label"].unique()), sorted(settings["optimizer_label"].unique())
     with style.context(columns):
-        handles, remarks = figures.lines(zip(settings["estimator"], settings["entry"], strict=True)), []
-        figure, panels = figures.grid(tasks, optimizers, list(handles), 2.2, columns, sharey="row")
+        handles, remarks = layout.lines(zip(settings["estimator"], settings["entry"], strict=True)), []
+        figure, panels = layout.grid(tasks, optimizers, list(handles), 2.2, columns, sharey="row")
         by_panel = settings.groupby(["task_label", "optimizer_label"])
         shown = all(len(rows) <= RATES * _per_line(rows, columns) for _, rows in by_panel)
         for task, row in zip(tasks, panels, strict=True):
             of_task = settings[settings["task_label"] == task]
             account = accounts[of_task["run"].iloc[0]]
-            measure = statistics.measure(account["reports"], account)
+            measure = measures.measure(account["reports"], account)
             curves = _curves(table, of_task, measure)
             for optimizer, axes in zip(optimizers, row, strict=True):
                 here = of_task[of_task["optimizer_label"] == optimizer]
@@ -40,28 +43,28 @@ def draw(table: pd.DataFrame, columns: int = 2) -> Figure:
                 axes.set(xlabel="step (updates)", ylabel="")
                 lines = _rates(axes, here, handles, columns) if shown else 0
                 axes.set_title(axes.get_title(), pad=3 + 10 * lines)
-            figures.ylabel(row, measure.title)
+            layout.ylabel(row, measure.title)
             remarks += _scale(row[0], curves, measure)
         figure.align_ylabels()
-        figures.legend(figure, list(handles.values()), list(handles))
-        figures.caption(figure, " ".join([_caption(settings, accounts, shown), *dict.fromkeys(remarks)]))
+        layout.legend(figure, list(handles.values()), list(handles))
+        layout.caption(figure, " ".join([_caption(settings, accounts, shown), *dict.fromkeys(remarks)]))
     return figure
 
 
-def _curves(table: pd.DataFrame, settings: pd.DataFrame, measure: statistics.Measure) -> pd.DataFrame:
+def _curves(table: pd.DataFrame, settings: pd.DataFrame, measure: measures.Measure) -> pd.DataFrame:
     """`run, entry, step, mean, low, high` of the measure over the seeds of each chosen setting, and how many of them
     are `lost`: not finite."""
-    rows = statistics.bare(table)
+    rows = reading.without_attrs(table)
     kept = rows.loc[rows["replica"].isin(settings["replicas"].explode()), ["run", "step", measure.name]]
     entry, found = settings.set_index("run")["entry"].to_dict(), []
     for (run, step), column in kept.groupby(["run", "step"], sort=True)[measure.name]:
         values = column.to_numpy("float64")
         lost = int((~np.isfinite(values)).sum())
-        found.append((run, entry[run], int(step), *statistics.interval(values, measure.worst), lost))
+        found.append((run, entry[run], int(step), *intervals.t_interval(values, measure.worst), lost))
     return pd.DataFrame(found, columns=["run", "entry", "step", "mean", "low", "high", "lost"])
 
 
-def _scale(axes: Axes, curves: pd.DataFrame, measure: statistics.Measure) -> list[str]:
+def _scale(axes: Axes, curves: pd.DataFrame, measure: measures.Measure) -> list[str]:
     """Sets the scale and the limits of a row of panels; returns what the caption must say of them.
 
     A loss as in `figures.scale`; a share is shown within its bounds.
@@ -76,7 +79,7 @@ def _scale(axes: Axes, curves: pd.DataFrame, measure: statistics.Measure) -> lis
             axes.set_ylim(later.min() - 0.3 * (later.max() - later.min()) - 0.005, None)
             remarks.append(f"The start, at {means[curves['step'] == 0].mean():.2f}, lies outside the panels.")
     else:
-        figures.scale(axes, means, measure)
+        layout.scale(axes, means, measure)
     if curves["low"].min() < axes.get_ylim()[0] or curves["high"].max() > axes.get_ylim()[1]:
         remarks.append("Bands are cut off at the edge of a panel.")
     if means.size < len(curves):
@@ -116,7 +119,7 @@ def _panel(axes: Axes, curves: pd.DataFrame, handles: dict[str, Line2D]) -> None
         steps = curves["step"].max()
         axes.set_xlim(-0.03 * max(1, steps), 1.03 * max(1, steps))
     if curves["mean"].notna().sum() == 0:
-        figures.note(axes, "diverged" if len(curves) else "not run")
+        layout.note(axes, "diverged" if len(curves) else "not run")
 
 
 def _rates(axes: Axes, settings: pd.DataFrame, handles: dict[str, Line2D], columns: int) -> int:
@@ -147,7 +150,8 @@ def _words(settings: pd.DataFrame) -> list[str]:
     """The chosen rates as they are written."""
     edge = {"low": " ▾", "high": " ▴", "": ""}
     return [
-        f"{row.learning_rate:g}{edge[row.edge]}" + (f" ({statistics.short(row.parameters)})" if row.parameters else "")
+        f"{row.learning_rate:g}{edge[row.edge]}"
+        + (f" ({selection.short_names(row.parameters)})" if row.parameters else "")
         for row in settings.itertuples()
     ]
 
@@ -166,7 +170,7 @@ def _caption(settings: pd.DataFrame, accounts: dict[str, dict], shown: bool) -> 
     by: dict[str, list[str]] = {}
     for task, group in settings.groupby("task_label", sort=True):
         account = accounts[group["run"].iloc[0]]
-        chosen = statistics.measure(account["selects"], account).label.lower()
+        chosen = measures.measure(account["selects"], account).label.lower()
         alone = account["selects"] == account["reports"]
         by.setdefault(chosen + (", which is also what is reported" if alone else ""), []).append(task)
     words = [how + (f", for {', '.join(tasks)}" if len(by) > 1 else "") for how, tasks in by.items()]

@@ -10,8 +10,11 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
 
-from results import comparison, figures, statistics, style
-from results.comparison import ANY, Group
+from results.analysis import comparison
+from results.analysis.comparison import ANY, Group
+from results.drawing import layout, style
+from results.records import reading
+from results.statistics import intervals
 
 
 def draw(table: pd.DataFrame, columns: int = 2) -> Figure:
@@ -21,11 +24,11 @@ def draw(table: pd.DataFrame, columns: int = 2) -> Figure:
     without bound has no mean, and is marked at the worse edge. Raises RecordError for an incomplete table, and
     as comparison.groups does.
     """
-    figures.complete(table)
+    reading.complete(table)
     groups = [group for group in comparison.groups(table) if group.optimizer != ANY]
     with style.context(columns):
-        tasks, optimizers, handles = figures.sides(groups)
-        figure, panels = figures.grid(tasks, optimizers, list(handles), 1.9, columns, sharey="row")
+        tasks, optimizers, handles = layout.sides(groups)
+        figure, panels = layout.grid(tasks, optimizers, list(handles), 1.9, columns, sharey="row")
         cut = False
         for task, row in zip(tasks, panels, strict=True):
             of_task = [group for group in groups if group.task_label == task]
@@ -36,10 +39,10 @@ def draw(table: pd.DataFrame, columns: int = 2) -> Figure:
                 if optimizer in curves:
                     _panel(axes, curves[optimizer], handles)
                 else:
-                    figures.note(axes, "not run")
+                    layout.note(axes, "not run")
             measure = of_task[0].reports
-            figures.ylabel(row, measure.title)
-            figures.scale(row[0], every["mean"].dropna(), measure)
+            layout.ylabel(row, measure.title)
+            layout.scale(row[0], every["mean"].dropna(), measure)
             if math.isfinite(measure.worst):
                 low, high = row[0].get_ylim()
                 row[0].set_ylim(max(low, -0.03), min(high, 1.03))
@@ -48,8 +51,8 @@ def draw(table: pd.DataFrame, columns: int = 2) -> Figure:
             for optimizer, axes in zip(optimizers, row, strict=True):
                 _mark_unknown(axes, curves.get(optimizer), handles, measure)
         figure.align_ylabels()
-        figures.legend(figure, list(handles.values()), list(handles))
-        figures.caption(figure, _caption(groups) + " Bands are cut off at the edge of a panel." * bool(cut))
+        layout.legend(figure, list(handles.values()), list(handles))
+        layout.caption(figure, _caption(groups) + " Bands are cut off at the edge of a panel." * bool(cut))
     return figure
 
 
@@ -61,7 +64,7 @@ def _curves(group: Group) -> pd.DataFrame:
         for rate in sorted(set(group.rates[m])):
             at = [i for i, other in enumerate(group.rates[m]) if other == rate]
             best = at[int(np.argmin(scores[at]))]
-            values = statistics.interval(group.reported[m][best])
+            values = intervals.t_interval(group.reported[m][best])
             found.append((method, rate, *values, chosen[m] == best))
     return pd.DataFrame(found, columns=["method", "rate", "mean", "low", "high", "chosen"])
 
@@ -98,7 +101,7 @@ def _mark_unknown(axes: Axes, curves: pd.DataFrame | None, handles: dict[str, Li
 
 
 def _caption(groups: list[Group]) -> str:
-    many, several = figures.common_seeds(groups)
+    many, several = layout.common_seeds(groups)
     text = f"Mean over {many} at the last step" + (" with 95 % t interval." if several else ".")
     chosen = sorted({group.selects.label.lower() for group in groups})
     text += f" Ring: the rate that was chosen, by {' or '.join(chosen)}."

@@ -8,8 +8,11 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
 
-from results import comparison, figures, resampling, style
-from results.comparison import ANY, Group
+from results.analysis import comparison
+from results.analysis.comparison import ANY, Group
+from results.drawing import layout, style
+from results.records import reading
+from results.statistics import resampling
 
 RESAMPLES, SEED = 1_000, 0
 POINTS = 200  # thresholds at most
@@ -22,12 +25,12 @@ def draw(table: pd.DataFrame, columns: int = 2) -> Figure:
     have measures that cannot be laid over one another, so none is averaged. Raises RecordError for an incomplete
     table, and as comparison.groups does.
     """
-    figures.complete(table)
+    reading.complete(table)
     groups = [group.racers for group in comparison.groups(table) if group.optimizer != ANY]
     chance = np.random.default_rng(SEED)
     with style.context(columns):
-        tasks, optimizers, handles = figures.sides(groups)
-        figure, panels = figures.grid(tasks, optimizers, list(handles), 1.8, columns, sharey=True, sharex="row")
+        tasks, optimizers, handles = layout.sides(groups)
+        figure, panels = layout.grid(tasks, optimizers, list(handles), 1.8, columns, sharey=True, sharex="row")
         for task, row in zip(tasks, panels, strict=True):
             here = {group.optimizer: group for group in groups if group.task_label == task}
             values = np.concatenate([group.values().ravel() for group in here.values()])
@@ -35,17 +38,17 @@ def draw(table: pd.DataFrame, columns: int = 2) -> Figure:
             for optimizer, axes in zip(optimizers, row, strict=True):
                 axes.set(xlabel=measure.title, ylim=(-0.04, 1.04))
                 if optimizer not in here:
-                    figures.note(axes, "not run")
+                    layout.note(axes, "not run")
                 elif not finite.size:
-                    figures.note(axes, "diverged")
+                    layout.note(axes, "diverged")
                 elif not here[optimizer].methods:
-                    figures.note(axes, "controls only")
+                    layout.note(axes, "controls only")
                 else:
                     _panel(axes, here[optimizer], _thresholds(finite), handles, chance)
-            figures.scale(row[0], pd.Series(finite), measure, horizontal=True)
-            figures.ylabel(row, "share of seeds\nat least as good")
-        figures.legend(figure, list(handles.values()), list(handles))
-        figures.caption(figure, _caption(groups))
+            layout.scale(row[0], pd.Series(finite), measure, horizontal=True)
+            layout.ylabel(row, "share of seeds\nat least as good")
+        layout.legend(figure, list(handles.values()), list(handles))
+        layout.caption(figure, _caption(groups))
     return figure
 
 
@@ -77,7 +80,7 @@ def _panel(axes: Axes, group: Group, thresholds: np.ndarray, handles: dict[str, 
 
 
 def _caption(groups: list[Group]) -> str:
-    many, several = figures.common_seeds(groups)
+    many, several = layout.common_seeds(groups)
     text = f"Share of {many} whose last value is at least as good as the one on the axis, at the chosen settings."
     if several:
         text += f" Bands cover the whole curve with 95 %, from {RESAMPLES:,} resamples of the seeds."

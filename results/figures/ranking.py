@@ -12,8 +12,11 @@ from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
 from scipy import stats
 
-from results import comparison, figures, resampling, stability, style
-from results.comparison import ANY, Group
+from results.analysis import comparison, ranking
+from results.analysis.comparison import ANY, Group, tuned
+from results.drawing import layout, style
+from results.records import reading
+from results.statistics import resampling
 
 TASKS = 10  # from which on a critical-difference diagram says something
 ROW = 0.22  # inches
@@ -28,26 +31,26 @@ def draw(table: pd.DataFrame, columns: int = 2) -> Figure:
 
     Controls take no part. Raises RecordError for an incomplete table, and as comparison.groups does.
     """
-    figures.complete(table)
-    found = stability.stability(table)
+    reading.complete(table)
+    found = ranking.stability(table)
     groups = {(group.task_label, group.optimizer): group.racers for group in comparison.groups(table)}
     tasks = sorted({task for task, _ in groups})
     optimizers = sorted({optimizer for _, optimizer in groups}, key=lambda name: (name == ANY, name))
     many = max((len(rows) for _, rows in found.groupby(["task_label", "optimizer_label"])), default=1)
     across = len(tasks) >= TASKS
     with style.context(columns):
-        chance = np.random.default_rng(stability.SEED)
+        chance = np.random.default_rng(ranking.SEED)
         narrow = columns == 1
         width = style.COLUMN if narrow else max(4.6, 1.2 + 2.2 * len(optimizers))
         abreast = 2 if found["method"].str.len().max() <= LETTERS else 1
-        tall = (0.55 + ROW * max(many, 4)) * figures.lines_down(len(tasks), len(optimizers), columns, abreast)
+        tall = (0.55 + ROW * max(many, 4)) * layout.lines_down(len(tasks), len(optimizers), columns, abreast)
         below = across * (0.8 + ROW * many)
         figure = Figure(figsize=(width, 1.0 + 0.5 * narrow + tall + below), layout="constrained")
         upper, lower = figure.subfigures(2, 1, height_ratios=[tall, below]) if across else (figure, None)
-        panels = figures.place(upper, len(tasks), len(optimizers), columns, abreast=abreast)
+        panels = layout.place(upper, len(tasks), len(optimizers), columns, abreast=abreast)
         for task, row in zip(tasks, panels, strict=True):
             for optimizer, axes in zip(optimizers, row, strict=True):
-                axes.set_title(figures.title(task, optimizer, columns, 18), size=6 if narrow else 7)
+                axes.set_title(layout.title(task, optimizer, columns, 18), size=6 if narrow else 7)
                 rows = found[(found["task_label"] == task) & (found["optimizer_label"] == optimizer)]
                 if rows.empty:
                     _empty(axes, "not run" if (task, optimizer) not in groups else "controls only")
@@ -59,13 +62,13 @@ def draw(table: pd.DataFrame, columns: int = 2) -> Figure:
             Line2D([], [], linestyle="", color=style.BLUE, marker="s", markersize=6),
             Line2D([], [], linestyle="", color="black", marker="^", markersize=3),
         ]
-        figures.legend(figure, handles, ["has this rank in all resamples", "rank with 95 % of the budget"])
-        figures.caption(figure, _caption(found, len(tasks)) + " Numbers are per cent." * narrow)
+        layout.legend(figure, handles, ["has this rank in all resamples", "rank with 95 % of the budget"])
+        layout.caption(figure, _caption(found, len(tasks)) + " Numbers are per cent." * narrow)
     return figure
 
 
 def _empty(axes: Axes, words: str) -> None:
-    figures.note(axes, words)
+    layout.note(axes, words)
     axes.set_axis_off()
 
 
@@ -73,7 +76,7 @@ def _panel(axes: Axes, group: Group, rows: pd.DataFrame, chance: np.random.Gener
     """rows: the group's, the best first."""
     at, count = [group.methods.index(method) for method in rows["method"]], len(rows)
     if len(group.seeds) > 1:
-        drawn = resampling.tuned(group, resampling.draw(chance, stability.RESAMPLES, 1, len(group.seeds)))[:, at]
+        drawn = tuned(group, resampling.draw(chance, ranking.RESAMPLES, 1, len(group.seeds)))[:, at]
         shares = occupied(resampling.ranks(drawn))
         axes.imshow(shares, cmap=SHADES, vmin=0, vmax=1, aspect="auto", extent=(0.5, count + 0.5, count - 0.5, -0.5))
         for y, x in np.argwhere(shares >= 0.005) if count <= 6 else ():
@@ -117,7 +120,7 @@ def _critical(axes: Axes, found: pd.DataFrame, optimizer: str) -> None:
         return
     p = scikit_posthocs.posthoc_nemenyi_friedman(ranks)
     names = own.drop_duplicates("method").set_index("method")["estimator"]
-    colours = {method: style.look(names[method]).colour for method in ranks.columns}
+    colours = {method: style.style_of(names[method]).colour for method in ranks.columns}
     scikit_posthocs.critical_difference_diagram(ranks.mean(), p, ax=axes, color_palette=colours)
     omnibus = stats.friedmanchisquare(*ranks.to_numpy().T).pvalue
     axes.set_title(f"Mean rank over {len(ranks)} tasks, {optimizer}; Friedman's test: p = {omnibus:.2g}")
@@ -130,7 +133,7 @@ def _caption(found: pd.DataFrame, tasks: int) -> str:
     many = f"{seeds[0]} seed{'s' * (seeds[0] > 1)}" if len(seeds) == 1 else f"{seeds[0]} to {seeds[-1]} seeds"
     if seeds[-1] > 1:
         text = (
-            f"Shade and number: the share of {stability.RESAMPLES:,} resamples of {many} in which an estimator has a "
+            f"Shade and number: the share of {ranking.RESAMPLES:,} resamples of {many} in which an estimator has a "
             "rank by its mean at the last step, settings chosen anew in each."
         )
     else:

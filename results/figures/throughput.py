@@ -10,7 +10,9 @@ from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
 from matplotlib.ticker import EngFormatter
 
-from results import figures, statistics, style
+from results.analysis import lookup
+from results.drawing import layout, style
+from results.records import reading
 
 SMALL = {"size": 3, "edgecolor": "white", "linewidth": 0.4, "zorder": 4}
 
@@ -20,17 +22,17 @@ def draw(table: pd.DataFrame, columns: int = 2) -> Figure:
 
     Raises RecordError for an incomplete table.
     """
-    figures.complete(table)
+    reading.complete(table)
     rates = _rates(table)
     tasks = sorted(rates["task_label"].unique())
-    looks = style.looks(rates["estimator"])
+    looks = style.styles_of(rates["estimator"])
     labels = rates.groupby("estimator", sort=True)["estimator_label"].first()
     with style.context(columns):
         across = 1 if columns == 1 else min(len(tasks), 3)
         rows = -(-len(tasks) // across)
         height = 0.55 + 0.11 * len(labels) * rates["optimizer_label"].nunique()
         width = style.COLUMN if columns == 1 else max(4.6, 0.6 + 3.0 * across)
-        lines = figures.legend_lines(width, list(labels))
+        lines = layout.legend_lines(width, list(labels))
         figure = Figure(figsize=(width, 0.65 + 0.17 * lines + rows * max(1.1, height)), layout="constrained")
         panels = figure.subplots(rows, across, squeeze=False).flat
         for axes, task in zip(panels, tasks, strict=False):
@@ -40,10 +42,10 @@ def draw(table: pd.DataFrame, columns: int = 2) -> Figure:
         handles = [
             Line2D([], [], linestyle="", color=looks[n].colour, marker=looks[n].marker, ms=6) for n in labels.index
         ]
-        figures.legend(figure, handles, list(labels))
+        layout.legend(figure, handles, list(labels))
         parts = rates.groupby("run").size()
         counted = f"{parts.min()}" if parts.min() == parts.max() else f"{parts.min()} to {parts.max()}"
-        figures.caption(
+        layout.caption(
             figure,
             f"Small points: recorded parts, {counted} a run; a part's rate is its replicas divided by the median time "
             "of a step, over the chunks after the first, without compiling and judging. Large points: their medians.",
@@ -57,11 +59,11 @@ def _rates(table: pd.DataFrame) -> pd.DataFrame:
         {"run": a["run"], "device": a["device"], "block": a["block"], "rate": a.get("replica_steps_per_s")}
         for a in table.attrs["parts"]
     ]
-    found = statistics.runs(table).merge(pd.DataFrame(parts), on="run", validate="one_to_many")
+    found = lookup.runs(table).merge(pd.DataFrame(parts), on="run", validate="one_to_many")
     return found.assign(rate=found["rate"].astype("float64"))
 
 
-def _panel(axes: Axes, task: str, rates: pd.DataFrame, looks: dict[str, style.Look]) -> None:
+def _panel(axes: Axes, task: str, rates: pd.DataFrame, looks: dict[str, style.LineStyle]) -> None:
     # A row of the panel is an optimizer; a device or block of its own makes another one.
     several = rates[["device", "block"]].drop_duplicates().shape[0] > 1
     where = rates["device"].astype(str) + ", block " + rates["block"].astype(str)
@@ -95,7 +97,7 @@ def _panel(axes: Axes, task: str, rates: pd.DataFrame, looks: dict[str, style.Lo
         )
         _axis(axes, known["rate"])
     else:
-        figures.note(axes, "not measured")
+        layout.note(axes, "not measured")
         axes.set_yticks(range(len(order)), order)
     for edge in range(1, len(order)):
         axes.axhline(edge - 0.5, color="#e4e4e4", linewidth=0.5)

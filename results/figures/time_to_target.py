@@ -6,7 +6,9 @@ import numpy as np
 import pandas as pd
 from matplotlib.figure import Figure
 
-from results import figures, statistics, style, targets
+from results.analysis import lookup, measures, selection, targets
+from results.drawing import layout, style
+from results.records import reading
 
 
 def draw(table: pd.DataFrame, columns: int = 2) -> Figure:
@@ -15,26 +17,26 @@ def draw(table: pd.DataFrame, columns: int = 2) -> Figure:
     Trainings that never reach the target are censored at the end of their budget and stay in view: their curve stays
     below 1. Raises RecordError for an incomplete table.
     """
-    figures.complete(table)
-    described, settings = statistics.accounts(table), statistics.settings(table)
-    settings["entry"] = statistics.methods(settings)
+    reading.complete(table)
+    described, settings = reading.accounts(table), selection.chosen_settings(table)
+    settings["entry"] = lookup.methods(settings)
     tasks, optimizers = (sorted(settings[key].unique()) for key in ("task_label", "optimizer_label"))
-    arrived = targets.every(table, settings, lambda account: {"own": account["target"][1]})
+    arrived = targets.reached_by_run(table, settings, lambda account: {"own": account["target"][1]})
     with style.context(columns):
-        handles = figures.lines(zip(settings["estimator"], settings["entry"], strict=True))
-        figure, panels = figures.grid(tasks, optimizers, list(handles), 1.8, columns, sharey=True)
+        handles = layout.lines(zip(settings["estimator"], settings["entry"], strict=True))
+        figure, panels = layout.grid(tasks, optimizers, list(handles), 1.8, columns, sharey=True)
         wanted = []
         for task, row in zip(tasks, panels, strict=True):
             of_task = settings[settings["task_label"] == task]
             account = described[of_task["run"].iloc[0]]
             name, value = account["target"]
-            measure = statistics.measure(name, account)
+            measure = measures.measure(name, account)
             wanted.append(f"{task}: {measure.label.lower()} {'≥' if measure.better == 'higher' else '≤'} {value:g}")
             for optimizer, axes in zip(optimizers, row, strict=True):
                 here = of_task[of_task["optimizer_label"] == optimizer].sort_values("entry")
                 axes.set(xlabel="step (updates)", ylim=(-0.04, 1.04))
                 if here.empty:
-                    figures.note(axes, "not run")
+                    layout.note(axes, "not run")
                 for one in here.itertuples():
                     found, line = arrived[one.run]["own"], handles[one.entry]
                     steps, share, low, high = found.curve()
@@ -46,9 +48,9 @@ def draw(table: pd.DataFrame, columns: int = 2) -> Figure:
                         steps[marks], share[marks], linestyle="", color=colour, marker=line.get_marker(),
                         markeredgecolor="white", markeredgewidth=0.4,
                     )  # fmt: skip
-            figures.ylabel(row, "share of seeds")
-        figures.legend(figure, list(handles.values()), list(handles))
-        figures.caption(figure, _caption(settings, wanted))
+            layout.ylabel(row, "share of seeds")
+        layout.legend(figure, list(handles.values()), list(handles))
+        layout.caption(figure, _caption(settings, wanted))
     return figure
 
 

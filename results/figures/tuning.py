@@ -9,8 +9,11 @@ from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
 from matplotlib.ticker import MaxNLocator
 
-from results import comparison, figures, resampling, style, tuning
-from results.comparison import ANY, Group
+from results.analysis import comparison, tuning
+from results.analysis.comparison import ANY, Group
+from results.drawing import layout, style
+from results.records import reading
+from results.statistics import resampling
 
 RESAMPLES, SEED = 400, 0
 
@@ -22,12 +25,12 @@ def draw(table: pd.DataFrame, columns: int = 2) -> Figure:
     sure to avoid it is unknown, and the curve begins later. Raises RecordError for an incomplete table, and as
     comparison.groups does.
     """
-    figures.complete(table)
+    reading.complete(table)
     groups = [group.racers for group in comparison.groups(table) if group.optimizer != ANY]
     chance = np.random.default_rng(SEED)
     with style.context(columns):
-        tasks, optimizers, handles = figures.sides(groups)
-        figure, panels = figures.grid(tasks, optimizers, list(handles), 1.8, columns, sharey="row")
+        tasks, optimizers, handles = layout.sides(groups)
+        figure, panels = layout.grid(tasks, optimizers, list(handles), 1.8, columns, sharey="row")
         for task, row in zip(tasks, panels, strict=True):
             here = {group.optimizer: group for group in groups if group.task_label == task}
             drawn = []
@@ -37,13 +40,13 @@ def draw(table: pd.DataFrame, columns: int = 2) -> Figure:
                 if optimizer in here:
                     drawn += _panel(axes, here[optimizer], handles, chance)
                 else:
-                    figures.note(axes, "not run")
+                    layout.note(axes, "not run")
             measure = next(iter(here.values())).reports
-            figures.scale(row[0], pd.Series(drawn, dtype="float64"), measure)
-            figures.ylabel(row, measure.title)
+            layout.scale(row[0], pd.Series(drawn, dtype="float64"), measure)
+            layout.ylabel(row, measure.title)
         figure.align_ylabels()
-        figures.legend(figure, list(handles.values()), list(handles))
-        figures.caption(figure, _caption(groups))
+        layout.legend(figure, list(handles.values()), list(handles))
+        layout.caption(figure, _caption(groups))
     return figure
 
 
@@ -62,12 +65,12 @@ def _panel(axes: Axes, group: Group, handles: dict[str, Line2D], chance: np.rand
             axes.fill_between(tried[known], low, high, color=line.get_color(), alpha=0.15, linewidth=0)
         drawn += curve[known].tolist()
     if not drawn:
-        figures.note(axes, "diverged" if group.methods else "controls only")
+        layout.note(axes, "diverged" if group.methods else "controls only")
     return drawn
 
 
 def _caption(groups: list[Group]) -> str:
-    many, several = figures.common_seeds(groups)
+    many, several = layout.common_seeds(groups)
     chosen = sorted({group.selects.label.lower() for group in groups})
     text = (
         f"Expected mean over {many} at the last step of the best of so many settings of the grid, drawn at random and "

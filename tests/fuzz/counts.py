@@ -9,7 +9,7 @@ from collections.abc import Mapping
 from datetime import UTC, datetime
 from pathlib import Path
 
-from runners.provenance import commit
+from runners.execution.provenance import commit
 from tests.fuzz.harness import KINDS
 
 PAGE = Path(__file__).resolve().parents[2] / "docs" / "reliability.md"

@@ -6,7 +6,7 @@ import random
 from collections.abc import Iterator
 from dataclasses import fields
 
-from runners import config
+from runners.configuration import choices, schema
 from tests.fuzz import ground
 from tests.fuzz.harness import HERE, Line
 
@@ -185,9 +185,11 @@ class Grammar:
 
     def __init__(self, seed: int):
         self.draw = random.Random(seed)
-        self.schema = [field.name for field in fields(config.Sweep)]
-        self.pages = {group: {o: config.page(group, o) for o in config.options(group)} for group in config.GROUPS[:3]}
-        self.options = {group: config.options(group) for group in config.GROUPS}
+        self.schema = [field.name for field in fields(schema.Sweep)]
+        self.pages = {
+            group: {o: choices.defaults_of(group, o) for o in choices.options(group)} for group in schema.GROUPS[:3]
+        }
+        self.options = {group: choices.options(group) for group in schema.GROUPS}
         self.kinds = {name.removeprefix("make_"): getattr(self, name) for name in dir(self) if name[:5] == "make_"}
 
     def lines(self, count: int) -> Iterator[Line]:
@@ -267,7 +269,7 @@ class Grammar:
         return self.sweep(*before, f"{key}={self.value()}")
 
     def make_choice(self) -> Line:
-        group = self.draw.choice([*config.GROUPS, "estimator@estimator_weights", "estimator@x", "task@estimator"])
+        group = self.draw.choice([*schema.GROUPS, "estimator@estimator_weights", "estimator@x", "task@estimator"])
         return self.sweep(f"{group}={self.pick(WORDS, RANGES, NUMBERS, self.options[group.split('@')[0]])}")
 
     def make_name(self) -> Line:
@@ -334,7 +336,7 @@ class Grammar:
 
     def make_form(self) -> Line:
         """Overrides of every form, to keys that are there, misspelt or not."""
-        key = self.draw.choice([*self.schema, *config.GROUPS, "optimizer.learning_rate", "estimator.scale"])
+        key = self.draw.choice([*self.schema, *schema.GROUPS, "optimizer.learning_rate", "estimator.scale"])
         if self.draw.random() < 0.4:
             at = self.draw.randrange(len(key))
             odd = self.draw.choice("aé._@[/ ")

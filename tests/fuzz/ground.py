@@ -13,12 +13,12 @@ from pathlib import Path
 import numpy as np
 import yaml
 
-from runners.config import CONF
+from runners.configuration.schema import CONF
 from tests.fuzz.watch import BAIT, CANARY
 
 PAGE = '''\
 import tensorflow as tf
-from estimators.base import surrogate
+from steeplechase import surrogate
 
 
 @surrogate(label="Mine", source="nobody", area=2, peak=1)

@@ -95,17 +95,17 @@ def preload() -> None:
     from hydra.core.plugins import Plugins
     from omegaconf import OmegaConf
 
-    from runners import config
-    from runners.run import identify
+    from runners.configuration import choices, resolution, schema
+    from runners.planning.identity import identify
     from tests.fuzz import quick
 
     quick.install()
     Plugins.instance()
-    with initialize_config_dir(str(config.CONF), version_base="1.3"):
+    with initialize_config_dir(str(schema.CONF), version_base="1.3"):
         compose("config", ["~experiment", "estimator.scale={from:0.1,to:1,shape:log}"])
-        for task in config.options("task"):
+        for task in choices.options("task"):
             own = [f"task={task}", "~experiment", "optimizer.learning_rate=[0.1,0.2]"]
-            identify(config.resolve(OmegaConf.to_container(compose("config", own), resolve=True), "cpu"))
+            identify(resolution.resolve(OmegaConf.to_container(compose("config", own), resolve=True), "cpu"))
     GlobalHydra.instance().clear()
     assert "tensorflow" not in sys.modules, "a fork of a process that has started TensorFlow would not be clean"
     gc.collect()

@@ -11,7 +11,7 @@ from hydra._internal.core_plugins.file_config_source import FileConfigSource
 from hydra._internal.core_plugins.importlib_resources_config_source import ImportlibResourcesConfigSource
 from hydra._internal.core_plugins.structured_config_source import StructuredConfigSource
 
-from runners import config
+from runners.configuration import schema
 
 _read: dict[tuple, bytes] = {}  # what a source has under a path, of the sources that no line changes
 _composed: dict[tuple, bytes] = {}  # configurations, by what they were composed of
@@ -34,7 +34,7 @@ def learn(content: bytes) -> None:
 
 
 def _remembering(load: Callable) -> Callable:
-    ours = (f"file://{config.CONF}", str(config.CONF), "pkg://hydra.conf", "hydra.conf")
+    ours = (f"file://{schema.CONF}", str(schema.CONF), "pkg://hydra.conf", "hydra.conf")
 
     def remembered(self, config_path):
         if self.scheme() != "structured" and self.path not in ours:

@@ -87,17 +87,18 @@ def _typed(arguments) -> str:
 
 def _planned(arguments) -> list[dict]:
     """The runs that this sweep wants, as its plan has them."""
-    from results.store import Store
-    from runners import conduct
+    from results.records.store import Store
+    from runners.execution import messages
+    from runners.planning.plans import as_plan
 
     kept: list[dict] = []
-    planned = conduct._planned
+    planned = as_plan
 
     def seen(name, told, states, common):
         kept.extend(state.wanted.plan for state in states)
         return planned(name, told, states, common)
 
-    conduct._planned, write = seen, Store.write_plan
+    as_plan, write = seen, Store.write_plan
     Store.write_plan = lambda *_: None
 
     class Enough(SystemExit):
@@ -106,11 +107,11 @@ def _planned(arguments) -> list[dict]:
     def stop(*_):
         raise Enough
 
-    announce, conduct._announce = conduct._announce, stop
+    announce, messages.announce = messages.announce, stop
     try:
         _typed(arguments)
     finally:
-        conduct._planned, Store.write_plan, conduct._announce = planned, write, announce
+        as_plan, Store.write_plan, messages.announce = planned, write, announce
     return kept
 
 
@@ -120,7 +121,7 @@ def _wanted() -> None:
 
 def _records() -> None:
     """Every run's two parts, except of the one that is declined."""
-    from results.store import Store
+    from results.records.store import Store
 
     store = Store("results")
     runs = {run["run"]: run for wanted in pickle.loads(Path("wanted").read_bytes()) for run in wanted}
@@ -157,10 +158,10 @@ def _plans(clock: bool) -> None:
     """The plans, now that nothing is missing, as the sweeps write them; and before them, one of a fast clock."""
     import dataclasses
 
-    from results.store import Store
-    from runners import figures
+    from results import outputs
+    from results.records.store import Store
 
-    figures.draw = lambda *_: []  # which comes later, and once
+    outputs.draw = lambda *_: []  # which comes later, and once
     for arguments in SWEEPS:
         _typed(arguments)
     store = Store("results")
@@ -181,7 +182,7 @@ def _names(store) -> list[str]:
 def _draw() -> None:
     """What is drawn, frozen and loaded."""
     import results
-    from results.store import Store
+    from results.records.store import Store
     from runners import figures
 
     store = Store("results")
@@ -190,7 +191,7 @@ def _draw() -> None:
     for name in names:
         assert figures.main(["--freeze", name, "--frozen", "frozen"]) == 0
     tables = {name: results.load("results", name) for name in names}
-    from results import frozen
+    from results.records import frozen
 
     truth = {
         "plans": names,
@@ -335,7 +336,7 @@ class Spoiler:
 
     @staticmethod
     def _resealed(content) -> bytes:
-        from results import sealed
+        from results.records import sealed
 
         with contextlib.suppress(TypeError, ValueError, AttributeError):  # what cannot be sealed stays as it is
             return sealed.text(content)
@@ -479,7 +480,7 @@ class Spoiler:
 
         from pyarrow import parquet
 
-        from results import frozen
+        from results.records import frozen
 
         arrow = parquet.read_table(path, use_threads=False)
         held = dict(arrow.schema.metadata)
@@ -635,7 +636,7 @@ def loaded(truth: dict, sealed: bool) -> None:
 def _thawed(truth: dict, sealed: bool) -> None:
     import sys
 
-    from results import frozen
+    from results.records import frozen
 
     told = []
     for name, whole in truth["frozen"].items():

@@ -25,11 +25,11 @@ def watch(event, arguments):
 
 def answer(module, arguments, conf):
     """One command, as if it had been typed."""
-    from runners import config
+    from runners.configuration import schema
 
     REACHED.clear()
     command, out, err = importlib.import_module(module), io.StringIO(), io.StringIO()
-    shipped, config.CONF = config.CONF, Path(conf) if conf else config.CONF
+    shipped, schema.CONF = schema.CONF, Path(conf) if conf else schema.CONF
     code, sys.argv = 0, [module, *arguments]
     try:
         with contextlib.redirect_stdout(out), contextlib.redirect_stderr(err):
@@ -40,7 +40,7 @@ def answer(module, arguments, conf):
         code = -1
         err.write(traceback.format_exc())
     finally:
-        config.CONF = shipped
+        schema.CONF = shipped
     return {"code": code, "out": out.getvalue(), "err": err.getvalue(), "reached": [*REACHED]}
 
 

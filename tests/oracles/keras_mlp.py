@@ -8,7 +8,8 @@ import keras
 import numpy as np
 import tensorflow as tf
 
-from tasks.data import Splits, load, split
+from tasks.data.sets import load
+from tasks.data.split import Splits, split
 
 KNOWN = 2048  # training examples whose statistics replace the moving ones
 EPSILON = 1e-4  # of batch norm

@@ -7,20 +7,24 @@ import json
 import sys
 from pathlib import Path
 
-from runners import observing
+from runners.planning import observing
 from steeplechase.errors import UserError
 
 observing.start()
 
-from runners import quiet  # noqa: E402
+from runners.training import setup  # noqa: E402
 
-quiet.start_tensorflow("cpu")
+setup.start_tensorflow("cpu")
 
 import tensorflow as tf  # noqa: E402
 
 import estimators  # noqa: E402
-from runners import building, config, pages, promises, run  # noqa: E402
-from runners.gradient import gradient  # noqa: E402
+from estimators.contract import numerics  # noqa: E402
+from runners.configuration import estimator_files, schema  # noqa: E402
+from runners.execution import loading, training_run  # noqa: E402
+from runners.planning import estimator_sources, identity  # noqa: E402
+from runners.training import programs  # noqa: E402
+from runners.training.gradient import gradient  # noqa: E402
 from steeplechase.random import Chance, key  # noqa: E402
 from tests.test_identity import changed  # noqa: E402
 
@@ -28,7 +32,7 @@ from tests.test_identity import changed  # noqa: E402
 def once(wanted):
     """One gradient of the run that is wanted, as its training would ask for it."""
     described = json.dumps(dict(wanted.run.program), sort_keys=True)
-    task, program = building.build(described, 1)
+    task, program = programs.build(described, 1)
     stream = Chance(key(0))
     page = program.hard.activations
     numbers = {"activations": page.parameters, "weights": program.hard.weights.parameters, "normalize": "none"}
@@ -39,19 +43,19 @@ def once(wanted):
 def used(name):
     """What a run through this page used that its identity does not cover, in one sentence, or ""; and the pages whose
     code ran."""
-    pages.enter(name)
-    values = {"name": name, **estimators.book[name].parameters}
-    wanted = run.identify(changed(estimator=values, task__dim=2, task__rows=2))
+    loading.enter(name)
+    values = {"name": name, **estimators.registry[name].parameters}
+    wanted = identity.identify(changed(estimator=values, task__dim=2, task__rows=2))
     observing.begin()
     once(wanted)
-    beyond = run.used_beyond(wanted)
-    pages_ran = (path for path in observing.ran() if path.parent.name == "estimators")
+    beyond = training_run.used_beyond(wanted)
+    pages_ran = (path for path in observing.ran() if path.parent.name == "surrogates")
     ran = sorted(path.name for path in pages_ran if path.stem not in ("base", "excluded"))
     return beyond, ran
 
 
 def slope(name):
-    return observing.digest(promises.over_grid(estimators.book[name]).tobytes())
+    return observing.digest(numerics.over_grid(estimators.registry[name]).tobytes())
 
 
 def told(name):
@@ -62,18 +66,18 @@ def told(name):
 
 
 planted = sorted(Path(sys.argv[1]).glob("page_*.py"))
-pages.name_files([f"estimator.file={','.join(map(str, planted))}"])
+estimator_files.name_files([f"estimator.file={','.join(map(str, planted))}"])
 answer = {"slopes": {}, "used": {}, "planted": {}, "reads": {}}
-for name in list(estimators.book):
+for name in list(estimators.registry):
     answer["slopes"][name] = slope(name)
     answer["used"][name] = used(name)
-for name in pages.files():
+for name in estimator_files.files():
     answer["planted"][name] = told(name)
     if answer["planted"][name] == "":
         answer["slopes"][name] = slope(name)
     try:
-        answer["reads"][name] = pages.observed(name)
+        answer["reads"][name] = estimator_sources.observed(name)
     except UserError as mistake:
         answer["reads"][name] = str(mistake)
-answer["started"] = config.CONF.name, tf.__version__
+answer["started"] = schema.CONF.name, tf.__version__
 print(json.dumps(answer))

@@ -9,7 +9,7 @@ from collections.abc import Callable, Mapping, Sequence
 import numpy as np
 import pandas as pd
 
-from results import schema
+from results.records import schema
 
 LABELS = {"sigmoid_derivative": "Sigmoid derivative", "ste": "Straight-through", "tanh_slope": "Tanh slope"}
 ACCURACY = {  # a task that holds examples out, and is judged by accuracy

@@ -33,9 +33,9 @@ def main(words: Sequence[str] | None = None) -> int:
         "--folder", type=Path, default=machine.ROOT / "docs" / "speed", help="where JSON and figures go"
     )
     options = parser.parse_args(words)
-    from runners import quiet
+    from runners.training import setup
 
-    fault = quiet.start_tensorflow("gpu")
+    fault = setup.start_tensorflow("gpu")
     if fault:
         print(f"steeplechase: {fault}", file=sys.stderr)
         return 2
@@ -89,7 +89,7 @@ def _product(device):
 
 def _train(name, device, seeds=(0, 1), cuts=()):
     """Parameters and the loss after STEPS, [replicas, numbers]."""
-    from runners.trainer import Trainer
+    from runners.training.trainer import Trainer
 
     problem = PROBLEMS[name]
     with problem_files() as files:

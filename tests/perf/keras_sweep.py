@@ -32,7 +32,8 @@ class Script:
     """A Keras user's script, in a process of its own."""
 
     def __init__(self):
-        from tasks.data import load, split
+        from tasks.data.sets import load
+        from tasks.data.split import split
 
         self.digits = split(load("digits"), seed=0, validation=0.2, test=0.2).train
         draw = np.random.default_rng(0)

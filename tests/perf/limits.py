@@ -29,9 +29,9 @@ class Limits:
     """The machine as one process sees it, for a Contestant."""
 
     def __init__(self, device: str):
-        from runners import quiet
+        from runners.training import setup
 
-        quiet.start_tensorflow(device)
+        setup.start_tensorflow(device)
         import tensorflow as tf
 
         self.tf, self.device = tf, device

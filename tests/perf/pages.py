@@ -18,7 +18,7 @@ from rich.console import Console
 from rich.table import Table
 from scipy import stats
 
-from runners import quiet
+from runners.training import setup
 
 REFERENCE, BOUND = "ste", 0.9  # a page that is slower says in its docstring why
 STEPS, ROUNDS = 120, 6
@@ -30,7 +30,7 @@ def main() -> int:
     parser.add_argument("names", nargs="*", metavar="NAME", help="of estimators (default: the whole book)")
     parser.add_argument("--json", action="store_true", help="print the numbers as JSON instead of a table")
     options = parser.parse_args()
-    quiet.start_tensorflow("cpu")
+    setup.start_tensorflow("cpu")
     import estimators
     from tests.perf.problems import BATCH, PROBLEMS, problem_files
 
@@ -39,9 +39,9 @@ def main() -> int:
 
         task = binarized_mlp(data=files[0], labels=files[1], hidden=PROBLEMS["mlp-256"].hidden, batch=BATCH)
         reference = _trainer(task, REFERENCE)
-        found = {name: _ratio(reference, _trainer(task, name)) for name in options.names or sorted(estimators.book)}
+        found = {name: _ratio(reference, _trainer(task, name)) for name in options.names or sorted(estimators.registry)}
     slow = [name for name, (ratio, _, _) in found.items() if ratio < BOUND]
-    silent = [name for name in slow if "Slower than" not in estimators.book[name].rule.__doc__]
+    silent = [name for name in slow if "Slower than" not in estimators.registry[name].rule.__doc__]
     if options.json:
         print(json.dumps(found))
     else:
@@ -54,10 +54,11 @@ def main() -> int:
 def _trainer(task, name):
     """A trainer of this task through this page, compiled and seated."""
     import estimators
-    from runners.gradient import Hard
-    from runners.trainer import Program, Replica, Trainer, block_size
+    from runners.training.hard_sites import Hard
+    from runners.training.programs import Program, Replica, block_size
+    from runners.training.trainer import Trainer
 
-    page, size = estimators.book[name], block_size(task, "cpu", 1)
+    page, size = estimators.registry[name], block_size(task, "cpu", 1)
     trainer = Trainer(Program(task, Hard(page, page), "Adam", (), (), size, "float32", "cpu"))
     trainer.begin([Replica(seed, 0.003, page.parameters, page.parameters) for seed in range(size)], 10**6)
     trainer.advance(10)

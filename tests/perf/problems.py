@@ -135,7 +135,8 @@ def data_name() -> str:
 
 def training_part(files: tuple[str, str | None]) -> tuple[np.ndarray, np.ndarray]:
     """The images [n, 784] and labels [n] that batches are drawn from: the task's own split."""
-    from tasks.data import load, split
+    from tasks.data.sets import load
+    from tasks.data.split import split
 
     part = split(load(*files), seed=0, validation=0.2, test=0.2).train
     return part.x, part.y
@@ -163,11 +164,11 @@ def build_program(
 ):
     """The problem as this project's program: the block rule and the numbers of a replica's own are those of a run."""
     import estimators
-    from runners.config import PER_REPLICA
-    from runners.gradient import Hard
-    from runners.trainer import Program, block_size
+    from runners.configuration.axes import PER_REPLICA
+    from runners.training.hard_sites import Hard
+    from runners.training.programs import Program, block_size
 
-    task, page = build_task(problem, files, precision), estimators.book[SLOPE]
+    task, page = build_task(problem, files, precision), estimators.registry[SLOPE]
     hard = Hard(page, page, at_zero=1 if problem.hidden else -1)
     rows, fixed = PER_REPLICA["Adam"], (("amsgrad", False),)
     return Program(task, hard, "Adam", fixed, rows, block_size(task, device, replicas), precision, device)
@@ -176,9 +177,9 @@ def build_program(
 def replica(problem: Problem, seed: int):
     """One training of the problem for this project's trainer."""
     import estimators
-    from runners.trainer import Replica
+    from runners.training.programs import Replica
 
-    own = dict(estimators.book[SLOPE].parameters)
+    own = dict(estimators.registry[SLOPE].parameters)
     return Replica(seed, problem.rate, own, own, ADAM)
 
 

@@ -69,8 +69,8 @@ class Training:
 
     def __call__(self) -> float:
         """The seconds of one training."""
-        from runners.lanes import count, side_by_side
-        from runners.trainer import trainer
+        from runners.execution.parallel import default_parallel_blocks, train_in_parallel
+        from runners.training.trainer import trainer
 
         size = self.program.block
 
@@ -82,7 +82,7 @@ class Training:
 
         started = time.perf_counter()
         blocks = [self.seats[at : at + size] for at in range(0, len(self.seats), size)]
-        self.compile_s += sum(side_by_side(blocks, count(self.program.device), sit))
+        self.compile_s += sum(train_in_parallel(blocks, default_parallel_blocks(self.program.device), sit))
         return time.perf_counter() - started
 
 
@@ -97,7 +97,7 @@ class Alone:
 
     def __call__(self) -> float:
         """The seconds of the steps, or of one step."""
-        from runners.trainer import trainer
+        from runners.training.trainer import trainer
 
         heart = trainer(self.program)
         heart.begin([self.seat], self.steps)
@@ -117,7 +117,7 @@ class Sweep:
     """A sweep of so many runs that is finished already, made from one run that was trained."""
 
     def __init__(self, runs: int, folder: Path, trained: Sequence):
-        from results.store import Store
+        from results.records.store import Store
         from tests.perf import sweep_of
 
         self.store, self.folder, self.trained, self.compile_s = Store(folder / f"{runs}"), folder, trained, 0.0
@@ -126,8 +126,9 @@ class Sweep:
 
     def __call__(self) -> dict[str, float]:
         """The seconds of each phase, all of them once over all runs."""
-        from results.store import Store, load
-        from runners import conduct
+        from results.records.reading import load
+        from results.records.store import Store
+        from runners.planning import plans
         from tests.perf import sweep_of
 
         clock = Clock()
@@ -136,8 +137,8 @@ class Sweep:
                 jobs = made.split(made.typed)
                 composed = iter([made.compose(job) for job in jobs])
             with clock("planning"), contextlib.redirect_stdout(io.StringIO()):
-                states, common = conduct._plan(jobs, lambda _: next(composed))
-                plan = conduct._planned("scaling", self.line, states, common)
+                states, common = plans.plan_runs(jobs, lambda _: next(composed))
+                plan = plans.as_plan("scaling", self.line, states, common)
                 self.store.write_plan(plan)
         missing = sum(state.missing for state in states)
         if missing:
@@ -168,7 +169,8 @@ def _draw(table, plan, folder: Path) -> None:
     """The plan's tables and figures, as `python -m runners.figures` makes them of a table that was read."""
     from rich.console import Console
 
-    from results import style, tables
+    from results import tables
+    from results.drawing import style
 
     for name in plan.tables:
         tables.make(name, table, folder, Console(file=io.StringIO()))
@@ -243,10 +245,10 @@ def main(words: Sequence[str] | None = None) -> int:
     options = _options(words)
     if options.device == "cpu":
         os.environ["CUDA_VISIBLE_DEVICES"] = "-1"
-    from runners import quiet
+    from runners.training import setup
 
     here, watch = machine.describe(PACKAGES, options.device), machine.Watch()
-    if fault := quiet.start_tensorflow(options.device):
+    if fault := setup.start_tensorflow(options.device):
         print(f"steeplechase: {fault}", file=sys.stderr)
         return 2
     series = measure(options.only, options.device, options.rounds, options.quick)
@@ -257,9 +259,10 @@ def main(words: Sequence[str] | None = None) -> int:
         options.json.parent.mkdir(parents=True, exist_ok=True)
         options.json.write_text(json.dumps(whole, indent=1, ensure_ascii=False) + "\n", encoding="utf-8")
     if options.figure:
-        from results import speed, style
+        from results.drawing import style
+        from tests.perf import figures
 
-        for path in style.save(speed.scaling(whole), options.figure.parent, options.figure.name):
+        for path in style.save(figures.scaling(whole), options.figure.parent, options.figure.name):
             _say(f"wrote {path}")
     return 1 if growth.worse(series) else 0
 
@@ -269,7 +272,7 @@ def show(whole: Mapping) -> None:
     from rich.console import Console
     from rich.table import Table
 
-    from results.speed import seconds
+    from tests.perf.figures import seconds
 
     console = Console(width=None if sys.stdout.isatty() else 160)
     table = Table(title="How cost grows", title_justify="left")
@@ -303,7 +306,7 @@ def show(whole: Mapping) -> None:
 
 
 def _end(one, at):
-    from results.speed import seconds
+    from tests.perf.figures import seconds
 
     return f"{one['x'][at]:,} {one['unit']}{'s' * (one['x'][at] > 1)}", seconds(one["seconds"][at])
 

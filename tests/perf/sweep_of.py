@@ -19,9 +19,14 @@ from pathlib import Path
 
 import pandas as pd
 
-from results import schema
-from results.store import Store, load
-from runners import config, device, identity, run
+from results.records import schema as record_schema
+from results.records.reading import load
+from results.records.store import Store
+from runners.configuration import resolution, schema
+from runners.configuration.run import Run
+from runners.execution import record_rows, training_run
+from runners.planning import device, identity
+from runners.planning.identity import PlannedRun, identify
 
 # 5 rates x 8 seeds, which are one block, and 20 rows after the start, with more of what makes runs: an estimator
 # and an optimizer beside an estimator and an optimizer, as real sweeps have them, before instances of the problem.
@@ -63,34 +68,34 @@ def sweeper(line: list[str]) -> Iterator:
     from omegaconf import OmegaConf
 
     from hydra_plugins.replicas_sweeper import ReplicasSweeper
-    from runners import sweep
+    from runners.configuration import overrides
 
     GlobalHydra.instance().clear()
-    with initialize_config_dir(str(config.CONF), job_name="sweep", version_base="1.3"):
+    with initialize_config_dir(str(schema.CONF), job_name="sweep", version_base="1.3"):
         JobRuntime.instance().set("name", "sweep")
         hydra = GlobalHydra.instance().hydra
-        cfg = hydra.config_loader.load_configuration("config", [*map(sweep.defer, line)], RunMode.MULTIRUN)
+        cfg = hydra.config_loader.load_configuration("config", [*map(overrides.defer, line)], RunMode.MULTIRUN)
         made: Sweeper = ReplicasSweeper(OmegaConf.to_container(cfg.hydra.sweeper).get("params"))
         made.hydra_context = HydraContext(config_loader=hydra.config_loader, callbacks=Callbacks())
         made.config, made.typed = cfg, OmegaConf.to_container(cfg.hydra.overrides.task)
         yield made
 
 
-def plan(line: list[str]) -> list[run.Wanted]:
+def plan(line: list[str]) -> list[PlannedRun]:
     """The runs of a command line, identified as the command does it."""
     with sweeper(line) as made:
         composed = map(made.compose, made.split(made.typed))
-        return [run.identify(config.resolve(cfg, device.find(cfg["device"]))) for cfg in composed]
+        return [identify(resolution.resolve(cfg, device.find(cfg["device"]))) for cfg in composed]
 
 
-def train(wanted: run.Wanted) -> tuple[pd.DataFrame, dict]:
+def train(wanted: PlannedRun) -> tuple[pd.DataFrame, dict]:
     """The table and the account of one run, trained in a store of its own."""
-    from runners import quiet
+    from runners.training import setup
 
-    quiet.start_tensorflow("cpu")
+    setup.start_tensorflow("cpu")
     with tempfile.TemporaryDirectory() as folder:
-        own = config.Run(wanted.run.program, wanted.run.replicas, wanted.run.files, folder, wanted.run.checkpoint)
-        outcome = run.execute(own, lambda *_: None)
+        own = Run(wanted.run.program, wanted.run.replicas, wanted.run.files, folder, wanted.run.checkpoint)
+        outcome = training_run.execute(own, lambda *_: None)
         if outcome.error or outcome.trained != len(wanted.ids):
             raise RuntimeError(f"{wanted.name} could not be trained: {outcome.error or outcome.declined}")
         table = load(folder)
@@ -98,18 +103,18 @@ def train(wanted: run.Wanted) -> tuple[pd.DataFrame, dict]:
     return table, account
 
 
-def anew(wanted: run.Wanted, table: pd.DataFrame, account: dict) -> tuple[pd.DataFrame, dict]:
+def anew(wanted: PlannedRun, table: pd.DataFrame, account: dict) -> tuple[pd.DataFrame, dict]:
     """The same numbers as the part of another run with as many replicas."""
     import estimators
 
     own = {name: i for i, name in enumerate(account["replicas"])}
     at = table["replica"].map(own).to_numpy()
-    kept = [c for c in table.columns if c not in schema.IDENTITY and not c.startswith(schema.PREFIXES)]
-    columns = {c: table[c] for c in kept} | run._columns(wanted, latent=False)
+    kept = [c for c in table.columns if c not in record_schema.IDENTITY and not c.startswith(record_schema.PREFIXES)]
+    columns = {c: table[c] for c in kept} | record_rows.constant_columns(wanted, latent=False)
     for name in wanted.run.replicas[0]:
         columns[name] = [wanted.run.replicas[i][name] for i in at]
     columns["replica"] = [wanted.ids[i] for i in at]
-    page = estimators.book[wanted.run.program["estimator"]["name"]]
+    page = estimators.registry[wanted.run.program["estimator"]["name"]]
     told = {
         "run": wanted.name,
         "fingerprint": wanted.fingerprint,
@@ -123,7 +128,7 @@ def anew(wanted: run.Wanted, table: pd.DataFrame, account: dict) -> tuple[pd.Dat
     return pd.DataFrame(columns), {k: v for k, v in account.items() if k not in written} | told
 
 
-def finish(wanted: list[run.Wanted], store: Store, table: pd.DataFrame, account: dict) -> None:
+def finish(wanted: list[PlannedRun], store: Store, table: pd.DataFrame, account: dict) -> None:
     """Records every one of these runs."""
     for one in wanted:
         store.write(one.name, one.fingerprint, *anew(one, table, account))

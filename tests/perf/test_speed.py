@@ -64,8 +64,8 @@ def hearts(tmp_path_factory):
 
 def train(program, problem, replicas, updates):
     """All blocks as a run trains them, from taking a seat to the end of the last update; returns their trainers."""
-    from runners.lanes import count, side_by_side
-    from runners.trainer import trainer
+    from runners.execution.parallel import default_parallel_blocks, train_in_parallel
+    from runners.training.trainer import trainer
 
     seats = [replica(problem, seed) for seed in range(replicas)]
 
@@ -76,7 +76,7 @@ def train(program, problem, replicas, updates):
         return heart
 
     blocks = [seats[at : at + program.block] for at in range(0, replicas, program.block)]
-    return list(side_by_side(blocks, count(program.device), sit))
+    return list(train_in_parallel(blocks, default_parallel_blocks(program.device), sit))
 
 
 def _count(trained, written, old):
@@ -105,10 +105,10 @@ def _count(trained, written, old):
 def test_training(benchmark, hearts, delayed, name, replicas):
     """Seconds of a round. Compiling lies outside; taking the seats and waiting for the device lie inside."""
     problem, updates = PROBLEMS[name], TRAININGS[name, replicas]
-    program, compiled, count = hearts(name, replicas)
+    program, compiled, default_parallel_blocks = hearts(name, replicas)
     benchmark.group = name
     trained = benchmark.pedantic(delayed(lambda: train(program, problem, replicas, updates)), rounds=5, warmup_rounds=1)
-    counters, facts = count()
+    counters, facts = default_parallel_blocks()
     benchmark.extra_info |= {"counters": counters, "replica_steps": replicas * updates, "compile_s": compiled, **facts}
     if benchmark.stats:  # there are none under --benchmark-disable
         benchmark.extra_info["replica_steps_per_s"] = replicas * updates / benchmark.stats.stats.median

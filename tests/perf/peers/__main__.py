@@ -42,11 +42,12 @@ def main(words: Sequence[str] | None = None) -> int:
         options.json.parent.mkdir(parents=True, exist_ok=True)
         options.json.write_text(json.dumps(whole, indent=1, ensure_ascii=False) + "\n", encoding="utf-8")
     if options.figure:
-        from results import speed, style
+        from results.drawing import style
+        from tests.perf import figures
 
-        drawn = {options.figure.name: speed.peers(whole)}
+        drawn = {options.figure.name: figures.peers(whole)}
         if whole.get("floors"):
-            drawn["roofline"] = speed.roofline(whole)
+            drawn["roofline"] = figures.roofline(whole)
         for name, figure in drawn.items():
             for path in style.save(figure, options.figure.parent, name):
                 race.say(f"wrote {path}")

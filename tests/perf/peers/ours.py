@@ -1,8 +1,8 @@
 """This project: the trainer as a run uses it, blocks of replicas side by side in lanes."""
 
-from runners import quiet
-from runners.lanes import count, side_by_side
-from runners.trainer import trainer
+from runners.execution.parallel import default_parallel_blocks, train_in_parallel
+from runners.training import setup
+from runners.training.trainer import trainer
 from tests.perf.problems import BATCH, build_program, problem_files, replica
 
 
@@ -10,7 +10,7 @@ class Network:
     """Every training begins anew, inside the clock, as a run's blocks do."""
 
     def __init__(self, case):
-        quiet.start_tensorflow(case.device)
+        setup.start_tensorflow(case.device)
         with problem_files() as files:
             self.program = build_program(case.problem, files, case.replicas, case.precision, case.device)
         self.unit = len(case.x) // BATCH
@@ -38,7 +38,7 @@ class Network:
             heart.advance(steps)
             return lane
 
-        return sorted(side_by_side(blocks, count(self.program.device), sit))
+        return sorted(train_in_parallel(blocks, default_parallel_blocks(self.program.device), sit))
 
 
 class Notebook(Network):

@@ -38,9 +38,9 @@ def write_start(path: Path, problem: str, replicas: int) -> None:
 
 
 def _write_start(path, name, replicas):
-    from runners import quiet
+    from runners.training import setup
 
-    quiet.start_tensorflow("cpu")
+    setup.start_tensorflow("cpu")
     problem = PROBLEMS[name]
     with problem_files() as files:
         size = len(training_part(files)[0])

@@ -1,0 +1,1 @@
+"""The contract: what every estimator promises, and how it is held against the estimator."""

@@ -1,0 +1,254 @@
+"""What a surrogate is: a function kept hard, whose derivative is replaced by a slope; and the registry of them all."""
+
+from __future__ import annotations
+
+import inspect
+import math
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+
+import numpy as np
+import tensorflow as tf
+
+from estimators.excluded import EXCLUDED
+from estimators.function import DERIVATIVE_AREA, FORWARDS, floating
+from estimators.function import value as hard_value
+from estimators.parameters import Range, as_constant, check_one_of, one_number, short_repr
+from steeplechase.errors import Unsupported, UserError
+from steeplechase.registry import Registry
+
+NORMALIZATIONS = ("none", "peak", "area")
+_NORMALIZATION = f"one of: {', '.join(NORMALIZATIONS)}"
+
+
+registry = Registry("estimator", aliases=lambda page: page.aliases, excluded=EXCLUDED)
+
+
+@dataclass(frozen=True, eq=False)
+class Surrogate:
+    """A rule that keeps a function hard and replaces its derivative by a slope m(x).
+
+    The traits say what can be checked of the page, and choose its tests. Those that may depend on the page's parameters
+    are numbers, or functions of these.
+
+    source        where the formula is from
+    aliases       other names that the field has for it
+    ships         by library, the name and the defaults under which it ships the same slope
+    even          m(−x) = m(x)
+    positive      m(x) ≥ 0 everywhere
+    area          the integral of m over all x; infinite, or None where there is none that a number says
+    peak          the largest value of m, or what it comes arbitrarily close to; None as above
+    support       half the width outside which m is exactly zero
+    corners       the x at which m jumps or bends
+    counterpart   the smooth function whose derivative m is, as a function of x and the parameters
+    elementwise   m at x depends on no other element
+    known         pairs of x and m(x) at the default parameters, from the source
+    equals        other pages that are the same: (own parameters, the other's name, the other's parameters)
+    needs         the range of each parameter
+    agree         what parameters must be to each other: a function of all of them that is true where they may stand
+                  together, and the same in words
+    roles         what each parameter does: `height` multiplies m and nothing else, `width` changes how far it reaches
+                  at half its peak, `tail` changes m elsewhere
+    """
+
+    name: str
+    label: str
+    rule: Callable
+    source: str
+    aliases: tuple[str, ...] = ()
+    ships: Mapping[str, str] = field(default_factory=dict)
+    even: bool = True
+    positive: bool = True
+    area: float | Callable | None = None
+    peak: float | Callable | None = None
+    support: float | Callable = math.inf
+    corners: tuple[float, ...] | Callable = ()
+    counterpart: Callable | None = None
+    elementwise: bool = True
+    known: tuple[tuple[float, float], ...] = ()
+    equals: tuple[tuple[Mapping[str, float], str, Mapping[str, float]], ...] = ()
+    needs: Mapping[str, Range] = field(default_factory=dict)
+    agree: tuple[Callable, str] | None = None
+    roles: Mapping[str, str] = field(default_factory=dict)
+
+    @property
+    def parameters(self) -> dict[str, float]:
+        """The page's keyword-only parameters with their defaults."""
+        keywords = inspect.signature(self.rule).parameters.values()
+        return {p.name: p.default for p in keywords if p.kind is p.KEYWORD_ONLY and p.name != "chance"}
+
+    @property
+    def random(self) -> bool:
+        """Whether the slope is drawn anew each time: the page takes `chance`."""
+        return "chance" in inspect.signature(self.rule).parameters
+
+    def settings(self) -> list[dict[str, float]]:
+        """The defaults, as {}, each parameter alone at a smaller and at a larger value, where its range allows, and all
+        of them at their larger values."""
+        found: list[dict[str, float]] = [{}]
+        for name, default in self.parameters.items():
+            tried = (default / 2, default * 2, default * 3) if default else (0.25, 0.5, -0.25)
+            found += [{name: value} for value in tried if value in self.needs.get(name, Range())][:2]
+        largest = {name: value for chosen in found for name, value in chosen.items()}
+        return found + ([largest] if len(largest) > 1 else [])
+
+    def check(self, **parameters) -> None:
+        """Refuses what the page does not know or does not allow: names, what is not one number, and numbers outside
+        `needs`. A tensor whose value is not known yet, as in a graph, is one number if its shape says so.
+
+        Raises UserError with one sentence.
+        """
+        together = dict(self.parameters)
+        for name, value in parameters.items():
+            if name not in self.parameters:
+                known = ", ".join(self.parameters) or "none"
+                raise UserError(f"{self.name} has no parameter '{name}'; its parameters are: {known}.")
+            allowed = self.needs.get(name, Range())
+            together[name] = number = one_number(f"{self.name}.{name}", value)
+            if number is not None and number not in allowed:
+                shown = value if isinstance(value, (int, float)) else number
+                raise UserError(f"{self.name}.{name} is {shown}, but must be {allowed}.")
+        if self.agree and None not in together.values() and not self.agree[0](**together):
+            given = ", ".join(f"{name} = {value:g}" for name, value in together.items())
+            raise UserError(f"{self.name} has {given}, but needs {self.agree[1]}.")
+
+    def trait(self, name: str, **parameters):
+        """A trait's value (`area`, `peak`, `support`, `corners`) at these parameters (numbers or tensors)."""
+        value = getattr(self, name)
+        return value(**{**self.parameters, **parameters}) if callable(value) else value
+
+    def decline(self, normalize: str) -> str | None:
+        """Why this slope cannot be normalised so, or None. The answer depends on the page alone."""
+        if normalize not in NORMALIZATIONS:
+            raise UserError(f"normalize is {short_repr(normalize)}, but must be {_NORMALIZATION}.")
+        if normalize == "none":
+            return None
+        value = self.trait(normalize)
+        if value is not None and 0 < value < math.inf:
+            return None
+        told = "not a single number" if value is None else f"{value:g}"
+        return f"{self.name} cannot be normalised by {normalize}: its {normalize} is {told}."
+
+    def gain(self, normalize, *, forward: str = "sign", **parameters):
+        """What the slope is multiplied by to be normalised.
+
+        normalize: one of NORMALIZATIONS, or its index as a scalar tensor; where the slope cannot be normalised so, the
+        name raises Unsupported and the index gives 1. `peak` scales to a largest value of 1, `area` to the area of the
+        hard function's derivative: 2 for `sign`, 1 for `step`. Raises UserError for what is neither.
+        """
+        check_one_of("forward", forward, FORWARDS)
+        if isinstance(normalize, str):
+            reason = self.decline(normalize)
+            if reason:
+                raise Unsupported(reason)
+            return 1.0 if normalize == "none" else self._gain(normalize, forward, parameters)
+        known = one_number("normalize", normalize, _NORMALIZATION)
+        if known is not None and known not in range(len(NORMALIZATIONS)):
+            raise UserError(f"normalize is {known:g}, but must be {_NORMALIZATION}.")
+        normalize = normalize if tf.is_tensor(normalize) else tf.constant(known, tf.float64)
+        gain = tf.ones([], normalize.dtype)
+        for index, kind in enumerate(NORMALIZATIONS[1:], 1):
+            if not self.decline(kind):
+                own = as_constant(self._gain(kind, forward, parameters), normalize.dtype)
+                gain = tf.where(tf.equal(normalize, tf.cast(index, normalize.dtype)), own, gain)
+        return gain
+
+    def slope(self, x, *, forward: str = "sign", normalize="none", chance=None, **parameters):
+        """The multiplier m(x): what the gradient from above is multiplied by.
+
+        x: numbers that become a tensor, any shape, any floating dtype (integers count as float32); returns the
+        same shape and dtype. NaN stays NaN. Parameters are one finite number each: Python's, NumPy's or a tensor's;
+        those not given have the page's defaults. normalize: as in `gain`. chance: where a page that is random draws
+        from: anything with `uniform(shape)` in [0, 1), such as a tf.random.Generator. Raises UserError for an x
+        that holds no numbers, for a parameter that is unknown or refused, for a lack of chance and for a page that
+        returns something else than a tensor of x's shape; Unsupported for a pair that cannot be.
+        """
+        x = floating(x)
+        check_one_of("forward", forward, FORWARDS)
+        self.check(**parameters)
+        values = {k: as_constant(v, x.dtype) for k, v in {**self.parameters, **parameters}.items()}
+        if self.random:
+            if not hasattr(chance, "uniform"):
+                raise UserError(f"{self.name} is random in its backward pass: give it chance, to draw from.")
+            values["chance"] = chance
+        m = self.rule(x, **values)
+        self.check_slope(m, x)
+        if not isinstance(normalize, str) or normalize != "none":
+            numbers = {name: values[name] for name in self.parameters}
+            m = m * as_constant(self.gain(normalize, forward=forward, **numbers), x.dtype)
+        return tf.where(tf.math.is_nan(x), x, m)
+
+    def hard(self, x, *, forward: str = "sign", at_zero: int = 1, normalize="none", chance=None, **parameters):
+        """The operation: hard in the forward pass, the upstream gradient times the slope in the backward pass.
+
+        x, normalize and chance as in `slope`; returns `value(x)`. Works eagerly, in tf.function, under XLA and in
+        tf.vectorized_map, for tapes and, tangent times slope, for accumulators (tf.autodiff.ForwardAccumulator). The
+        parameters get no gradient. Raises what `slope` and `value` raise; what only the slope needs (chance, a
+        normalisation that can be), when the slope is asked for.
+        """
+        x = floating(x)
+        self.check(**parameters)
+        return replaced(
+            lambda x: hard_value(x, forward=forward, at_zero=at_zero),
+            lambda x: (self.slope(x, forward=forward, normalize=normalize, chance=chance, **parameters),),
+        )(x)
+
+    def check_slope(self, m, x: tf.Tensor) -> None:
+        """Refuses what is no slope at x: no tensor, or one of another dtype or shape. Raises UserError."""
+        if not tf.is_tensor(m):
+            if isinstance(m, (np.ndarray, np.generic)):
+                raise UserError(f"{self.name} returned a NumPy array; build the slope from tensor operations.")
+            kind = "None" if m is None else f"a {type(m).__name__}"
+            raise UserError(f"{self.name} returned {kind} for a {x.dtype.name} x, but must return a tensor.")
+        if m.dtype != x.dtype:
+            raise UserError(f"{self.name} returned {m.dtype.name} for a {x.dtype.name} x.")
+        if not m.shape.is_compatible_with(x.shape):
+            raise UserError(f"{self.name} returned the shape {m.shape} for an x of shape {x.shape}.")
+
+    def _gain(self, kind, forward, parameters):
+        return (1.0 if kind == "peak" else DERIVATIVE_AREA[forward]) / self.trait(kind, **parameters)
+
+
+def surrogate(**traits) -> Callable:
+    """Enters a page in the book under the function's name. Traits: the fields of `Surrogate`."""
+
+    def enter(rule):
+        registry.register(rule.__name__, Surrogate(name=rule.__name__, rule=rule, **traits))
+        return rule
+
+    return enter
+
+
+def replaced(forward: Callable, slopes: Callable) -> Callable:
+    """The operation of tensors forward(*inputs) whose derivatives are replaced: by slopes(*inputs), one for each input.
+
+    All have one shape. Going backward the upstream gradient is multiplied by the slopes, going forward the tangents
+    are. A tape or an accumulator belongs inside the function that tf.vectorized_map is given: the map keeps no custom
+    gradient, of whatever operation, and from outside of it TensorFlow finds zero or None.
+    """
+
+    @tf.custom_gradient
+    def operation(*inputs):
+        def backward(upstream):
+            return [upstream * m for m in slopes(*inputs)]
+
+        # An accumulator keeps the first tangent that it finds for the output: there must be none but the slope's.
+        return forward(*map(tf.stop_gradient, inputs)), backward
+
+    def call(*inputs):
+        # In a graph tf.custom_gradient is one operation with all its inputs and outputs, and an accumulator inside that
+        # graph takes it for the identity. It does transpose the gradient of a function, and so finds the slope.
+        inside = not tf.executing_eagerly() and any(map(_accumulated, inputs))
+        return tf.function(operation, autograph=False)(*inputs) if inside else operation(*inputs)
+
+    return call
+
+
+def _accumulated(x):
+    """Whether an accumulator follows x in this graph: it alone asks an operation for its derivative at once, and this
+    operation refuses to tell."""
+    try:
+        tf.raw_ops.PreventGradient(input=x, message="asked for by an accumulator")
+    except LookupError:
+        return True
+    return False

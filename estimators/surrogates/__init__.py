@@ -1,0 +1,1 @@
+"""The surrogates, one a file: its formula, its parameters, its traits."""

@@ -1,0 +1,1 @@
+"""What records say, as data frames: nothing here prints or draws."""

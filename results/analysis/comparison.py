@@ -1,0 +1,209 @@
+"""What is compared with what: the methods that met the same seeds on one task, and what each setting reached at a seed.
+
+Pure functions of a record's table (results/records/schema.py).
+"""
+
+from __future__ import annotations
+
+import itertools
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+
+import numpy as np
+import pandas as pd
+
+from results.analysis import lookup, measures, selection
+from results.analysis.measures import Measure
+from results.records import reading
+from steeplechase.errors import RecordError
+
+ANY = "each with its best optimizer"
+PAIRS = 10  # methods, up to which all pairs are compared; more are contrasted with the declared reference
+
+
+@dataclass(frozen=True)
+class Group:
+    """Methods on one task with one optimizer, or with all of them (`optimizer` is ANY then).
+
+    methods: as they are printed. seeds: those that all methods have at all settings. settings: for each method its
+    settings in words, in the order in which the first of equally good ones is chosen; rates: their learning rates.
+    chosen_by, reported: for each method float64 [settings, seeds], the values of `selects` and of `reports` at the last
+    step; a value that is not finite is the measure's worst. diverged: for each method bool [settings, seeds].
+    """
+
+    task: str
+    task_label: str
+    optimizer: str
+    selects: Measure
+    reports: Measure
+    methods: tuple[str, ...]
+    names: tuple[str, ...]
+    controls: tuple[bool, ...]
+    seeds: tuple[int, ...]
+    settings: tuple[tuple[str, ...], ...]
+    rates: tuple[tuple[float, ...], ...]
+    chosen_by: tuple[np.ndarray, ...]
+    reported: tuple[np.ndarray, ...]
+    diverged: tuple[np.ndarray, ...]
+    dropped: tuple[int, ...] = ()  # seeds that only some of the methods have
+    left_out: tuple[str, ...] = ()  # methods that were not run with every optimizer, of a group over all of them
+
+    @property
+    def racers(self) -> Group:
+        """The group without its controls."""
+        kept = [m for m, control in enumerate(self.controls) if not control]
+        per_method = ("methods", "names", "controls", "settings", "rates", "chosen_by", "reported", "diverged")
+        return replace(self, **{key: tuple(getattr(self, key)[m] for m in kept) for key in per_method})
+
+    def choose(self) -> list[int]:
+        """For each method, which setting has the best mean of `selects` over seeds: the first of equally good ones."""
+        return [int(np.argmin((self.selects.sign * values).mean(1))) for values in self.chosen_by]
+
+    def values(self) -> np.ndarray:
+        """What each method reached at each seed with its chosen setting, [methods, seeds]."""
+        pairs = zip(self.reported, self.choose(), strict=True)
+        return np.stack([values[at] for values, at in pairs]) if self.methods else np.empty((0, len(self.seeds)))
+
+
+def groups(table: pd.DataFrame) -> list[Group]:
+    """A group for each task and optimizer, and where a task has several optimizers one more over all of them.
+
+    Raises RecordError for a table that does not come from `results.load`; where runs of one task choose or
+    report by different measures, or by one without a direction; and where methods have no seed in common.
+    """
+    if table.empty:
+        return []
+    described, last = reading.accounts(table), lookup.final_rows(table)
+    named = lookup.runs(table)
+    by_run = dict(zip(sorted(last["run"].unique()), selection.tested_settings(last), strict=True))
+    found: list[Group] = []
+    for task, of_task in named.groupby("task_label", sort=True):
+        parts = []
+        for optimizer, rows in of_task.groupby("optimizer_label", sort=True):
+            parts.append(_group(task, str(optimizer), rows, described, last, by_run))
+        found += [*parts, *([_over(parts)] if len(parts) > 1 else [])]
+    return found
+
+
+def pairs(order: Sequence[int], names: Sequence[str], reference: str) -> list[tuple[int, int]]:
+    """Which methods are compared: of up to PAIRS all pairs, of more each with the reference, if it is there.
+
+    order: places of the methods in names, the best first. names: of their estimators.
+    """
+    if len(order) <= PAIRS:
+        return list(itertools.combinations(order, 2))
+    fixed = [i for i in order if names[i] == reference]
+    return [(i, fixed[0]) for i in order if i != fixed[0]] if fixed else []
+
+
+def _group(task, optimizer, rows, described, last, by_run) -> Group:
+    judged = [
+        {measures.measure(described[run][key], described[run]) for run in rows["run"]} for key in ("selects", "reports")
+    ]
+    for key, found in zip(("chosen", "reported"), judged, strict=True):
+        if len(found) > 1:
+            names = " and ".join(sorted(measure.name for measure in found))
+            raise RecordError(f"on {task} with {optimizer} some are {key} by another measure: {names}.")
+        if not next(iter(found)).better:
+            raise RecordError(f"'{next(iter(found)).name}' has no better direction, so nothing can be {key} by it.")
+    (selects,), (reports,) = judged
+    number = last["seed"].to_numpy("int64")
+    seeds = [set(number[at].tolist()) for run in rows["run"] for _, at in by_run[run][1]]
+    common = sorted(set.intersection(*seeds))
+    if not common:
+        raise RecordError(f"on {task} with {optimizer} no seed was met by all: they cannot be compared in pairs.")
+    columns = [_filled(last, rows["run"], measure) for measure in (selects, reports)]
+    lost = last["diverged"].notna().to_numpy() if "diverged" in last else np.zeros(len(last), bool)
+    words, rates, values = [], [], ([], [], [])
+    for run in rows["run"]:
+        swept, settings = by_run[run]
+        words.append(tuple(_setting_words(swept, key) for key, _ in settings))
+        rates.append(tuple(float(key[0]) for key, _ in settings))
+        places = np.array([_placed(number, at, common) for _, at in settings])
+        for kept, column in zip(values, (*columns, lost), strict=True):
+            kept.append(column[places])
+    return Group(
+        str(rows["task"].iloc[0]),
+        str(task),
+        optimizer,
+        selects,
+        reports,
+        tuple(lookup.methods(rows)),
+        tuple(rows["estimator"]),
+        tuple(bool(described[run].get("control", False)) for run in rows["run"]),
+        tuple(common),
+        tuple(words),
+        tuple(rates),
+        *map(tuple, values),
+        tuple(sorted(set.union(*seeds) - set(common))),
+    )
+
+
+def _over(parts: Sequence[Group]) -> Group:
+    """One group of a task's groups: a method's settings are those with every optimizer. Methods that were not run with
+    all of them are left out, and seeds that are not common to all."""
+    first = parts[0]
+    kept = [m for m in first.methods if all(m in part.methods for part in parts)]
+    seeds = [s for s in first.seeds if all(s in part.seeds for part in parts)]
+    if not seeds:
+        raise RecordError(f"on {first.task_label} no seed was met with every optimizer: they cannot be compared.")
+    joined: dict[str, list] = {"settings": [], "rates": [], "chosen_by": [], "reported": [], "diverged": []}
+    for method in kept:
+        at = [part.methods.index(method) for part in parts]
+        named = [
+            tuple(f"{part.optimizer}, {words}" for words in part.settings[i]) for part, i in zip(parts, at, strict=True)
+        ]
+        joined["settings"].append(tuple(itertools.chain(*named)))
+        joined["rates"].append(tuple(itertools.chain(*(part.rates[i] for part, i in zip(parts, at, strict=True)))))
+        for key in ("chosen_by", "reported", "diverged"):
+            arrays = [
+                getattr(part, key)[i][:, [part.seeds.index(s) for s in seeds]]
+                for part, i in zip(parts, at, strict=True)
+            ]
+            joined[key].append(np.concatenate(arrays))
+    dropped = {s for part in parts for s in (*part.seeds, *part.dropped)} - set(seeds)
+    return replace(
+        first,
+        optimizer=ANY,
+        methods=tuple(kept),
+        names=tuple(first.names[first.methods.index(m)] for m in kept),
+        controls=tuple(first.controls[first.methods.index(m)] for m in kept),
+        seeds=tuple(seeds),
+        dropped=tuple(sorted(dropped)),
+        left_out=tuple(sorted({m for part in parts for m in part.methods} - set(kept))),
+        **{key: tuple(values) for key, values in joined.items()},
+    )
+
+
+def _filled(last: pd.DataFrame, runs: pd.Series, measure: Measure) -> np.ndarray:
+    """A measure's column of all rows, in which what is not finite is the worst possible. Raises RecordError
+    where one of these runs lacks it."""
+    lookup.recorded(last[last["run"].isin(runs)], measure.name)
+    values = last[measure.name].to_numpy("float64")
+    return np.where(np.isfinite(values), values, measure.worst)
+
+
+def _placed(seed: np.ndarray, rows: Sequence[int], seeds: Sequence[int]) -> list[int]:
+    """Where the rows of these seeds stand, in the order of the seeds."""
+    by_seed = {int(seed[i]): i for i in rows}
+    return [by_seed[s] for s in seeds]
+
+
+def _setting_words(swept: Sequence[str], key: tuple) -> str:
+    rate, *others = key
+    return ", ".join([f"rate {rate:g}", *(f"{c}={lookup.format_value(v)}" for c, v in zip(swept, others, strict=True))])
+
+
+def tuned(group: Group, picks: np.ndarray) -> np.ndarray:
+    """What each method reaches in each resample, float64 [resamples, methods], as costs: the smallest is the best.
+
+    The setting is chosen anew in every resample by the mean of `selects` over its seeds, so that the chance of choosing
+    is in the result; its cost is the mean of `reports` over the same seeds. A seed that diverged without bound makes a
+    mean infinite. picks: [resamples, 1, seeds].
+    """
+    out = np.empty((len(picks), len(group.methods)))
+    signs = group.selects.sign, group.reports.sign
+    for m, values in enumerate(zip(group.chosen_by, group.reported, strict=True)):
+        scores, costs = ((sign * own)[:, picks[:, 0]].mean(-1) for sign, own in zip(signs, values, strict=True))
+        out[:, m] = np.take_along_axis(costs, scores.argmin(0)[None], 0)[0]
+    return out

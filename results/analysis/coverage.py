@@ -1,0 +1,95 @@
+"""Coverage: what was planned of each run, and what of it is recorded, diverged, missing or declined."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+
+import pandas as pd
+
+from results.analysis import lookup
+from steeplechase.errors import RecordError
+
+KINDS = ("task", "optimizer", "estimator")
+COLUMNS = {  # of coverage(): name and what it holds
+    "task_label": "the task as it is printed; its name where nothing of the run is recorded",
+    "optimizer_label": "the optimizer as it is printed",
+    "method": "the estimator as it is printed, and in what the run differs from others",
+    "run": "the run, as the store has it; empty where it was declined",
+    "wanted": "replicas that were planned",
+    "recorded": "replicas that are recorded",
+    "diverged": "recorded replicas that diverged",
+    "status": "complete, partial, missing or declined",
+    "reason": "why it was declined",
+}
+
+
+def coverage(table: pd.DataFrame, planned: Sequence[Mapping] = ()) -> pd.DataFrame:
+    """One row a run of the plan, recorded or not, and one a declined pair (columns: COLUMNS).
+
+    planned: the runs of the plan (store.Plan); without it, what the table has and says to be missing.
+    """
+    rows, attrs = [], table.attrs
+    missing: Mapping[str, int] = attrs.get("missing", {})
+    if len(table):
+        named, last = lookup.runs(table), lookup.final_rows(table)
+        lost = last["diverged"].notna() if "diverged" in last else pd.Series(False, last.index)
+        counts = lost.groupby(last["run"]).agg(["sum", "size"])
+        for one, method in zip(named.itertuples(), lookup.methods(named), strict=True):
+            diverged, recorded = (int(number) for number in counts.loc[one.run])
+            gone = missing.get(one.run, 0)
+            status = "partial" if gone else "complete"
+            labels = (one.task_label, one.optimizer_label, method, one.run)
+            rows.append((*labels, recorded + gone, recorded, diverged, status, ""))
+    known = {row[3] for row in rows}
+    words = {run["run"]: run["configuration"] for run in planned}
+    labels = _labels(attrs.get("parts", ()))
+    for run, gone in missing.items():
+        if run not in known:
+            own = words.get(run)
+            names = _words(labels, {kind: own[kind]["name"] for kind in KINDS}, own) if own else ["", "", run]
+            rows.append((*names, run, gone, 0, 0, "missing", ""))
+    for pair in attrs.get("declined", ()):
+        rows.append((*_words(labels, pair, pair), "", 0, 0, 0, "declined", pair["reason"]))
+    found = pd.DataFrame(rows, columns=list(COLUMNS))
+    return found.sort_values(["task_label", "optimizer_label", "method", "run"], ignore_index=True)
+
+
+def provenance(table: pd.DataFrame) -> pd.DataFrame:
+    """One row a part of the records: its run, how many replicas, where it comes from and what it cost."""
+    if "parts" not in table.attrs:
+        raise RecordError("the table has no accounts; take it from results.load as it is.")
+    rows = [
+        {
+            "run": account["run"],
+            "replicas": len(account["replicas"]),
+            "commit": str(account.get("commit") or "unknown")[:12],
+            "uncommitted changes": {True: "yes", False: "no"}.get(account.get("dirty"), "unknown"),
+            "fingerprint": account["fingerprint"],
+            "device": account["device"],
+            "block": account["block"],
+            "replica-steps/s": account["replica_steps_per_s"],
+            "compile (s)": account["compile_s"],
+            "train (s)": account["train_s"],
+            "started": str(account["started"])[:19].replace("T", " "),
+        }
+        for account in table.attrs["parts"]
+    ]
+    return pd.DataFrame(rows)
+
+
+def _labels(accounts: Sequence[Mapping]) -> dict[tuple[str, str], str]:
+    """What each name is printed as, by (kind, name)."""
+    found = {}
+    for account in accounts:
+        for kind, label in account["labels"].items():
+            name = account.get("configuration", {}).get(kind)
+            if isinstance(name, Mapping):
+                found[kind, name["name"]] = label
+    return found
+
+
+def _words(labels: Mapping, named: Mapping[str, str], of: Mapping) -> list[str]:
+    """Task, optimizer and method as they are printed, of what has these names and this `normalize`."""
+    task, optimizer, estimator = (labels.get((kind, named[kind]), named[kind]) for kind in KINDS)
+    scaled = of.get("normalize", "none")
+    return [task, optimizer, estimator if scaled == "none" else f"{estimator} (normalize={scaled})"]

@@ -1,0 +1,78 @@
+"""The rules of a comparison: what must be the same for all, and what a table says where it is not.
+
+Pure functions of a record's table; damaged and stale records are found where records are read.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+import pandas as pd
+
+from results import wording
+from results.analysis import lookup, selection
+from results.records import reading
+from steeplechase.errors import RecordError
+
+
+def broken(table: pd.DataFrame) -> list[str]:
+    """The rules that this table breaks, a sentence each; none for a table without rows.
+
+    On each task with each optimizer all methods have the same seeds, number of updates, learning rates, judged measures
+    and device class; nothing that was planned is missing; no chosen rate is the smallest or largest of three or more.
+    """
+    if table.empty:
+        return []
+    described, named = reading.accounts(table), lookup.runs(table)
+    last = lookup.final_rows(table)
+    own = {
+        "seeds differ": last.groupby("run")["seed"].agg(lambda s: tuple(sorted({int(x) for x in s}))),
+        "number of updates differs": last.groupby("run")["step"].max(),
+        "learning rates differ": last.groupby("run")["learning_rate"].agg(
+            lambda s: tuple(sorted({float(x) for x in s}))
+        ),
+        "device class differs": last.groupby("run")["device"].first(),
+    }
+    said = []
+    for (task, optimizer), rows in named.groupby(["task_label", "optimizer_label"], sort=True):
+        where = f"on {task} with {optimizer}"
+        for what, by_run in own.items():
+            kinds = by_run[rows["run"]].map(str)
+            if kinds.nunique() > 1:
+                odd = kinds[kinds != kinds.mode().iloc[0]].index
+                labels = rows.loc[rows["run"].isin(odd), "estimator_label"]
+                said.append(f"The {what} {where}: {_some(labels)}.")
+        for key, what in (("selects", "chosen by"), ("reports", "judged by")):
+            names = {described[run][key] for run in rows["run"]}
+            if len(names) > 1:
+                said.append(f"Not all are {what} the same measure {where}: {' and '.join(sorted(names))}.")
+    missing: Mapping[str, int] = table.attrs.get("missing", {})
+    if missing:
+        said.append(wording.missing(missing))
+    return said + _edges(table)
+
+
+def check(table: pd.DataFrame) -> list[str]:
+    """The same, or, where the table's plan is strict, RecordError with the first of them."""
+    found = broken(table)
+    if found and table.attrs.get("strict"):
+        more = f" (and {len(found) - 1} more)" if len(found) > 1 else ""
+        raise RecordError(f"strict=true, and a rule of comparison is broken: {found[0]}{more}")
+    return found
+
+
+def _edges(table: pd.DataFrame) -> list[str]:
+    """Where the grid of rates was too narrow. Raises what choosing raises."""
+    settings, said = selection.chosen_settings(table), []
+    controls = {account["run"] for account in table.attrs["parts"] if account.get("control")}
+    for (task, optimizer), rows in settings[settings["edge"] != ""].groupby(["task_label", "optimizer_label"]):
+        labels = rows.loc[~rows["run"].isin(controls), "estimator_label"]  # no rate suits a slope that is zero
+        if len(labels):
+            where = f"on {task} with {optimizer}"
+            said.append(f"The grid of rates was too narrow {where}: the best is at its edge for {_some(labels)}.")
+    return said
+
+
+def _some(labels: pd.Series) -> str:
+    names = sorted(set(labels))
+    return ", ".join(names[:3]) + (f" and {len(names) - 3} more" if len(names) > 3 else "")

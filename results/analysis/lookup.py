@@ -1,0 +1,127 @@
+"""Runs of a table: what they are called, in what they differ, and the last rows of their replicas.
+
+Pure functions of a record's table (results/records/schema.py) and of a run's account; no chance anywhere.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterable, Mapping, Sequence
+
+import numpy as np
+import pandas as pd
+
+from results.records import schema
+from results.records.reading import accounts, without_attrs
+from steeplechase.errors import RecordError
+
+
+def runs(table: pd.DataFrame) -> pd.DataFrame:
+    """One row a run: `run, task, estimator, optimizer` (names), `task_label, estimator_label, optimizer_label`, and
+    `variant`: in what it differs from other runs of the same three labels, as "normalize=peak"; "" where there is none.
+    """
+    described, table = accounts(table), without_attrs(table)
+    columns = ["run", "task", "estimator", "optimizer"]
+    out = table[columns].drop_duplicates("run").sort_values(columns[1:] + ["run"]).reset_index(drop=True)
+    for kind in ("task", "estimator", "optimizer"):
+        labels = [described[run]["labels"].get(kind) or name for run, name in zip(out["run"], out[kind], strict=True)]
+        out[f"{kind}_label"] = pd.Series(labels, dtype="string")
+    out["variant"] = pd.Series("", index=out.index, dtype="string")
+    own = set(columns) | {"replica", "seed", "learning_rate"}
+    traits = [c for c in table.columns if (c in schema.IDENTITY or c.startswith(schema.PREFIXES)) and c not in own]
+    labels = ["task_label", "estimator_label", "optimizer_label"]
+    twins = out[out.duplicated(labels, keep=False)]
+    if twins.empty:
+        return out
+    values = _ones(table[table["run"].isin(twins["run"])], traits)
+    variants = {}
+    for _, group in twins.groupby(labels, dropna=False)["run"]:
+        differing = [c for c in traits if len({values[name][c] for name in group}) > 1]
+        for name in group:
+            words = [f"{c}={values[name][c]}" for c in differing if values[name][c] is not None]
+            variants[name] = ", ".join(words) or f"run {name[-8:]}"
+    out["variant"] = out["run"].map(variants).fillna("").astype("string")
+    return out
+
+
+def methods(runs: pd.DataFrame) -> pd.Series:
+    """How each of these `runs` is called: by its estimator, and its variant where there are several."""
+    return runs["estimator_label"] + runs["variant"].map(lambda v: f" ({v})" if v else "").astype("string")
+
+
+def final_rows(table: pd.DataFrame) -> pd.DataFrame:
+    """The last recorded row of every replica. Raises RecordError where replicas of one run end differently."""
+    table = without_attrs(table)
+    last = table.loc[table.groupby(["run", "replica"], sort=True)["step"].idxmax()].reset_index(drop=True)
+    uneven = last.groupby("run")["step"].nunique()
+    if (uneven > 1).any():
+        raise RecordError(f"the replicas of run {uneven.idxmax()} do not end at one step.")
+    return last
+
+
+def group_by_measures(described: Mapping[str, Mapping], runs: Iterable[str]) -> list[tuple[Mapping, list[str]]]:
+    """An account, and the runs whose accounts ask for the same measures: what a table of them is asked at once."""
+    found: dict[str, tuple[Mapping, list[str]]] = {}
+    for run in runs:
+        account = described[run]
+        asked = [account.get(key) for key in ("selects", "reports", "target", "measures")]
+        found.setdefault(json.dumps(asked, sort_keys=True), (account, []))[1].append(run)
+    return list(found.values())
+
+
+def only_columns(table: pd.DataFrame, *measures: str) -> pd.DataFrame:
+    """The columns that say which row it is, and these, without the table's attributes."""
+    kept = dict.fromkeys(["run", "replica", "step", *measures, "diverged"])
+    return without_attrs(table)[[name for name in kept if name in table]]
+
+
+def recorded(rows: pd.DataFrame, name: str) -> pd.Series:
+    """A measure's column. A replica that diverged may lack every value of it, but then its run says that it did.
+
+    Raises RecordError where a value is missing otherwise.
+    """
+    known = rows[name].notna() if name in rows else pd.Series(False, rows.index)
+    if not known.all():
+        told = known | rows["diverged"].notna() if "diverged" in rows else known
+        told = told.groupby(rows["run"]).any()
+        if name not in rows or not told.all():
+            raise RecordError(f"run {told.idxmin()} has no '{name}', which its account speaks of.")
+    return rows[name]
+
+
+def rows_by_run(rows: pd.DataFrame) -> list[np.ndarray]:
+    """Where the rows of each run stand, the runs in the order of their names."""
+    codes, _ = pd.factorize(rows["run"], sort=True)
+    order = np.argsort(codes, kind="stable")
+    return np.split(order, np.flatnonzero(np.diff(codes[order])) + 1)
+
+
+def varies_within(rows: pd.DataFrame, columns: Sequence[str], groups: Sequence[np.ndarray]) -> pd.DataFrame:
+    """Whether each of these columns has more than one value in each of these groups of rows; missing is a value."""
+    order, starts = np.concatenate(groups), np.cumsum([0, *map(len, groups[:-1])])
+    found = {}
+    for column in columns:
+        codes = pd.factorize(rows[column])[0][order]
+        found[column] = np.minimum.reduceat(codes, starts) != np.maximum.reduceat(codes, starts)
+    return pd.DataFrame(found, columns=list(columns), index=range(len(groups)))
+
+
+def _ones(rows: pd.DataFrame, columns: Sequence[str]) -> dict[str, dict[str, str | None]]:
+    """By run, the one value that it has of each column, as a word; None where it has several: then it was swept."""
+    groups = rows_by_run(rows)
+    several, firsts = varies_within(rows, columns, groups), [at[0] for at in groups]
+    words = {
+        c: [
+            None if swept else format_value(value)
+            for value, swept in zip(rows[c].iloc[firsts], several[c], strict=True)
+        ]
+        for c in columns
+    }
+    return {run: {c: words[c][i] for c in columns} for i, run in enumerate(rows["run"].iloc[firsts])}
+
+
+def format_value(value) -> str:
+    """A parameter as it is printed."""
+    if pd.isna(value):
+        return "none"
+    return f"{value:g}" if isinstance(value, (float, np.floating)) else str(value)

@@ -1,0 +1,135 @@
+"""The analysis `summary`: what each estimator reached on each task with each optimizer, and how surely."""
+
+from __future__ import annotations
+
+import math
+
+import pandas as pd
+
+from results.analysis import lookup, measures, selection
+from results.records import reading
+from results.statistics import intervals
+
+COLUMNS = {  # of summary(): name and what it holds
+    "run": "the run, as the store has it",
+    "task": "name of the task",
+    "task_label": "the task as it is printed",
+    "estimator": "name of the estimator",
+    "estimator_label": "the estimator as it is printed",
+    "optimizer": "name of the optimizer",
+    "optimizer_label": "the optimizer as it is printed",
+    "variant": "in what the run differs from others of the same three labels",
+    "learning_rate": "the rate that was chosen",
+    "parameters": "the other values that were chosen",
+    "edge": "low or high where the rate is the smallest or largest of three or more, and none between them is as good",
+    "remark": "what a reader must know of this row",
+    "seeds": "replicas with the chosen setting",
+    "selects": "the measure that the setting was chosen by",
+    "reports": "the measure that the next six columns hold",
+    "unit": "its unit; empty for a pure number",
+    "end_mean": "its mean over seeds at the last step",
+    "end_low": "lower end of the 95 % t interval",
+    "end_high": "upper end",
+    "validated_mean": "its mean over seeds at the step that validation chose, for each seed its own",
+    "validated_low": "lower end of the 95 % t interval",
+    "validated_high": "upper end",
+    "target": "what counts as arrived",
+    "steps_to_target": "median of the first recorded step at which it was reached, over the seeds that did (updates)",
+    "reached": "seeds that reached it",
+    "diverged": "replicas that diverged, of all settings",
+    "replicas": "replicas of all settings",
+    "replica_steps_per_s": "median over parts (1/s)",
+    "device": "device class",
+    "block": "replicas that one compiled call trains",
+}
+
+
+def summary(table: pd.DataFrame) -> pd.DataFrame:
+    """The result table (columns: COLUMNS), one row a task, estimator and optimizer: that is, one a run.
+
+    An incomplete table has its summary too: the remark says of each row how many replicas are missing, and
+    `summary.attrs["missing"]` has what `table.attrs["missing"]` had. No records give no rows.
+    Raises RecordError for a table that does not come from `results.load`.
+    """
+    missing = dict(table.attrs.get("missing", {}))
+    if table.empty:
+        out = pd.DataFrame(columns=list(COLUMNS))
+    else:
+        accounts, settings = reading.accounts(table), selection.chosen_settings(table)
+        paces = [(account["run"], account["replica_steps_per_s"]) for account in table.attrs["parts"]]
+        rates = pd.DataFrame(paces, columns=["run", "rate"]).groupby("run")["rate"].median()
+        reached = _reached(table, settings, accounts)
+        out = pd.DataFrame(
+            [
+                {
+                    **setting,
+                    **_row(reached[setting["run"]], setting, accounts[setting["run"]], missing.get(setting["run"], 0)),
+                }
+                | {"replica_steps_per_s": rates[setting["run"]]}
+                for setting in settings.to_dict("records")
+            ]
+        )[list(COLUMNS)].astype({"steps_to_target": "float64"})
+        out = out.sort_values(["task_label", "optimizer_label", "estimator_label", "variant"], ignore_index=True)
+    out.attrs = {"missing": missing}
+    return out
+
+
+def _reached(table: pd.DataFrame, settings: pd.DataFrame, accounts: dict[str, dict]) -> dict[str, dict]:
+    """By run, what its replicas with the chosen setting reached: the reported measure at the `end` and at the
+    `validated` step, and the `steps` to the target; and of all its replicas how many `diverged`, of how many."""
+    table, found = reading.without_attrs(table), {}
+    every = lookup.final_rows(table)
+    lost = every["diverged"].notna() if "diverged" in every else pd.Series(False, every.index)
+    lost = lost.groupby(every["run"]).agg(["sum", "size"])
+    chosen = settings.set_index("run")["replicas"]
+    for account, runs in lookup.group_by_measures(accounts, settings["run"]):
+        ids = chosen[runs].explode()
+        kept, last = (rows[rows["replica"].isin(ids)] for rows in (table, every))
+        measured = {
+            "end": (last, account["reports"]),
+            "validated": (selection.validated(kept, account), "value"),
+            "steps": (selection.steps_to_target(kept, account), "steps"),
+        }
+        columns = {name: dict(list(rows.groupby("run")[column])) for name, (rows, column) in measured.items()}
+        for run in runs:
+            diverged, replicas = lost.loc[run]
+            found[run] = {name: by_run[run] for name, by_run in columns.items()}
+            found[run] |= {"diverged": int(diverged), "replicas": int(replicas)}
+    return found
+
+
+def _row(reached: dict, setting: dict, account: dict, missing: int) -> dict:
+    """What one run's rows say at its chosen setting."""
+    measure = measures.measure(account["reports"], account)
+    end = intervals.t_interval(reached["end"], measure.worst)
+    best = intervals.t_interval(reached["validated"], measure.worst)
+    steps = reached["steps"].dropna()
+    alone = account["selects"] == account["reports"]
+    remarks = [
+        f"{edge_words(setting['edge'])} rate tried" if setting["edge"] else "",
+        "nothing held out: chosen by what is reported" if alone else "",
+        f"{missing} planned replicas missing" if missing else "",
+    ]
+    target, value = account["target"]
+    sign = "≥" if measures.measure(target, account).better == "higher" else "≤"
+    return {
+        "remark": "; ".join(remark for remark in remarks if remark),
+        "seeds": len(setting["replicas"]),
+        "selects": account["selects"],
+        "reports": measure.name,
+        "unit": measure.unit,
+        **dict(zip(("end_mean", "end_low", "end_high"), end, strict=True)),
+        **dict(zip(("validated_mean", "validated_low", "validated_high"), best, strict=True)),
+        "target": f"{measures.measure(target, account).label.lower()} {sign} {value:g}",
+        "steps_to_target": float(steps.median()) if len(steps) else math.nan,
+        "reached": len(steps),
+        "diverged": reached["diverged"],
+        "replicas": reached["replicas"],
+        "device": account["device"],
+        "block": account["block"],
+    }
+
+
+def edge_words(edge: str) -> str:
+    """What is said of a rate at an edge of the grid; "" of any other."""
+    return {"low": "smallest", "high": "largest"}.get(edge, "")

@@ -1,0 +1,239 @@
+"""The analysis `surrogates`: how estimators rank in each condition, each against the reference."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+
+import numpy as np
+import pandas as pd
+from scipy import stats
+
+from results import wording
+from results.analysis import lookup, measures, selection
+from results.records import reading
+from results.statistics import intervals, paired
+from steeplechase.errors import RecordError
+
+
+@dataclass(frozen=True)
+class Condition:
+    """A way to compare estimators: its name and title, how slopes are scaled, and whether validation chose the rate."""
+
+    name: str
+    title: str
+    normalize: str
+    tuned: bool
+
+
+CONDITIONS = (
+    Condition("default", "default rate", "none", False),
+    Condition("tuned", "tuned rate", "none", True),
+    Condition("area_default", "area-normalised, default rate", "area", False),
+    Condition("area_tuned", "area-normalised, tuned rate", "area", True),
+)
+TITLES = {condition.name: condition.title for condition in CONDITIONS}
+PAIR = ["task", "task_label", "optimizer", "optimizer_label"]
+CONTROL = " †"
+COLUMNS = {  # of rankings(): name and what it holds
+    "task": "name of the task",
+    "task_label": "the task as it is printed",
+    "optimizer": "name of the optimizer",
+    "optimizer_label": "the optimizer as it is printed",
+    "estimator": "name of the estimator",
+    "estimator_label": "the estimator as it is printed",
+    "control": "whether its slope is zero everywhere: ranked, but in no spread and no correlation",
+    "condition": "name in CONDITIONS",
+    "learning_rate": "the optimizer's default, or what validation chose",
+    "edge": "low or high where a chosen rate is the smallest or largest tried (statistics.choose)",
+    "seeds": "replicas with this rate",
+    "diverged": "how many of them diverged",
+    "selects": "the measure that rates are chosen by",
+    "measure": "the measure that is reported",
+    "measure_label": "the measure as it is printed",
+    "unit": "its unit; empty for a pure number",
+    "better": "higher or lower",
+    "mean": "its mean over seeds at the last step",
+    "low": "lower end of the 95 % t interval",
+    "high": "upper end",
+    "standard_error": "of the mean, over seeds",
+    "values": "the measure of each seed, by seed",
+    "rank": "1 is best within task, optimizer and condition; ties share their average, unknown means are last",
+    "difference": "mean over common seeds of estimator minus reference, same task, optimizer and condition",
+    "difference_low": "lower end of its 95 % t interval",
+    "difference_high": "upper end",
+    "p_holm": "p value of the paired t test, corrected by Holm for the contrasts of its task, optimizer and condition",
+    "verdict": "better or worse where p_holm is below LEVEL of contrasts, else undecided; reference; empty without one",
+}
+
+
+def rankings(table: pd.DataFrame) -> pd.DataFrame:
+    """One row a task, optimizer, condition and estimator (columns: COLUMNS).
+
+    A condition without runs is absent; so are the default rates of an optimizer where they were not trained. `attrs`
+    has what captions must say: "reference" (name and label), "declined", "missing" and "remarks".
+    Raises RecordError for a table that does not come from `results.load`, and where something else than
+    normalize and the learning rate was swept: the question would have two answers.
+    """
+    entries, notes = _entries(table) if len(table) else ([], [])
+    reference, labels = table.attrs.get("reference", ""), {e["estimator"]: e["estimator_label"] for e in entries}
+    families: dict[tuple, list[dict]] = {}
+    for entry in entries:
+        families.setdefault(tuple(entry[key] for key in (*PAIR, "condition")), []).append(entry)
+    rows = [row for family in families.values() for row in _compared(family, reference)]
+    out = pd.DataFrame(rows, columns=list(COLUMNS))
+    order = {name: at for at, name in enumerate(TITLES)}
+    by = ["task_label", "optimizer_label", "condition", "rank", "estimator_label"]
+    out = out.sort_values(by, key=lambda c: c.map(order) if c.name == "condition" else c, ignore_index=True)
+    declined = [
+        {**pair, "estimator_label": labels.get(pair["estimator"], pair["estimator"])}
+        for pair in table.attrs.get("declined", ())
+    ]
+    out.attrs = {
+        "reference": {"name": reference, "label": labels.get(reference, reference)},
+        "declined": declined,
+        "missing": dict(table.attrs.get("missing", {})),
+        "remarks": notes,
+    }
+    return out
+
+
+def remarks(rankings: pd.DataFrame) -> list[str]:
+    """What one must know of the whole table, a sentence each: what is a control, declined, missing, at an edge."""
+    said = []
+    controls = sorted(set(rankings.loc[rankings["control"], "estimator_label"]))
+    if controls:
+        said.append(
+            f"Controls{CONTROL}, whose slope is zero everywhere, are ranked but left out of every spread and "
+            f"correlation: {', '.join(controls)}."
+        )
+    reasons: dict[tuple[str, str], set[str]] = {}
+    for pair in rankings.attrs["declined"]:
+        kind = pair["reason"].removeprefix(pair["estimator"]).rpartition(": ")[2].strip(" .")  # what others share
+        reasons.setdefault((pair["normalize"], kind), set()).add(pair["estimator_label"])
+    for (normalize, reason), labels in sorted(reasons.items()):
+        said.append(f"Declined with normalize={normalize} ({reason}): {', '.join(sorted(labels))}.")
+    reference = rankings.attrs["reference"]
+    if not reference["name"]:
+        said.append("No reference was declared: there are no contrasts.")
+    without = rankings[rankings["verdict"] == ""][[*PAIR, "condition"]].drop_duplicates()
+    if reference["name"] and len(without):
+        where = [f"{row.task_label}, {row.optimizer_label}, {TITLES[row.condition]}" for row in without.itertuples()]
+        said.append(f"The reference {reference['label']} was not run in: {'; '.join(where)}.")
+    said += rankings.attrs["remarks"]
+    for title, rows in pairs(rankings[rankings["edge"] != ""]):
+        by = [
+            f"{TITLES[name]}: {', '.join(own['estimator_label'])}"
+            for name, own in rows.groupby("condition", sort=False)
+        ]
+        said.append(f"Rate at an edge of the grid, {title}, {'; '.join(by)}.")
+    missing = rankings.attrs["missing"]
+    if missing:
+        said.append(f"INCOMPLETE: {wording.missing(missing)}")
+    return said
+
+
+def _entries(table: pd.DataFrame) -> tuple[list[dict], list[str]]:
+    """What each run says in each condition, with the value of each seed; and what must be said of what is absent."""
+    accounts, last, rates = reading.accounts(table), lookup.final_rows(table), table.attrs.get("default_rates", {})
+    entries, untrained = [], {}
+    for normalize in dict.fromkeys(condition.normalize for condition in CONDITIONS):
+        rows = last[last["normalize"] == normalize]
+        if rows.empty:
+            continue
+        by_run = dict(list(rows.groupby("run")))
+        rows.attrs = {"parts": table.attrs["parts"]}
+        settings = selection.chosen_settings(rows)
+        _check_one_setting(settings)
+        for setting in settings.to_dict("records"):
+            run, own = setting["run"], by_run[setting["run"]]
+            trained = [r for r in own["learning_rate"].unique() if math.isclose(r, rates.get(run, math.nan))]
+            if not trained:
+                key = (setting["optimizer_label"], rates.get(run), setting["task_label"])
+                untrained.setdefault(key, set()).add(setting["estimator_label"])
+            for condition in (c for c in CONDITIONS if c.normalize == normalize and (c.tuned or trained)):
+                rate, edge = (setting["learning_rate"], setting["edge"]) if condition.tuned else (trained[0], "")
+                where = {"condition": condition.name, "learning_rate": rate, "edge": edge}
+                entries.append(_entry(own[own["learning_rate"] == rate], setting, accounts[run], where))
+    others = sorted(set(last["normalize"]) - {condition.normalize for condition in CONDITIONS})
+    remarks = [f"Runs with normalize={normalize} are left out." for normalize in others]
+    every = {(e["optimizer_label"], e["task_label"], e["estimator_label"]) for e in entries}
+    for (optimizer, rate, task), labels in sorted(untrained.items(), key=str):
+        whole = labels == {label for *where, label in every if where == [optimizer, task]}
+        named = "" if whole else f" for {', '.join(sorted(labels))}"
+        what = "is not known" if rate is None else f"({rate:g}) was not trained"
+        remarks.append(f"The default rate of {optimizer} {what} on {task}{named}.")
+    return entries, remarks
+
+
+def _check_one_setting(settings: pd.DataFrame) -> None:
+    for row in settings.itertuples():
+        if row.variant or row.parameters:
+            what = row.variant or row.parameters.split("=")[0]
+            raise RecordError(
+                f"{row.estimator_label} on {row.task_label} with {row.optimizer_label} was run with more than one "
+                f"setting ({what}): a ranking of surrogates needs one."
+            )
+
+
+def _entry(rows: pd.DataFrame, setting: Mapping, account: Mapping, where: Mapping) -> dict:
+    """The columns of one row that need no other estimator, and "values": the reported measure by seed, in its order."""
+    measure = measures.measure(account["reports"], account)
+    if not measure.better:
+        raise RecordError(f"estimators cannot be ranked by '{measure.name}', which has no better direction.")
+    rows = rows.sort_values("seed")
+    values = rows.set_index("seed")[measure.name].astype("float64")
+    lost = rows["diverged"].notna() if "diverged" in rows else pd.Series(False, rows.index)
+    if not np.isfinite(values[~lost.to_numpy()]).all():
+        raise RecordError(f"run {setting['run']} has no '{measure.name}' of a replica that did not diverge.")
+    values = values.where(np.isfinite(values), measure.worst if math.isfinite(measure.worst) else math.nan)
+    mean, low, high = intervals.t_interval(values)
+    return {
+        **{key: setting[key] for key in (*PAIR, "estimator", "estimator_label")},
+        **where,
+        "control": bool(account.get("control", False)),
+        "seeds": len(rows),
+        "diverged": int(lost.sum()),
+        "selects": account["selects"],
+        "measure": measure.name,
+        "measure_label": measure.label,
+        "unit": measure.unit,
+        "better": measure.better,
+        "mean": mean,
+        "low": low,
+        "high": high,
+        "standard_error": float(stats.sem(values)) if len(values) > 1 else math.nan,
+        "values": {int(seed): float(value) for seed, value in values.items()},
+    }
+
+
+def _compared(family: list[dict], reference: str) -> list[dict]:
+    """The entries of one task, optimizer and condition with their ranks and their contrasts to the reference."""
+    sign = -1 if family[0]["better"] == "higher" else 1
+    costs = np.array([sign * entry["mean"] for entry in family])
+    ranks = stats.rankdata(np.where(np.isnan(costs), np.inf, costs))
+    rows = [{**entry, "rank": rank, "verdict": ""} for entry, rank in zip(family, ranks, strict=True)]
+    fixed = next((pd.Series(entry["values"]) for entry in family if entry["estimator"] == reference), None)
+    if fixed is None:
+        return rows
+    others = [row for row in rows if row["estimator"] != reference]
+    tests = [_contrast(pd.Series(row["values"]), fixed) for row in others]
+    for row, test, p in zip(others, tests, paired.holm([test.p for test in tests]), strict=True):
+        row |= {"difference": test.difference, "difference_low": test.low, "difference_high": test.high}
+        row |= {"p_holm": p, "verdict": paired.verdict(test, p, math.nan, row["better"])}
+    for row in rows:
+        row["verdict"] = "reference" if row["estimator"] == reference else row["verdict"]
+    return rows
+
+
+def _contrast(own: pd.Series, reference: pd.Series) -> paired.Contrast:
+    """Of own and reference over their common seeds."""
+    seeds = own.index.intersection(reference.index)
+    return paired.paired(own[seeds], reference[seeds])
+
+
+def pairs(rankings: pd.DataFrame) -> Iterator[tuple[str, pd.DataFrame]]:
+    """Each task and optimizer as it is titled, with its rows."""
+    for (_, task, _, optimizer), rows in reading.without_attrs(rankings).groupby(PAIR, sort=False):
+        yield f"{task}, {optimizer}", rows

@@ -1,0 +1,48 @@
+"""Targets: after how many steps each replica reached its task's target, or any other value of its measure.
+
+Pure functions of a record's table and a run's account; no chance anywhere.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable, Mapping
+
+import numpy as np
+import pandas as pd
+
+from results.analysis import lookup, selection
+from results.records import reading
+from results.statistics.survival import Reached
+
+
+def reached(table: pd.DataFrame, account: Mapping, target: float | None = None) -> Reached:
+    """What the replicas in this table did. target: another value of the target's measure than the account's own."""
+    own = account if target is None else {**account, "target": [account["target"][0], target]}
+    found = selection.steps_to_target(table, own)
+    budget = table.groupby(["run", "replica"])["step"].max()
+    at = pd.MultiIndex.from_frame(found[["run", "replica"]])
+    return Reached(found["steps"].astype("float64").fillna(math.inf).to_numpy(), budget[at].to_numpy("float64"))
+
+
+def reached_by_run(
+    table: pd.DataFrame, settings: pd.DataFrame, wanted: Callable[[Mapping], Mapping[str, float]]
+) -> dict[str, dict[str, Reached]]:
+    """By run, what its replicas with the chosen setting did, for each of the targets that are wanted, by their names.
+
+    settings: of statistics.settings. wanted: from a run's account to values of its target's measure.
+    """
+    described, rows = reading.accounts(table), reading.without_attrs(table)
+    rows = rows[rows["replica"].isin(settings["replicas"].explode())]
+    found: dict[str, dict[str, Reached]] = {run: {} for run in settings["run"]}
+    for account, runs in lookup.group_by_measures(described, settings["run"]):
+        own = rows[rows["run"].isin(runs)]
+        budget = own.groupby(["run", "replica"])["step"].max().astype("float64")
+        measure, ends = account["target"][0], np.cumsum(budget.groupby(level="run").size().to_numpy())[:-1]
+        names, budgets = sorted(runs), np.split(budget.to_numpy(), ends)
+        for name, value in wanted(account).items():
+            first = selection.steps_to_target(own, {**account, "target": [measure, value]})
+            steps = np.split(first["steps"].astype("float64").fillna(math.inf).to_numpy(), ends)
+            for run, of_run, limit in zip(names, steps, budgets, strict=True):
+                found[run][name] = Reached(of_run, limit)
+    return found

@@ -1,0 +1,177 @@
+"""Contrasts: what every estimator reaches at the default rate, tuned, and tuned after area normalisation."""
+
+from __future__ import annotations
+
+import math
+
+import numpy as np
+import pandas as pd
+from matplotlib.axes import Axes
+from matplotlib.figure import Figure
+from matplotlib.lines import Line2D
+from matplotlib.ticker import MaxNLocator
+
+from results.analysis import measures, surrogates
+from results.drawing import layout, style
+from results.records import reading
+
+# Told apart by marker, filling, and lightness in grey; a control has the markers in grey.
+LOOKS = {
+    "default": {"color": style.ORANGE, "marker": "o", "mfc": "white"},
+    "tuned": {"color": "black", "marker": "s"},
+    "area_tuned": {"color": style.SKY, "marker": "D"},
+}
+OFFSETS = {"default": -0.27, "tuned": 0.0, "area_tuned": 0.27}  # of a row
+ROW = 0.2  # inches
+
+
+def draw(table: pd.DataFrame, columns: int = 2) -> Figure:
+    """A panel a task and optimizer, a row an estimator; mean over seeds and its 95 % t interval in each condition.
+
+    Rows stand in the order of the tuned means, averaged over the task's optimizers. A point that lies far outside the
+    others is drawn at the panel's edge as an arrowhead, an unknown mean as a cross at the worse side.
+    Raises RecordError for an incomplete table, and as results.rankings does.
+    """
+    reading.complete(table)
+    ranked = surrogates.rankings(table)
+    shown = reading.without_attrs(ranked)
+    shown = shown[shown["condition"].isin(list(LOOKS))]
+    pairs = shown[surrogates.PAIR].drop_duplicates()
+    count, tasks = shown.groupby("task_label")["estimator"].nunique().max(), pairs["task_label"].nunique()
+    with style.context(columns):
+        if columns == 1:
+            size = (style.COLUMN, 1.9 + (0.5 + 0.6 * ROW * max(count, 4)) * tasks)
+        else:
+            size = (max(4.6, 0.2 + 1.2 * tasks + 1.15 * max(len(pairs), 2 * tasks)), 1.9 + ROW * max(count, 4))
+        figure = Figure(figsize=size, layout="constrained")
+        panels = _panels(figure, pairs, columns)
+        said: list[str] = []
+        for axes, pair in zip(panels, pairs.itertuples(index=False), strict=True):
+            of_task = shown[shown["task_label"] == pair.task_label]
+            rows = of_task[of_task["optimizer_label"] == pair.optimizer_label]
+            first = pair.optimizer_label == of_task["optimizer_label"].iloc[0]
+            measure = _measure(rows)
+            axes.set_title(pair.optimizer_label)
+            axes.set_title(f"{pair.task_label if first else ''}\n", loc="left")  # which runs on over the next panel
+            if columns != 1:
+                axes.set_xlabel(measure.title, size=7)
+            elif first:  # it runs on below the next panel
+                axes.set_xlabel(measure.title, size=6, loc="left")
+            said += _panel(axes, rows, measure, _order(of_task, measure))
+            axes.tick_params(axis="y", labelsize=5 if columns == 1 else 6.5)
+            if not first:
+                axes.tick_params(labelleft=False)
+        handles = [Line2D([], [], linestyle="", **LOOKS[name]) for name in LOOKS if name in set(shown["condition"])]
+        labels = [surrogates.TITLES[name] for name in LOOKS if name in set(shown["condition"])]
+        layout.legend(figure, handles, labels)
+        layout.caption(figure, " ".join([*_caption(shown, ranked), *dict.fromkeys(said), *surrogates.remarks(ranked)]))
+    return figure
+
+
+def _panels(figure: Figure, pairs: pd.DataFrame, columns: int) -> list[Axes]:
+    """A panel for each task and optimizer: side by side, or for one column of a page a line for each task."""
+    if columns != 1:
+        return list(figure.subplots(1, len(pairs), squeeze=False)[0])
+    counts = pairs["task_label"].value_counts(sort=False)
+    places = figure.subplots(len(counts), counts.max(), squeeze=False)
+    for row, count in zip(places, counts, strict=True):
+        for axes in row[count:]:
+            axes.set_visible(False)
+    return [axes for row, count in zip(places, counts, strict=True) for axes in row[:count]]
+
+
+def _measure(rows: pd.DataFrame) -> measures.Measure:
+    return measures.Measure(*rows.iloc[0][["measure", "measure_label", "unit", "better"]])
+
+
+def _order(rows: pd.DataFrame, measure: measures.Measure) -> pd.DataFrame:
+    """`estimator_label, control` of one task's estimators, the best tuned mean first, unknown ones last."""
+    tuned = rows["mean"].where(rows["condition"] == "tuned")
+    means = rows.assign(tuned=tuned).groupby(["estimator_label", "control"])["tuned"].mean()
+    means = means.reset_index().sort_values("estimator_label")
+    return means.sort_values("tuned", ascending=measure.better == "lower", kind="stable", ignore_index=True)
+
+
+def _panel(axes: Axes, rows: pd.DataFrame, measure: measures.Measure, order: pd.DataFrame) -> list[str]:
+    """Draws one panel; returns what the caption must say of it."""
+    place = {label: at for at, label in enumerate(order["estimator_label"])}
+    means = rows.loc[~rows["control"] & rows["mean"].notna(), "mean"]
+    _scale(axes, means if len(means) else rows["mean"].dropna(), measure)
+    low, high = axes.get_xlim()
+    said, worse = [], low if measure.better == "higher" else high
+    for row in rows.itertuples():
+        look = LOOKS[row.condition] | ({"color": style.GREY} if row.control else {})
+        at = place[row.estimator_label] + OFFSETS[row.condition]
+        if math.isnan(row.mean):
+            said.append("×: unknown, since a seed diverged.")
+            axes.plot([worse], [at], marker="x", ms=3.5, color=look["color"], clip_on=False, zorder=4)
+        elif not low <= row.mean <= high:
+            said.append("◂, ▸: outside the panel.")
+            outside = {**look, "marker": "<" if row.mean < low else ">"}
+            axes.plot([min(max(row.mean, low), high)], [at], ms=3.2, mew=0.6, clip_on=False, zorder=4, **outside)
+        else:
+            if row.low < low or row.high > high:
+                said.append("Intervals are cut off at the edge of a panel.")
+            axes.plot([row.low, row.high], [at, at], color=look["color"], lw=0.8, solid_capstyle="butt", zorder=2)
+            axes.plot([row.mean], [at], ms=2.8, mew=0.6, zorder=3, **look)
+    fixed = rows[(rows["verdict"] == "reference") & (rows["condition"] == "tuned")]["mean"].dropna()
+    for value in fixed:  # one or none
+        axes.axvline(value, color="#606060", linewidth=0.6, zorder=1)
+    axes.set_yticks(
+        range(len(order)), order["estimator_label"] + order["control"].map({True: surrogates.CONTROL, False: ""})
+    )
+    for tick, control in zip(axes.get_yticklabels(), order["control"], strict=True):
+        tick.set_color("#808080" if control else "black")
+    for edge in range(0, len(order), 2):
+        axes.axhspan(edge - 0.5, edge + 0.5, color="#f4f4f4", linewidth=0, zorder=0)
+    axes.set_ylim(len(order) - 0.5, -0.5)
+    axes.tick_params(axis="y", length=0)
+    axes.grid(False, axis="y")
+    return said
+
+
+def _scale(axes: Axes, means: pd.Series, measure: measures.Measure) -> None:
+    """Sets scale and limits so that the bulk of the means fills the panel: without those further than three times the
+    quartiles' distance beyond the quartiles. A loss that spans a decade is logarithmic, and linear near zero where it
+    reaches zero."""
+    if means.empty:
+        axes.set_xlim(0, 1)
+        layout.note(axes, "diverged")
+        return
+    above = means[means > 0]
+    wide = not math.isfinite(measure.worst) and means.min() >= 0 and len(above) and above.max() >= 10 * above.min()
+    if wide and len(above) == len(means):
+        axes.set_xscale("log")
+        low, high = (10**end for end in _bulk(np.log10(means)))
+        axes.set_xlim(low, high)
+    elif wide:
+        smallest = 10.0 ** math.floor(math.log10(above.min()))
+        axes.set_xscale("symlog", linthresh=smallest, linscale=0.5)
+        axes.xaxis.get_major_locator().set_params(numticks=4)
+        axes.set_xlim(-0.4 * smallest, 10 ** _bulk(np.log10(above))[1])
+    else:
+        axes.set_xlim(*_bulk(means))
+        axes.xaxis.set_major_locator(MaxNLocator(3, steps=[1, 2, 2.5, 5, 10]))
+
+
+def _bulk(values: pd.Series) -> tuple[float, float]:
+    """The limits of a panel around the values that are not far outside the others."""
+    lower, upper = values.quantile([0.25, 0.75])
+    reach = 3 * (upper - lower)
+    kept = values[values.between(lower - reach, upper + reach)]
+    room = 0.06 * (kept.max() - kept.min()) or 0.05 * abs(kept.max()) or 0.05
+    return kept.min() - room, kept.max() + room
+
+
+def _caption(shown: pd.DataFrame, ranked: pd.DataFrame) -> list[str]:
+    seeds, reference = sorted(set(shown["seeds"])), ranked.attrs["reference"]
+    many = f"{seeds[0]} seed{'s' * (seeds[0] > 1)}" if len(seeds) == 1 else f"{seeds[0]} to {seeds[-1]} seeds"
+    text = [f"Mean over {many} at the last step" + (" with 95 % t interval." if seeds[-1] > 1 else ", no interval.")]
+    if ((shown["verdict"] == "reference") & (shown["condition"] == "tuned")).any():
+        text.append(f"Vertical line: {reference['label']} at its tuned rate.")
+    absent = [surrogates.TITLES[name] for name in LOOKS if name not in set(shown["condition"])]
+    if absent:
+        text.append(f"Absent: {' and '.join(absent)}.")
+    if shown["diverged"].any() and (shown["unit"].str.startswith("share") & (shown["diverged"] > 0)).any():
+        text.append("A seed without a finite value counts as the worst share.")
+    return text

@@ -1,0 +1,1 @@
+"""Records: their columns, their store, plans, and tables that were frozen."""

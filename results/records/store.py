@@ -1,0 +1,336 @@
+"""The store: records written once and found again, each beside the account of how it came to be.
+
+    STORE/runs/RUN/FINGERPRINT/run-*.json        how a part came to be; names its table and its SHA-256; sealed
+    STORE/runs/RUN/FINGERPRINT/record-*.parquet  the part's rows; the name is the beginning of its SHA-256
+    STORE/runs/RUN/FINGERPRINT/state-*.npz       where a block that is being trained was last (checkpoint.py)
+    STORE/runs/RUN/FINGERPRINT/declined.json     why this run cannot be, where it cannot; sealed
+    STORE/plans/NAME/plan-NUMBER.json            which replicas a command wanted; sealed; the highest number counts
+
+A part counts once its JSON is there, and that is written last; so a run that is killed, or a disk that fills up, leaves
+nothing that could be taken for a record. RUN holds the program hash, FINGERPRINT the code and the numeric stack: parts
+under another fingerprint are stale, stay where they are, and are not read.
+
+Nothing is believed because of where it lies: each file says what it belongs to. What is not what was written, or lies
+where it does not belong, does not count and is told. What cannot be read now, or was written by another version, is an
+error, and stays as it is.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import hashlib
+import io
+import json
+import re
+import tempfile
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import fields
+from pathlib import Path
+from typing import Any
+
+import pandas as pd
+
+from results.records import schema, sealed
+from results.records.checkpoint import Kept
+from results.records.place import DEFAULT as DEFAULT
+from results.records.plan import PLAN_FILE, Plan, as_json, check_plan
+from steeplechase.errors import RecordError, StoreError
+
+# What tables and figures take from an account, and what it is.
+_ACCOUNT = {
+    **dict.fromkeys(("run", "fingerprint", "sha256", "table", "selects", "reports", "device", "started", "ended"), str),
+    **dict.fromkeys(("measures", "labels"), dict),
+    **dict.fromkeys(("replicas", "target"), list),
+    **dict.fromkeys(("block", "compile_s", "train_s", "replica_steps_per_s", "examples_per_s"), (int, float)),
+}
+_TABLE = re.compile(r"record-[0-9a-f]{16}\.parquet")
+
+
+class Store:
+    """One store, by its folder. Reading makes nothing; writing makes what is missing and overwrites nothing.
+
+    What every method may raise: StoreError, for a name that cannot be one, a file that cannot be read now, and one that
+    another version wrote.
+    """
+
+    def __init__(self, root: str | Path = DEFAULT):
+        self.root = Path(root).absolute()  # once: a process may change its folder
+
+    def folder(self, run: str, fingerprint: str) -> Path:
+        return self.root / "runs" / sealed.named("run", run) / sealed.named("fingerprint", fingerprint)
+
+    def make_writable(self) -> None:
+        """Raises StoreError where nothing can be written."""
+        try:
+            (self.root / "runs").mkdir(parents=True, exist_ok=True)
+            with tempfile.TemporaryFile(dir=self.root / "runs"):
+                pass
+        except OSError as error:
+            raise StoreError(f"the store {self.root} cannot be written: {error.strerror}.") from None
+
+    # Parts
+
+    def write(self, run: str, fingerprint: str, table: pd.DataFrame, info: Mapping) -> None:
+        """Adds one part. info: its account; `replicas` (their ids) and `measures` (declared by the task) are needed.
+
+        Raises RecordError for a table that is no record, StoreError where it cannot be written.
+        """
+        folder = self.folder(run, fingerprint)
+        buffer = io.BytesIO()
+        schema.check(table, info["measures"]).to_parquet(buffer, index=False)
+        digest = hashlib.sha256(buffer.getvalue()).hexdigest()
+        account = {"schema": schema.VERSION, **info, "table": f"record-{digest[:16]}.parquet", "sha256": digest}
+        name = hashlib.sha256("".join(sorted(info["replicas"])).encode()).hexdigest()[:16]
+        with self._writing(f"the record of {run}"):
+            folder.mkdir(parents=True, exist_ok=True)
+            path = folder / account["table"]
+            if not sealed.publish(path, buffer.getvalue()) and sealed.read(path) != buffer.getvalue():
+                sealed.set_aside(path)  # named like these bytes, but damaged since
+                sealed.publish(path, buffer.getvalue())
+            path, content = folder / f"run-{name}.json", sealed.text(account)
+            if not sealed.publish(path, content) and self._part(path, run, fingerprint, info.get("sources"))[1] is None:
+                sealed.set_aside(path)  # where the account belongs lies something that does not count
+                sealed.publish(path, content)
+
+    def parts(
+        self, run: str, fingerprint: str, sources: Mapping | None = None
+    ) -> Iterator[tuple[Path, dict | None, str]]:
+        """Each part as (path of its JSON, account, "") or, where it does not count, (path, None, why: "it ...")."""
+        for path, account, _, fault in self.contents(run, fingerprint, sources):
+            yield path, account, fault
+
+    def contents(
+        self, run: str, fingerprint: str, sources: Mapping | None = None
+    ) -> Iterator[tuple[Path, dict | None, bytes, str]]:
+        """The same with the bytes of each part's table, which were held against its SHA-256.
+
+        sources: those that the fingerprint stands for, where they are known; a part with others does not count.
+        """
+        sources = None if sources is None else json.loads(json.dumps(dict(sources)))  # as they come back
+        for path in self._accounts(run, fingerprint):
+            try:
+                part = self._part(path, run, fingerprint, sources)
+            except FileNotFoundError:  # another process has set it aside
+                continue
+            yield part
+
+    def _accounts(self, run: str, fingerprint: str) -> list[Path]:
+        found = sealed.listed(self.folder(run, fingerprint))
+        return [path for path in found if path.name.startswith("run-") and path.suffix == ".json"]
+
+    def _part(self, path: Path, run: str, fingerprint: str, sources: Mapping | None):
+        """(path, account, the bytes of its table, "") or (path, None, b"", why it does not count)."""
+        try:
+            account = _account(path, run, fingerprint, sources)
+            try:
+                table = sealed.read(path.parent / account["table"])
+            except FileNotFoundError:
+                raise sealed.Damaged(f"was damaged ({account['table']} is not there)") from None
+            if hashlib.sha256(table).hexdigest() != account["sha256"]:
+                raise sealed.Damaged(f"was damaged ({account['table']} is not the table that was written)")
+        except sealed.Damaged as fault:
+            return path, None, b"", f"it {fault}"
+        return path, account, table, ""
+
+    def done(
+        self, run: str, fingerprint: str, damaged: Callable[[Path, str], None], sources: Mapping | None = None
+    ) -> set[str]:
+        """The ids of the replicas that are recorded. `damaged(path, reason)` is told of each part that does not count;
+        the reason begins with "it". sources: as in `contents`."""
+        counted = self.accounts(run, fingerprint, damaged, sources)
+        return {name for account in counted for name in account["replicas"]}
+
+    def accounts(
+        self, run: str, fingerprint: str, damaged: Callable[[Path, str], None], sources: Mapping | None = None
+    ) -> list[dict]:
+        """The accounts of the parts that count; the arguments as in `done`."""
+        found = []
+        for path, account, fault in self.parts(run, fingerprint, sources):
+            if account is None:
+                damaged(path, fault)
+            else:
+                found.append(account)
+        return found
+
+    def stale(self, run: str, fingerprint: str) -> dict[str, dict]:
+        """By each other fingerprint of this run, the account of its newest part, with the replicas of all its parts.
+
+        What does not count there is passed over: nobody asked for it.
+        """
+        found = {}
+        for name in self._fingerprints(run):
+            if name != fingerprint:
+                accounts = []
+                for path in self._accounts(run, name):
+                    with contextlib.suppress(sealed.Damaged, OSError):
+                        accounts.append(_account(path, run, name, None))
+                if accounts:
+                    found[name] = _newest(accounts)
+        return found
+
+    def _runs(self) -> list[str]:
+        return [sealed.named("run", folder.name) for folder in sealed.listed(self.root / "runs", folders=True)]
+
+    def _fingerprints(self, run: str) -> list[str]:
+        return [f.name for f in sealed.listed(self.root / "runs" / sealed.named("run", run), folders=True)]
+
+    def youngest(self, run: str) -> str:
+        """The fingerprint of this run whose newest part ended last; "" where nothing is recorded.
+
+        Raises RecordError where that cannot be said, because no part of one of them counts.
+        """
+        ended = {}
+        for name in self._fingerprints(run):
+            accounts, faults = [], []
+            for path in self._accounts(run, name):
+                try:
+                    accounts.append(_account(path, run, name, None))
+                except sealed.Damaged as fault:
+                    faults.append((path, f"it {fault}"))
+                except FileNotFoundError:  # another process has set it aside
+                    continue
+            if faults and not accounts:
+                raise uncounted(*faults[0])
+            if accounts:
+                ended[name] = _newest(accounts)["ended"]
+        return max(ended, key=ended.__getitem__, default="")
+
+    def kept(self, run: str, fingerprint: str, replicas: Sequence[str], block: int, remark: Callable[[str], None]):
+        """Where the state of a block of so many seats with these replicas is kept while it is trained."""
+        name = hashlib.sha256("".join(replicas).encode()).hexdigest()[:16]
+        whose = {"run": run, "fingerprint": fingerprint, "block": block, "replicas": list(replicas)}
+        return Kept(self.folder(run, fingerprint) / f"state-{name}.npz", whose, remark)
+
+    # What cannot be
+
+    def decline(self, run: str, fingerprint: str, reason: str) -> None:
+        """Notes why this run cannot be. Raises StoreError where it cannot be written."""
+        path = self.folder(run, fingerprint) / "declined.json"
+        said = {"schema": schema.VERSION, "run": run, "fingerprint": fingerprint, "reason": reason}
+        with self._writing(f"that {run} was declined"):
+            path.parent.mkdir(parents=True, exist_ok=True)
+            if not sealed.publish(path, sealed.text(said)) and not self.declined(run, fingerprint):
+                sealed.set_aside(path)
+                sealed.publish(path, sealed.text(said))
+
+    def declined(self, run: str, fingerprint: str, damaged: Callable[[Path, str], None] = lambda *_: None) -> str:
+        """Why this run cannot be, or "" where nothing is known against it. `damaged(path, reason)` is told of a file
+        that does not count: what it said is found out again."""
+        path = self.folder(run, fingerprint) / "declined.json"
+        try:
+            said = sealed.parsed(sealed.read(path), schema.VERSION, f"{path}")
+            _belongs(said, run, fingerprint)
+            if not isinstance(said.get("reason"), str) or not said["reason"]:
+                raise sealed.Damaged("says no reason")
+        except FileNotFoundError:
+            return ""
+        except sealed.Damaged as fault:
+            damaged(path, f"it {fault}")
+            return ""
+        return said["reason"]
+
+    set_aside = staticmethod(sealed.set_aside)
+
+    # Plans
+
+    def write_plan(self, plan: Plan) -> None:
+        """Adds a plan; the last one of a name is the one that figures are drawn by. One that says what the last one
+        says is not written again."""
+        check_plan(plan)
+        folder = self.root / "plans" / sealed.named("plan", plan.name)
+        numbers = [number for number, _ in self._plans(plan.name)]
+        with contextlib.suppress(StoreError):  # whatever is wrong with the last one, this one takes its place
+            if numbers and as_json(self.plan(plan.name)) == as_json(plan):
+                return
+        number = max(numbers, default=0)
+        with self._writing(f"the plan {plan.name}"):
+            folder.mkdir(parents=True, exist_ok=True)
+            written = False
+            while not written:  # another process may take the number
+                number += 1
+                said = {"schema": schema.VERSION, "number": number, **vars(plan)}
+                written = sealed.publish(folder / f"plan-{number:06d}.json", sealed.text(said))
+
+    def plans(self) -> list[str]:
+        """The names of all plans."""
+        return [folder.name for folder in sealed.listed(self.root / "plans", folders=True)]
+
+    def plan(self, name: str) -> Plan:
+        """The last plan of this name. Raises StoreError where there is none, or it is not what was written."""
+        found = self._plans(name)
+        if not found:
+            old = any(path.suffix == ".json" for path in sealed.listed(self.root / "plans" / name))
+            if old:
+                raise StoreError(
+                    f"the plans of '{name}' in {self.root} carry no seal, as those of an older version: run the sweep "
+                    "again, which writes one."
+                )
+            raise StoreError(
+                f"there is no plan '{name}' in {self.root}; known are: {', '.join(self.plans()) or 'none'}."
+            )
+        number, path = found[-1]
+        try:
+            content = sealed.parsed(sealed.read(path), schema.VERSION, f"the plan {path}")
+            if (content["number"], content["name"]) != (number, name):
+                raise sealed.Damaged(f"is the plan {content['name']!r:.80}, number {content['number']!r:.20}")
+            known = {entry.name: content[entry.name] for entry in fields(Plan)}
+            plan = Plan(**{key: tuple(value) if isinstance(value, list) else value for key, value in known.items()})
+            check_plan(plan)
+        except FileNotFoundError:
+            raise StoreError(f"the plan {path} was there, and is gone: try again.") from None
+        except KeyError as error:
+            raise StoreError(f"the plan {path} cannot be used: it lacks {error}; run its sweep again.") from None
+        except sealed.Damaged as fault:
+            raise StoreError(f"the plan {path} cannot be used: it {fault}; run its sweep again.") from None
+        return plan
+
+    def _plans(self, name: str) -> list[tuple[int, Path]]:
+        """The plans of this name with their numbers, in order."""
+        paths = sealed.listed(self.root / "plans" / sealed.named("plan", name))
+        return sorted((int(match[1]), path) for path in paths if (match := PLAN_FILE.fullmatch(path.name)))
+
+    @contextlib.contextmanager
+    def _writing(self, what: str):
+        """Tells what went wrong in one sentence that names the store."""
+        try:
+            yield
+        except StoreError:
+            raise
+        except OSError as error:
+            raise StoreError(f"{what} could not be written to the store {self.root}: {error.strerror}.") from None
+
+
+def uncounted(path: Path, fault: str) -> RecordError:
+    """What is said of a part that does not count, where it is wanted."""
+    return RecordError(
+        f"the record {path} does not count: {fault}; run its sweep again to replace it, or move it away."
+    )
+
+
+def _account(path: Path, run: str, fingerprint: str, sources: Mapping | None) -> dict[str, Any]:
+    """The account in this file. Raises sealed.Damaged for one that does not count, and StoreError."""
+    account = sealed.parsed(sealed.read(path), schema.VERSION, f"the record {path}")
+    for key, kind in _ACCOUNT.items():
+        if not isinstance(account.get(key), kind):
+            raise sealed.Damaged(f"is no account of a part (its {key} is {account.get(key)!r:.40})")
+    if not all(isinstance(name, str) for name in account["replicas"]):
+        raise sealed.Damaged("is no account of a part (its replicas are no ids)")
+    _belongs(account, run, fingerprint)
+    if sources is not None and account.get("sources", {}) != sources:
+        raise sealed.Damaged("was made by other sources than its fingerprint stands for")
+    if not _TABLE.fullmatch(account["table"]):
+        raise sealed.Damaged(f"names a table that is not in its folder ({account['table']!r:.80})")
+    return account
+
+
+def _belongs(said: Mapping, run: str, fingerprint: str) -> None:
+    """Raises sealed.Damaged for what was written of another run, or of other code."""
+    for key, value in (("run", run), ("fingerprint", fingerprint)):
+        if said.get(key) != value:
+            raise sealed.Damaged(f"belongs to another {key} ({said.get(key)!r:.80}, and lies under {value!r})")
+
+
+def _newest(accounts: list[dict]) -> dict:
+    """The account that ended last, with the replicas of all."""
+    newest = max(accounts, key=lambda account: account["ended"])
+    return {**newest, "replicas": sorted({name for account in accounts for name in account["replicas"]})}

@@ -1,0 +1,165 @@
+"""The sections of a report: a plan each, its tables and figures made on all cores."""
+
+from __future__ import annotations
+
+import multiprocessing
+import os
+import tempfile
+from collections.abc import Callable, Iterator, Mapping
+from concurrent.futures import ProcessPoolExecutor
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any
+
+import pandas as pd
+
+from results import figures as figure_pages
+from results import outputs, tables
+from results.analysis import coverage, fairness
+from results.drawing import style
+from results.records import frozen, sealed
+from results.report import document, explorer
+from steeplechase.errors import RecordError, StoreError
+
+TABLES = ("summary", "verdicts", "aggregates", "ranking", "tuning")  # of every plan, beside its own
+FEW = 40  # methods on one task, up to which a figure with a curve or a row for each can be read
+FIGURES = ("convergence", "learning_rate", "profiles", "time_to_target", "ranking", "tuning", "throughput")
+
+
+@dataclass(frozen=True)
+class Reported:
+    """A table of records, and what its plan says of it."""
+
+    name: str
+    command: str
+    table: pd.DataFrame
+    tables: tuple[str, ...]
+    figures: tuple[str, ...]
+    planned: tuple[Mapping, ...] = ()
+
+
+def write(reported: list[Reported], path: Path, tell: Callable[[str], None], commit: str | None) -> list[str]:
+    """Writes the page; returns what could not be made, a sentence each. tell: is told what is under way.
+
+    Raises StoreError where the page cannot be written.
+    """
+    made = f"Made on {datetime.now(UTC):%Y-%m-%d %H:%M} UTC by commit {str(commit or 'unknown')[:12]}."
+    sections, faults = [], []
+    for one in reported:
+        try:
+            sections.append(_section(one, tell))
+        except OSError:
+            raise
+        except Exception as error:  # records that others wrote may say anything of themselves
+            faults.append(f"{one.name}: it could not be reported: {outputs.why(error)}.")
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        sealed.replace(path.resolve(), document.page(sections, made).encode())
+    except (OSError, RuntimeError) as error:  # of a link that leads to itself
+        raise StoreError(f"{path} cannot be written: {getattr(error, 'strerror', error)}.") from None
+    items = [(section.name, item) for section in sections for item in (*section.tables, *section.figures)]
+    return faults + [f"{name}, {item.name}: {item.fault}" for name, item in items if item.fault]
+
+
+def _section(one: Reported, tell: Callable[[str], None]) -> document.Section:
+    jobs = [("figure", name) for name in _figures(one)] + [("table", name) for name in _tables(one)]
+    tell(f"{one.name}: {len(jobs)} tables and figures")
+    jobs += [(kind, "") for kind in ("coverage", "remarks", "source", "curves", "frozen")]
+    found = dict(zip(jobs, _side_by_side(one, jobs), strict=True))
+    accounts = one.table.attrs.get("parts", [])
+    return document.Section(
+        name=one.name,
+        command=one.command,
+        source=found["source", ""],
+        coverage=found["coverage", ""],
+        provenance=coverage.provenance(one.table),
+        account={key: value for key, value in accounts[0].items() if key != "replicas"} if accounts else {},
+        tables=[item for (kind, _), item in found.items() if kind == "table"],
+        figures=[item for (kind, _), item in found.items() if kind == "figure"],
+        curves=found["curves", ""],
+        files=found["frozen", ""],
+        remarks=found["remarks", ""],
+    )
+
+
+def _runs(one: Reported) -> int:
+    return len({account["run"] for account in one.table.attrs.get("parts", ())})
+
+
+def _tables(one: Reported) -> list[str]:
+    """The plan's own tables, and where several runs can be compared those of every report."""
+    return [] if one.table.empty else list(dict.fromkeys([*one.tables, *(TABLES if _runs(one) > 1 else ())]))
+
+
+def _figures(one: Reported) -> list[str]:
+    """The plan's own figures, and where they can be read those of every report."""
+    if one.table.empty:
+        return []
+    methods = one.table[["task", "optimizer", "run"]].drop_duplicates().groupby(["task", "optimizer"]).size().max()
+    return list(dict.fromkeys([*one.figures, *(FIGURES if methods <= FEW and _runs(one) > 1 else ())]))
+
+
+def _remarks(table: pd.DataFrame) -> Iterator[str]:
+    """What a reader must know before all else."""
+    if table.empty:
+        yield "Nothing is recorded of this plan yet: run its command."
+        return
+    try:
+        yield from fairness.broken(table)
+    except RecordError as error:
+        yield str(error)
+
+
+# The parts of a page do not depend on one another, so they are made on all cores. A fork shares the table, which takes
+# longer to send than some of them take to make; nothing here has started TensorFlow, or a thread.
+_ONE: list[Reported] = []
+
+
+def _side_by_side(one: Reported, jobs: list[tuple[str, str]]) -> list:
+    _ONE[:] = [one]
+    try:
+        forked = multiprocessing.get_context("fork")
+        with ProcessPoolExecutor(min(len(jobs), len(os.sched_getaffinity(0))), mp_context=forked) as pool:
+            return list(pool.map(_made, jobs))
+    finally:
+        _ONE.clear()
+
+
+def _made(job: tuple[str, str]) -> Any:
+    """One of the parts of a page. What a table or figure refuses, or fails of, is told in its place."""
+    (kind, name), (one,) = job, _ONE
+    table = one.table
+    if kind == "coverage":
+        return coverage.coverage(table, one.planned)
+    if kind == "remarks":
+        return list(_remarks(table))
+    if kind == "source":
+        return frozen.source(table) if len(table) else "Nothing is recorded."
+    try:
+        if kind == "curves":
+            return explorer.explorer(table)
+        with tempfile.TemporaryDirectory() as folder:
+            if kind == "table" and name not in tables.TABLES:
+                raise RecordError("there is no table of this name")
+            if kind == "table":
+                of = tables.TABLES[name]
+                found = of.find(table)
+                files = _read(of.write(*found, folder))
+                return document.Item(name, files, list(of.parts(*found)), of.findings(*found))
+            if kind == "figure":
+                drawn = figure_pages.drawn(name, table)
+                files = _read(style.save(drawn, folder, name, f"Steeplechase, {one.name}"))
+                return document.Item(name, picture=files.pop(f"{name}.svg"), files=files)
+            own = {"name": one.name, "command": one.command, "figures": one.figures, "tables": one.tables}
+            return _read([frozen.write(table, own, folder)])
+    except RecordError as error:
+        return {"curves": [], "frozen": {}}.get(kind, document.Item(name, fault=str(error)))
+    except Exception as error:  # a figure is anybody's code, and a table may meet records that others wrote
+        if kind not in ("figure", "table"):
+            raise
+        return document.Item(name, fault=f"the {kind} could not be made: {outputs.why(error)}.")
+
+
+def _read(paths: list[Path]) -> dict[str, bytes]:
+    return {path.name: path.read_bytes() for path in paths}

@@ -1,0 +1,89 @@
+"""The table `aggregates`, as it is printed and written."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterator
+from pathlib import Path
+
+import pandas as pd
+from rich.console import Console
+from rich.table import Table
+
+from results import wording
+from results.analysis.aggregates import RESAMPLES, TOGETHER
+from results.statistics import intervals
+from results.tables import printing
+
+
+def show(found: pd.DataFrame, improved: pd.DataFrame, console: Console) -> list[Table]:
+    """Prints the two tables of each task, and of all together; returns them."""
+    return printing.show(parts(found, improved), console)
+
+
+def write(found: pd.DataFrame, improved: pd.DataFrame, folder: str | Path) -> list[Path]:
+    """Writes aggregates.csv, .md and .tex, and improvement.csv. Returns their paths."""
+    texts = printing.texts(parts(found, improved), "aggregates")
+    return printing.write(folder, "aggregates", found, *texts, improvement=improved)
+
+
+def parts(found: pd.DataFrame, improved: pd.DataFrame) -> Iterator[printing.Part]:
+    """For each task, and for all together, its aggregates and its probabilities, as one would print them."""
+    for task, rows in found.groupby("task_label", sort=False):
+        yield printing.Part(f"{task}: aggregates", _printed(rows), _caption(rows))
+        pairs = improved[improved["task_label"] == task]
+        if len(pairs):
+            yield printing.Part(f"{task}: probability of improvement", _paired(pairs), _pairs_caption(pairs))
+
+
+def _printed(rows: pd.DataFrame) -> pd.DataFrame:
+    printed = {"with": list(rows["optimizer_label"]), "method": list(rows["method"])}
+    for name in intervals.STATISTICS:
+        ends = zip(rows[name], rows[f"{name}_low"], rows[f"{name}_high"], rows["unit"], strict=True)
+        printed[name.replace("iqm", "interquartile mean")] = [
+            wording.aggregate(mean if math.isfinite(mean) else math.nan, low, high, unit)
+            for mean, low, high, unit in ends
+        ]
+    return pd.DataFrame(printed)
+
+
+def _caption(rows: pd.DataFrame) -> str:
+    first = rows.iloc[0]
+    text = f"{first.measure_label} at the last step, at the chosen settings, over {_many(rows)}"
+    if first.task_label == TOGETHER:
+        text += f" and {_range(rows['tasks'])} tasks: 1 is the best that met this seed, equals share their average"
+    return text + f". 95 % intervals: {'; or '.join(dict.fromkeys(rows['how']))}."
+
+
+def _paired(rows: pd.DataFrame) -> pd.DataFrame:
+    ends = zip(rows["probability"], rows["low"], rows["high"], strict=True)
+    return pd.DataFrame(
+        {
+            "with": list(rows["optimizer_label"]),
+            "method": list(rows["method"]),
+            "other": list(rows["other"]),
+            "probability": [wording.aggregate(*own, "share") for own in ends],
+        }
+    )
+
+
+def _pairs_caption(rows: pd.DataFrame) -> str:
+    text = (
+        "How probably a training of the method ends better than one of the other, at the chosen settings and each with "
+        f"a seed of its own, ties counting half: over {_many(rows)}"
+    )
+    if rows["task_label"].iloc[0] == TOGETHER:
+        text += f", mean over {_range(rows['tasks'])} tasks"
+    return text + (
+        f"; 95 % intervals: expanded percentiles of {RESAMPLES:,} resamples, where all or none are better Clopper and "
+        "Pearson's. At 0.5 neither is better."
+    )
+
+
+def _many(rows: pd.DataFrame) -> str:
+    return f"{_range(rows['seeds'])} seed{'s' * bool(rows['seeds'].max() > 1)}"
+
+
+def _range(counts: pd.Series) -> str:
+    few, many = counts.min(), counts.max()
+    return f"{few}" if few == many else f"{few} to {many}"

@@ -1,0 +1,133 @@
+"""The table `summary`, as it is printed and written."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterator
+from pathlib import Path
+
+import pandas as pd
+from rich.box import SIMPLE
+from rich.console import Console
+from rich.markup import escape
+from rich.table import Table
+
+from results import wording
+from results.analysis import selection
+from results.analysis.summary import edge_words
+from results.tables import printing
+
+
+def show(summary: pd.DataFrame, console: Console | None = None) -> list[Table]:
+    """Prints the summary as one table a task, at most 100 columns wide with short names; returns the tables."""
+    console, tables = printing.wide(console or Console()), []
+    for task, rows in _tasks(summary):
+        first = rows.iloc[0]
+        name = _called(first, "reports")
+        table = Table(
+            title=escape(f"{task}: {name}"),
+            caption=escape(_caption(rows, summary)),
+            title_justify="left",
+            caption_justify="left",
+            box=SIMPLE,
+            padding=0,
+            show_edge=False,
+        )
+        table.add_column("estimator", no_wrap=True)
+        for header in ("optimizer", "rate", f"{name}\nat end", "at validated\nstep"):
+            table.add_column(header, overflow="fold")
+        for header in ("steps to\ntarget", "di-\nverged", "replica-\nsteps/s"):
+            table.add_column(header, justify="right", no_wrap=True)
+        for row in rows.itertuples():
+            table.add_row(
+                escape(row.estimator_label + (f"\n{row.variant}" if row.variant else "")),
+                escape(row.optimizer_label),
+                "\n".join(
+                    word
+                    for word in (
+                        f"{row.learning_rate:g}",
+                        edge_words(row.edge),
+                        escape(selection.short_names(row.parameters).replace(", ", "\n")),
+                    )
+                    if word
+                ),
+                _aggregate(row, "end").replace(" [", "\n["),
+                _aggregate(row, "validated").replace(" [", "\n["),
+                _steps(row).replace(" (", "\n("),
+                f"{row.diverged}/{row.replicas}",
+                _rate(row.replica_steps_per_s),
+            )
+        console.print(table, "", soft_wrap=False)
+        tables.append(table)
+    return tables
+
+
+def write(summary: pd.DataFrame, folder: str | Path, name: str) -> list[Path]:
+    """Writes NAME.csv (every number as it is, columns as in COLUMNS), and NAME.md and NAME.tex (as one would print it,
+    a table a task). Returns their paths."""
+    return printing.write(folder, name, summary, *printing.texts(parts(summary), name))
+
+
+def parts(summary: pd.DataFrame) -> list[printing.Part]:
+    """A table a task, as one would print it."""
+    return [printing.Part(str(task), _printed(rows), _caption(rows, summary)) for task, rows in _tasks(summary)]
+
+
+def _tasks(summary: pd.DataFrame) -> Iterator[tuple[str, pd.DataFrame]]:
+    yield from summary.groupby("task_label", sort=True)
+
+
+def _printed(rows: pd.DataFrame) -> pd.DataFrame:
+    """The rows of one task as text, with labels and units in the headers."""
+    first = rows.iloc[0]
+    name = _called(first, "reports") + (f" ({first.unit})" if first.unit else "")
+    columns = {
+        "Estimator": [r.estimator_label + (f" ({r.variant})" if r.variant else "") for r in rows.itertuples()],
+        "Optimizer": list(rows["optimizer_label"]),
+        "Learning rate": [f"{r.learning_rate:g}" for r in rows.itertuples()],
+        "Parameters": list(rows["parameters"]),
+        "Seeds": [str(n) for n in rows["seeds"]],
+        f"{name} at end": [_aggregate(r, "end") for r in rows.itertuples()],
+        f"{name} at validated step": [_aggregate(r, "validated") for r in rows.itertuples()],
+        "Steps to target (reached)": [_steps(r) for r in rows.itertuples()],
+        "Diverged": [f"{r.diverged}/{r.replicas}" for r in rows.itertuples()],
+        "Replica-steps/s": [_rate(r.replica_steps_per_s) for r in rows.itertuples()],
+        "Remark": list(rows["remark"]),
+    }
+    return pd.DataFrame({k: v for k, v in columns.items() if k not in ("Parameters", "Remark") or any(v)})
+
+
+def _caption(rows: pd.DataFrame, summary: pd.DataFrame) -> str:
+    first, seeds = rows.iloc[0], sorted(set(rows["seeds"]))
+    many = f"{seeds[0]}" if len(seeds) == 1 else f"{seeds[0]} to {seeds[-1]}"
+    text = f"Mean over {many} seed{'s' * (seeds[-1] > 1)}" + (" with 95 % t interval" if seeds[-1] > 1 else "")
+    text += f"; learning rate chosen by {_called(first, 'selects').lower()} at the last step"
+    if first["selects"] == first["reports"]:
+        text += ", which is also what is reported: nothing is held out, and the validated step is the best one"
+    text += f". Target: {first['target']}; median over the seeds that reached it."
+    if rows[["end_mean", "validated_mean"]].isna().any(axis=None):
+        text += " Unknown: at least one of the seeds diverged, and its value is not finite."
+    elif rows["diverged"].any() and str(first["unit"]).startswith("share"):
+        text += " A seed that diverged counts as the worst share."
+    missing = summary.attrs.get("missing")
+    if missing:
+        text += f" INCOMPLETE: {wording.missing(missing)}"
+    return text
+
+
+def _called(row: pd.Series, column: str) -> str:
+    return str(row[column]).replace("_", " ").capitalize()
+
+
+def _aggregate(row, which: str) -> str:
+    return wording.aggregate(*(getattr(row, f"{which}_{part}") for part in ("mean", "low", "high")), row.unit)
+
+
+def _rate(number: float) -> str:
+    """A rate to three significant digits, with its thousands set apart: 2,040."""
+    return "unknown" if math.isnan(number) else f"{float(f'{number:.3g}'):z,.{0 if number >= 100 else 2}f}"
+
+
+def _steps(row) -> str:
+    steps = "never" if math.isnan(row.steps_to_target) else f"{row.steps_to_target:.0f}"
+    return f"{steps} ({row.reached}/{row.seeds})"

@@ -1,0 +1,136 @@
+"""The table `verdicts`, as it is printed, written and said in sentences."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterator
+from pathlib import Path
+
+import pandas as pd
+from rich.console import Console
+from rich.markup import escape
+from rich.table import Table
+
+from results import wording
+from results.analysis.comparison import ANY
+from results.analysis.verdicts import RESAMPLES
+from results.statistics import paired, resampling
+from results.tables import printing
+
+MARKS = {"better": "▲", "worse": "▼", "equivalent": "=", "undecided": "·"}
+
+
+def findings(found: pd.DataFrame) -> list[str]:
+    """What the numbers say, in one sentence a task and optimizer; of a task with several optimizers the last sentence
+    is the one in which each method has its best."""
+    said = []
+    for (task, optimizer), order in found.attrs["orders"].items():
+        rows = found[(found["task_label"] == task) & (found["optimizer_label"] == optimizer)]
+        where = f"{task}, {optimizer}"
+        if rows.empty:
+            alone = order[0] if order else "anybody"
+            said.append(
+                f"{where}: there is nobody to compare {alone} with, since controls (a slope of 0) take no part."
+            )
+            continue
+        seeds = int(rows["seeds"].min())
+        if seeds < resampling.FEWEST:
+            told = "; ".join(_clauses(rows, order))
+            said.append(
+                f"{where}: {told}. {wording.count(seeds, 'seed').capitalize()} cannot show who is first: take 8."
+            )
+            continue
+        share = found.attrs["firsts"][task, optimizer]
+        first = max(share, key=share.get)
+        said.append(
+            f"{where}: {'; '.join(_clauses(rows, order))}. {first} is first in {share[first]:.0%} of {RESAMPLES:,} "
+            "resamples of the seeds, settings chosen anew in each."
+        )
+    return said
+
+
+def _clauses(rows: pd.DataFrame, order: list[str]) -> Iterator[str]:
+    """Who is better than whom, in the order of the means."""
+    told = False
+    for method in order:
+        own = rows[rows["method"] == method]
+        for word in ("better", "worse", "equivalent"):
+            of = own[own["verdict"] == word]
+            if len(of):
+                told = True
+                joint = {"better": "is better than", "worse": "is worse than", "equivalent": "is equivalent to"}[word]
+                yield f"{method} {joint} {' and '.join(_apart(row) for row in of.itertuples())}"
+    if not told:
+        yield "nothing is decided"
+
+
+def _apart(row) -> str:
+    """The other method, and how far it is from this one."""
+    if math.isnan(row.difference):
+        return str(row.other)
+    gap = wording.aggregate(abs(row.difference), *sorted(_ends(row)), row.unit)
+    return f"{row.other} ({gap} apart)" if row.verdict == "equivalent" else f"{row.other} by {gap}"
+
+
+def _ends(row) -> tuple[float, float]:
+    sign = -1 if row.difference < 0 else 1
+    return sign * row.low, sign * row.high
+
+
+def show(found: pd.DataFrame, console: Console | None = None) -> list[Table]:
+    """Prints a table a task, its remarks and the findings; returns the tables."""
+    console = printing.wide(console or Console())
+    tables = printing.show(parts(found), console)
+    for sentence in [*findings(found), *found.attrs["remarks"]]:
+        console.print(escape(sentence), highlight=False)
+    return tables
+
+
+def write(found: pd.DataFrame, folder: str | Path) -> list[Path]:
+    """Writes verdicts.csv (every number as it is), verdicts.md and verdicts.tex (as one would print it). Returns their
+    paths."""
+    said = "".join(f"- {sentence}\n" for sentence in [*findings(found), *found.attrs["remarks"]])
+    markdown, latex = printing.texts(parts(found), "verdicts")
+    return printing.write(folder, "verdicts", found, f"{said}\n{markdown}", latex)
+
+
+def parts(found: pd.DataFrame) -> list[printing.Part]:
+    """A table a task, as one would print it."""
+    by_task = found.groupby("task_label", sort=False)
+    return [printing.Part(f"{task}: who is better", _printed(rows), _caption(rows)) for task, rows in by_task]
+
+
+def _caption(rows: pd.DataFrame) -> str:
+    first, margin = rows.iloc[0], rows["margin"].iloc[0]
+    seeds = sorted(set(rows["seeds"]))
+    many = f"{seeds[0]} to {seeds[-1]} common seeds" if len(seeds) > 1 else wording.count(seeds[0], "common seed")
+    text = (
+        f"{first.measure_label}: mean difference over {many} with 95 % t interval, not corrected; p of "
+        f"the paired t test, corrected by Holm for the {wording.count(len(rows), 'contrast')} of this task. "
+        f"Better, worse: p < {paired.LEVEL:g}."
+    )
+    if math.isnan(margin):
+        text += " No margin was declared, so nothing can be called equivalent."
+    else:
+        text += f" Equivalent: surely less than {margin:g} apart (two one-sided tests, corrected alike)."
+    if (rows["test"] == paired.RANK_TEST).any():
+        text += " Where a seed diverged without bound, the signed-rank test is taken instead, and the mean is unknown."
+    if (rows["optimizer_label"] == ANY).any():
+        text += f" “{ANY.capitalize()}”: the optimizer is chosen as the rate is."
+    return text
+
+
+def _printed(rows: pd.DataFrame) -> pd.DataFrame:
+    return pd.DataFrame(
+        {
+            "with": list(rows["optimizer_label"]),
+            "method": list(rows["method"]),
+            "other": list(rows["other"]),
+            "difference": [
+                "unknown" if math.isnan(r.difference) else wording.aggregate(r.difference, r.low, r.high, r.unit)
+                for r in rows.itertuples()
+            ],
+            "p": [wording.p_value(p, "–") for p in rows["p"]],
+            "verdict": [f"{MARKS[word]} {word}" for word in rows["verdict"]],
+        }
+    )

@@ -1,0 +1,63 @@
+"""What may be chosen in a group, and the defaults of each choice."""
+
+from __future__ import annotations
+
+import functools
+import re
+from pathlib import Path
+from typing import Any
+
+import yaml
+
+from runners.configuration import estimator_files, schema
+from steeplechase.errors import UserError, did_you_mean
+
+
+def options(group: str) -> list[str]:
+    """What may be chosen in a group: the pages in conf, and the estimators from elsewhere."""
+    elsewhere = {*estimator_files.files(), *estimator_files.entry_points()} if group == "estimator" else set()
+    return sorted({path.stem for path in (schema.CONF / group).glob("*.yaml")} | elsewhere)
+
+
+_NAME = re.compile(r"(?!.*\.\.)[\w./-]{1,100}")
+
+
+def defaults_of(group: str, name: str) -> dict[str, Any]:
+    """What conf/GROUP/NAME.yaml says, or an estimator's page from elsewhere. Raises UserError where there is none."""
+    if not isinstance(name, str) or not _NAME.fullmatch(name):
+        known = ", ".join(options(group))
+        raise UserError(f"{str(name)!r} is no name of a page ({group}); known are: {known}.")
+    path = schema.CONF / group / f"{name}.yaml"
+    if path.exists():
+        _check_entered(group, name)
+        return _read(path)
+    elsewhere = estimator_files.find(name) if group == "estimator" else None
+    if elsewhere:
+        return elsewhere.defaults
+    known = options(group)
+    told = estimator_files.explain_unknown(str(name)) if group == "estimator" else ""
+    raise UserError(
+        told or f"there is no {group} '{name}'{did_you_mean(str(name), known)} Known are: {', '.join(known)}."
+    )
+
+
+def _check_entered(group: str, name: str) -> None:
+    """Refuses a page that has its YAML, but is not in the table of contents: no run could find it. Raises UserError."""
+    if group == "estimator" and name not in estimator_files.listed_names():
+        line = f"from estimators.surrogates.{name} import {name} as {name}"
+        raise UserError(f"'{name}' is in conf/estimator, but not in the book: add `{line}` to estimators/__init__.py.")
+    if group == "task":
+        import tasks
+
+        if name not in tuple(tasks.registry):
+            raise UserError(f"'{name}' is in conf/task, but not in the book: add its name to tasks/__init__.py.")
+
+
+@functools.cache
+def _read(path: Path) -> dict[str, Any]:
+    return yaml.safe_load(path.read_text(encoding="utf-8")) or {}
+
+
+def unquoted(value: Any) -> Any:
+    """A schedule that a page's YAML has as one word, so that an override takes its place and is not merged into it."""
+    return yaml.safe_load(value) if isinstance(value, str) and value.startswith("{") else value

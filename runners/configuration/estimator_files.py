@@ -1,0 +1,244 @@
+"""Estimators as their files have them, read without being run; and which files and packages a command names.
+
+A page from elsewhere is a file that the user names on the command line (estimator.file=my_estimator.py), or belongs to
+an installed package that announces it (entry point group steeplechase.estimators: the page's name, and its module).
+Nothing else is ever run: no configuration and no record can name a file. What was named travels to the processes of a
+sweep in the environment, so that they enter the same pages.
+"""
+
+from __future__ import annotations
+
+import ast
+import functools
+import importlib.metadata
+import importlib.util
+import json
+import os
+import re
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+from runners import command
+from steeplechase import registry
+from steeplechase.errors import UserError
+
+ESTIMATORS_DIR = Path(__file__).resolve().parents[2] / "estimators"
+SURROGATES_DIR = ESTIMATORS_DIR / "surrogates"
+GROUP = "steeplechase.estimators"
+_KEY = "estimator.file="
+NAMED = "STEEPLECHASE_ESTIMATORS"  # in the environment: the files that the user named
+_WORD = re.compile("[A-Za-z_][A-Za-z0-9_]*")
+# No page and no parameter can be called so: the command line or the machinery means something else by it.
+RESERVED_NAMES = ("null", "true", "false", "inf", "nan", "none", "name", "file", "forward", "at_zero", "normalize")
+RESERVED_NAMES += ("self", "x", "page", "estimator", "chance", "dtype", "seed", "learning_rate")
+
+
+@dataclass(frozen=True)
+class EstimatorFile:
+    """A page as its file has it: the function's name, its parameters with their defaults, where it stands."""
+
+    name: str
+    parameters: tuple[tuple[str, float], ...]
+    aliases: tuple[str, ...]
+    path: Path
+    line: int
+    module: str = ""  # what an installed package calls it; "" for a file
+    package: str = ""  # that package, with its version
+
+    @property
+    def place(self) -> str:
+        """The file's base name and the line, as mistakes are told."""
+        return f"{self.path.name}, line {self.line}"
+
+    @property
+    def defaults(self) -> dict[str, object]:
+        """What conf/estimator/NAME.yaml would say."""
+        return {"name": self.name, **dict(self.parameters)}
+
+
+def name_files(arguments: Sequence[str]) -> list[str]:
+    """Takes `estimator.file=PATH[,PATH]` out of a command's arguments, reads what it names, and keeps it for this
+    process and its children; returns the other arguments. Raises UserError.
+    """
+    os.environ.pop(NAMED, None)  # what an earlier command or anything else left there was not named by this one
+    paths = [path.strip("'\"") for a in arguments if a.startswith(_KEY) for path in a.removeprefix(_KEY).split(",")]
+    if "" in paths:
+        raise UserError("estimator.file names no file: write estimator.file=PATH, or several with commas between them.")
+    if paths:
+        os.environ[NAMED] = json.dumps([os.path.abspath(os.path.expanduser(path)) for path in paths])
+        files()
+    return [a for a in arguments if not a.startswith(_KEY)]
+
+
+def as_argument(whole: bool = False) -> list[str]:
+    """The argument that names the files again, or nothing; by their base names, as records speak of them, or whole."""
+    named = [str(page.path) if whole else page.path.name for page in files().values()]
+    return [_KEY + ",".join(named)] if named else []
+
+
+def files() -> dict[str, EstimatorFile]:
+    """The pages in the files that the user named, by name."""
+    return _files(os.environ.get(NAMED, ""))
+
+
+def named_estimators(arguments: Sequence[str]) -> list[EstimatorFile]:
+    """The pages from elsewhere that this command may use: those of named files, and those of installed packages whose
+    name stands in an argument. Raises UserError where one of them cannot be read."""
+    words = {word for argument in arguments for word in re.split(r"[=,\[\]\s]", argument)}
+    named = [name for name in entry_points() if name in words]
+    return [*files().values(), *(_installed(name) for name in named)]
+
+
+def find(name: str) -> EstimatorFile | None:
+    """The page of this name from elsewhere, or None: from a named file, else from an installed package.
+
+    Raises UserError where such a page cannot be read.
+    """
+    if name in files():
+        return files()[name]
+    return _installed(name) if name in entry_points() else None
+
+
+@functools.cache
+def entry_points() -> dict[str, list[importlib.metadata.EntryPoint]]:
+    """What installed packages announce, by the page's name; a name of the book's own stays the book's."""
+    found: dict[str, list[importlib.metadata.EntryPoint]] = {}
+    for point in importlib.metadata.entry_points(group=GROUP):
+        if not (SURROGATES_DIR / f"{point.name}.py").exists():
+            found.setdefault(point.name, []).append(point)
+    return found
+
+
+def read(path: Path, name: str = "") -> EstimatorFile:
+    """The page in this file, without running it. name: which one, where a file may hold several.
+
+    Raises UserError with the file and the line where it holds none, several, or one that is not of the form.
+    """
+    command.regular(path, "estimator.file")
+    try:
+        tree = ast.parse(path.read_bytes())
+    except OSError as error:
+        raise UserError(f"{path.name} cannot be read in {path.parent}: {error.strerror}.") from None
+    except (SyntaxError, ValueError, RecursionError, MemoryError) as error:
+        line = f", line {error.lineno}" if getattr(error, "lineno", None) else ""
+        raise UserError(f"{path.name}{line} is no Python: {getattr(error, 'msg', error)}.") from None
+    found = [(node, call) for node in tree.body if isinstance(node, ast.FunctionDef) for call in [_entry(node)] if call]
+    if name:
+        found = [(node, call) for node, call in found if node.name == name]
+    if not found:
+        raise UserError(f"{path.name} has no page{f' named {name}' if name else ''}: a function under @surrogate(...).")
+    if len(found) > 1:
+        raise UserError(
+            f"{path.name}, line {found[1][0].lineno} has a second page, '{found[1][0].name}' beside "
+            f"'{found[0][0].name}': one page a file."
+        )
+    node, call = found[0]
+    aliases = next((k.value for k in call.keywords if k.arg == "aliases"), None)
+    try:
+        aliases = ast.literal_eval(aliases) if aliases is not None else ()
+    except ValueError:
+        aliases = None
+    if not isinstance(aliases, (tuple, list)) or not all(isinstance(alias, str) for alias in aliases):
+        raise UserError(f"{path.name}, line {node.lineno}: aliases must be written out as a tuple of words.")
+    if not _WORD.fullmatch(node.name) or node.name.lower() in RESERVED_NAMES:
+        raise UserError(
+            f"{path.name}, line {node.lineno}: {node.name} cannot be a page's name: take letters, digits and _."
+        )
+    return EstimatorFile(node.name, _parameters(node, path), tuple(aliases), path, node.lineno)
+
+
+@functools.cache
+def explain_unknown(name: str) -> str:
+    """What is said to somebody who asks for this estimator by another name of the field's, or for one that was left
+    out; "" where it is neither."""
+    listed = [read(path) for path in sorted(SURROGATES_DIR.glob("*.py")) if path.stem != "__init__"]
+    [excluded] = [
+        ast.literal_eval(node.value)
+        for node in ast.parse((ESTIMATORS_DIR / "excluded.py").read_bytes()).body
+        if isinstance(node, ast.Assign)
+    ]
+    return registry.elsewhere("estimator", name, {page.name: page.aliases for page in listed}, excluded)
+
+
+@functools.cache
+def listed_names() -> frozenset[str]:
+    """The pages that estimators/__init__.py imports, read and not run."""
+    tree = ast.parse((ESTIMATORS_DIR / "__init__.py").read_bytes())
+    return frozenset(node.module.rpartition(".")[2] for node in tree.body if isinstance(node, ast.ImportFrom))
+
+
+@functools.cache
+def _files(named: str) -> dict[str, EstimatorFile]:
+    found: dict[str, EstimatorFile] = {}
+    for path in map(Path, json.loads(named or "[]")):
+        page = read(path)
+        if (SURROGATES_DIR / f"{page.name}.py").exists():
+            raise UserError(
+                f"{page.place}: the book has an estimator '{page.name}' already; call yours something else."
+            )
+        if explain_unknown(page.name):
+            raise UserError(f"{page.place}: {explain_unknown(page.name)} Call yours something else.")
+        if page.name in found:
+            raise UserError(f"{page.place}: '{page.name}' is in {found[page.name].path.name} already.")
+        twin = next((other for other in found.values() if other.path.name == path.name), None)
+        if twin:
+            raise UserError(f"two files are called {path.name}: rename one, since records know files by their names.")
+        found[page.name] = page
+    return found
+
+
+@functools.cache
+def _installed(name: str) -> EstimatorFile:
+    point, *others = entry_points()[name]
+    if others:
+        raise UserError(
+            f"the estimator '{name}' is announced by {len(others) + 1} installed packages: remove all but one."
+        )
+    top, *rest = point.module.split(".")
+    spec = importlib.util.find_spec(top)  # of a top-level name: nothing is imported
+    if spec is None:
+        raise UserError(f"the installed estimator '{name}' is announced in {point.module}, which is not there.")
+    homes = spec.submodule_search_locations
+    path = Path(next(iter(homes))).joinpath(*rest) if homes else Path(spec.origin)
+    path = path / "__init__.py" if path.is_dir() else path.with_suffix(".py")
+    page = read(path, name)
+    package = f"{point.dist.name} {point.dist.version}" if point.dist else ""
+    return EstimatorFile(page.name, page.parameters, page.aliases, path, page.line, point.module, package)
+
+
+def _entry(node: ast.FunctionDef) -> ast.Call | None:
+    """The `@surrogate(...)` over a function, if it is there."""
+    for decorator in node.decorator_list:
+        called = decorator.func if isinstance(decorator, ast.Call) else None
+        if getattr(called, "id", getattr(called, "attr", None)) == "surrogate":
+            return decorator
+    return None
+
+
+def _parameters(node: ast.FunctionDef, path: Path) -> tuple[tuple[str, float], ...]:
+    """The keyword-only parameters. Raises UserError for a signature that is not (x, *, name=number, ...)."""
+    given, place = node.args, f"{path.name}, line {node.lineno}"
+    if len(given.posonlyargs) + len(given.args) != 1 or given.vararg or given.kwarg or given.defaults:
+        raise UserError(f"{place}: {node.name} must take x, and its parameters by keyword: ({'x, *, scale=1.0'}).")
+    found = []
+    for argument, default in zip(given.kwonlyargs, given.kw_defaults, strict=True):
+        if argument.arg == "chance" and default is None:
+            continue
+        try:
+            value = ast.literal_eval(default) if default is not None else None
+        except ValueError:
+            value = None
+        if isinstance(value, bool) or not isinstance(value, (int, float)) or not abs(value) < 1e300:
+            raise UserError(
+                f"{place}: the parameter '{argument.arg}' of {node.name} needs a number as its default, written out."
+            )
+        if argument.arg in RESERVED_NAMES or not _WORD.fullmatch(argument.arg):
+            raise UserError(f"{place}: a parameter cannot be called '{argument.arg}', which means something else.")
+        found.append((argument.arg, float(value)))
+    return tuple(found)
+
+
+def first_line(error: BaseException) -> str:
+    """The first line of what an error says."""
+    return (str(error).strip().splitlines() or ["no reason given"])[0]

@@ -1,0 +1,94 @@
+"""Keys of the configuration: which there are, which belong to a choice, and what was meant by one that there is not."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable, Mapping
+from dataclasses import fields
+from typing import Any
+
+from runners.configuration.axes import GRID_KEYS
+from runners.configuration.choices import defaults_of, options
+from runners.configuration.schema import GROUPS, Sweep
+from steeplechase.errors import UserError, did_you_mean
+
+
+def check_key(key: str, values: list[str]) -> None:
+    """Refuses an override whose key, or whose choice in a group, is unknown. Raises UserError."""
+    group, _, rest = key.partition("@")[0].partition(".")
+    if group in GROUPS and not rest:
+        for value in values:
+            if value == "null" and (group != "experiment" or values[1:]):
+                needs = f"{group} needs a page" if group != "experiment" else "experiment: null stands alone"
+                raise UserError(f"{needs}, and null is none.")
+            if value != "null":
+                defaults_of(group, value)
+        return
+    known = [f.name for f in fields(Sweep)]
+    if group not in known:
+        raise UserError(f"there is no key '{key}'{_meant(key, [*known, *GROUPS, *_page_keys()])}")
+    pool = "estimator" if group == "estimator_weights" else group
+    if pool == "estimator" and rest == "file":
+        raise UserError("estimator.file is read from the command line only, as estimator.file=PATH.")
+    if rest and pool in GROUPS:
+        known = {name for option in options(pool) for name in defaults_of(pool, option)}
+        if rest.split(".")[0] not in known:
+            raise UserError(f"there is no key '{key}'{_meant(rest, known)}")
+
+
+_ELSEWHERE = {  # what others call it
+    "lr": "optimizer.learning_rate",
+    "learning_rate": "optimizer.learning_rate",
+    "wd": "optimizer.weight_decay",
+    "batch_size": "task.batch",
+    "epochs": "steps",
+    "seeds": "seed",
+    "dataset": "task.data",
+}
+
+
+def _meant(key: str, known: Iterable[str]) -> str:
+    """What may have been meant by a key that there is not."""
+    other = _ELSEWHERE.get(key.rpartition(".")[2])
+    return f"; it is called {other} here." if other else did_you_mean(key, known)
+
+
+def translate_error(error: Exception) -> str:
+    """What Hydra or OmegaConf says in several lines, in one sentence that names the key."""
+    cause = error.__cause__ if getattr(error.__cause__, "full_key", None) else error
+    key, first = getattr(cause, "full_key", None), " ".join(str(cause).split("\n")[0].split())
+    kinds = {"Integer": "a whole number", "Float": "a number", "Boolean": "true or false"}
+    wrong = re.match(r"Value '(.*)' of type '.*' could not be converted to (\w+)", first)
+    if wrong and key:
+        return f"{key} is '{wrong[1]}', but must be {kinds.get(wrong[2], wrong[2])}."
+    if key and "is not in" in first:
+        if "." in key:  # of a page, where another one may have it
+            return f"{key}: there is no such key in the {key.split('.')[0]} that is chosen."
+        return f"there is no key '{key}'{did_you_mean(key, [f.name for f in fields(Sweep)])}"
+    return f"{key}: {first}" if key and key not in first else first
+
+
+def check_page_keys(choices: Mapping[str, str | None], keys: Iterable[str]) -> None:
+    """Refuses keys like `estimator.scale` that the page chosen in that group does not have. Raises UserError."""
+    for key in keys:
+        group, _, name = key.partition(".")
+        if group not in ("task", "estimator", "estimator_weights", "optimizer") or not name:
+            continue
+        chosen = choices.get("estimator@estimator_weights" if group == "estimator_weights" else group)
+        if not chosen:
+            raise UserError(f"{key} has no meaning without {group}: choose one with estimator@estimator_weights=NAME.")
+        check_choice_key(
+            defaults_of("estimator" if group == "estimator_weights" else group, chosen), chosen, name.split(".")[0], key
+        )
+
+
+def check_choice_key(defaults: Mapping[str, Any], chosen: str, name: str, key: str) -> None:
+    """Refuses a key that the chosen page does not have. Raises UserError."""
+    if name not in defaults:
+        known = [k for k in defaults if k not in ("name", "keras", *GRID_KEYS)]
+        has = f"its keys are: {', '.join(known)}" if known else "it has none"
+        raise UserError(f"{chosen} has no key '{name}' ({key}); {has}.")
+
+
+def _page_keys():
+    return [f"{group}.{key}" for group in GROUPS[:3] for option in options(group) for key in defaults_of(group, option)]

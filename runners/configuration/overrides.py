@@ -1,0 +1,116 @@
+"""Overrides as they are typed, in Hydra's grammar: refused, listed, and deferred to the runs that they belong to."""
+
+from __future__ import annotations
+
+import math
+import re
+
+from hydra.core.config_store import ConfigStore
+from hydra.core.override_parser.overrides_parser import OverridesParser
+from hydra.core.override_parser.types import Glob, Override, RangeSweep
+from hydra.errors import HydraException
+
+from runners.configuration import allowed, estimator_files, schema
+from runners.configuration.keys import check_key, check_page_keys
+from steeplechase.errors import UserError
+
+_PAGES = ("task", "estimator", "estimator_weights", "optimizer")  # whose keys depend on the page that is chosen
+
+# What Hydra needs to know of ours before it composes anything.
+ConfigStore.instance().store(name="schema", node=schema.Sweep, provider="steeplechase")
+allowed.guard()
+
+
+def join(arguments: list[str]) -> list[str]:
+    """Makes the estimators from elsewhere that a command names a choice like the others; returns its other arguments.
+
+    Raises UserError.
+    """
+    rest = estimator_files.name_files(arguments)
+    for page in estimator_files.named_estimators(rest):
+        ConfigStore.instance().store(group="estimator", name=page.name, node=page.defaults, provider="steeplechase")
+    return rest
+
+
+def check_overrides(arguments: list[str]) -> None:
+    """Refuses what Hydra would report in words that mislead, or not at all. Raises UserError."""
+    overrides, choices, keys = [], {}, []
+    for before, argument in zip(["", *arguments], arguments, strict=False):
+        if argument.startswith("~") or ("=" in argument and not argument.startswith("-")):
+            overrides.append(argument)
+        elif not argument.startswith("-") and not before.startswith("-"):
+            key, equals, value = before.partition("=")
+            hint = f"; where it belongs to the word before it, quote the two twice: \"{key}='{value} {argument}'\""
+            hint = hint if equals else ""
+            raise UserError(f"'{argument}' is not of the form key=value{hint}.")
+    for override in map(_parsed, overrides):
+        key = override.get_key_element().lstrip("+~")
+        if key.split(".")[0] in ("hydra", "hydra/launcher") or key.startswith("hydra/"):
+            continue
+        if override.is_add() or override.is_force_add():
+            raise UserError(f"'{override.input_line}' would add a key, and nothing reads keys that are not there.")
+        if override.is_delete() and key != "experiment":
+            raise UserError(f"'{override.input_line}' would delete a key that is needed.")
+        if override.is_sweep_override():
+            values = [] if isinstance(override.value(), Glob) else listed(override)
+        else:
+            values = [override.get_value_element_as_str()]
+        check_key(key, values)
+        keys.append(key)
+        if len(values) == 1:
+            choices[key] = values[0]
+    # Where a page is chosen here, its keys are known here; the others are checked run by run.
+    check_page_keys(choices, [key for key in keys if key.split(".")[0] in choices])
+
+
+def _parsed(line: str) -> Override:
+    """An override as Hydra's grammar has it. Raises UserError."""
+    parser, (key, _, value) = OverridesParser.create(), line.partition("=")
+    try:
+        return parser.parse_override(line)
+    except HydraException as error:
+        quoted, reason = f"{key}='{value}'", str(error).splitlines()[0]
+        try:
+            parser.parse_override(quoted)
+        except HydraException:
+            quoted = ""
+        plain = quoted and not set("'([{") & set(value)
+        hint = f'; where it means these very letters, quote it twice: "{quoted}"' if plain else ""
+        raise UserError(f"'{line}' cannot be read: {reason}{hint}.") from None
+
+
+def listed(override: Override) -> list[str]:
+    """The values that an override lists, as text. Raises UserError for none, for too many, and for other sweeps."""
+    if not override.is_discrete_sweep():
+        raise UserError(f"'{override.input_line}': only listed values and ranges can be swept.")
+    swept = override.value()
+    if isinstance(swept, RangeSweep):
+        ends = [float(end) for end in (swept.start, swept.stop, swept.step)]
+        if not all(map(math.isfinite, ends)) or not ends[2]:
+            raise UserError(f"'{override.input_line}' has no end: a range needs finite ends, and a step but 0.")
+        schema.refuse_too_many(
+            f"'{override.input_line}' lists", max(0, math.ceil((ends[1] - ends[0]) / ends[2])), "values"
+        )
+    values = list(override.sweep_string_iterator())
+    if not values:
+        raise UserError(f"'{override.input_line}' lists no values: there is nothing to train.")
+    return values
+
+
+def defer(argument: str) -> str:
+    """A number of a page as a sweep over the one value: Hydra then leaves it to the runs.
+
+    It would otherwise look for `estimator.alpha` in the default estimator, whatever estimators are swept.
+    """
+    key, equals, value = argument.partition("=")
+    if key.split(".")[0] not in _PAGES or "." not in key or not equals:
+        return argument
+    override = OverridesParser.create().parse_override(argument)
+    plain = override.is_sweep_override() or override.value() is None  # Hydra cannot choose null
+    return argument if plain else f"{key}=choice({value})"
+
+
+def undefer(argument: str) -> str:
+    """The argument as it was typed."""
+    typed = re.fullmatch(r"([\w.]+)=choice\((.*)\)", argument)
+    return f"{typed[1]}={typed[2]}" if typed and defer(f"{typed[1]}={typed[2]}") == argument else argument

@@ -1,0 +1,182 @@
+"""From a composed configuration to a run: which program, which replicas.
+
+Knows neither Hydra nor TensorFlow. `Sweep` is the typed schema of conf/config.yaml; a page's own keys are typed by the
+defaults in its YAML.
+"""
+
+from __future__ import annotations
+
+import itertools
+import math
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+from runners import command
+from runners.configuration.axes import GRID_KEYS, PER_REPLICA
+from runners.configuration.choices import defaults_of, unquoted
+from runners.configuration.keys import check_choice_key
+from runners.configuration.run import Run
+from runners.configuration.schema import INT32_MAX, refuse_too_many
+from steeplechase import schedules
+from steeplechase.errors import UserError, did_you_mean
+from tasks import base as tasks
+
+
+def resolve(cfg: Mapping[str, Any], device: str) -> Run:
+    """The run that a composed and resolved configuration describes. device: `cpu` or `gpu`, decided by the caller.
+
+    Raises UserError.
+    """
+    for name in ("task", "estimator", "optimizer"):
+        _typed(name, cfg[name])
+    tasks.check(**cfg["task"])
+    weights = cfg["estimator_weights"]
+    if weights:
+        _typed("estimator", weights, "estimator_weights")
+    _one_of("forward", cfg["forward"], "sign", "step")
+    _one_of("at_zero", cfg["at_zero"], 1, 0, -1)
+    _one_of("normalize", cfg["normalize"], "none", "peak", "area")
+    _one_of("precision", cfg["precision"], "float32", "float64", "tf32")
+    if cfg["precision"] == "tf32" and device != "gpu":
+        raise UserError("precision is tf32, which only a GPU has: use device=gpu, or precision=float32.")
+    for name in ("steps", "rows", "block", "lanes"):
+        if cfg[name] is not None and not 1 <= cfg[name] <= INT32_MAX:
+            raise UserError(f"{name} is {cfg[name]}, but must be a whole number from 1 to {INT32_MAX}.")
+    if cfg["reference"]:
+        defaults_of("estimator", cfg["reference"])
+    for name, margin in cfg["margins"].items():
+        defaults_of("task", name)
+        if not 0 < margin < math.inf:
+            raise UserError(f"margins.{name} is {margin:g}, but must be above 0, in the unit of what the task reports.")
+    if not 0 <= cfg["checkpoint"] < math.inf:
+        raise UserError(f"checkpoint is {cfg['checkpoint']}, but must be a number of seconds, at least 0.")
+
+    task = {k: v for k, v in cfg["task"].items() if k != "steps"}
+    optimizer = {k: v for k, v in cfg["optimizer"].items() if k not in ("learning_rate", *GRID_KEYS)}
+    own = PER_REPLICA.get(optimizer["keras"], ())
+    axes = {"seed": _seeds(cfg["seed"]), "learning_rate": _rates(cfg["optimizer"]["learning_rate"])}
+    for group, chosen in (("estimator", cfg["estimator"]), ("estimator_weights", weights)):
+        for name, value in chosen.items():
+            if name != "name":
+                axes[f"{group}.{name}"] = _numbers(f"{group}.{name}", value)
+    for name in own:
+        if optimizer.get(name) is not None:
+            axes[f"optimizer.{name}"] = _numbers(f"optimizer.{name}", optimizer.pop(name), may_change=False)
+    program = {
+        "task": task,
+        "per_replica": [name.removeprefix("optimizer.") for name in axes if name.startswith("optimizer.")],
+        "estimator": {"name": cfg["estimator"]["name"]},
+        "estimator_weights": {"name": weights["name"]} if weights else None,
+        "optimizer": optimizer,
+        **{name: cfg[name] for name in ("forward", "at_zero", "normalize", "steps", "layers", "precision", "block")},
+        "rows": min(cfg["rows"], cfg["steps"]),
+        "device": device,
+    }
+    files = {k: task[k] for k in ("data", "labels") if task.get(k)}
+    for key, path in files.items():
+        command.regular(path, f"task.{key}")
+    words = " × ".join(f"{len(values)} of {key}" for key, values in axes.items() if values[1:])
+    refuse_too_many(f"{words} make", math.prod(map(len, axes.values())), "replicas of one run")
+    replicas = tuple(dict(zip(axes, values, strict=True)) for values in itertools.product(*axes.values()))
+    store = str(Path(cfg["store"]).absolute())  # the process that trains may have another folder
+    return Run(program, replicas, files, store, cfg["checkpoint"], cfg["progress"], cfg["lanes"])
+
+
+def _typed(group: str, given: Mapping[str, Any], shown: str | None = None) -> None:
+    """Holds a page's values against the defaults in its YAML: the same keys, and the same kind of value."""
+    if group == "estimator" and "file" in given:
+        raise UserError(f"{shown or group}.file is read from the command line only: no configuration makes code run.")
+    name = given.get("name") if isinstance(given, Mapping) else None
+    if not isinstance(name, str):
+        raise UserError(f"{shown or group}.name is {name!r}, but must be the name of one; choose it by {group}=NAME.")
+    defaults = defaults_of(group, name)
+    for name, value in given.items():
+        key = f"{shown or group}.{name}"
+        check_choice_key(defaults, given["name"], name, key)
+        if value is None and defaults[name] is not None:
+            raise UserError(f"{key} is null, but needs a value; its default is {defaults[name]}.")
+        own = PER_REPLICA.get(str(given.get("keras")), ())
+        axis = group == "estimator" or (group == "optimizer" and name in (*own, "learning_rate"))
+        if name not in GRID_KEYS and (not axis or name == "name"):
+            _kind(key, value, defaults[name])
+
+
+def _kind(key: str, value: Any, default: Any) -> None:
+    if default is None and key == "task.labels":
+        fine, kind = value is None or isinstance(value, str), "a path or null"
+    elif default is None:
+        fine = value is None or (isinstance(value, (int, float)) and not isinstance(value, bool))
+        kind = "a number or null"
+    elif isinstance(default, bool):
+        fine, kind = isinstance(value, bool), "true or false"
+    elif isinstance(default, int):
+        fine = isinstance(value, int) and not isinstance(value, bool) and abs(value) <= INT32_MAX
+        kind = f"a whole number up to {INT32_MAX}"
+    elif isinstance(default, float):
+        fine, kind = isinstance(value, (int, float)) and not isinstance(value, bool), "a number"
+    elif isinstance(default, list):
+        fine = isinstance(value, list) and all(_like(v, default[0]) for v in value)
+        kind = f"a list like {default}"
+    elif isinstance(default, str) and not default.startswith("${"):
+        fine, kind = isinstance(value, str), "a word"
+    else:
+        return
+    if isinstance(value, float) and not math.isfinite(value):
+        raise UserError(f"{key} is {value}, but must be finite: {kind}.")
+    if not fine:
+        raise UserError(f"{key} is {value!r}, but must be {kind}.")
+
+
+def _like(value: Any, default: Any) -> bool:
+    """Whether a list's value is of the kind of its default."""
+    if isinstance(value, bool) or isinstance(default, (bool, str)):
+        return type(value) is type(default)
+    whole = isinstance(value, int) and abs(value) <= INT32_MAX
+    return whole or (isinstance(default, float) and isinstance(value, float) and math.isfinite(value))
+
+
+def _one_of(key: str, value: Any, *allowed: Any) -> None:
+    if value not in allowed:
+        near = did_you_mean(str(value), map(str, allowed))
+        raise UserError(f"{key} is {value!r}, but must be one of: {', '.join(map(str, allowed))}{near}")
+
+
+def _listed(key: str, value: Any) -> list:
+    values = value if isinstance(value, list) else [value]
+    if not values:
+        raise UserError(f"{key} is an empty list: there is nothing to train.")
+    refuse_too_many(f"{key} lists", len(values), "values")
+    seen = set()
+    for v in values:
+        if (mark := v if isinstance(v, (int, float, str)) else repr(v)) in seen:
+            raise UserError(f"{key} lists {v} twice.")
+        seen.add(mark)
+    return values
+
+
+def _numbers(key: str, value: Any, may_change: bool = True) -> list:
+    value = unquoted(value)
+    for v in _listed(key, value):
+        if isinstance(v, Mapping) and may_change:
+            schedules.encode(key, v)
+        elif isinstance(v, bool) or not isinstance(v, (int, float)) or not math.isfinite(v):
+            raise UserError(f"{key} is {v!r}, but must be a finite number" + (" or a schedule." if may_change else "."))
+    return [v if isinstance(v, Mapping) else float(v) for v in _listed(key, value)]
+
+
+def _rates(value: Any) -> list:
+    key = "optimizer.learning_rate"
+    rates = _numbers(key, value)
+    for rate in rates:
+        for number in schedules.values(rate):
+            if number < 0 or (number == 0 and not isinstance(rate, Mapping)):
+                raise UserError(f"{key} is {number}, but must be greater than 0.")
+    return rates
+
+
+def _seeds(value: Any) -> list[int]:
+    for seed in _listed("seed", value):
+        if isinstance(seed, bool) or not isinstance(seed, int) or not 0 <= seed <= INT32_MAX:
+            raise UserError(f"seed is {seed!r}, but must be a whole number from 0 to {INT32_MAX}.")
+    return _listed("seed", value)

@@ -1,0 +1,100 @@
+"""The numbers of the gallery's figure: each estimator's slope, its counterpart and its hard function."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterable, Mapping, Sequence
+
+import numpy as np
+import pandas as pd
+
+from runners.docs.estimators_page import format_parameters, surrogates_named
+
+POINTS = 401  # of a panel, beside its corners
+ENDS = (1, 1.5, 2, 3, 4, 5, 6, 8, 10)  # times a power of ten: where a panel may end
+BEYOND = 4  # half widths at half peak that a panel shows, on either side of the peak
+
+
+def shapes(names: Iterable[str]) -> pd.DataFrame:
+    """What the figure shows of these estimators of the book, one row a point.
+
+    estimator, label   the name, and how it is printed
+    default            the first parameter at its default, as "scale=1"; "" where there is none
+    setting            "" for the defaults, else what differs, as "scale=2"
+    x                  the same points at every setting: from −h to h, with both sides of every corner
+    forward            sign(x)
+    counterpart        the smooth function whose derivative the slope is, moved to 0 at x = 0; NaN where there is none
+    slope              m(x); for a random page, one draw
+    """
+    return pd.concat([_shapes(page) for page in surrogates_named(names)], ignore_index=True)
+
+
+# The figure's numbers
+
+
+def _shapes(page) -> pd.DataFrame:
+    """The rows of one page."""
+    first, *_ = [*page.parameters, ""]
+    settings = [{}, *(own for own in page.settings() if list(own) == [first])]
+    x = _points(page, settings)
+    rows = [
+        {
+            "estimator": page.name,
+            "label": page.label,
+            "default": format_parameters({first: page.parameters[first]}) if first else "",
+            "setting": format_parameters(own),
+            "x": x,
+            "forward": np.sign(x),
+            "counterpart": _counterpart(page, x, own),
+            "slope": _slope(page, x, own),
+        }
+        for own in settings
+    ]
+    return pd.concat([pd.DataFrame(row) for row in rows], ignore_index=True)
+
+
+def _points(page, settings: Sequence[Mapping[str, float]]) -> np.ndarray:
+    """float64 [points], rising, from −h to h: evenly spaced, and every corner of every setting with its two sides."""
+    corners = np.array([float(c) for own in settings for c in page.trait("corners", **own)], "float64")
+    end = _end(max(_reach(page), 1.25 * max(abs(corners), default=0.0)))
+    side = 1e-9 * end
+    x = np.concatenate([np.linspace(-end, end, POINTS), corners - side, corners, corners + side])
+    return np.unique(x)
+
+
+def _reach(page) -> float:
+    """How far from zero the defaults' slope is worth showing: to some half widths beyond its peak, no further than
+    twice where it ends; 2 if it never falls."""
+    r = np.logspace(-4, 3, 1401)
+    m = np.nan_to_num(np.abs(_slope(page, np.concatenate([-r[::-1], r]), {})))
+    m = np.maximum(m[len(r) :], m[: len(r)][::-1])
+    top = np.flatnonzero(m >= 0.999 * m.max())[0]  # the first, where it is periodic
+    below = np.flatnonzero(m[top:] < m[top] / 2)
+    if not below.size:
+        return 2.0
+    return min(float(r[top] + BEYOND * (r[top + below[0]] - r[top])), 2 * float(page.trait("support")))
+
+
+def _end(reach: float) -> float:
+    """The first of ENDS, times a power of ten, that is no less."""
+    power = 10.0 ** math.floor(math.log10(reach))
+    return next(float(f"{end * power:.3g}") for end in ENDS if end * power >= reach * (1 - 1e-9))
+
+
+def _slope(page, x: np.ndarray, own: Mapping[str, float]) -> np.ndarray:
+    """m at x [points], of one stream of chance where the page is random."""
+    from steeplechase.random import Chance, key
+
+    chance = Chance(key(0)).of("gallery") if page.random else None
+    return page.slope(x, chance=chance, **own).numpy()
+
+
+def _counterpart(page, x: np.ndarray, own: Mapping[str, float]) -> np.ndarray:
+    """The counterpart at x [points], less its value at 0 if that is finite; NaN if there is none."""
+    import tensorflow as tf
+
+    if page.counterpart is None:
+        return np.full(len(x), np.nan)
+    values = {name: tf.constant(value, tf.float64) for name, value in {**page.parameters, **own}.items()}
+    y = page.counterpart(tf.constant(np.append(x, 0.0)), **values).numpy()
+    return y[:-1] - (y[-1] if np.isfinite(y[-1]) else 0.0)

@@ -1,0 +1,88 @@
+"""Trains one block from its start, or from where it was left, to its end, and makes the record's rows of it."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from typing import Any
+
+import numpy as np
+
+from results.records.checkpoint import Kept
+from runners.training.programs import Replica
+from runners.training.trainer import Trainer
+
+
+def recorded(steps: int, rows: int) -> list[int]:
+    """The steps at which rows are taken: 0, and `rows` more up to the last, evenly spread."""
+    return [int(step) for step in np.unique(np.round(np.linspace(0, steps, rows + 1)))]
+
+
+def replica_of(values: Mapping[str, Any], weights: str, normalize: str) -> Replica:
+    """A replica of the trainer from its flat values. weights: whose numbers go with hard weights: `estimator`,
+    `estimator_weights`, or "" where there are no latent weights. normalize: how slopes are scaled."""
+
+    def part(group):
+        return {k.removeprefix(f"{group}."): v for k, v in values.items() if group and k.startswith(f"{group}.")}
+
+    parts = part("estimator"), part(weights), part("optimizer")
+    return Replica(values["seed"], values["learning_rate"], *parts, normalize)
+
+
+def train(
+    trainer: Trainer,
+    replicas: Sequence[Replica],
+    steps: int,
+    rows: int,
+    kept: Kept,
+    every: float,
+    report: Callable[[int], None],
+) -> tuple[dict[str, np.ndarray], list[float]]:
+    """(measures {name: [rows + 1, replicas]}, seconds per step of each chunk), with `train_s` among the measures.
+
+    kept: where the state is saved after at least `every` seconds of training, and looked for at the start; numbers do
+    not depend on when it was saved. report(steps done) is called after every chunk. Raises what `kept` raises.
+    """
+    marks = recorded(steps, rows)
+    history, paces = _restore(trainer, replicas, steps, kept)
+    if not history:
+        trainer.begin(replicas, steps)
+        history, paces = [_row(trainer, len(replicas))], []
+    unsaved = 0.0
+    for mark in marks[len(history) :]:
+        updates = mark - trainer.step
+        seconds = trainer.advance(mark)
+        paces.append(seconds / updates)
+        history.append(_row(trainer, len(replicas)))
+        unsaved += seconds
+        if unsaved >= every and mark < steps:
+            _keep(trainer, history, paces, kept)
+            unsaved = 0.0
+        report(mark)
+    names = sorted({name for row in history for name in row})
+    missing = np.full(len(replicas), np.nan)
+    return {name: np.stack([row.get(name, missing) for row in history]) for name in names}, paces
+
+
+def _row(trainer, replicas):
+    return trainer.look() | {"train_s": np.full(replicas, trainer.train_s / replicas)}
+
+
+def _keep(trainer, history, paces, kept):
+    held = {f"state/{name}": array for name, array in trainer.state().items()}
+    held |= {f"history/{i}/{name}": array for i, row in enumerate(history) for name, array in row.items()}
+    kept.save({"paces": np.array(paces), **held})
+
+
+def _restore(trainer, replicas, steps, kept):
+    """(history, paces) of the state that was kept, or two empty lists: a state that is not whole is trained again."""
+    arrays = kept.load()
+    if arrays is None:
+        return [], []
+    trainer.restore(replicas, steps, {k.removeprefix("state/"): a for k, a in arrays.items() if k.startswith("state/")})
+    history: list[dict] = []
+    for name, array in arrays.items():
+        if name.startswith("history/"):
+            _, i, measure = name.split("/", 2)
+            history.extend({} for _ in range(int(i) + 1 - len(history)))
+            history[int(i)][measure] = array
+    return history, list(arrays["paces"])

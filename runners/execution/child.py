@@ -1,0 +1,109 @@
+"""What runs in the process that trains: it starts TensorFlow, observes what is used, and answers its parent.
+
+Nothing of ours that computes is imported at the top: it is loaded once TensorFlow has its settings and the process is
+observed.
+"""
+
+from __future__ import annotations
+
+import os
+import signal
+import sys
+import threading
+import time
+import traceback
+from multiprocessing.connection import Connection
+from pathlib import Path
+
+from runners.configuration import estimator_files
+from runners.configuration.run import Run
+from runners.execution.outcome import Outcome
+from runners.planning import estimator_sources, observing, sources
+from runners.planning.identity import identify
+from steeplechase.errors import UserError
+
+_send: Connection | None = None  # where progress goes
+_fault = ""  # why nothing can be trained in this process
+
+
+def begin(send: Connection, parent: int, device: str) -> None:
+    """Starts this process. send: where progress goes; parent: the process that it must not outlive."""
+    global _send, _fault
+    _send = send
+    signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C is the parent's to answer
+    threading.Thread(target=die_with, args=(parent,), daemon=True).start()
+    for module in list(sys.modules.values()):  # loaded before anything was observed: what counts is what is there now
+        path = os.path.realpath(getattr(module, "__file__", None) or "<none>")
+        if path.endswith(".py") and not observing.is_library(path):
+            sources.tree(Path(path))
+    observing.start()
+    from runners.training import setup
+
+    _fault = setup.start_tensorflow(device) or ""
+    if _fault:
+        return
+    import tasks
+    from runners.execution import contract, loading, training_run  # noqa: F401
+
+    for task in tasks.registry:  # all code is loaded now: what changes later is noticed, and not loaded
+        tasks.registry[task]
+    try:
+        for name in estimator_files.files():
+            loading.enter(name)
+    except UserError as error:
+        _fault = str(error)
+
+
+def observe(names: list[str]) -> dict[str, dict[str, str]]:
+    """What these estimators read, as `observing.reads` has it. Raises UserError."""
+    from runners.execution import loading
+
+    if _fault:
+        raise UserError(_fault)
+    for name in names:
+        loading.enter(name)
+    return {name: estimator_sources.observed(name) for name in names}
+
+
+def fault() -> str:
+    """Why nothing can be trained here, or which promise an estimator in a named file breaks; or ""."""
+    from runners.execution import contract
+
+    try:
+        for name in () if _fault else estimator_files.files():
+            contract.hold_to_contract(name)
+    except UserError as error:
+        return str(error)
+    return _fault
+
+
+def train(run: Run, expected: tuple[str, str]) -> Outcome:
+    """`execute` (training_run.py), whose progress goes to the parent. Whatever happens comes back as an outcome."""
+    if _fault:
+        return failed(run, _fault)
+    from runners.execution.training_run import execute
+
+    try:
+        return execute(run, lambda *progress: _send.send(progress), expected)
+    except Exception as error:  # any program can fail in any way: it is told, written down, and the next one starts
+        first = (str(error).strip().splitlines() or ["no reason given"])[0][:200]
+        path = Path(run.store) / "errors" / f"{identify(run).name}-{os.getpid()}-{time.time_ns()}.txt"
+        try:
+            path.parent.mkdir(parents=True, exist_ok=True)
+            path.write_text(traceback.format_exc(), encoding="utf-8")
+        except OSError as full:
+            path = f"could not be written: {full.strerror}"
+        return failed(run, f"{type(error).__name__}: {first} (all of it: {path})")
+
+
+def die_with(parent: int) -> None:
+    """Ends this process once it has another parent: it would go on writing beside the next one."""
+    while os.getppid() == parent:
+        time.sleep(0.2)
+    os._exit(1)
+
+
+def failed(run: Run, reason: str) -> Outcome:
+    """The outcome of a run of which nothing was trained, for this reason."""
+    planned = identify(run)
+    return Outcome(planned.name, run.words, len(planned.ids), error=reason)

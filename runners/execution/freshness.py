@@ -1,0 +1,30 @@
+"""Whether a plan's records were made by the code that is here now."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+from results.records import sealed
+from results.records.plan import Plan
+from runners.configuration.run import Run
+from runners.execution import worker
+from runners.planning import device, identity
+from steeplechase.errors import UserError
+
+
+def check_fresh(plan: Plan) -> None:
+    """Raises UserError where the code that made the plan's records has changed since, and StoreError where the plan
+    does not say what code that is."""
+    for entry in plan.runs:
+        for group in ("task", "estimator", "optimizer"):
+            part = entry["configuration"].get(group)
+            sealed.named(f"{group} of the plan {plan.name}", part.get("name") if isinstance(part, dict) else part)
+        run = Run({"estimator_weights": None, **entry["configuration"]}, (), {}, "", 0.0)
+        worker.learn(replace(run, program={**run.program, "device": "cpu"}))  # what pages read, no device decides
+        # Records of another machine's GPU are drawn anywhere: what it computed with is believed.
+        fingerprint, covers = identity.fingerprint(run, device.told(entry["sources"]))
+        if fingerprint != entry["fingerprint"]:
+            reason = identity.changed(entry["sources"], covers)
+            raise UserError(
+                f"the records of {plan.name} are stale ({reason}): run `{plan.command}` again, or give --stale."
+            )

@@ -1,0 +1,88 @@
+"""Conducts a sweep: plans it, has the missing runs launched, and says what became of them."""
+
+from __future__ import annotations
+
+import sys
+import time
+from collections.abc import Callable
+from dataclasses import replace
+from typing import Any
+
+from hydra.core.utils import JobReturn
+from rich.console import Console
+
+from results import outputs
+from results.records.store import Store
+from runners.configuration import estimator_files
+from runners.execution import worker
+from runners.execution.messages import announce, list_unsupported, report_outcomes, show_plan
+from runners.execution.outcome import Outcome
+from runners.execution.provenance import now
+from runners.planning.plans import PlannedState, as_plan, plan_name, plan_runs
+from steeplechase.errors import RecordError, UserError
+
+
+def plan_and_launch(
+    jobs: list[list[str]],
+    compose: Callable[[list[str]], dict[str, Any]],
+    launch: Callable[[list[list[str]]], list[JobReturn]],
+    experiment: str,
+    arguments: list[str],
+) -> list[JobReturn]:
+    """Plans the jobs, trains what is missing and ends with tables and figures; returns the launched jobs' returns.
+
+    jobs: the overrides of each. Every one is composed and checked before the first starts. Exits with 1 where a run
+    failed. Raises UserError.
+    """
+    started = time.perf_counter()
+    console = Console(soft_wrap=not sys.stdout.isatty(), width=None if sys.stdout.isatty() else 140)
+    states, common = plan_runs(jobs, compose, worker.learn)
+    outputs.check_names(common["figures"], common["tables"])
+    if common["plan"]:
+        show_plan(console, states)
+        return []
+    name = plan_name(experiment, arguments)
+    store = Store(common["store"])
+    store.make_writable()
+    plan = as_plan(name, arguments, states, common, now())
+    store.write_plan(plan)
+    ahead = [state for state in states if state.missing]
+    announce(console, states, ahead)
+    returns = []
+    if ahead and estimator_files.files():
+        fault = worker.fault(ahead[0].wanted.run.program["device"])
+        if fault:
+            raise UserError(fault)
+    if ahead:
+        returns = launch([[*s.overrides, f"progress={i}/{len(ahead)}"] for i, s in enumerate(ahead, 1)])
+    outcomes = [_outcome(state, answer) for state, answer in zip(ahead, returns, strict=True)]
+    failed = report_outcomes(console, ahead, outcomes, time.perf_counter() - started)
+    if failed:
+        sys.exit(1)
+    try:
+        refused = {outcome.run: outcome.declined for outcome in outcomes if outcome.declined}
+        if refused:  # now it is known which runs cannot be, and that nothing of them is missing
+            states = [replace(state, declined=refused.get(state.wanted.name, state.declined)) for state in states]
+            plan = as_plan(name, arguments, states, common, now())
+            store.write_plan(plan)
+        list_unsupported(console, plan)
+        if not plan.runs:
+            print("steeplechase: nothing can be trained: every run was declined.", file=sys.stderr)
+            sys.exit(1)
+        faults = outputs.draw(console, store, plan)
+    except (RecordError, OSError) as error:
+        faults = [str(error)]
+    for fault in faults:
+        print(f"steeplechase: {' '.join(fault.split())}", file=sys.stderr)
+    if faults:
+        sys.exit(1)
+    return returns
+
+
+def _outcome(state: PlannedState, answer: JobReturn) -> Outcome:
+    """What a launched job came to; a job that raised or was lost is a failed outcome."""
+    try:
+        value = answer.return_value
+    except Exception as error:  # Hydra hands a job's exception out here; it is told below, and makes the exit code
+        value = Outcome(state.wanted.name, state.wanted.run.words, len(state.wanted.ids), error=f"{error}")
+    return value

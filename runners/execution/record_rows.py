@@ -1,0 +1,71 @@
+"""The rows of a record, made of what a block's replicas measured."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+import numpy as np
+import pandas as pd
+
+from runners.planning import identity
+from runners.planning.identity import PlannedRun
+from steeplechase import schedules
+from tasks.base import Task
+
+
+def table(
+    values: Sequence[Mapping[str, Any]],
+    ids: Sequence[str],
+    measures: Mapping[str, np.ndarray],
+    identity: Mapping[str, Any],
+    task: Task,
+    marks: Sequence[int],
+    block: int,
+) -> pd.DataFrame:
+    """The record's rows, replica by replica. identity: the columns that are the same in every row."""
+    frames = []
+    for i, (own, name) in enumerate(zip(values, ids, strict=True)):
+        rate = own["learning_rate"]
+        columns = {
+            **identity,
+            **{k: _plain(v) for k, v in own.items() if k != "learning_rate"},
+            "replica": name,
+            "learning_rate": schedules.values(rate)[0],
+            "step": marks,
+            "examples": [step * task.batch for step in marks],
+            "evaluations": marks,
+            "block": block,
+        }
+        if isinstance(rate, Mapping):
+            columns["optimizer.learning_rate"] = _plain(rate)
+        frames.append(pd.DataFrame({**columns, **{name: array[:, i] for name, array in measures.items()}}))
+    whole = pd.concat(frames, ignore_index=True)
+    # A loss becomes not finite between two rows; a row says so only from that step on.
+    whole["diverged"] = whole["diverged"].where(whole["diverged"] <= whole["step"])
+    return whole
+
+
+def _plain(value):
+    return json.dumps(value, sort_keys=True) if isinstance(value, (Mapping, list)) else value
+
+
+def constant_columns(wanted: PlannedRun, latent: bool) -> dict[str, Any]:
+    """The columns that are the same in every row of a run. latent: whether hard weights have latent ones."""
+    program = identity.configuration(wanted.run)
+    weights = program["estimator_weights"] or program["estimator"]
+    columns = {
+        "run": wanted.name,
+        "task": program["task"]["name"],
+        "estimator": program["estimator"]["name"],
+        "estimator_weights": weights["name"] if latent else None,
+        "optimizer": program["optimizer"]["name"],
+        "data": program["task"].get("data"),
+        **{name: program[name] for name in ("forward", "at_zero", "normalize", "precision", "device")},
+    }
+    for group in ("task", "optimizer"):
+        for name, value in program[group].items():
+            if name not in ("name", "data") and value is not None:
+                columns[f"{group}.{name}"] = json.dumps(value) if isinstance(value, list) else value
+    return columns

@@ -1,0 +1,121 @@
+"""The process that trains: started with its own TensorFlow, renewed before its memory grows past a bound.
+
+A compiled program keeps some 43 MiB that nothing releases, so a long sweep needs more than one process; and what kills
+one, a crash or the system for lack of memory, ends one run and not the sweep.
+"""
+
+from __future__ import annotations
+
+import atexit
+import multiprocessing
+import multiprocessing.util
+import os
+import threading
+from collections.abc import Callable
+from concurrent.futures import ProcessPoolExecutor
+from concurrent.futures.process import BrokenProcessPool
+
+from runners.configuration import estimator_files
+from runners.configuration.run import Run
+from runners.configuration.schema import SWEEP
+from runners.execution import child
+from runners.execution.outcome import Outcome
+from runners.planning import estimator_sources, identity
+from runners.planning.device import share
+from runners.planning.identity import identify
+from steeplechase.errors import UserError
+
+BOUND = 2 * 2**30  # bytes of resident memory after which the process is renewed
+
+_current: tuple[ProcessPoolExecutor, object, str] | None = None  # the process, where its progress arrives, its device
+
+
+def warm_up(device: str) -> None:
+    """Starts the process, unless one is there for this device (`cpu` or `gpu`)."""
+    global _current
+    if _current is None or _current[2] != device:
+        close()
+        if multiprocessing.get_start_method(allow_none=True) == "loky":
+            multiprocessing.set_start_method("spawn", force=True)  # a spawned process knows no joblib
+            parent = int(os.environ.get(SWEEP, os.getppid()))
+            threading.Thread(target=child.die_with, args=(parent,), daemon=True).start()
+            place = int(multiprocessing.current_process().name.rpartition("-")[2]) - 1
+            own = share(place) if device == "gpu" else None
+            if own:
+                os.environ["CUDA_VISIBLE_DEVICES"] = own  # which the process that trains takes over
+        context = multiprocessing.get_context("spawn")
+        receive, send = context.Pipe(duplex=False)
+        pool = ProcessPoolExecutor(1, mp_context=context, initializer=child.begin, initargs=(send, os.getpid(), device))
+        pool.submit(os.getpid)
+        _current = pool, receive, device
+
+
+def train(run: Run, report: Callable[[int, int, float], None]) -> Outcome:
+    """`execute` (training_run.py) in that process. Whatever happens there comes back as an outcome.
+
+    A process that a launcher started (joblib's) has a training process of its own.
+    """
+    warm_up(run.program["device"])
+    pool, receive, _ = _current
+    try:
+        learn(run)
+        wanted = identify(run)
+        future = pool.submit(child.train, run, (wanted.name, wanted.fingerprint))
+        while not future.done():
+            if receive.poll(0.1):
+                report(*receive.recv())
+        outcome = future.result()
+    except KeyboardInterrupt:
+        # What was trained is saved; waiting for the end of the run is not what was asked.
+        for process in multiprocessing.active_children():
+            process.terminate()
+        raise
+    except BrokenProcessPool:
+        close()
+        outcome = child.failed(run, "the training process was killed, perhaps for lack of memory")
+    except EOFError:
+        close()
+        outcome = child.failed(run, "the training process ended without an answer")
+    if outcome.memory_bytes > BOUND:
+        close()
+    return outcome
+
+
+def fault(device: str) -> str:
+    """Why the process cannot train through the estimators that files name, or "": it is started for this, unless it is
+    there, and holds them to the contract.
+    """
+    warm_up(device)
+    named = [written.path.name for written in estimator_files.files().values()]
+    try:
+        return _current[0].submit(child.fault).result()
+    except BrokenProcessPool:
+        close()
+        return f"{', '.join(named)} ended the process that it was run in."
+
+
+def learn(run: Run) -> None:
+    """Has that process observe what the run's estimators read, where they may read anything and this is not known yet;
+    it is started for this, unless it is there. Raises UserError."""
+    names = estimator_sources.unobserved(identity.estimators(run))
+    if names:
+        warm_up(run.program["device"])
+        try:
+            found = _current[0].submit(child.observe, names).result()
+        except BrokenProcessPool:
+            close()
+            raise UserError(f"{', '.join(names)} ended the process that it was run in.") from None
+        for name, reads in found.items():
+            estimator_sources.keep_reads(name, reads)
+
+
+def close() -> None:
+    """Ends the process, if there is one."""
+    global _current
+    if _current is not None:
+        _current[0].shutdown(wait=True, cancel_futures=True)
+        _current = None
+
+
+atexit.register(close)
+multiprocessing.util.Finalize(None, close, exitpriority=100)  # joblib's processes end without atexit

@@ -1,0 +1,1 @@
+"""What is recorded, missing, stale or cannot be: identity, sources, devices. No TensorFlow."""

@@ -1,0 +1,181 @@
+"""What makes two records the same: the one place where that is decided.
+
+A run's *program hash* covers its resolved configuration without the replicas' own values; the data's files count by
+checksum and base name. A *fingerprint* covers the project code that the run uses, read as syntax trees (comments,
+docstrings, formatting and what is only printed do not count), what its pages read from outside their code, and the
+numeric stack. A replica's *id* covers the program and its own values,
+never its position. Not in any of them: where the store is, how often state is saved, who launched it.
+Nothing here imports TensorFlow: planning must be quick.
+"""
+
+from __future__ import annotations
+
+import functools
+import hashlib
+import importlib.metadata
+import json
+import os
+import re
+import sys
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from runners.configuration import estimator_files
+from runners.configuration.run import Run
+from runners.planning import device, estimator_sources, sources
+from steeplechase.errors import UserError
+from tasks.data import sets
+
+_STACK = ("tensorflow", "keras", "numpy", "ml-dtypes")
+_FLAGS = ("XLA_FLAGS", "TF_XLA_FLAGS", "TF_ENABLE_ONEDNN_OPTS", "NVIDIA_TF32_OVERRIDE", "TF_DISABLE_MKL")
+_FLAGS += ("ONEDNN_MAX_CPU_ISA", "DNNL_MAX_CPU_ISA")
+EXECUTED = (
+    "execution/child",
+    "execution/training_run",
+)  # of runners: what a process that trains executes, with all that they import
+
+
+def digest(content: Any) -> str:
+    """SHA-256 of plain data, by its canonical JSON. Raises TypeError for what is not plain, ValueError for NaN."""
+    text = json.dumps(content, sort_keys=True, separators=(",", ":"), allow_nan=False)
+    return hashlib.sha256(text.encode()).hexdigest()
+
+
+def configuration(run: Run) -> dict[str, Any]:
+    """The program as it is hashed and recorded: files by base name, with the checksum of their content. Raises
+    UserError for a file that cannot be read."""
+    program = json.loads(json.dumps(dict(run.program)))
+    if run.files:
+        program["task"] |= {name: Path(path).name for name, path in run.files.items()}
+        program["data"] = _checksum(**run.files)
+    return program
+
+
+def program(run: Run) -> tuple[str, str]:
+    """(name of the run's folder, program hash). The name is for people: the three words and the hash's beginning."""
+    whole = digest(configuration(run))
+    return f"{'-'.join(run.words)}-{whole[:8]}", whole
+
+
+def replica(program_hash: str, values: Mapping[str, Any]) -> str:
+    """The id of the replica with these values."""
+    return digest([program_hash, dict(values)])[:16]
+
+
+def fingerprint(run: Run, stack: Mapping[str, str] | None = None) -> tuple[str, dict[str, str]]:
+    """(fingerprint, what it covers): each source file of the run's closure, what its pages read from outside their
+    code, and each part of the numeric stack. stack: what computes beside Python's packages (device.stack), where it is
+    not this machine's.
+
+    Raises UserError for an estimator that is not there, and for one that may read and was not observed
+    (pages.observed).
+    """
+    covers: dict[str, str] = {}
+    for name in estimators(run):
+        covers |= estimator_sources.observed(name)
+        if estimator_files.find(name):
+            covers |= estimator_sources.files_and_packages(name)[1]
+    covers |= {label: sources.tree(path) for label, path in files(run).items()}
+    covers |= {name: _version(name) for name in _STACK}
+    package = sets.package(run.program["task"].get("data", ""))
+    if package:
+        covers[package] = _version(package)
+    covers["python"] = ".".join(map(str, sys.version_info[:2]))
+    covers |= {name: flags(name) for name in _FLAGS if os.environ.get(name)}
+    covers |= device.stack(run.program["device"]) if stack is None else stack
+    return digest(covers)[:16], covers
+
+
+def estimators(run: Run) -> list[str]:
+    """The names of the run's estimators."""
+    return [chosen["name"] for chosen in (run.program["estimator"], run.program["estimator_weights"]) if chosen]
+
+
+def files(run: Run) -> dict[str, Path]:
+    """The run's closure: each file of code that it uses, by the name that it has in records."""
+    roots = [sources.ROOT / f"runners/{name}.py" for name in EXECUTED]
+    roots.append(sources.ROOT / f"tasks/{run.program['task']['name']}.py")
+    elsewhere: dict[str, Path] = {}
+    for name in estimators(run):
+        if estimator_files.find(name):
+            elsewhere |= estimator_sources.files_and_packages(name)[0]
+        elif (estimator_files.SURROGATES_DIR / f"{name}.py").exists():
+            roots.append(estimator_files.SURROGATES_DIR / f"{name}.py")
+        else:
+            raise UserError(
+                f"the estimator '{name}' is from elsewhere: add estimator.file=PATH, so that it can be seen whether "
+                "its page has changed."
+            )
+    inside = sources.closure(*roots, *(path for file in elsewhere.values() for path in sources.imports(file)))
+    return elsewhere | {sources.label(path): path for path in inside}
+
+
+def changed(old: Mapping[str, str], new: Mapping[str, str]) -> str:
+    """Why two fingerprints differ, in words."""
+    reasons = []
+    for name in sorted({*old, *new}):
+        if old.get(name) != new.get(name):
+            verb = "is new" if name not in old else "is gone" if name not in new else "changed"
+            plain = name.endswith(".py") or " reads " in name
+            short = f"{old.get(name, 'none')} → {new.get(name, 'none')}" if not plain else verb
+            reasons.append(f"{name} {short}")
+    return ", ".join(reasons) or "nothing changed"
+
+
+def flags(name: str) -> str:
+    """What a variable with flags says: a file that it names, or that one of its flags names, by base name and digest
+    of its content."""
+    value = os.environ.get(name, "")
+    if value and not value.lstrip().startswith("-") and os.path.isfile(value):  # as XLA reads it: a file of flags
+        return _content(value)
+    return re.sub(r"(?<==)[^\s=]+", lambda found: _content(found[0]) if os.path.isfile(found[0]) else found[0], value)
+
+
+def _content(path: str) -> str:
+    with open(path, "rb") as file:
+        return f"{os.path.basename(path)} ({hashlib.file_digest(file, 'sha256').hexdigest()[:16]})"
+
+
+@functools.cache
+def _checksum(data: str, labels: str | None = None) -> str:
+    """Once a process. What was loaded is held against it before a record is written (execution/training_run.py)."""
+    return sets.checksum(data, labels)
+
+
+@functools.cache
+def _version(package: str) -> str:
+    """Once a process, as a package is imported once a process: looking it up reads and parses its metadata."""
+    return importlib.metadata.version(package)
+
+
+@dataclass(frozen=True)
+class PlannedRun:
+    """A run with its identity: names, ids in the order of its replicas, and what is recorded already."""
+
+    run: Run
+    name: str
+    program_hash: str
+    fingerprint: str
+    covers: dict[str, str]
+    ids: tuple[str, ...]
+
+    @property
+    def plan(self) -> dict[str, Any]:
+        """This run's part of a plan."""
+        return {
+            "run": self.name,
+            "fingerprint": self.fingerprint,
+            "sources": self.covers,
+            "configuration": configuration(self.run),
+            "replicas": list(self.ids),
+        }
+
+
+def identify(run: Run) -> PlannedRun:
+    """Decides what would count as this run's records. Imports no TensorFlow. Raises UserError."""
+    name, program_hash = program(run)
+    code, covers = fingerprint(run)
+    ids = tuple(replica(program_hash, values) for values in run.replicas)
+    return PlannedRun(run, name, program_hash, code, covers, ids)

@@ -1,0 +1,139 @@
+"""The plan of a sweep: what is recorded of each run, what is missing, stale, or cannot be."""
+
+from __future__ import annotations
+
+import shlex
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any
+
+from results.records.plan import Plan
+from results.records.store import Store
+from runners.configuration import choices, estimator_files, resolution
+from runners.configuration.run import Run
+from runners.planning import device, identity
+from runners.planning.identity import PlannedRun, identify
+from steeplechase.errors import UserError
+
+# The same for a whole sweep.
+_CONTROL = ("store", "plan", "figures", "tables", "checkpoint", "lanes", "reference", "margins", "strict")
+
+
+@dataclass(frozen=True)
+class PlannedState:
+    """A planned run: what is recorded, and why what is recorded under other code does not count."""
+
+    wanted: PlannedRun
+    overrides: list[str]
+    done: int
+    stale: str
+    faults: tuple[str, ...]  # what of it does not count
+    declined: str  # why there can be no such run, as far as that is known
+    instructions: frozenset[str] = frozenset()  # the processors that its records were made on (device.instructions)
+
+    @property
+    def missing(self) -> int:
+        return 0 if self.declined else len(self.wanted.ids) - self.done
+
+
+def plan_runs(
+    jobs: list[list[str]], compose: Callable[[list[str]], dict[str, Any]], learn: Callable[[Run], None]
+) -> tuple[list[PlannedState], dict[str, Any]]:
+    """Each job as a planned run, and the settings that all share. learn: has it observed what a run's estimators read.
+
+    Damaged records are set aside, unless only a plan is asked for. Raises UserError.
+    """
+    states, common, seen = [], {}, set()
+    if len(jobs) > 100:
+        print(f"Composing {len(jobs):,} runs ...", flush=True)
+    for overrides in jobs:
+        cfg = compose(overrides)
+        try:
+            run = resolution.resolve(cfg, device.find(cfg["device"]))
+        except UserError as mistake:
+            words = " · ".join(str(cfg[group].get("name", "?")) for group in ("task", "estimator", "optimizer"))
+            raise UserError(f"{mistake} (first seen in the run {words})" if len(jobs) > 1 else str(mistake)) from None
+        learn(run)
+        wanted = identify(run)
+        if wanted.name in seen:
+            raise UserError(f"two runs of this sweep are the same: {' '.join(overrides)}.")
+        seen.add(wanted.name)
+        own = {key: cfg[key] for key in _CONTROL}
+        if common and own != common:
+            raise UserError(f"{', '.join(_CONTROL)} are the same for a whole sweep, and cannot be swept.")
+        common, store, faults = own, Store(run.store), []
+
+        def damaged(path, fault, faults=faults):
+            faults.append((path, fault))
+
+        parts = store.accounts(wanted.name, wanted.fingerprint, damaged, wanted.covers)
+        done = {name for part in parts for name in part["replicas"]}
+        declined = store.declined(wanted.name, wanted.fingerprint, damaged)
+        if not cfg["plan"]:
+            for path, fault in faults:
+                print(f"{path} does not count: {fault}; it is set aside as {store.set_aside(path).name}.")
+        lacking = {*wanted.ids} - done
+        old = [o for o in store.stale(wanted.name, wanted.fingerprint).values() if lacking & {*o["replicas"]}]
+        newest = max(old, key=lambda account: account["ended"], default=None)
+        stale = identity.changed(newest.get("sources", {}), wanted.covers) if newest else ""
+        told = tuple(f"{path.name} does not count: {fault}" for path, fault in faults)
+        kinds = {part["instructions"] for part in parts if part.get("instructions") and done & {*wanted.ids}}
+        states.append(
+            PlannedState(wanted, overrides, len(done & {*wanted.ids}), stale, told, declined, frozenset(kinds))
+        )
+    return states, common
+
+
+def mixed_processors(states: list[PlannedState]) -> str:
+    """What is said of records that were made, or are going to be made, on processors of several kinds; or ""."""
+    kinds = {kind for state in states for kind in state.instructions}
+    if any(state.missing for state in states):
+        kinds.add(device.instructions())
+    kinds = {frozenset(kind.split()) for kind in kinds if kind}
+    if len(kinds) < 2:
+        return ""
+    own = sorted(" ".join(sorted(kind - frozenset.intersection(*kinds))) or "none of these" for kind in kinds)
+    return (
+        f"Processors of {len(kinds)} kinds are in this plan, which differ in their instructions ({' / '.join(own)}): "
+        "numbers are the same bit for bit on one of them only."
+    )
+
+
+def as_plan(name: str, arguments: list[str], states: list[PlannedState], common: dict[str, Any], written: str) -> Plan:
+    """The plan of what can be: what was declined is named apart, with the reason."""
+    runs, declined = [], []
+    for state in states:
+        run = state.wanted.run
+        if state.declined:
+            words = dict(zip(("task", "estimator", "optimizer"), run.words, strict=True))
+            own = {"run": state.wanted.name, **words, "normalize": run.program["normalize"]}
+            declined.append({**own, "reason": state.declined})
+        else:
+            rate = choices.defaults_of("optimizer", run.words[2])["learning_rate"]
+            runs.append({**state.wanted.plan, "default_rate": rate})
+    return Plan(
+        name,
+        _command(arguments),
+        written,
+        tuple(runs),
+        tuple(common["figures"]),
+        tuple(common["tables"]),
+        tuple(declined),
+        common["reference"],
+        common["margins"],
+        common["strict"],
+    )
+
+
+def plan_name(experiment: str, arguments: list[str]) -> str:
+    """An experiment's own name where the command changes none of its content; else with a hash of what it changes."""
+    told = [*arguments, *estimator_files.as_argument()]
+    own = sorted(a for a in told if a.split("=")[0] not in ("experiment", *_CONTROL) and not a.startswith("hydra"))
+    experiment = experiment.replace("/", "-")  # of an experiment in a folder of its own
+    return f"{experiment}-{identity.digest(own)[:8]}" if own else experiment
+
+
+def _command(arguments: list[str]) -> str:
+    """The command without the places where things lie."""
+    kept = [a for a in arguments if a.split("=")[0] not in ("store", "task.data", "task.labels")]
+    return shlex.join(["python", "-m", "runners.sweep", *kept, *estimator_files.as_argument()])

@@ -1,0 +1,181 @@
+"""How gradients flow back through a chain of operations, or through the hard sites of one step of a task."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+import pandas as pd
+
+from runners.training.backward_signals import FLOW, Recorder
+from steeplechase.errors import UserError
+
+if TYPE_CHECKING:
+    pass
+
+
+@dataclass(frozen=True)
+class Operation:
+    """An elementwise function and what its backward pass multiplies the upstream gradient by.
+
+    forward(*inputs) -> output; slope(*inputs) -> one slope, or one for each of several inputs. All have one shape.
+    """
+
+    name: str
+    forward: Callable
+    slope: Callable
+    inputs: int = 1
+
+    def __call__(self, *inputs):
+        from estimators.surrogate import replaced
+
+        return replaced(self.forward, self.slopes)(*inputs)
+
+    def slopes(self, *inputs) -> tuple:
+        """One slope for each input."""
+        slope = self.slope(*inputs)
+        return slope if isinstance(slope, tuple) else (slope,)
+
+
+square = Operation("square", lambda x: x * x, lambda x: 2 * x)
+product = Operation("product", lambda a, b: a * b, lambda a, b: (b, a), inputs=2)
+PLAIN = {operation.name: operation for operation in (square, product)}
+HARD = ("sign", "step")
+
+
+def l2_loss(target: float) -> Operation:
+    """½(y − target)²."""
+    return Operation("l2_loss", lambda y: (y - target) * (y - target) / 2, lambda y: y - target)
+
+
+def hard(
+    estimator: str = "sigmoid_derivative",
+    *,
+    forward: str = "sign",
+    at_zero: int = 1,
+    normalize: str = "none",
+    **parameters: float,
+) -> Operation:
+    """The hard function `forward` (`sign` or `step`), through the slope of the surrogate of this name.
+
+    Raises estimators.UserError for a name, a word or a number that cannot be, and Unsupported for a slope that
+    cannot be normalised so.
+    """
+    from estimators import registry
+    from estimators.function import value
+    from steeplechase.random import Chance, key
+
+    page = registry[estimator if isinstance(estimator, str) else repr(estimator)]
+    page.check(**parameters)
+    value(0.0, forward=forward, at_zero=at_zero)
+    page.gain(normalize, forward=forward, **{**page.parameters, **parameters})
+    chance = Chance(key(0)).of("slope") if page.random else None
+    return Operation(
+        forward,
+        lambda x: value(x, forward=forward, at_zero=at_zero),
+        lambda x: page.slope(x, forward=forward, normalize=normalize, chance=chance, **parameters),
+    )
+
+
+def chain(operations: Sequence[Operation], x: Any, *, compiled: bool = False) -> pd.DataFrame:
+    """What flows through operations of which each takes the one before's output; a row an operation, last first.
+
+    x: a number or an array (integers count as float32); a tuple of them where the first operation takes several inputs.
+    Returns the columns operation, input, output, upstream, slope, downstream. A cell is a number, an array where x is
+    one, and a tuple of those (but for output and upstream) where an operation has several inputs. The last upstream
+    is 1. compiled: as one XLA program. Raises UserError for a number of inputs that does not fit, for inputs that hold
+    no numbers, and for what is no Operation.
+    """
+    import tensorflow as tf
+
+    from estimators.function import floating
+
+    inputs = x if isinstance(x, tuple) else (x,)
+    for operation in operations:
+        if not isinstance(operation, Operation):
+            raise UserError(
+                f"a chain is made of operations, as flow.square or flow.hard(...) are, not of {operation!r}."
+            )
+    check_inputs([(operation.name, operation.inputs) for operation in operations], len(inputs))
+
+    def run(*inputs):
+        with tf.GradientTape() as tape:
+            recorder = Recorder(tape)
+            for operation in operations:
+                inputs = tuple(recorder.inlet(x) for x in inputs)
+                output = operation(*inputs)
+                recorder.note(operation.name, inputs, output, operation.slopes(*inputs))
+                inputs = (output,)
+        return recorder.flows(inputs[0])
+
+    rows = [
+        {
+            "operation": name,
+            "input": _single(flow["inputs"]),
+            "output": flow["output"],
+            "upstream": flow["upstream"],
+            "slope": _single(flow["slopes"]),
+            "downstream": _single(flow["downstreams"]),
+        }
+        for flows in run_plainly(run, compiled, *map(floating, inputs))
+        for name, flow in flows.items()
+    ]
+    return pd.DataFrame(rows, columns=["operation", "input", "output", *FLOW])
+
+
+def gradients(function: Callable, *inputs: Any, compiled: bool = False) -> pd.DataFrame:
+    """The gradients of a function's output, and of each of its inputs, by each of its inputs.
+
+    function: an Operation, or any function of tensors. Returns the columns of, value, `by a`, `by b` …, one for each
+    input. A gradient is None where there is no connection: that is not a gradient of zero. Raises UserError for inputs
+    that hold no numbers, and for what is no function.
+    """
+    import tensorflow as tf
+
+    from estimators.function import floating
+
+    if not callable(function):
+        raise UserError(f"gradients are those of a function of tensors, not of {function!r}.")
+    names = [chr(ord("a") + i) for i in range(len(inputs))]
+
+    def run(*inputs):
+        with tf.GradientTape(persistent=True) as tape:
+            tape.watch(inputs)
+            values = (function(*inputs), *inputs)
+        return [(value, tape.gradient(value, list(inputs))) for value in values]
+
+    found = run_plainly(run, compiled, *map(floating, inputs))
+    rows = [
+        {"of": name, "value": value, **{f"by {x}": gradient for x, gradient in zip(names, own, strict=True)}}
+        for name, (value, own) in zip([getattr(function, "name", "output"), *names], found, strict=True)
+    ]
+    return pd.DataFrame(rows, dtype=object)
+
+
+def check_inputs(operations: Sequence[tuple[str, int]], given: int) -> None:
+    """Refuses a chain that does not fit together. operations: name and number of inputs of each. Raises UserError."""
+    for name, inputs in operations:
+        if inputs != given:
+            takes = "1 input" if inputs == 1 else f"{inputs} inputs"
+            raise UserError(f"{name} takes {takes}, but would be given {given} here.")
+        given = 1
+
+
+def run_plainly(function, compiled, *arguments):
+    """The function's tensors as numbers (where they have no shape) and arrays; None stays None."""
+    import tensorflow as tf
+
+    def plain(tensor):
+        if tensor is None:
+            return None
+        array = tensor.numpy()
+        return array if np.ndim(array) else float(array)
+
+    call = tf.function(function, jit_compile=True, autograph=False) if compiled else function
+    return tf.nest.map_structure(plain, call(*arguments))
+
+
+def _single(values):
+    return values[0] if len(values) == 1 else values

@@ -1,0 +1,92 @@
+"""How gradients flow back through the hard sites of a task in a replica's first step."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping
+from typing import TYPE_CHECKING
+
+import numpy as np
+import pandas as pd
+
+from runners.tracing.chain import run_plainly
+from runners.training.backward_signals import FLOW, QUANTILES, trace_sites
+from steeplechase import schedules
+
+if TYPE_CHECKING:
+    from runners.training.hard_sites import Hard
+    from tasks.base import Task
+
+STATISTICS = {
+    "norm": np.linalg.norm,
+    **{word: lambda values, share=share: np.quantile(values, share) for word, share in QUANTILES.items()},
+}
+
+
+def layers(
+    task: Task,
+    hard: Hard,
+    *,
+    seed: int = 0,
+    activations: Mapping[str, float | Mapping] | None = None,
+    weights: Mapping[str, float | Mapping] | None = None,
+    normalize: str = "none",
+    compiled: bool = False,
+) -> pd.DataFrame:
+    """What flows through the hard sites of a task in a replica's first step; a row a site, last first.
+
+    The parameters are at their start and the batch is the first one, as the trainer draws both from `seed`.
+    activations, weights: the parameters of the two surrogates, numbers or schedules (of which the first value counts);
+    weights None: those of the activations. normalize: as in Surrogate.gain. compiled: as one XLA program.
+
+    Returns the columns site and elements; `upstream_norm`, `_q05`, `_median`, `_q95` (2-norm and quantiles over
+    the elements of dL/dy, y being the hard output), the same of `slope` and of `downstream`; and saturation, the share
+    of slopes that are exactly zero. Missing where no slope stands, as at Bop's hard weights; and where the loss does
+    not depend on a site. Raises UserError and UserError for numbers and words that cannot be.
+    """
+    import tensorflow as tf
+
+    from steeplechase.random import Chance, key
+
+    def first(page, values):
+        coded = {name: schedules.encode(name, value) for name, value in (values or {}).items()}
+        found = {name: schedules.value(tf.constant(own, tf.float64), 0.0) for name, own in coded.items()}
+        if page is not None:
+            page.check(**found)
+            page.gain(normalize, forward=hard.forward, **{**page.parameters, **found})
+        return found
+
+    numbers = {
+        "activations": first(hard.activations, activations),
+        "weights": first(hard.weights, activations if weights is None else weights),
+    }
+
+    def run(key, numbers, examples):
+        chance, batch = Chance(key), ()
+        parameters = task.start(chance.of("start"))
+        if hard.weights is None:  # no latent weights: the hard ones start at the signs
+            signs = {name: tf.where(parameters[name] >= 0, 1.0, -1.0) for name in task.weights}
+            parameters |= {name: tf.cast(value, parameters[name].dtype) for name, value in signs.items()}
+        dtype = next(iter(parameters.values())).dtype
+        if examples:
+            picked = chance.of("batches").at(0).permutation(len(task.examples[0]))[: task.batch]
+            batch = [tf.gather(a, picked) for a in examples]
+            batch = tuple(tf.cast(a, dtype) if a.dtype.is_floating else a for a in batch)
+        drawn = Chance(chance.at(0).key).of("loss")
+        return trace_sites(task, hard, parameters, batch, {**numbers, "normalize": normalize}, drawn)
+
+    examples = tuple(tf.constant(a) for a in task.examples)
+    rows = []
+    for flows in run_plainly(run, compiled, tf.constant(key(seed)), numbers, examples):
+        for site, flow in flows.items():
+            slope = flow["slopes"][0] if flow["slopes"] else None
+            row = {"site": site, "elements": np.size(flow["output"])}
+            for name, values in zip(FLOW, (flow["upstream"], slope, flow["downstreams"][0]), strict=True):
+                row |= {f"{name}_{k}": _statistic(function, values) for k, function in STATISTICS.items()}
+            rows.append(row | {"saturation": _statistic(lambda values: np.mean(values == 0), slope)})
+    columns = [f"{name}_{statistic}" for name in FLOW for statistic in STATISTICS]
+    return pd.DataFrame(rows, columns=["site", "elements", *columns, "saturation"])
+
+
+def _statistic(function, values):
+    return math.nan if values is None else float(function(np.ravel(values).astype(np.float64)))

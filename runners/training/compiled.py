@@ -1,0 +1,124 @@
+"""The compiled program that all trainers of one program share."""
+
+from __future__ import annotations
+
+import contextlib
+import functools
+import threading
+from collections.abc import Callable
+
+import keras
+import numpy as np
+import tensorflow as tf
+
+from runners.training import optimizers
+from runners.training.probes import batch_probe, judgement, site_probe
+from runners.training.programs import Program
+from runners.training.step import block_gradients, map_replicas, numbers_now, starter
+from steeplechase.random import Chance
+
+COMPILE_LOCK = threading.Lock()  # a cache computes twice what two lanes ask for at once
+
+
+@functools.cache
+def compiled_program(program: Program) -> Compiled:
+    """What all trainers of this program share, made once in a process."""
+    return Compiled(program)
+
+
+class Compiled:
+    """What all trainers of a program share: the examples on the device, and its functions, each compiled once.
+
+    `parameters` and the optimizer's variables are what tracing needs. A trainer calls with variables of its own, which
+    take their place in the trace: so one program trains several blocks at a time.
+    """
+
+    def __init__(self, program: Program):
+        self.program, task, block = program, program.task, program.block
+        self.place = f"/{program.device}:0"
+        with tf.device(self.place):
+            self.examples = tuple(
+                tf.constant(a, program.precision if np.issubdtype(a.dtype, np.floating) else None)
+                for a in task.examples
+            )
+            self.parameters = {
+                name: keras.Variable(np.zeros([block, int(np.prod(shape))]), dtype=program.precision, name=_plain(name))
+                for name, shape in task.sizes.items()
+            }
+            self.optimizer = optimizers.build(
+                program.optimizer,
+                dict(program.arguments),
+                lambda: self._rate,
+                list(self.parameters.values()),
+                weights=[_plain(name) for name in task.weights],
+                rows={name: tf.zeros([block, 1], program.precision) for name in program.rows},
+            )
+            self.fresh = [tf.constant(v.numpy()) for v in self.optimizer.variables]  # not the variables' own memory
+        self.train = tf.function(self._chunk, jit_compile=True, autograph=False)
+        self.start = starter(task, block)
+        self.judge = judgement(task, program.hard.forward, program.hard.at_zero, block, program.tf32)
+        self.probe = batch_probe(task, program.hard, block, program.scheduled, program.tf32)
+        self.sites = site_probe(task, program.hard, block, program.scheduled, program.tf32)
+        self._gradients = block_gradients(task, program.hard, block)
+        self.warm: set[Callable] = set()
+        self.lock = threading.Lock()
+
+    def _chunk(self, parameters, slots, diverged, keys, numbers, rows, first, last, steps):
+        """The steps from `first` to `last` of a training of `steps`, on the variables that are handed in."""
+        task, block = self.program.task, self.program.block
+        per_epoch = len(task.examples[0]) // task.batch if self.examples else 1
+        size = len(task.examples[0]) if self.examples else 0
+
+        def order(epoch):
+            return map_replicas(lambda k: Chance(k).of("batches").at(epoch).permutation(size), keys)
+
+        def body(step, picks):
+            now = numbers_now(numbers, step, steps, self.program.precision, self.program.scheduled)
+            self._rate = now.pop("learning_rate")[:, None]
+            position = step % per_epoch
+            fresh = tf.logical_or(position == 0, step == first)
+            if size:
+                picks = tf.cond(fresh, lambda: order(step // per_epoch), lambda: picks)
+            chosen = tf.slice(picks, [0, position * task.batch], [block, task.batch if size else 0])
+            flat = {name: tf.convert_to_tensor(v.value) for name, v in self.parameters.items()}
+            gradients, loss, _ = self._gradients(flat, chosen, keys, step, now, self.examples)
+            self.optimizer.apply([gradients[name] for name in self.parameters], list(self.parameters.values()))
+            for name, (low, high) in task.bounds.items():
+                self.parameters[name].assign(tf.clip_by_value(self.parameters[name].value, low, high))
+            after = tf.where(_finite(self.parameters.values()), -1, step + 1)
+            found = tf.where(tf.math.is_finite(loss), after, step)
+            diverged.assign(tf.where(diverged < 0, found, diverged))
+            return step + 1, picks
+
+        for name, row in rows.items():
+            setattr(self.optimizer, name, row)
+        with _substituted([*self.parameters.values(), *self.optimizer.variables], [*parameters, *slots]):
+            tf.while_loop(lambda step, _: step < last, body, (first, tf.zeros([block, size], tf.int32)))
+        return tf.identity(diverged)
+
+
+@contextlib.contextmanager
+def _substituted(variables, others):
+    """Keras' variables act on other TensorFlow variables than their own, as they do on a replica's of tf.distribute.
+
+    Keras has no public way to these: stateless_apply is refused on TensorFlow.
+    """
+    own = [variable._value for variable in variables]
+    try:
+        for variable, value, other in zip(variables, own, others, strict=True):
+            other._distributed_container = lambda value=value: value  # by which the optimizer knows a variable
+            variable._value = other
+        yield
+    finally:
+        for variable, value in zip(variables, own, strict=True):
+            variable._value = value
+
+
+def _finite(parameters):
+    """Whether every parameter of a replica is finite, [block]."""
+    each = [tf.reduce_all(tf.math.is_finite(v.value), axis=1) for v in parameters]
+    return functools.reduce(tf.logical_and, each)
+
+
+def _plain(name):
+    return name.replace("/", ".")  # Keras allows no slash in a variable's name

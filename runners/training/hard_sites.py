@@ -1,0 +1,46 @@
+"""Hard sites: which hard function stands where, and which slope goes with it."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+
+from estimators.surrogate import Surrogate
+from steeplechase.random import Chance
+
+
+@dataclass(frozen=True)
+class Hard:
+    """Which hard function stands at a site, and which slopes go with it: the forward and the backward choice."""
+
+    activations: Surrogate
+    weights: Surrogate | None  # None: no latent weights (Bop), the gradient passes to the hard weight itself
+    forward: str = "sign"
+    at_zero: int = 1
+
+    def at(self, site: str) -> Surrogate | None:
+        """The surrogate of a site, by the word after its last slash."""
+        return self.weights if site.endswith("/weights") else self.activations
+
+    def operation(self, numbers: Mapping, chance: Chance, watch: Callable | None = None) -> Callable:
+        """`hard(x, at=site)` with these numbers.
+
+        numbers: {"activations": {...}, "weights": {...}} the parameters of the surrogates, and "normalize" how their
+        slopes are scaled, a name or its index as a tensor (Surrogate.gain). chance: what slopes that are random draw
+        from, at each site apart. `watch(site, x, slope)` is called at each site while the forward pass is traced,
+        where one is given.
+        """
+
+        def hard(x, *, at: str):
+            page = self.at(at)
+            if page is None:
+                return x  # ±1 already: the weight itself is what is used
+            own = dict(numbers["weights" if at.endswith("/weights") else "activations"])
+            own |= {"forward": self.forward, "normalize": numbers["normalize"]}
+            if page.random:
+                own["chance"] = chance.of("slope", at)
+            if watch:
+                watch(at, x, page.slope(x, **own))
+            return page.hard(x, at_zero=self.at_zero, **own)
+
+        return hard

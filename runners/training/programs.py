@@ -1,0 +1,136 @@
+"""Programs and replicas: what the trainer compiles, and how it follows from a run's plain data."""
+
+from __future__ import annotations
+
+import functools
+import json
+from collections.abc import Mapping
+from dataclasses import dataclass, field, replace
+from typing import Any
+
+import numpy as np
+
+import estimators
+import tasks
+from runners.training import optimizers
+from runners.training.hard_sites import Hard
+from steeplechase.errors import Unsupported
+from tasks.base import Task
+
+# A block is the largest power of two, at most LIMIT, whose parameters together are at most BUDGET numbers: on a CPU
+# they then stay in a core's cache, on a GPU they fill it. The rule knows the program's shape and the device class,
+# never the clock or the machine at hand, because numbers depend on the block.
+# They do not where a replica is a single number, and so every operation goes element by element (a test holds it to
+# the bit). There a CPU's block follows from how many replicas a run has: half of them, so that two cores have work; no
+# more than LIMIT, until there are SHARES such blocks; then a share, for starting a block costs as much as training it
+# for thousands of steps; and no more than SCALARS, since larger ones are slower again.
+LIMIT = {"cpu": 64, "gpu": 4096}
+BUDGET = {"cpu": 2**18, "gpu": 2**25}
+SHARES, SCALARS = 16, 1024
+
+
+def block_size(task: Task, device: str, replicas: int) -> int:
+    """How many replicas one compiled call trains, in a run of so many."""
+    numbers = sum(int(np.prod(shape)) for shape in task.sizes.values())
+    if numbers == 1 and device == "cpu":
+        wanted = max(-(-replicas // SHARES), min(LIMIT[device], -(-replicas // 2)))
+        return min(SCALARS, 2 ** (wanted - 1).bit_length())
+    fitting = max(1, BUDGET[device] // numbers)
+    return min(LIMIT[device], 2 ** (fitting.bit_length() - 1))
+
+
+@dataclass(frozen=True)
+class Replica:
+    """The numbers of one training. The learning rate and the slopes' parameters are numbers or schedules.
+
+    normalize: how the slopes are scaled. It is a number of the replica's, so that it costs no program of its own.
+    """
+
+    seed: int
+    learning_rate: float | Mapping
+    activations: Mapping[str, float | Mapping] = field(default_factory=dict)
+    weights: Mapping[str, float | Mapping] = field(default_factory=dict)
+    optimizer: Mapping[str, float] = field(default_factory=dict)
+    normalize: str = "none"
+
+    @property
+    def scheduled(self) -> bool:
+        """Whether any of the numbers is a schedule."""
+        numbers = (self.learning_rate, *self.activations.values(), *self.weights.values())
+        return any(isinstance(number, Mapping) for number in numbers)
+
+
+@dataclass(frozen=True)
+class Program:
+    """What makes a program: everything but the numbers of its replicas.
+
+    optimizer: the Keras class name; arguments: those that are the same for all, as sorted pairs; rows: the names of
+    those that each replica has its own value of. scheduled: whether numbers of replicas may be schedules; a replica is
+    trained by the program without where none of its own is, so that its numbers do not depend on its neighbours'.
+    tf32: whether a GPU may shorten the factors of float32 products. sites: whether what flows back through each hard
+    site is measured, too.
+    """
+
+    task: Task
+    hard: Hard
+    optimizer: str
+    arguments: tuple[tuple[str, object], ...]
+    rows: tuple[str, ...]
+    block: int
+    precision: str
+    device: str
+    scheduled: bool = False
+    tf32: bool = False
+    sites: bool = False
+
+
+@functools.cache
+def build(text: str, replicas: int) -> tuple[Task, Program]:
+    """The task and the program that this JSON describes, for a run of so many replicas.
+
+    The same objects for the same description, so that nothing compiles twice.
+
+    Raises what the wings and the optimizers raise for a mistake, each with one sentence; Unsupported for a pair that
+    cannot be.
+    """
+    described = json.loads(text)
+    device, chosen = described["device"], described["optimizer"]
+    precision = "float32" if described["precision"] == "tf32" else described["precision"]
+    task = _task(json.dumps(described["task"], sort_keys=True), precision)
+    page, own = estimators.registry[described["estimator"]["name"]], described["estimator_weights"]
+    weights = estimators.registry[own["name"]] if own else page
+    if described["forward"] not in task.forwards:
+        raise Unsupported(f"{task.name} is written for {' or '.join(task.forwards)}, not for {described['forward']}.")
+    if chosen["keras"] == "Bop":
+        if own or described["forward"] != "sign":
+            raise Unsupported("bop has no latent weights: it goes with forward=sign, and without estimator_weights.")
+        weights = None
+    for surrogate in {page, weights} - {None}:
+        reason = surrogate.decline(described["normalize"])
+        if reason:
+            raise Unsupported(reason)
+    fixed = {k: v for k, v in chosen.items() if k not in ("name", "keras") and v is not None}
+    optimizers.check(chosen["keras"], fixed)
+    hard = Hard(page, weights, described["forward"], described["at_zero"])
+    size, rows = described["block"] or block_size(task, device, replicas), tuple(described["per_replica"])
+    program = Program(task, hard, chosen["keras"], tuple(sorted(fixed.items())), rows, size, precision, device)
+    return task, replace(program, tf32=described["precision"] == "tf32", sites=described["layers"])
+
+
+def numbers_of_weights(program: Program, described: Mapping[str, Any]) -> str:
+    """Whose numbers go with hard weights: `estimator_weights`, `estimator`, or "" where there are no latent weights."""
+    if program.hard.weights is None:
+        return ""
+    return "estimator_weights" if described["estimator_weights"] else "estimator"
+
+
+@functools.cache
+def _task(text: str, precision: str) -> Task:
+    arguments = json.loads(text)
+    return tasks.registry[arguments.pop("name")](**arguments, dtype=precision)
+
+
+def release() -> None:
+    """Lets go of all tasks and programs, so that the next run is built anew."""
+    build.cache_clear()
+    _task.cache_clear()

@@ -1,0 +1,272 @@
+"""Data sets: found by name or path, checked, scaled to [-1, 1], split, and identified by a checksum.
+
+Imports only NumPy and the standard library: a sweep is planned, checksums included, without TensorFlow.
+"""
+
+import hashlib
+import math
+import os
+from dataclasses import dataclass, replace
+from importlib.util import find_spec
+
+import numpy as np
+
+from steeplechase.errors import UserError, did_you_mean
+from tasks.data import formats
+from tasks.data.formats import Array
+
+KEYS = ("x", "images", "x_train"), ("y", "labels", "y_train")  # of an NPZ: the first that is there is taken
+FILES = (
+    "train-images-idx3-ubyte.gz",
+    "train-labels-idx1-ubyte.gz",
+    "t10k-images-idx3-ubyte.gz",
+    "t10k-labels-idx1-ubyte.gz",
+)
+# Origins, each tried when the one before it fails, and the md5 of FILES as in torchvision/datasets/mnist.py.
+SETS = {
+    "mnist": (
+        [
+            "https://ossci-datasets.s3.amazonaws.com/mnist/",
+            "https://storage.googleapis.com/cvdf-datasets/mnist/",
+        ],
+        "f68b3c2dcbeaaa9fbdd348bbdeb94873 d53e105ee54ea40749a09fcbcd1e9432 "
+        "9fb629c4189551a2d022fa330f9573f3 ec29112dd5afa0611ce80d1b7f02629c",
+    ),
+    "fashion_mnist": (
+        [
+            "https://storage.googleapis.com/tensorflow/tf-keras-datasets/",
+            "http://fashion-mnist.s3-website.eu-central-1.amazonaws.com/",
+        ],
+        "8d4fb7e6c68d591d4c3dfef9ec88bf0d 25c81989df183df01b3e8a0aad5dffbe "
+        "bef4ecab320f06d8554ea6380940ec79 bb300cfdad3c16e7a12a480ee83cd310",
+    ),
+    "kmnist": (
+        ["http://codh.rois.ac.jp/kmnist/dataset/kmnist/"],
+        "bdb82020997e1d708af4cf47b453dcf7 e144d726b3acfaa3e44228e80efcd344 "
+        "5c965bf0a639b31b8f53240b1b52f4d7 7320c461ea6c1c855c0b718fb2a4b134",
+    ),
+}
+
+
+@dataclass(frozen=True, eq=False)
+class Examples:
+    """x float32 [n, features], y int32 [n] with 0 <= y < classes; test: the set's own test part, if any."""
+
+    x: np.ndarray
+    y: np.ndarray
+    classes: int
+    test: "Examples | None" = None
+    checksum: str = ""  # of a whole set: that of the bytes it was made from, as `checksum` gives it
+    remarks: tuple[str, ...] = ()  # what may not be meant so, a sentence each
+
+
+def load(data: str, labels: str | None = None) -> Examples:
+    """The examples of a named set, or of files that are recognised by their content.
+
+    data: `digits`, `mnist`, `fashion_mnist`, `kmnist`, or the path of an IDX, NPY or NPZ file, or gzipped.
+    labels: the path of the labels, unless the set is named or the NPZ has them (KEYS; x_test, y_test).
+    Returns x float32 [n, features], y int32 [n]; bytes are v / 127.5 - 1, digits v / 8 - 1, floats as given.
+    Raises UserError for whatever is wrong with the name, the files, the labels or the download.
+
+    Source: digits: Alpaydin and Kaynak 1998, in scikit-learn; mnist and the format IDX: LeCun et al. 1998,
+    http://yann.lecun.com/exdb/mnist/; fashion_mnist: arXiv:1708.07747; kmnist: arXiv:1812.01718.
+    """
+    paths = _paths(data, labels)
+    if data in SETS:
+        fetched = [(_fetch(data, *named), named[1]) for named in zip(FILES, SETS[data][1].split(), strict=True)]
+        files = [(path, _published(path, md5)) for path, md5 in fetched]
+        return replace(_examples([formats.arrays(*file)[""]() for file in files]), checksum=file_sha256(SETS[data][1]))
+    files = [(path, formats.read(path)) for path in paths]
+    examples = _digits(*files[0]) if data == "digits" else _examples(_sources(*files))
+    return replace(examples, checksum=_digest(files))
+
+
+def checksum(data: str, labels: str | None = None) -> str:
+    """sha256 (hex) of what `load` would read, without a download and without importing scikit-learn.
+
+    Of a file its bytes, of two files their two digests, of a downloaded set its published checksums.
+    Raises UserError for an unknown name, for a file that is missing, empty or not to be read, and for all that is
+    wrong with the headers of its arrays: only their values are left to `load`.
+    """
+    paths = _paths(data, labels)
+    if data in SETS:
+        return file_sha256(SETS[data][1])
+    files = [(path, formats.read(path)) for path in paths]
+    if data != "digits":
+        _pairs(_sources(*files))
+    return _digest(files)
+
+
+def package(data: str) -> str:
+    """The package that a named set comes with; "" for any other."""
+    return "scikit-learn" if data == "digits" else ""
+
+
+def _paths(data: str, labels: str | None) -> list[str]:
+    """The files to read, each there and not empty; none for a set that is still to be downloaded."""
+    names = ["digits", *SETS]
+    if data in names and labels is not None:
+        raise UserError(f"labels={labels}: the set {data} brings its own labels, none are allowed beside it")
+    if data in names:
+        return [_digits_file()] if data == "digits" else []
+    paths = []
+    for key, value in {"data": data, "labels": labels}.items():
+        if value is None:
+            continue
+        path = os.path.expanduser(value)
+        if os.path.isfile(path) and os.path.getsize(path) and os.access(path, os.R_OK):
+            paths.append(path)
+            continue
+        if not os.path.exists(path):
+            found = "there is no such file"
+        elif not os.path.isfile(path):  # a pipe would be waited for
+            found = "is a directory" if os.path.isdir(path) else "is no regular file"
+        else:
+            found = "is empty" if os.path.getsize(path) == 0 else "cannot be read"
+        sets = names if key == "data" else []
+        allowed = ", ".join([*sets, "the path of an IDX, NPY or NPZ file"])
+        raise UserError(f"{key}={value}: {found}, allowed: {allowed}{did_you_mean(value.lower(), sets).rstrip('.')}")
+    return paths
+
+
+def _digits_file() -> str:
+    spec = find_spec("sklearn")  # finds a top-level package without importing it
+    for root in (spec.submodule_search_locations or ()) if spec else ():
+        path = os.path.join(root, "datasets", "data", "digits.csv.gz")
+        if os.path.isfile(path):
+            return path
+    raise UserError("data=digits: digits.csv.gz is not found, it comes with the package scikit-learn")
+
+
+def _fetch(name: str, file: str, md5: str) -> str:
+    """The path of a downloaded file whose checksum is right, from the cache if it is there."""
+    import keras
+
+    failures = []
+    for origin in SETS[name][0]:
+        try:  # the sets share their file names: each gets a folder of the cache
+            return keras.utils.get_file(
+                file, origin + file, file_hash=md5, hash_algorithm="md5", cache_subdir=f"datasets/{name}"
+            )
+        except Exception as error:  # get_file raises a bare Exception when the network fails
+            failures.append(f"{origin}: {formats.said(error)}")
+    raise UserError(f"data={name}: {file} cannot be downloaded unharmed ({'; '.join(failures)})")
+
+
+def _published(path: str, md5: str) -> bytes:
+    """A downloaded file's bytes, which are those that were published, whatever became of the file meanwhile."""
+    raw = formats.read(path)
+    if (found := hashlib.md5(raw, usedforsecurity=False).hexdigest()) != md5:
+        raise UserError(f"{path}: its bytes have the md5 {found}, allowed is {md5}, which was published")
+    return raw
+
+
+def _digits(path: str, raw: bytes) -> Examples:
+    """The digits of scikit-learn's own file: 64 pixels from 0 to 16 and the digit a line."""
+    table = np.loadtxt(formats.text(path, raw).splitlines(), delimiter=",")
+    return Examples((table[:, :-1] / 8 - 1).astype(np.float32), table[:, -1].astype(np.int32), classes=10)
+
+
+def _sources(images: tuple[str, bytes], labels: tuple[str, bytes] | None = None) -> list[Array]:
+    """Images and labels, and the test part's if there is one, from (path, bytes) of one file or of two."""
+    parts = formats.arrays(*images)
+    answers = parts if labels is None else formats.arrays(*labels)
+    if answers is parts and "" in parts:
+        parts[""]()  # what is no array at all is told first
+        raise UserError(f"{images[0]}: holds one array only, labels=PATH has to name the file of the labels")
+    chosen, tests = [], []
+    files = (images[0], parts, KEYS[0], "x_test"), ((labels or images)[0], answers, KEYS[1], "y_test")
+    for path, arrays, keys, test in files:
+        key = next((key for key in ("", *keys) if key in arrays), None)
+        if key is None:
+            found = ", ".join(sorted(arrays)) or "none"
+            raise UserError(f"{path}: has the keys {found}, allowed is one of {', '.join(keys)}")
+        chosen.append(arrays[key]())
+        if test in arrays:
+            tests.append(arrays[test]())
+    if len(tests) == 1:
+        raise UserError(f"{tests[0].where}: stands alone, x_test and y_test are allowed together only")
+    return chosen + tests
+
+
+def _pairs(sources: list[Array]) -> list[tuple[Array, Array]]:
+    """Images with their labels, as far as headers tell whether they can be that."""
+    pairs = list(zip(sources[::2], sources[1::2], strict=True))
+    for x, y in pairs:
+        if x.dtype != np.uint8 and x.dtype.kind != "f":
+            raise UserError(f"{x.where}: the images are {x.dtype}, allowed are uint8 and floats")
+        if len(x.shape) < 2 or not x.size:
+            raise UserError(f"{x.where}: the images have the shape {x.shape}, allowed is [n, ...] with none of them 0")
+        if y.dtype.kind not in "iu":
+            raise UserError(f"{y.where}: the labels are {y.dtype}, allowed are integers")
+        if len(y.shape) not in (1, 2) or y.shape[1:] not in ((), (1,)) or not y.size:
+            raise UserError(f"{y.where}: the labels have the shape {y.shape}, allowed is [n] or [n, 1] with n above 0")
+        if x.shape[0] != y.shape[0]:
+            raise UserError(f"{y.where}: has {y.shape[0]} labels, allowed are the {x.shape[0]} that {x.where} needs")
+    kinds = [
+        f"{'uint8' if x.dtype == np.uint8 else 'float32'} with {math.prod(x.shape[1:])} features" for x, _ in pairs
+    ]
+    if kinds[0] != kinds[-1]:
+        raise UserError(f"{sources[2].where}: is {kinds[-1]}, allowed is what {sources[0].where} is: {kinds[0]}")
+    return pairs
+
+
+def _examples(sources: list[Array]) -> Examples:
+    pairs = [(_images(x), _labels(y)) for x, y in _pairs(sources)]
+    where, count = sources[1].where, sum(len(y) for _, y in pairs)
+    classes = 1 + max(int(y.max()) for _, y in pairs)
+    if classes > count:
+        raise UserError(
+            f"{where}: the largest label is {classes - 1}, which would make {classes} classes of {count} examples; "
+            "allowed are the numbers of the classes, from 0 on without gaps"
+        )
+    remarks = _gaps(where, pairs[0][1], classes)
+    examples = None
+    for x, y in reversed(pairs):  # the test part comes first, so that the other one can hold it
+        x = x.astype(np.float32) / 127.5 - 1 if x.dtype == np.uint8 else x
+        examples = Examples(x, y.astype(np.int32), classes, examples, remarks=remarks)
+    return examples
+
+
+def _gaps(where: str, y: np.ndarray, classes: int) -> tuple[str, ...]:
+    """A remark on classes without an example, if there are any: a network gets an output for each."""
+    empty = np.flatnonzero(np.bincount(y, minlength=classes) == 0)
+    if not len(empty):
+        return ()
+    runs = np.split(empty, np.flatnonzero(np.diff(empty) > 1) + 1)
+    told = [f"{run[0]}" if len(run) == 1 else f"{run[0]} to {run[-1]}" for run in runs]
+    shown = ", ".join(told[:5]) + (" …" if len(told) > 5 else "")
+    return (
+        f"{where}: of the {classes} classes that the labels 0 to {classes - 1} make, {len(empty)} have no example to "
+        f"train on ({shown}), and each is an output of the network all the same; classes are counted from 0, and a "
+        "label that means “ignore” is a class like any other.",
+    )
+
+
+def _images(array: Array) -> np.ndarray:
+    """uint8 or finite float32 [n, features]."""
+    x = array.read()
+    if x.dtype.kind == "f":
+        with np.errstate(over="ignore"):  # what float32 cannot hold becomes infinite
+            x = x.astype(np.float32)
+        if bad := np.count_nonzero(~np.isfinite(x)):
+            raise UserError(f"{array.where}: {bad} values are NaN or infinite in float32, allowed are finite ones")
+    return x
+
+
+def _labels(array: Array) -> np.ndarray:
+    """int64 [n], none negative."""
+    y = array.read().ravel()
+    if y.min() < 0 or y.max() >= 2**31 - 1:
+        raise UserError(f"{array.where}: the labels go from {y.min()} to {y.max()}, allowed are 0 to {2**31 - 2}")
+    return y.astype(np.int64)
+
+
+def _digest(files: list[tuple[str, bytes]]) -> str:
+    digests = [hashlib.sha256(raw).hexdigest() for _, raw in files]
+    return digests[0] if len(digests) == 1 else file_sha256(" ".join(digests))
+
+
+def file_sha256(words: str) -> str:
+    """SHA-256 of the bytes of a text."""
+    return hashlib.sha256(words.encode()).hexdigest()

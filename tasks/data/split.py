@@ -1,0 +1,44 @@
+"""Splits: which examples train, choose and judge, by a seed."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+
+from steeplechase.errors import UserError
+from tasks.data.sets import Examples, file_sha256
+
+
+@dataclass(frozen=True, eq=False)
+class Splits:
+    """Three disjoint parts that together are all examples."""
+
+    train: Examples
+    validation: Examples
+    test: Examples
+
+
+def split(examples: Examples, *, seed: int, validation: float, test: float) -> Splits:
+    """Train, validation and test part, by a permutation that follows from the seed alone.
+
+    validation, test: shares of the examples, in (0, 1). A set's own test part is kept, `test` then unused.
+    Raises UserError for a share outside (0, 1) and for one that leaves a part empty.
+    """
+    n = len(examples.y)
+    shares = {"validation": validation} | ({"test": test} if examples.test is None else {})
+    for name, share in shares.items():
+        if not 0 < share < 1:
+            raise UserError(f"{name}={share}: allowed is a share of the examples between 0 and 1, both excluded")
+    counts = {name: round(share * n) for name, share in shares.items()}
+    counts["train"] = n - sum(counts.values())
+    if empty := [name for name, count in counts.items() if count < 1]:
+        asked = ", ".join(f"{name}={share}" for name, share in shares.items())
+        raise UserError(f"{asked}: of {n} examples none is left for {' and '.join(empty)}, each part needs one")
+    order = np.random.Generator(np.random.PCG64(int(file_sha256(f"split {seed}"), 16))).permutation(n)
+    ends = np.cumsum(list(counts.values()))[:-1]
+    parts = {
+        name: Examples(examples.x[chosen], examples.y[chosen], examples.classes)
+        for name, chosen in zip(counts, np.split(order, ends), strict=True)
+    }
+    return Splits(**({"test": examples.test} | parts))
