@@ -46,6 +46,7 @@ class Task:
     batch: int = 1
     bounds: Mapping[str, tuple[float, float]] = field(default_factory=dict)  # kept after each update
     optimum: float | None = None  # the smallest possible loss, where it is known
+    mapped: bool = True  # whether its operations work on many replicas at once; else each block is one replica
     forwards: tuple[str, ...] = ("sign", "step")  # the hard functions that it is written for
     checksum: str = ""  # of the data that it was made from, as tasks.data has it; "" where it has none
     remarks: tuple[str, ...] = ()  # what may not be meant so in its data or arguments, a sentence each

@@ -31,7 +31,7 @@ def test_the_start_is_what_the_trace_shows(weights):
     trainer = Trainer(Program(task, hard, "SGD", (), (), 2, "float32", "cpu", sites=True))
     own = {"scale": 2.0} if weights else {}
     trainer.begin([Replica(seed, 0.1, {"clip": 0.5}, own) for seed in (3, 4)], steps=5)
-    seen = trainer.look()
+    seen = trainer.evaluate()
     shown = first_step.layers(task, hard, seed=4, activations={"clip": 0.5}, weights=own).set_index("site")
     for site, row in shown.drop(columns="elements").iterrows():
         for name, value in row.items():

@@ -6,12 +6,15 @@ import pytest
 import tensorflow as tf
 import yaml
 
-from runners.configuration import axes, schema
+from runners.configuration import schema
+from runners.optimizer_traits import TRAITS
 from runners.training import optimizers
 from steeplechase.errors import UserError
 from tests.oracles import optimizers as formulas
 
 PAGES = sorted(path.stem for path in (schema.CONF / "optimizer").glob("*.yaml"))
+ELEMENTWISE = [name for name, traits in TRAITS.items() if not traits.mixes]
+PER_REPLICA = {name: traits.per_replica for name, traits in TRAITS.items()}
 RATES = [0.003, 0.01, 0.03, 0.1]
 SIZES = (5, 3)
 STEPS = 20
@@ -76,9 +79,7 @@ def test_equals_plain_keras(name, extra):
             np.testing.assert_allclose(mine[i], theirs, atol=5e-6, rtol=1e-5)
 
 
-@pytest.mark.parametrize(
-    "keras_name, name", [(k, n) for k, names in axes.PER_REPLICA.items() if k != "Bop" for n in names]
-)
+@pytest.mark.parametrize("keras_name, name", [(k, n) for k, names in PER_REPLICA.items() if k != "Bop" for n in names])
 def test_a_number_for_each_replica_equals_plain_keras(keras_name, name):
     values = {"weight_decay": [0.0, 0.01, 0.1, 0.3], "epsilon": [1e-7, 1e-4, 1e-2, 1.0]}.get(
         name, [0.5, 0.8, 0.9, 0.99]
@@ -91,7 +92,7 @@ def test_a_number_for_each_replica_equals_plain_keras(keras_name, name):
 
 WIDE = [
     *((name, *arguments(name)) for name in PAGES),
-    *((name, name, {}) for name in optimizers.ELEMENTWISE),
+    *((name, name, {}) for name in ELEMENTWISE),
     *((f"{name} with decay and clipping", *arguments(name)) for name in PAGES if name != "bop"),
     ("Adam with amsgrad", "Adam", {"amsgrad": True}),
     ("RMSprop with all", "RMSprop", {"centered": True, "momentum": 0.7, "rho": 0.8, "weight_decay": 0.3}),
@@ -129,7 +130,7 @@ def test_float64_takes_every_number_as_it_is(name, keras_name, fixed):
     np.testing.assert_allclose(ours, theirs, rtol=1e-12, atol=1e-13)
 
 
-@pytest.mark.parametrize("keras_name, name", [(k, n) for k, names in axes.PER_REPLICA.items() for n in names])
+@pytest.mark.parametrize("keras_name, name", [(k, n) for k, names in PER_REPLICA.items() for n in names])
 def test_float64_takes_each_replicas_own_number_as_it_is(keras_name, name):
     values = {"epsilon": [1e-7, 1e-4, 1e-2, 1.0], "threshold": [0.0, 0.01, 0.03, 0.1]}.get(name, [0.3, 0.7, 0.9, 0.99])
     others = {"adaptivity": 0.3} if name == "threshold" else {}

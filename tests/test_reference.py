@@ -58,7 +58,7 @@ def ours(name, data, labels, hidden, steps, seeds):
     for at in range(0, seeds, heart.program.block):
         heart.begin(replicas[at : at + heart.program.block], steps)
         heart.advance(steps)
-        accuracies.extend(heart.look()["test_accuracy"])
+        accuracies.extend(heart.evaluate()["test_accuracy"])
     return accuracies
 
 

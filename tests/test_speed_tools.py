@@ -70,7 +70,7 @@ def test_the_start_and_the_batches_are_those_of_the_trainer(files):
     for one in range(2):
         assert len(np.unique(batches[: size // 64, one])) == size // 64 * 64
     x, y = (array[batches[0, 0]] for array in task.examples)
-    assert heart.look()["train_loss"][0] == pytest.approx(_loss(start, x, y), abs=1e-4)
+    assert heart.evaluate()["train_loss"][0] == pytest.approx(_loss(start, x, y), abs=1e-4)
 
 
 def _loss(start, x, y):

@@ -317,7 +317,7 @@ def test_the_step_is_the_trainers():
     how, seed = both("tanh_slope"), 11
     trainer = Trainer(Program(task, how, "SGD", (), (), 1, "float32", "cpu"))
     trainer.begin([Replica(seed, 0.1, {"scale": 2.0}, {"scale": 2.0})], steps=5)
-    probed = trainer.look()
+    probed = trainer.evaluate()
     row = layers(task, how, seed=seed, activations={"scale": 2.0}, compiled=True).loc[0]
     assert row["downstream_norm"] == pytest.approx(probed["gradient_norm"][0], rel=1e-6)
     assert row["saturation"] == probed["saturation"][0]

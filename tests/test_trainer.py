@@ -1,4 +1,4 @@
-"""The heart: a replica's numbers are its own, whoever trains beside it, however the steps are cut."""
+"""The trainer: a replica's numbers are its own, whoever trains beside it, however the steps are cut."""
 
 import dataclasses
 import functools
@@ -12,6 +12,7 @@ import tensorflow as tf
 
 import estimators
 import tasks
+from runners.training import step as steps_of
 from runners.training.hard_sites import Hard
 from runners.training.programs import BUDGET, LIMIT, SCALARS, Program, Replica, block_size
 from runners.training.trainer import Trainer
@@ -40,7 +41,7 @@ def run(trainer, replicas, marks=(0, 20), total=20):
     for mark in marks:
         if mark > trainer.step:
             trainer.advance(mark)
-        rows.append(trainer.look())
+        rows.append(trainer.evaluate())
     return rows, trainer.state()
 
 
@@ -83,6 +84,42 @@ def test_a_replica_is_the_same_alone_or_among_others_today_and_again(carried):
     )
 
 
+def test_a_task_that_is_not_mapped_is_trained_one_at_a_time_with_the_same_numbers():
+    """TensorFlow's own convolution against the same one as patches and a matrix product, which is mapped."""
+    apart, mapped = tiny.one_at_a_time(), tiny.convolutional()
+    assert block_size(apart, "cpu", 100) == 1 < block_size(mapped, "cpu", 100)
+    ours = run(Trainer(program(apart, block=1)), [replica(3)])
+    theirs = run(Trainer(program(mapped, block=1)), [replica(3)])
+    for row, twin in zip(ours[0], theirs[0], strict=True):
+        for name in ("train_loss", "gradient_norm", "saturation", "validation_loss", "test_accuracy"):
+            np.testing.assert_allclose(row[name], twin[name], rtol=2e-4, atol=1e-6, err_msg=name)
+    for name in apart.sizes:
+        np.testing.assert_allclose(ours[1][f"parameters/{name}"], theirs[1][f"parameters/{name}"], atol=2e-4)
+
+
+def test_where_a_replica_starts_and_what_it_takes_are_said_once(carried):
+    """step.start, batch_indices and loss_stream, of one replica, are what the compiled program uses."""
+    task, trainer = carried
+    trainer.begin([replica(7)], 20)
+    state, own = trainer.state(), tf.constant(key(7))
+    first = steps_of.start(task, trainer.program.hard, own)
+    for name, value in first.items():
+        np.testing.assert_allclose(np.ravel(value), state[f"parameters/{name}"][0], rtol=1e-5, err_msg=name)
+    orders = [steps_of.epoch_order(task, own, epoch).numpy() for epoch in (0, 1)]
+    per_epoch = steps_of.steps_per_epoch(task)
+    for at in (0, per_epoch - 1, per_epoch):
+        epoch, place = divmod(at, per_epoch)
+        expected = orders[epoch][place * task.batch : (place + 1) * task.batch] if task.examples else []
+        np.testing.assert_array_equal(steps_of.batch_indices(task, own, tf.constant(at)), expected)
+    batch = steps_of.batch_of(
+        [tf.constant(a) for a in task.examples], steps_of.batch_indices(task, own, tf.constant(0))
+    )
+    stream = steps_of.loss_stream(own, tf.constant(0))
+    numbers = {"activations": SCALE, "weights": SCALE, "normalize": "none"}
+    loss, _ = task.loss(first, batch, trainer.program.hard.operation(numbers, stream), stream)
+    np.testing.assert_allclose(trainer.evaluate()["train_loss"][0], loss, rtol=1e-5)
+
+
 def test_chunks_do_not_change_numbers(carried):
     _, trainer = carried
     whole = run(trainer, [replica(1)])
@@ -97,15 +134,15 @@ def test_a_state_goes_on_bit_for_bit_in_another_trainer(carried):
     replicas = [replica(s) for s in (5, 6)]
     whole = run(trainer, replicas, marks=(0, 9, 20))
     trainer.begin(replicas, 20)
-    trainer.look()
+    trainer.evaluate()
     trainer.advance(9)
-    trainer.look()
+    trainer.evaluate()
     state = trainer.state()
     fresh = Trainer(program(task))
     fresh.restore(replicas, 20, state)
     assert fresh.step == 9
     fresh.advance(20)
-    same((whole[0][-1:], whole[1]), ([fresh.look()], fresh.state()), 1, 1)
+    same((whole[0][-1:], whole[1]), ([fresh.evaluate()], fresh.state()), 1, 1)
 
 
 def test_equals_an_eager_loop_over_plain_keras(carried):
@@ -206,7 +243,7 @@ def test_normalisation_is_a_number_of_a_replica():
     trainer.advance(30)
     raw, scaled = trainer.state()["parameters/x"][:2]
     np.testing.assert_array_equal(raw, scaled)
-    norms = trainer.look()["gradient_norm"]
+    norms = trainer.evaluate()["gradient_norm"]
     assert norms[1] == 2 * norms[0] > 0
 
 
@@ -242,7 +279,7 @@ def test_a_schedule_acts_inside_the_program():
     seen = []
     for step in range(10):
         trainer.advance(step)
-        seen.append(trainer.look()["gradient"])
+        seen.append(trainer.evaluate()["gradient"])
     scales = 0.1 * 100 ** (np.arange(10) / 10)
     expected = -2 * scales * (1 - np.tanh(scales) ** 2)
     np.testing.assert_allclose([row[0] for row in seen], expected, rtol=1e-5)

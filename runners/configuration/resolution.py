@@ -13,11 +13,12 @@ from pathlib import Path
 from typing import Any
 
 from runners import command
-from runners.configuration.axes import GRID_KEYS, PER_REPLICA
+from runners.configuration.axes import GRID_KEYS
 from runners.configuration.choices import defaults_of, unquoted
 from runners.configuration.keys import check_choice_key
 from runners.configuration.run import Run
 from runners.configuration.schema import INT32_MAX, refuse_too_many
+from runners.optimizer_traits import traits
 from steeplechase import schedules
 from steeplechase.errors import UserError, did_you_mean
 from tasks import base as tasks
@@ -54,7 +55,7 @@ def resolve(cfg: Mapping[str, Any], device: str) -> Run:
 
     task = {k: v for k, v in cfg["task"].items() if k != "steps"}
     optimizer = {k: v for k, v in cfg["optimizer"].items() if k not in ("learning_rate", *GRID_KEYS)}
-    own = PER_REPLICA.get(optimizer["keras"], ())
+    own = traits(optimizer["keras"]).per_replica
     axes = {"seed": _seeds(cfg["seed"]), "learning_rate": _rates(cfg["optimizer"]["learning_rate"])}
     for group, chosen in (("estimator", cfg["estimator"]), ("estimator_weights", weights)):
         for name, value in chosen.items():
@@ -96,7 +97,7 @@ def _typed(group: str, given: Mapping[str, Any], shown: str | None = None) -> No
         check_choice_key(defaults, given["name"], name, key)
         if value is None and defaults[name] is not None:
             raise UserError(f"{key} is null, but needs a value; its default is {defaults[name]}.")
-        own = PER_REPLICA.get(str(given.get("keras")), ())
+        own = traits(given.get("keras")).per_replica
         axis = group == "estimator" or (group == "optimizer" and name in (*own, "learning_rate"))
         if name not in GRID_KEYS and (not axis or name == "name"):
             _kind(key, value, defaults[name])

@@ -64,7 +64,7 @@ def train(
 
 
 def _row(trainer, replicas):
-    return trainer.look() | {"train_s": np.full(replicas, trainer.train_s / replicas)}
+    return trainer.evaluate() | {"train_s": np.full(replicas, trainer.train_s / replicas)}
 
 
 def _keep(trainer, history, paces, kept):

@@ -46,7 +46,8 @@ def layers(
     """
     import tensorflow as tf
 
-    from steeplechase.random import Chance, key
+    from runners.training import step
+    from steeplechase.random import key
 
     def first(page, values):
         coded = {name: schedules.encode(name, value) for name, value in (values or {}).items()}
@@ -62,18 +63,12 @@ def layers(
     }
 
     def run(key, numbers, examples):
-        chance, batch = Chance(key), ()
-        parameters = task.start(chance.of("start"))
-        if hard.weights is None:  # no latent weights: the hard ones start at the signs
-            signs = {name: tf.where(parameters[name] >= 0, 1.0, -1.0) for name in task.weights}
-            parameters |= {name: tf.cast(value, parameters[name].dtype) for name, value in signs.items()}
+        parameters = step.start(task, hard, key)
         dtype = next(iter(parameters.values())).dtype
-        if examples:
-            picked = chance.of("batches").at(0).permutation(len(task.examples[0]))[: task.batch]
-            batch = [tf.gather(a, picked) for a in examples]
-            batch = tuple(tf.cast(a, dtype) if a.dtype.is_floating else a for a in batch)
-        drawn = Chance(chance.at(0).key).of("loss")
-        return trace_sites(task, hard, parameters, batch, {**numbers, "normalize": normalize}, drawn)
+        batch = step.batch_of(examples, step.batch_indices(task, key, tf.constant(0)))
+        batch = tuple(tf.cast(a, dtype) if a.dtype.is_floating else a for a in batch)
+        stream = step.loss_stream(key, tf.constant(0))
+        return trace_sites(task, hard, parameters, batch, {**numbers, "normalize": normalize}, stream)
 
     examples = tuple(tf.constant(a) for a in task.examples)
     rows = []

@@ -14,10 +14,17 @@ import tensorflow as tf
 from runners.training import optimizers
 from runners.training.probes import batch_probe, judgement, site_probe
 from runners.training.programs import Program
-from runners.training.step import block_gradients, map_replicas, numbers_now, starter
-from steeplechase.random import Chance
+from runners.training.state import Replicas, TrainState
+from runners.training.step import (
+    block_gradients,
+    epoch_order,
+    map_replicas,
+    numbers_now,
+    starter,
+    steps_per_epoch,
+)
 
-COMPILE_LOCK = threading.Lock()  # a cache computes twice what two lanes ask for at once
+COMPILE_LOCK = threading.Lock()  # a cache computes twice what two threads ask for at once
 
 
 @functools.cache
@@ -51,11 +58,11 @@ class Compiled:
                 lambda: self._rate,
                 list(self.parameters.values()),
                 weights=[_plain(name) for name in task.weights],
-                rows={name: tf.zeros([block, 1], program.precision) for name in program.rows},
+                per_replica={name: tf.zeros([block, 1], program.precision) for name in program.per_replica},
             )
             self.fresh = [tf.constant(v.numpy()) for v in self.optimizer.variables]  # not the variables' own memory
         self.train = tf.function(self._chunk, jit_compile=True, autograph=False)
-        self.start = starter(task, block)
+        self.start = starter(task, program.hard, block)
         self.judge = judgement(task, program.hard.forward, program.hard.at_zero, block, program.tf32)
         self.probe = batch_probe(task, program.hard, block, program.scheduled, program.tf32)
         self.sites = site_probe(task, program.hard, block, program.scheduled, program.tf32)
@@ -63,37 +70,37 @@ class Compiled:
         self.warm: set[Callable] = set()
         self.lock = threading.Lock()
 
-    def _chunk(self, parameters, slots, diverged, keys, numbers, rows, first, last, steps):
-        """The steps from `first` to `last` of a training of `steps`, on the variables that are handed in."""
-        task, block = self.program.task, self.program.block
-        per_epoch = len(task.examples[0]) // task.batch if self.examples else 1
-        size = len(task.examples[0]) if self.examples else 0
+    def _chunk(self, state: TrainState, replicas: Replicas, last: tf.Tensor) -> tf.Tensor:
+        """The steps from `state.step` to `last`, on the variables that are handed in; returns when who diverged."""
+        task, block, per_epoch = self.program.task, self.program.block, steps_per_epoch(self.program.task)
+        size, diverged = len(task.examples[0]) if task.examples else 0, state.measures["diverged"]
 
         def order(epoch):
-            return map_replicas(lambda k: Chance(k).of("batches").at(epoch).permutation(size), keys)
+            return map_replicas(task, lambda key: epoch_order(task, key, epoch), replicas.keys)
 
-        def body(step, picks):
-            now = numbers_now(numbers, step, steps, self.program.precision, self.program.scheduled)
-            self._rate = now.pop("learning_rate")[:, None]
+        def body(step, indices):
+            numbers = numbers_now(replicas, step, self.program.precision, self.program.scheduled)
+            self._rate = numbers.pop("learning_rate")[:, None]
             position = step % per_epoch
-            fresh = tf.logical_or(position == 0, step == first)
+            fresh = tf.logical_or(position == 0, step == state.step)
             if size:
-                picks = tf.cond(fresh, lambda: order(step // per_epoch), lambda: picks)
-            chosen = tf.slice(picks, [0, position * task.batch], [block, task.batch if size else 0])
+                indices = tf.cond(fresh, lambda: order(step // per_epoch), lambda: indices)
+            batch = tf.slice(indices, [0, position * task.batch], [block, task.batch if size else 0])
             flat = {name: tf.convert_to_tensor(v.value) for name, v in self.parameters.items()}
-            gradients, loss, _ = self._gradients(flat, chosen, keys, step, now, self.examples)
+            gradients, loss, _ = self._gradients(flat, batch, replicas.keys, step, numbers, self.examples)
             self.optimizer.apply([gradients[name] for name in self.parameters], list(self.parameters.values()))
             for name, (low, high) in task.bounds.items():
                 self.parameters[name].assign(tf.clip_by_value(self.parameters[name].value, low, high))
             after = tf.where(_finite(self.parameters.values()), -1, step + 1)
-            found = tf.where(tf.math.is_finite(loss), after, step)
-            diverged.assign(tf.where(diverged < 0, found, diverged))
-            return step + 1, picks
+            now = tf.where(tf.math.is_finite(loss), after, step)
+            diverged.assign(tf.where(diverged < 0, now, diverged))
+            return step + 1, indices
 
-        for name, row in rows.items():
-            setattr(self.optimizer, name, row)
-        with _substituted([*self.parameters.values(), *self.optimizer.variables], [*parameters, *slots]):
-            tf.while_loop(lambda step, _: step < last, body, (first, tf.zeros([block, size], tf.int32)))
+        for name, numbers in replicas.optimizer.items():
+            setattr(self.optimizer, name, numbers)
+        own = [*self.parameters.values(), *self.optimizer.variables]
+        with _substituted(own, [*state.parameters.values(), *state.optimizer]):
+            tf.while_loop(lambda step, _: step < last, body, (state.step, tf.zeros([block, size], tf.int32)))
         return tf.identity(diverged)
 
 

@@ -14,15 +14,9 @@ import numpy as np
 import tensorflow as tf
 from keras import ops
 
+from runners.optimizer_traits import TRAITS, traits
 from steeplechase.errors import UserError, did_you_mean
 
-ELEMENTWISE = ("Adadelta", "Adagrad", "Adam", "AdamW", "Adamax", "Bop", "Ftrl", "Lion", "Nadam", "RMSprop", "SGD")
-_WHOLE = {
-    "Adafactor": "it factors the second moment over rows and columns",
-    "Lamb": "it scales each tensor by its norm",
-    "Muon": "it orthogonalises each matrix",
-    "LossScaleOptimizer": "it skips a step for all when one gradient overflows",
-}
 _WHOLE_ARGUMENTS = {
     "clipnorm": "it clips by the norm of a whole tensor (clipvalue is element-wise)",
     "global_clipnorm": "it clips by the norm of all tensors (clipvalue is element-wise)",
@@ -79,14 +73,18 @@ class WideNadam(keras.optimizers.Nadam):
         self.assign_sub(variable, mean * rate / (ops.sqrt(v / (1 - ops.power(beta_2, step))) + self.epsilon))
 
 
+OURS = {kind.__name__: kind for kind in (Bop,)}  # beside those that Keras has
+
+
 def check(keras_name: str, arguments: Mapping[str, object]) -> type:
     """The optimizer's class. Raises UserError where rows would not stay apart, or for what it does not know."""
-    if keras_name in _WHOLE:
-        raise UserError(f"optimizer {keras_name} is not element-wise, and replicas would mix: {_WHOLE[keras_name]}.")
-    if keras_name not in ELEMENTWISE:
-        hint = did_you_mean(str(keras_name), ELEMENTWISE)
-        raise UserError(f"optimizer.keras is '{keras_name}'{hint} Tested to be element-wise: {', '.join(ELEMENTWISE)}.")
-    kind = Bop if keras_name == "Bop" else getattr(keras.optimizers, keras_name)
+    mixes, tested = traits(keras_name).mixes, [name for name, known in TRAITS.items() if not known.mixes]
+    if mixes:
+        raise UserError(f"optimizer {keras_name} is not element-wise, and replicas would mix: {mixes}.")
+    if keras_name not in tested:
+        hint = did_you_mean(str(keras_name), tested)
+        raise UserError(f"optimizer.keras is '{keras_name}'{hint} Tested to be element-wise: {', '.join(tested)}.")
+    kind = OURS.get(keras_name) or getattr(keras.optimizers, keras_name)
     known = set(inspect.signature(keras.optimizers.Adam).parameters) if kind is Bop else set()
     known = (known | set(inspect.signature(kind).parameters)) - {"kwargs", "arguments", "flips", "learning_rate"}
     known -= {"weight_decay"} if kind is Bop else set()  # it would shrink the hard weights
@@ -98,14 +96,14 @@ def check(keras_name: str, arguments: Mapping[str, object]) -> type:
     return kind
 
 
-def build(keras_name: str, arguments: Mapping[str, object], rate, variables, weights=(), rows: Mapping = {}):
+def build(keras_name: str, arguments: Mapping[str, object], rate, variables, weights=(), per_replica: Mapping = {}):
     """A Keras optimizer, built on stacked variables.
 
-    rate: a callable that returns the learning rates [replicas, 1]. rows: arguments with one value per replica, as
-    tensors [replicas, 1]. weights: names of the variables that are hard weights (Bop flips those).
+    rate: a callable that returns the learning rates [replicas, 1]. per_replica: arguments with one value per replica,
+    as tensors [replicas, 1]. weights: names of the variables that are hard weights (Bop flips those).
     All numbers enter in the precision of the variables. Raises UserError as `check` does.
     """
-    kind = check(keras_name, {**arguments, **rows})
+    kind = check(keras_name, {**arguments, **per_replica})
     wide = variables[0].dtype == "float64"
     kind = WideNadam if wide and kind is keras.optimizers.Nadam else kind
     optimizer = kind(rate, **arguments, **({"flips": tuple(weights)} if kind is Bop else {}))
@@ -114,7 +112,7 @@ def build(keras_name: str, arguments: Mapping[str, object], rate, variables, wei
     for name, value in list(vars(optimizer).items()) if wide else ():
         if type(value) is float and name != "rho":
             setattr(optimizer, name, np.float64(value))
-    for name, value in rows.items():
+    for name, value in per_replica.items():
         setattr(optimizer, name, value)
     optimizer.build(variables)
     return optimizer

@@ -10,8 +10,15 @@ import tensorflow as tf
 from estimators.function import value
 from runners.training import backward_signals
 from runners.training.hard_sites import Hard
-from runners.training.step import block_gradients, map_replicas, next_batch, numbers_now, shaped
-from steeplechase.random import Chance
+from runners.training.step import (
+    batch_indices,
+    batch_of,
+    block_gradients,
+    loss_stream,
+    map_replicas,
+    numbers_now,
+    shaped,
+)
 from tasks.base import Task
 
 
@@ -22,7 +29,7 @@ def judgement(task: Task, forward: str, at_zero: int, block: int, tf32: bool) ->
     def one(flat):
         return task.judge(shaped(task, flat), lambda x, *, at: value(x, forward=forward, at_zero=at_zero))
 
-    return tf.function(lambda parameters: map_replicas(one, parameters), jit_compile=True, autograph=False)
+    return tf.function(lambda parameters: map_replicas(task, one, parameters), jit_compile=True, autograph=False)
 
 
 @functools.cache
@@ -30,11 +37,11 @@ def batch_probe(task: Task, hard: Hard, block: int, scheduled: bool, tf32: bool)
     """The loss, the gradient's norm and the saturation at the batch that comes next, {measure: [block]}."""
     gradients = block_gradients(task, hard, block)
 
-    def probe(parameters, keys, numbers, step, steps, examples):
-        now = numbers_now(numbers, step, steps, next(iter(parameters.values())).dtype, scheduled)
-        del now["learning_rate"]
-        picks = next_batch(task, block, keys, step)
-        _, loss, measures = gradients(parameters, picks, keys, step, now, examples)
+    def probe(parameters, replicas, step, examples):
+        numbers = numbers_now(replicas, step, next(iter(parameters.values())).dtype, scheduled)
+        del numbers["learning_rate"]
+        indices = map_replicas(task, lambda key: batch_indices(task, key, step), replicas.keys)
+        _, loss, measures = gradients(parameters, indices, replicas.keys, step, numbers, examples)
         return {**measures, "train_loss": loss}
 
     return tf.function(probe, jit_compile=True, autograph=False)
@@ -42,19 +49,18 @@ def batch_probe(task: Task, hard: Hard, block: int, scheduled: bool, tf32: bool)
 
 @functools.cache
 def site_probe(task: Task, hard: Hard, block: int, scheduled: bool, tf32: bool) -> Callable:
-    """What flows back through each hard site at the batch that comes next, {measure: [block]} (sites.measured)."""
+    """What flows back through each hard site at the batch that comes next, {measure: [block]} (backward_signals)."""
 
-    def probe(parameters, keys, numbers, step, steps, examples):
-        now = numbers_now(numbers, step, steps, next(iter(parameters.values())).dtype, scheduled)
-        del now["learning_rate"]
+    def probe(parameters, replicas, step, examples):
+        numbers = numbers_now(replicas, step, next(iter(parameters.values())).dtype, scheduled)
+        del numbers["learning_rate"]
 
         def one(replica):
-            flat, picked, k, own = replica
-            batch, chance = tuple(tf.gather(a, picked) for a in examples), Chance(Chance(k).at(step).key).of("loss")
-            return backward_signals.site_statistics(
-                backward_signals.trace_sites(task, hard, shaped(task, flat), batch, own, chance)
-            )
+            flat, key, own_numbers = replica
+            batch, stream = batch_of(examples, batch_indices(task, key, step)), loss_stream(key, step)
+            signals = backward_signals.trace_sites(task, hard, shaped(task, flat), batch, own_numbers, stream)
+            return backward_signals.site_statistics(signals)
 
-        return map_replicas(one, (parameters, next_batch(task, block, keys, step), keys, now))
+        return map_replicas(task, one, (parameters, replicas.keys, numbers))
 
     return tf.function(probe, jit_compile=True, autograph=False)

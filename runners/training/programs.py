@@ -12,6 +12,7 @@ import numpy as np
 
 import estimators
 import tasks
+from runners.optimizer_traits import traits
 from runners.training import optimizers
 from runners.training.hard_sites import Hard
 from steeplechase.errors import Unsupported
@@ -31,6 +32,8 @@ SHARES, SCALARS = 16, 1024
 
 def block_size(task: Task, device: str, replicas: int) -> int:
     """How many replicas one compiled call trains, in a run of so many."""
+    if not task.mapped:
+        return 1
     numbers = sum(int(np.prod(shape)) for shape in task.sizes.values())
     if numbers == 1 and device == "cpu":
         wanted = max(-(-replicas // SHARES), min(LIMIT[device], -(-replicas // 2)))
@@ -64,18 +67,18 @@ class Replica:
 class Program:
     """What makes a program: everything but the numbers of its replicas.
 
-    optimizer: the Keras class name; arguments: those that are the same for all, as sorted pairs; rows: the names of
-    those that each replica has its own value of. scheduled: whether numbers of replicas may be schedules; a replica is
-    trained by the program without where none of its own is, so that its numbers do not depend on its neighbours'.
-    tf32: whether a GPU may shorten the factors of float32 products. sites: whether what flows back through each hard
-    site is measured, too.
+    optimizer: the Keras class name; arguments: those that are the same for all, as sorted pairs; per_replica: the
+    names of those that each replica has its own value of. scheduled: whether numbers of replicas may be schedules; a
+    replica is trained by the program without where none of its own is, so that its numbers do not depend on its
+    neighbours'. tf32: whether a GPU may shorten the factors of float32 products. sites: whether what flows back through
+    each hard site is measured, too.
     """
 
     task: Task
     hard: Hard
     optimizer: str
     arguments: tuple[tuple[str, object], ...]
-    rows: tuple[str, ...]
+    per_replica: tuple[str, ...]
     block: int
     precision: str
     device: str
@@ -101,19 +104,22 @@ def build(text: str, replicas: int) -> tuple[Task, Program]:
     weights = estimators.registry[own["name"]] if own else page
     if described["forward"] not in task.forwards:
         raise Unsupported(f"{task.name} is written for {' or '.join(task.forwards)}, not for {described['forward']}.")
-    if chosen["keras"] == "Bop":
+    if not traits(chosen["keras"]).latent_weights:
         if own or described["forward"] != "sign":
-            raise Unsupported("bop has no latent weights: it goes with forward=sign, and without estimator_weights.")
+            needs = "it goes with forward=sign, and without estimator_weights"
+            raise Unsupported(f"{chosen['name']} has no latent weights: {needs}.")
         weights = None
     for surrogate in {page, weights} - {None}:
         reason = surrogate.decline(described["normalize"])
         if reason:
             raise Unsupported(reason)
+    if not task.mapped and (described["block"] or 1) > 1:
+        raise Unsupported(f"{task.name} is trained one replica at a time: leave block out, or give block=1.")
     fixed = {k: v for k, v in chosen.items() if k not in ("name", "keras") and v is not None}
     optimizers.check(chosen["keras"], fixed)
     hard = Hard(page, weights, described["forward"], described["at_zero"])
-    size, rows = described["block"] or block_size(task, device, replicas), tuple(described["per_replica"])
-    program = Program(task, hard, chosen["keras"], tuple(sorted(fixed.items())), rows, size, precision, device)
+    size, several = described["block"] or block_size(task, device, replicas), tuple(described["per_replica"])
+    program = Program(task, hard, chosen["keras"], tuple(sorted(fixed.items())), several, size, precision, device)
     return task, replace(program, tf32=described["precision"] == "tf32", sites=described["layers"])
 
 

@@ -1,29 +1,103 @@
-"""One step of training: which batch, which stream of chance, which gradient. Said here once."""
+"""One step of training: where it starts, which batch, which stream of chance, which gradient. Said here once.
+
+What takes a single key is of one replica, without a replica axis; `block_gradients` and `starter` are of a whole block.
+"""
 
 from __future__ import annotations
 
 import functools
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 
 import tensorflow as tf
 
 from runners.training.gradient import gradient
 from runners.training.hard_sites import Hard
+from runners.training.state import Replicas
 from steeplechase import schedules
 from steeplechase.random import Chance
 from tasks.base import Task
 
-# Programs that do not depend on the optimizer are shared between programs (tf32 only keeps them apart).
+
+def start(task: Task, hard: Hard, key: tf.Tensor) -> dict[str, tf.Tensor]:
+    """The parameters of a replica before its first step, in the task's own shapes.
+
+    Without latent weights the hard ones start at the signs of what the task starts them with.
+    """
+    parameters = task.start(Chance(key).of("start"))
+    if hard.weights is None:
+        signs = {name: tf.where(parameters[name] >= 0, 1.0, -1.0) for name in task.weights}
+        parameters |= {name: tf.cast(sign, parameters[name].dtype) for name, sign in signs.items()}
+    return parameters
+
+
+def steps_per_epoch(task: Task) -> int:
+    """How many batches the task's examples make; 1 where it has none."""
+    return len(task.examples[0]) // task.batch if task.examples else 1
+
+
+def epoch_order(task: Task, key: tf.Tensor, epoch: tf.Tensor) -> tf.Tensor:
+    """The order in which a replica takes the examples in this epoch, int32 [examples]; [0] where there are none."""
+    if not task.examples:
+        return tf.zeros([0], tf.int32)
+    return Chance(key).of("batches").at(epoch).permutation(len(task.examples[0]))
+
+
+def batch_indices(task: Task, key: tf.Tensor, step: tf.Tensor) -> tf.Tensor:
+    """The examples that a replica takes in this step, int32 [batch]; [0] where there are none."""
+    if not task.examples:
+        return tf.zeros([0], tf.int32)
+    epoch, position = step // steps_per_epoch(task), step % steps_per_epoch(task)
+    return tf.gather(epoch_order(task, key, epoch), position * task.batch + tf.range(task.batch))
+
+
+def batch_of(examples: Sequence[tf.Tensor], indices: tf.Tensor) -> tuple[tf.Tensor, ...]:
+    """The examples at these indices, of each array."""
+    return tuple(tf.gather(array, indices) for array in examples)
+
+
+def loss_stream(key: tf.Tensor, step: tf.Tensor) -> Chance:
+    """What a replica's loss and its random slopes draw from in this step."""
+    return Chance(key).at(step).of("loss")
+
+
+def numbers_now(
+    replicas: Replicas, step: tf.Tensor, precision: str | tf.DType, scheduled: bool
+) -> dict[str, tf.Tensor | dict[str, tf.Tensor]]:
+    """The replicas' numbers at this step, [block] each."""
+    if not scheduled:
+        return dict(replicas.numbers)
+    progress = tf.cast(step, precision) / tf.cast(replicas.steps, precision)
+    return tf.nest.map_structure(lambda coded: schedules.value(coded, progress), replicas.numbers)
+
+
+def map_replicas(task: Task, function: Callable, elements):
+    """The function over the first axis of every tensor in `elements`, as one operation on all of them.
+
+    It fails while tracing, rather than run slowly, where an operation does not vectorise. A task that is not mapped
+    (Task.mapped) has one replica to a block, and its function is called as it is.
+    """
+    if task.mapped:
+        return tf.vectorized_map(function, elements, fallback_to_while_loop=False)
+    result = function(tf.nest.map_structure(lambda tensor: tensor[0], elements))
+    return tf.nest.map_structure(lambda tensor: tf.expand_dims(tensor, 0), result)
+
+
+def shaped(task: Task, flat: dict[str, tf.Tensor]) -> dict[str, tf.Tensor]:
+    """Flat parameters [size] in the task's own shapes."""
+    return {name: tf.reshape(flat[name], shape) for name, shape in task.sizes.items()}
+
+
+# Programs that do not depend on the optimizer are shared between programs.
 
 
 @functools.cache
-def starter(task: Task, block: int) -> Callable:
+def starter(task: Task, hard: Hard, block: int) -> Callable:
     """keys [block, 2] -> the parameters at the start, {name: [block, size]}."""
 
-    def one(k):
-        return {name: tf.reshape(p, [-1]) for name, p in task.start(Chance(k).of("start")).items()}
+    def one(key):
+        return {name: tf.reshape(p, [-1]) for name, p in start(task, hard, key).items()}
 
-    return tf.function(lambda keys: map_replicas(one, keys), jit_compile=True, autograph=False)
+    return tf.function(lambda keys: map_replicas(task, one, keys), jit_compile=True, autograph=False)
 
 
 @functools.cache
@@ -35,58 +109,25 @@ def block_gradients(task: Task, hard: Hard, block: int) -> Callable:
     it, XLA leaves out.
     """
 
-    def gradients(parameters, picks, keys, step, now, examples):
+    def gradients(parameters, indices, keys, step, numbers, examples):
         def one(replica):
-            flat, picked, k, own = replica
-            batch, zeros = tuple(tf.gather(a, picked) for a in examples), []
-            chance = Chance(Chance(k).at(step).key).of("loss")
+            flat, own_indices, key, own_numbers = replica
+            zeros, stream = [], loss_stream(key, step)
 
             def watch(site, x, slope):
                 zeros.append((tf.reduce_sum(tf.cast(slope == 0, tf.float32)), slope.shape.num_elements()))
 
-            found, loss, measures = gradient(
-                task, shaped(task, flat), batch, hard.operation(own, chance, watch), chance
-            )
-            square = sum(tf.reduce_sum(tf.square(g)) for g in found.values())
+            operation = hard.operation(own_numbers, stream, watch)
+            batch = batch_of(examples, own_indices)
+            by_name, loss, measures = gradient(task, shaped(task, flat), batch, operation, stream)
+            square = sum(tf.reduce_sum(tf.square(g)) for g in by_name.values())
             out = {**measures, "gradient_norm": tf.sqrt(square)}
             if "gradient" in task.measures:  # declared where there is a single parameter
-                out["gradient"] = tf.reshape(*found.values(), [])
+                out["gradient"] = tf.reshape(*by_name.values(), [])
             if zeros:
                 out["saturation"] = tf.add_n([count for count, _ in zeros]) / sum(size for _, size in zeros)
-            return {name: tf.reshape(g, [-1]) for name, g in found.items()}, loss, out
+            return {name: tf.reshape(g, [-1]) for name, g in by_name.items()}, loss, out
 
-        return map_replicas(one, (parameters, picks, keys, now))
+        return map_replicas(task, one, (parameters, indices, keys, numbers))
 
     return tf.function(gradients, autograph=False)
-
-
-def next_batch(task: Task, block: int, keys: tf.Tensor, step: tf.Tensor) -> tf.Tensor:
-    """The examples that the next update takes, as indices [block, batch]; [block, 0] where there are none."""
-    if not task.examples:
-        return tf.zeros([block, 0], tf.int32)
-    size = len(task.examples[0])
-    epoch, position = step // (size // task.batch), step % (size // task.batch)
-
-    def one(k):
-        order = Chance(k).of("batches").at(epoch).permutation(size)
-        return tf.gather(order, position * task.batch + tf.range(task.batch))
-
-    return map_replicas(one, keys)
-
-
-def map_replicas(function, elements):
-    """vectorized_map that fails while tracing, rather than run slowly, where an operation does not vectorise."""
-    return tf.vectorized_map(function, elements, fallback_to_while_loop=False)
-
-
-def numbers_now(numbers, step, steps, precision, scheduled):
-    """The numbers at this step, [block] each."""
-    if not scheduled:
-        return dict(numbers)
-    progress = tf.cast(step, precision) / tf.cast(steps, precision)
-    return tf.nest.map_structure(lambda coded: schedules.value(coded, progress), numbers)
-
-
-def shaped(task, flat):
-    """Flat parameters [size] in the task's own shapes."""
-    return {name: tf.reshape(flat[name], shape) for name, shape in task.sizes.items()}

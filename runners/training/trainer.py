@@ -1,4 +1,4 @@
-"""The heart: one compiled program trains a block of replicas.
+"""The trainer: one compiled program trains a block of replicas.
 
 vectorized_map over replicas of the task's gradient, in while_loop over the steps of a chunk, in one XLA program.
 Every parameter is one Keras variable [replicas, size]; Keras' public `apply` does the whole update. Seeds, rates,
@@ -19,16 +19,17 @@ from estimators.surrogate import NORMALIZATIONS
 from runners.training.compiled import COMPILE_LOCK, compiled_program
 from runners.training.probes import batch_probe, judgement, site_probe
 from runners.training.programs import Program, Replica
+from runners.training.state import Replicas, TrainState
 from runners.training.step import block_gradients, starter
 from steeplechase import schedules
 from steeplechase.random import key
 
 
 @functools.cache
-def trainer(program: Program, lane: int = 0) -> Trainer:
-    """The trainer of this program in this lane, the same one whenever it is asked for again in this process.
+def trainer(program: Program, thread: int = 0) -> Trainer:
+    """The trainer of this program for this thread, the same one whenever it is asked for again in this process.
 
-    Trainers of one program in several lanes train a block each at the same time, from as many threads.
+    Trainers of one program for several threads train a block each at the same time.
     """
     return Trainer(program)
 
@@ -42,7 +43,7 @@ def release() -> None:
 class Trainer:
     """The state of one block, and the program that trains it.
 
-    `begin` or `restore` a block, then `advance` and `look` in turn. The clocks are seconds since the block began:
+    `begin` or `restore` a block, then `advance` and `evaluate` in turn. The clocks are seconds since the block began:
     `compile_s` (tracing and compiling, in the first calls), `train_s` and `judge_s`. sharing: how many trainers are at
     work at the same time; of training and judging each counts its share, so that sums over blocks are true.
     """
@@ -52,9 +53,13 @@ class Trainer:
         with COMPILE_LOCK:
             self._compiled = compiled_program(program)
         with tf.device(self._compiled.place):
-            self._parameters = {n: tf.Variable(v.value, name=v.name) for n, v in self._compiled.parameters.items()}
-            self._slots = [tf.Variable(v.value, name=v.name) for v in self._compiled.optimizer.variables]
-            self._diverged = tf.Variable(tf.fill([program.block], -1))
+            self._state = TrainState(
+                parameters={n: tf.Variable(v.value, name=v.name) for n, v in self._compiled.parameters.items()},
+                optimizer=[tf.Variable(v.value, name=v.name) for v in self._compiled.optimizer.variables],
+                estimator={},
+                measures={"diverged": tf.Variable(tf.fill([program.block], -1))},
+                step=tf.constant(0),
+            )
         self.compile_s = self.train_s = self.judge_s = 0.0
         self.step = 0
 
@@ -62,57 +67,57 @@ class Trainer:
 
     def begin(self, replicas: Sequence[Replica], steps: int) -> None:
         """Takes these replicas (at most a block of them; dummies fill it up) to step 0 of a training of `steps`."""
-        self._seat(replicas, steps)
-        start = self._ask("compile_s", self._compiled.start, self._keys)
-        for name, variable in self._parameters.items():
-            first = start[name]
-            if self.program.hard.weights is None and name in self.program.task.weights:
-                first = np.where(first >= 0, 1, -1)  # no latent weights: the hard ones start at the signs
-            variable.assign(first, read_value=False)
-        for variable, fresh in zip(self._slots, self._compiled.fresh, strict=True):
+        self._take(replicas, steps)
+        start = self._ask("compile_s", self._compiled.start, self._replicas.keys)
+        for name, variable in self._state.parameters.items():
+            variable.assign(start[name], read_value=False)
+        for variable, fresh in zip(self._state.optimizer, self._compiled.fresh, strict=True):
             variable.assign(fresh, read_value=False)
-        sound = np.logical_and.reduce([np.isfinite(v.numpy()).all(1) for v in self._parameters.values()])
-        self._diverged.assign(np.where(sound, -1, 0).astype(np.int32))
+        sound = np.logical_and.reduce([np.isfinite(v.numpy()).all(1) for v in self._state.parameters.values()])
+        self._state.measures["diverged"].assign(np.where(sound, -1, 0).astype(np.int32))
         self._signs = self._hard_signs()
 
     def state(self) -> dict[str, np.ndarray]:
         """Everything that the block's future depends on, but its replicas, as arrays by name."""
-        held = {f"parameters/{name}": v.numpy() for name, v in self._parameters.items()}
-        held |= {f"optimizer/{i}": v.numpy() for i, v in enumerate(self._slots)}
-        held |= {f"measures/signs/{name}": signs for name, signs in self._signs.items()}
+        arrays = {f"parameters/{name}": v.numpy() for name, v in self._state.parameters.items()}
+        arrays |= {f"optimizer/{i}": v.numpy() for i, v in enumerate(self._state.optimizer)}
+        arrays |= {f"estimator/{name}": v.numpy() for name, v in self._state.estimator.items()}
+        arrays |= {f"measures/{name}": v.numpy() for name, v in self._state.measures.items()}
+        arrays |= {f"measures/signs/{name}": signs for name, signs in self._signs.items()}
         clocks = np.array([self.compile_s, self.train_s, self.judge_s])
-        return held | {"measures/diverged": self._diverged.numpy(), "clocks": clocks, "step": np.array(self.step)}
+        return arrays | {"clocks": clocks, "step": np.array(self.step)}
 
     def restore(self, replicas: Sequence[Replica], steps: int, state: Mapping[str, np.ndarray]) -> None:
         """Goes on where `state` was taken, with the same replicas and the same number of steps."""
-        self._seat(replicas, steps)
-        for name, variable in self._parameters.items():
+        self._take(replicas, steps)
+        for name, variable in self._state.parameters.items():
             variable.assign(state[f"parameters/{name}"])
-        for i, variable in enumerate(self._slots):
+        for i, variable in enumerate(self._state.optimizer):
             variable.assign(state[f"optimizer/{i}"])
+        for part in ("estimator", "measures"):
+            for name, variable in getattr(self._state, part).items():
+                variable.assign(state[f"{part}/{name}"])
         self._signs = {name: state[f"measures/signs/{name}"] for name in self.program.task.weights}
-        self._diverged.assign(state["measures/diverged"])
         self.compile_s, self.train_s, self.judge_s = (float(clock) for clock in state["clocks"])
         self.before = {"compile_s": self.compile_s, "train_s": self.train_s, "judge_s": self.judge_s}
         self.step = int(state["step"])
 
     def advance(self, step: int) -> float:
         """Trains until `step` updates are done; returns the seconds that it took, compiling apart."""
-        held = (list(self._parameters.values()), self._slots, self._diverged, self._keys, self._numbers, self._rows)
-        first, last, before = tf.constant(self.step), tf.constant(step), self.train_s
+        state, last, before = self._state._replace(step=tf.constant(self.step)), tf.constant(step), self.train_s
         # A chunk of no steps traces and compiles, and changes nothing.
-        self._ask("train_s", self._compiled.train, *held, first, last, self._steps, trial=(*held, first, first))
+        trial = (state, self._replicas, state.step)
+        self._ask("train_s", self._compiled.train, state, self._replicas, last, trial=trial)
         self.step = step
         return self.train_s - before
 
-    def look(self) -> dict[str, np.ndarray]:
+    def evaluate(self) -> dict[str, np.ndarray]:
         """The measures of the block's replicas now, float64 [replicas] by name; NaN where not applicable."""
-        parameters = {name: tf.convert_to_tensor(v) for name, v in self._parameters.items()}
+        parameters = {name: tf.convert_to_tensor(v) for name, v in self._state.parameters.items()}
         step, compiled = tf.constant(self.step), self._compiled
         measures = self._ask("judge_s", compiled.judge, parameters)
         for probe in (compiled.probe, compiled.sites) if self.program.sites else (compiled.probe,):
-            asked = (parameters, self._keys, self._numbers, step, self._steps, compiled.examples)
-            measures |= self._ask("judge_s", probe, *asked)
+            measures |= self._ask("judge_s", probe, parameters, self._replicas, step, compiled.examples)
         signs = self._hard_signs()
         if signs and self.step:
             flipped = {name: (signs[name] != self._signs[name]).sum(1) for name in signs}
@@ -122,11 +127,11 @@ class Trainer:
                     f"site.flip_rate.{_site(name)}": own / signs[name].shape[1] for name, own in flipped.items()
                 }
         self._signs = signs
-        diverged = self._diverged.numpy()
+        diverged = self._state.measures["diverged"].numpy()
         # The loss at the last step is the next batch's, which no update has asked for.
         diverged = np.where((diverged < 0) & ~np.isfinite(measures["train_loss"]), self.step, diverged)
         measures["diverged"] = np.where(diverged < 0, np.nan, diverged)
-        return {name: np.asarray(value, np.float64)[: self._seated] for name, value in measures.items()}
+        return {name: np.asarray(value, np.float64)[: self._count] for name, value in measures.items()}
 
     @property
     def functions(self) -> dict[str, tf.types.experimental.PolymorphicFunction]:
@@ -136,7 +141,8 @@ class Trainer:
 
     # Small things
 
-    def _seat(self, replicas, steps):
+    def _take(self, replicas, steps):
+        """Makes these replicas those of the block, at step 0 and with clocks at 0."""
         program, block = self.program, self.program.block
         if not 1 <= len(replicas) <= block:
             raise ValueError(f"a block takes 1 to {block} replicas, not {len(replicas)}.")
@@ -144,35 +150,36 @@ class Trainer:
             raise ValueError(
                 "a number of these replicas is a schedule: their program must be made with scheduled=True."
             )
-        seated = [*replicas, *[replicas[-1]] * (block - len(replicas))]
-        self._seated, self._steps = len(replicas), tf.constant(steps)
+        filled = [*replicas, *[replicas[-1]] * (block - len(replicas))]
+        self._count = len(replicas)
 
         def coded(name, values):
             numbers = [schedules.encode(name, value) for value in values] if program.scheduled else values
             return tf.constant(numbers, program.precision)
 
-        self._keys = tf.constant(np.stack([key(r.seed) for r in seated]))
-        self._numbers = {"learning_rate": coded("learning_rate", [r.learning_rate for r in seated])}
+        numbers = {"learning_rate": coded("learning_rate", [r.learning_rate for r in filled])}
         for part in ("activations", "weights"):
-            names = getattr(seated[0], part)
-            self._numbers[part] = {name: coded(name, [getattr(r, part)[name] for r in seated]) for name in names}
-        self._numbers["normalize"] = coded("normalize", [NORMALIZATIONS.index(r.normalize) for r in seated])
-        self._rows = {n: tf.constant([[r.optimizer[n]] for r in seated], program.precision) for n in program.rows}
+            names = getattr(filled[0], part)
+            numbers[part] = {name: coded(name, [getattr(r, part)[name] for r in filled]) for name in names}
+        numbers["normalize"] = coded("normalize", [NORMALIZATIONS.index(r.normalize) for r in filled])
+        own = {n: tf.constant([[r.optimizer[n]] for r in filled], program.precision) for n in program.per_replica}
+        keys = tf.constant(np.stack([key(r.seed) for r in filled]))
+        self._replicas = Replicas(keys, numbers, own, tf.constant(steps))
         self.compile_s = self.train_s = self.judge_s = 0.0
-        self.before = {"compile_s": 0.0, "train_s": 0.0, "judge_s": 0.0}  # what the clocks held when this sitting began
+        self.before = {"compile_s": 0.0, "train_s": 0.0, "judge_s": 0.0}  # since this process took over
         self.step = 0
 
     def _ask(self, clock, function, *arguments, trial=None):
         """What a compiled function answers, as arrays; its seconds go to the clock, those of compiling to `compile_s`.
 
-        The first call of a function compiles it, in one lane while the others wait: it is asked for nothing but that,
+        The first call of a function compiles it, in one thread while the others wait: it is asked for nothing but that,
         with the arguments of `trial` where asking has effects.
         """
         with tf.device(self._compiled.place):
             with self._compiled.lock:
                 if function not in self._compiled.warm:
                     tf.config.experimental.enable_tensor_float_32_execution(self.program.tf32)  # read while compiling
-                    self._timed("compile_s", function, arguments if trial is None else (*trial, self._steps))
+                    self._timed("compile_s", function, arguments if trial is None else trial)
                     self._compiled.warm.add(function)
             return self._timed(clock, function, arguments)
 
@@ -185,7 +192,7 @@ class Trainer:
         return answer
 
     def _hard_signs(self):
-        return {name: self._parameters[name].numpy() >= 0 for name in self.program.task.weights}
+        return {name: self._state.parameters[name].numpy() >= 0 for name in self.program.task.weights}
 
 
 def _site(name):

@@ -1,5 +1,7 @@
 """Tiny tasks that are not in the book: to show what the contract carries, and to break in known ways."""
 
+import dataclasses
+
 import numpy as np
 import tensorflow as tf
 
@@ -79,6 +81,20 @@ def convolutional(filters: int = 6) -> Task:
         return tf.reduce_mean(h, 1) @ parameters["out"]
 
     return _task("convolutional", sizes, ("kernel",), logits, x, y)
+
+
+def one_at_a_time(filters: int = 6) -> Task:
+    """The same as `convolutional` by TensorFlow's own convolution, and not mapped over replicas."""
+    patches = convolutional(filters)
+    x, y = patches.examples
+
+    def logits(parameters, x, hard):
+        kernel = tf.reshape(hard(parameters["kernel"], at="kernel/weights"), [3, 3, 1, filters])
+        h = hard(tf.nn.conv2d(x, kernel, 1, "VALID"), at="kernel/activations")
+        return tf.reduce_mean(h, [1, 2]) @ parameters["out"]
+
+    task = _task("one_at_a_time", patches.sizes, ("kernel",), logits, x, y)
+    return dataclasses.replace(task, mapped=False)
 
 
 def exploding() -> Task:

@@ -101,7 +101,7 @@ def _train(name, device, seeds=(0, 1), cuts=()):
     for step in (*cuts, STEPS):
         trainer.advance(step)
     parameters = [v for key, v in trainer.state().items() if key.startswith("parameters/")]
-    losses = trainer.look()["train_loss"]
+    losses = trainer.evaluate()["train_loss"]
     return losses, np.concatenate([p[: len(losses)] for p in parameters], 1)
 
 

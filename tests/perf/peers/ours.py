@@ -22,7 +22,7 @@ class Network:
 
     def follow(self, batches):
         """It draws these batches itself."""
-        self.seen = [trainer(self.program, lane).look()["train_loss"] for lane in self._train(len(batches))]
+        self.seen = [trainer(self.program, lane).evaluate()["train_loss"] for lane in self._train(len(batches))]
 
     def losses(self, _batches):
         """Each replica's loss at the batch that comes next."""
