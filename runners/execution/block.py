@@ -8,6 +8,7 @@ from typing import Any
 import numpy as np
 
 from results.records.checkpoint import Kept
+from runners.configuration.run import ReplicaValues
 from runners.training.programs import Replica
 from runners.training.trainer import Trainer
 
@@ -17,15 +18,15 @@ def recorded(steps: int, rows: int) -> list[int]:
     return [int(step) for step in np.unique(np.round(np.linspace(0, steps, rows + 1)))]
 
 
-def replica_of(values: Mapping[str, Any], weights: str, normalize: str) -> Replica:
-    """A replica of the trainer from its flat values. weights: whose numbers go with hard weights: `estimator`,
-    `estimator_weights`, or "" where there are no latent weights. normalize: how slopes are scaled."""
+def replica_of(values: ReplicaValues, program: Mapping[str, Any], latent: bool) -> Replica:
+    """A replica of the trainer from a run's.
 
-    def part(group):
-        return {k.removeprefix(f"{group}."): v for k, v in values.items() if group and k.startswith(f"{group}.")}
-
-    parts = part("estimator"), part(weights), part("optimizer")
-    return Replica(values["seed"], values["learning_rate"], *parts, normalize)
+    program: the run's, as plain data. latent: whether hard weights have latent ones. They take the numbers of the
+    estimator that is chosen for them, else those of the activations'.
+    """
+    weights = values.estimator_weights if program["estimator_weights"] else values.estimator
+    numbers = values.estimator, weights if latent else {}, values.optimizer
+    return Replica(values.seed, values.learning_rate, *numbers, program["normalize"])
 
 
 def train(

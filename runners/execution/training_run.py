@@ -5,14 +5,15 @@ from __future__ import annotations
 import json
 import math
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
 from typing import Any
 
 from tensorflow.errors import ResourceExhaustedError
 
+from estimators.surrogate import Surrogate
 from results.records.store import Store
-from runners.configuration.run import Run
+from runners.configuration.run import Run, Values
 from runners.execution import block, loading, provenance, record_rows
 from runners.execution.outcome import Outcome
 from runners.execution.parallel import default_parallel_blocks, train_in_parallel
@@ -82,13 +83,9 @@ def _execute(wanted: PlannedRun, store: Store, outcome: Outcome, report) -> None
             "the data changed while the sweep was under way: nothing of this run is recorded; run it again."
         )
     latent = program.hard.weights is not None
-    for page, prefix in ((program.hard.activations, "estimator."), (program.hard.weights, "estimator_weights.")):
-        for values in run.replicas if page else ():
-            own = {name.removeprefix(prefix): value for name, value in values.items() if name.startswith(prefix)}
-            for numbers in schedules.combinations(own):
-                page.check(**numbers)
-    numbers = programs.numbers_of_weights(program, run.program)
-    seats = {i: block.replica_of(run.replicas[i], numbers, run.program["normalize"]) for i in missing}
+    _check_parameters(program.hard.activations, [values.estimator for values in run.replicas])
+    _check_parameters(program.hard.weights, [values.estimator_weights for values in run.replicas])
+    seats = {i: block.replica_of(run.replicas[i], run.program, latent) for i in missing}
     steps, rows = run.program["steps"], run.program["rows"]
     surroundings = provenance.surroundings(run.program["device"])
     progress = Progress(report, len(missing) * steps)
@@ -179,6 +176,16 @@ def _execute(wanted: PlannedRun, store: Store, outcome: Outcome, report) -> None
             size //= 2
             trainer.release()
             outcome.remarks.append(f"a block of {2 * size} replicas was too much for the memory: {size} are trained")
+
+
+def _check_parameters(surrogate: Surrogate | None, replicas: Sequence[Values]) -> None:
+    """Refuses values that this surrogate cannot take in one of the replicas, at any time of a schedule.
+
+    Raises UserError.
+    """
+    for values in replicas if surrogate else ():
+        for numbers in schedules.combinations(values):
+            surrogate.check(**numbers)
 
 
 def used_beyond(wanted: PlannedRun) -> str:
