@@ -52,12 +52,12 @@ def _plain(value):
     return json.dumps(value, sort_keys=True) if isinstance(value, (Mapping, list)) else value
 
 
-def constant_columns(wanted: PlannedRun, latent: bool) -> dict[str, Any]:
+def constant_columns(planned: PlannedRun, latent: bool) -> dict[str, Any]:
     """The columns that are the same in every row of a run. latent: whether hard weights have latent ones."""
-    program = identity.configuration(wanted.run)
+    program = identity.configuration(planned.run)
     weights = program["estimator_weights"] or program["estimator"]
     columns = {
-        "run": wanted.name,
+        "run": planned.name,
         "task": program["task"]["name"],
         "estimator": program["estimator"]["name"],
         "estimator_weights": weights["name"] if latent else None,
