@@ -7,7 +7,6 @@ import json
 import math
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import fields
-from typing import Any
 
 import numpy as np
 
@@ -112,18 +111,12 @@ def _composed(overrides: list[str]) -> Run:
         raise UserError(f"device is {cfg['device']!r}, but the trace runs on the CPU: leave it out.")
     run = resolution.resolve(cfg, "cpu")
     if len(run.replicas) != 1:
-        first = run.replicas[0]
-        several = [name for name in first if any(replica[name] != first[name] for replica in run.replicas)]
+        first, *others = (replica.columns() for replica in run.replicas)
+        several = [name for name in first if any(other[name] != first[name] for other in others)]
         raise UserError(
             f"{len(run.replicas)} replicas are asked for by {', '.join(several)}, but one is traced: give one."
         )
     return run
-
-
-def _part(run: Run, group: str) -> dict[str, Any]:
-    """The parameters of a surrogate of the only replica."""
-    values = run.replicas[0]
-    return {k.removeprefix(f"{group}."): v for k, v in values.items() if k.startswith(f"{group}.")}
 
 
 def _own_chain(own: Mapping[str, str], overrides: list[str]) -> Callable:
@@ -142,7 +135,7 @@ def _own_chain(own: Mapping[str, str], overrides: list[str]) -> Callable:
         if group not in OF_CHAIN:
             raise UserError(f"'{override}' says nothing of a chain; with operations there are: {', '.join(OF_CHAIN)}.")
     run = _composed(overrides)
-    numbers = _part(run, "estimator")
+    numbers = run.replicas[0].estimator
     for name, value in numbers.items():
         if isinstance(value, Mapping):
             raise UserError(f"estimator.{name} is a schedule, but a chain has no training: give a number.")
@@ -175,7 +168,7 @@ def _own_task(overrides: list[str]) -> Callable:
     run = _composed(overrides)
 
     def show(console, compiled):
-        from runners.execution import loading
+        from runners.execution import block, loading
         from runners.training.programs import build
 
         for group in ("estimator", "estimator_weights"):
@@ -183,14 +176,13 @@ def _own_task(overrides: list[str]) -> Callable:
                 loading.enter(run.program[group]["name"])
         task, program = build(json.dumps(dict(run.program), sort_keys=True), len(run.replicas))
         surrogates = {"activations": program.hard.activations, "weights": program.hard.weights}
-        numbers = {"activations": _part(run, "estimator")}
-        own = _part(run, "estimator_weights") if run.program["estimator_weights"] else numbers["activations"]
-        numbers["weights"] = own if surrogates["weights"] else {}
+        replica = block.replica_of(run.replicas[0], run.program, latent=surrogates["weights"] is not None)
+        numbers = {"activations": replica.activations, "weights": replica.weights}
         for place, values in numbers.items():
-            for own in schedules.combinations(values) if surrogates[place] else ():
-                surrogates[place].check(**own)
-        seed = run.replicas[0]["seed"]
-        table = layers(task, program.hard, seed=seed, **numbers, normalize=run.program["normalize"], compiled=compiled)
+            for one in schedules.combinations(values) if surrogates[place] else ():
+                surrogates[place].check(**one)
+        seed, normalize = replica.seed, replica.normalize
+        table = layers(task, program.hard, seed=seed, **numbers, normalize=normalize, compiled=compiled)
         through, weights = surrogates["activations"].label, surrogates["weights"]
         if weights is not surrogates["activations"]:
             through += f" (weights: {weights.label if weights else 'none'})"

@@ -16,7 +16,7 @@ from runners import command
 from runners.configuration.axes import GRID_KEYS
 from runners.configuration.choices import defaults_of, unquoted
 from runners.configuration.keys import check_choice_key
-from runners.configuration.run import Run
+from runners.configuration.run import ReplicaValues, Run
 from runners.configuration.schema import INT32_MAX, refuse_too_many
 from runners.optimizer_traits import traits
 from steeplechase import schedules
@@ -55,18 +55,19 @@ def resolve(cfg: Mapping[str, Any], device: str) -> Run:
 
     task = {k: v for k, v in cfg["task"].items() if k != "steps"}
     optimizer = {k: v for k, v in cfg["optimizer"].items() if k not in ("learning_rate", *GRID_KEYS)}
-    own = traits(optimizer["keras"]).per_replica
-    axes = {"seed": _seeds(cfg["seed"]), "learning_rate": _rates(cfg["optimizer"]["learning_rate"])}
-    for group, chosen in (("estimator", cfg["estimator"]), ("estimator_weights", weights)):
-        for name, value in chosen.items():
-            if name != "name":
-                axes[f"{group}.{name}"] = _numbers(f"{group}.{name}", value)
-    for name in own:
-        if optimizer.get(name) is not None:
-            axes[f"optimizer.{name}"] = _numbers(f"optimizer.{name}", optimizer.pop(name), may_change=False)
+    seeds, rates = _seeds(cfg["seed"]), _rates(cfg["optimizer"]["learning_rate"])
+    parameters = {
+        group: {name: _numbers(f"{group}.{name}", value) for name, value in chosen.items() if name != "name"}
+        for group, chosen in (("estimator", cfg["estimator"]), ("estimator_weights", weights))
+    }
+    parameters["optimizer"] = {
+        name: _numbers(f"optimizer.{name}", optimizer.pop(name), may_change=False)
+        for name in traits(optimizer["keras"]).per_replica
+        if optimizer.get(name) is not None
+    }
     program = {
         "task": task,
-        "per_replica": [name.removeprefix("optimizer.") for name in axes if name.startswith("optimizer.")],
+        "per_replica": list(parameters["optimizer"]),
         "estimator": {"name": cfg["estimator"]["name"]},
         "estimator_weights": {"name": weights["name"]} if weights else None,
         "optimizer": optimizer,
@@ -77,11 +78,22 @@ def resolve(cfg: Mapping[str, Any], device: str) -> Run:
     files = {k: task[k] for k in ("data", "labels") if task.get(k)}
     for key, path in files.items():
         command.regular(path, f"task.{key}")
-    words = " × ".join(f"{len(values)} of {key}" for key, values in axes.items() if values[1:])
-    refuse_too_many(f"{words} make", math.prod(map(len, axes.values())), "replicas of one run")
-    replicas = tuple(dict(zip(axes, values, strict=True)) for values in itertools.product(*axes.values()))
+    replicas = _replicas(seeds, rates, parameters)
     store = str(Path(cfg["store"]).absolute())  # the process that trains may have another folder
     return Run(program, replicas, files, store, cfg["checkpoint"], cfg["progress"], cfg["lanes"])
+
+
+def _replicas(seeds: list[int], rates: list, parameters: Mapping[str, Mapping[str, list]]) -> tuple[ReplicaValues, ...]:
+    """The product of all values. parameters: by group, in the order of ReplicaValues, the values of each parameter."""
+    axes = {"seed": seeds, "learning_rate": rates}
+    axes |= {f"{group}.{name}": values for group, own in parameters.items() for name, values in own.items()}
+    words = " × ".join(f"{len(values)} of {key}" for key, values in axes.items() if values[1:])
+    refuse_too_many(f"{words} make", math.prod(map(len, axes.values())), "replicas of one run")
+    groups = [
+        [dict(zip(own, values, strict=True)) for values in itertools.product(*own.values())]
+        for own in parameters.values()
+    ]
+    return tuple(ReplicaValues(*values) for values in itertools.product(seeds, rates, *groups))
 
 
 def _typed(group: str, given: Mapping[str, Any], shown: str | None = None) -> None:

@@ -3,20 +3,44 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
+
+Values = Mapping[str, float | Mapping[str, Any]]  # numbers by the parameter's name; a schedule is a mapping itself
+
+
+@dataclass(frozen=True)
+class ReplicaValues:
+    """What makes a replica of its program: the seed, and numbers or schedules.
+
+    estimator, estimator_weights, optimizer: the values of their parameters. `estimator_weights` is empty where no
+    estimator of their own is chosen for hard weights.
+    """
+
+    seed: int
+    learning_rate: float | Mapping[str, Any]
+    estimator: Values = field(default_factory=dict)
+    estimator_weights: Values = field(default_factory=dict)
+    optimizer: Values = field(default_factory=dict)
+
+    def columns(self) -> dict[str, Any]:
+        """The values by the flat names that records have and that an id is made of: `seed`, `learning_rate`,
+        `estimator.NAME`, `estimator_weights.NAME`, `optimizer.NAME`, in this order."""
+        flat = {"seed": self.seed, "learning_rate": self.learning_rate}
+        for group in ("estimator", "estimator_weights", "optimizer"):
+            flat |= {f"{group}.{name}": value for name, value in getattr(self, group).items()}
+        return flat
 
 
 @dataclass(frozen=True)
 class Run:
     """One program and its replicas, as plain data.
 
-    program: everything that makes the program (identity covers it). replicas: for each its values by flat name: `seed`,
-    `learning_rate`, `estimator.NAME`, `estimator_weights.NAME`, `optimizer.NAME`. files: where a task's files lie.
+    program: everything that makes the program (identity covers it). files: where a task's files lie.
     """
 
     program: Mapping[str, Any]
-    replicas: tuple[Mapping[str, Any], ...]
+    replicas: tuple[ReplicaValues, ...]
     files: Mapping[str, str]
     store: str
     checkpoint: float

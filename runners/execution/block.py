@@ -8,6 +8,7 @@ from typing import Any
 import numpy as np
 
 from results.records.checkpoint import Kept
+from runners.configuration.run import ReplicaValues
 from runners.training.programs import Replica
 from runners.training.trainer import Trainer
 
@@ -17,15 +18,15 @@ def recorded(steps: int, rows: int) -> list[int]:
     return [int(step) for step in np.unique(np.round(np.linspace(0, steps, rows + 1)))]
 
 
-def replica_of(values: Mapping[str, Any], weights: str, normalize: str) -> Replica:
-    """A replica of the trainer from its flat values. weights: whose numbers go with hard weights: `estimator`,
-    `estimator_weights`, or "" where there are no latent weights. normalize: how slopes are scaled."""
+def replica_of(values: ReplicaValues, program: Mapping[str, Any], latent: bool) -> Replica:
+    """A replica of the trainer from a run's.
 
-    def part(group):
-        return {k.removeprefix(f"{group}."): v for k, v in values.items() if group and k.startswith(f"{group}.")}
-
-    parts = part("estimator"), part(weights), part("optimizer")
-    return Replica(values["seed"], values["learning_rate"], *parts, normalize)
+    program: the run's, as plain data. latent: whether hard weights have latent ones. They take the numbers of the
+    estimator that is chosen for them, else those of the activations'.
+    """
+    weights = values.estimator_weights if program["estimator_weights"] else values.estimator
+    numbers = values.estimator, weights if latent else {}, values.optimizer
+    return Replica(values.seed, values.learning_rate, *numbers, program["normalize"])
 
 
 def train(
@@ -33,49 +34,51 @@ def train(
     replicas: Sequence[Replica],
     steps: int,
     rows: int,
-    kept: Kept,
-    every: float,
+    checkpoint: Kept,
+    checkpoint_interval: float,
     report: Callable[[int], None],
 ) -> tuple[dict[str, np.ndarray], list[float]]:
     """(measures {name: [rows + 1, replicas]}, seconds per step of each chunk), with `train_s` among the measures.
 
-    kept: where the state is saved after at least `every` seconds of training, and looked for at the start; numbers do
-    not depend on when it was saved. report(steps done) is called after every chunk. Raises what `kept` raises.
+    checkpoint: where the state is saved after at least `checkpoint_interval` seconds of training, and looked for at the
+    start; numbers do not depend on when it was saved. report(steps done) is called after every chunk. Raises what
+    `checkpoint` raises.
     """
     marks = recorded(steps, rows)
-    history, paces = _restore(trainer, replicas, steps, kept)
+    history, seconds_per_step = _restore(trainer, replicas, steps, checkpoint)
     if not history:
         trainer.begin(replicas, steps)
-        history, paces = [_row(trainer, len(replicas))], []
+        history, seconds_per_step = [_row(trainer, len(replicas))], []
     unsaved = 0.0
     for mark in marks[len(history) :]:
         updates = mark - trainer.step
         seconds = trainer.advance(mark)
-        paces.append(seconds / updates)
+        seconds_per_step.append(seconds / updates)
         history.append(_row(trainer, len(replicas)))
         unsaved += seconds
-        if unsaved >= every and mark < steps:
-            _keep(trainer, history, paces, kept)
+        if unsaved >= checkpoint_interval and mark < steps:
+            _save(trainer, history, seconds_per_step, checkpoint)
             unsaved = 0.0
         report(mark)
     names = sorted({name for row in history for name in row})
     missing = np.full(len(replicas), np.nan)
-    return {name: np.stack([row.get(name, missing) for row in history]) for name in names}, paces
+    return {name: np.stack([row.get(name, missing) for row in history]) for name in names}, seconds_per_step
 
 
 def _row(trainer, replicas):
     return trainer.evaluate() | {"train_s": np.full(replicas, trainer.train_s / replicas)}
 
 
-def _keep(trainer, history, paces, kept):
-    held = {f"state/{name}": array for name, array in trainer.state().items()}
-    held |= {f"history/{i}/{name}": array for i, row in enumerate(history) for name, array in row.items()}
-    kept.save({"paces": np.array(paces), **held})
+def _save(trainer, history, seconds_per_step, checkpoint):
+    state = {f"state/{name}": array for name, array in trainer.state().items()}
+    rows = {f"history/{i}/{name}": array for i, row in enumerate(history) for name, array in row.items()}
+    checkpoint.save({"seconds_per_step": np.array(seconds_per_step), **state, **rows})
 
 
-def _restore(trainer, replicas, steps, kept):
-    """(history, paces) of the state that was kept, or two empty lists: a state that is not whole is trained again."""
-    arrays = kept.load()
+def _restore(trainer, replicas, steps, checkpoint):
+    """(history, seconds per step) of the state that was saved, or two empty lists: a state that is not whole is trained
+    again."""
+    arrays = checkpoint.load()
     if arrays is None:
         return [], []
     trainer.restore(replicas, steps, {k.removeprefix("state/"): a for k, a in arrays.items() if k.startswith("state/")})
@@ -85,4 +88,4 @@ def _restore(trainer, replicas, steps, kept):
             _, i, measure = name.split("/", 2)
             history.extend({} for _ in range(int(i) + 1 - len(history)))
             history[int(i)][measure] = array
-    return history, list(arrays["paces"])
+    return history, list(arrays["seconds_per_step"])

@@ -11,14 +11,14 @@ _QUIET_S = 10.0  # between two plain lines
 
 
 class Progress:
-    """Adds up what several lanes of a run tell, each of its own block, and reports the sums."""
+    """Adds up how far the blocks of a run are that are trained at the same time, and reports the sums."""
 
     def __init__(self, report: Callable[[int, int, float], None], total: int):
         self._report, self._total, self._lock = report, total, threading.Lock()
         self._done: dict[int, int] = {}
         self._seconds: dict[int, float] = {}
 
-    def tell(self, block: int, done: int, seconds: float) -> None:
+    def update(self, block: int, done: int, seconds: float) -> None:
         """block: its name; done: its replica-steps so far; seconds: of training."""
         with self._lock:
             self._done[block], self._seconds[block] = done, seconds

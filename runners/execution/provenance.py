@@ -50,9 +50,9 @@ def surroundings(device: str) -> dict[str, Any]:
     }
 
 
-def rates(paces: list[float], replicas: int, batch: int, flops: float, peak: float) -> dict[str, Any]:
+def rates(seconds_per_step: list[float], replicas: int, batch: int, flops: float, peak: float) -> dict[str, Any]:
     """Throughput from the seconds per step of each chunk; the first is left out where there are others."""
-    steady = np.array(paces[1:] or paces)
+    steady = np.array(seconds_per_step[1:] or seconds_per_step)
     low, median, high = (float(q) for q in np.quantile(steady, [0.25, 0.5, 0.75]))
     per_second = replicas / median
     return {

@@ -9,6 +9,7 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
+from runners.configuration.run import ReplicaValues
 from runners.planning import identity
 from runners.planning.identity import PlannedRun
 from steeplechase import schedules
@@ -16,7 +17,7 @@ from tasks.base import Task
 
 
 def table(
-    values: Sequence[Mapping[str, Any]],
+    replicas: Sequence[ReplicaValues],
     ids: Sequence[str],
     measures: Mapping[str, np.ndarray],
     identity: Mapping[str, Any],
@@ -26,11 +27,11 @@ def table(
 ) -> pd.DataFrame:
     """The record's rows, replica by replica. identity: the columns that are the same in every row."""
     frames = []
-    for i, (own, name) in enumerate(zip(values, ids, strict=True)):
-        rate = own["learning_rate"]
+    for i, (values, name) in enumerate(zip(replicas, ids, strict=True)):
+        rate = values.learning_rate
         columns = {
             **identity,
-            **{k: _plain(v) for k, v in own.items() if k != "learning_rate"},
+            **{k: _plain(v) for k, v in values.columns().items() if k != "learning_rate"},
             "replica": name,
             "learning_rate": schedules.values(rate)[0],
             "step": marks,
@@ -51,12 +52,12 @@ def _plain(value):
     return json.dumps(value, sort_keys=True) if isinstance(value, (Mapping, list)) else value
 
 
-def constant_columns(wanted: PlannedRun, latent: bool) -> dict[str, Any]:
+def constant_columns(planned: PlannedRun, latent: bool) -> dict[str, Any]:
     """The columns that are the same in every row of a run. latent: whether hard weights have latent ones."""
-    program = identity.configuration(wanted.run)
+    program = identity.configuration(planned.run)
     weights = program["estimator_weights"] or program["estimator"]
     columns = {
-        "run": wanted.name,
+        "run": planned.name,
         "task": program["task"]["name"],
         "estimator": program["estimator"]["name"],
         "estimator_weights": weights["name"] if latent else None,

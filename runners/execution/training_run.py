@@ -5,23 +5,31 @@ from __future__ import annotations
 import json
 import math
 import time
-from collections.abc import Callable, Mapping
-from dataclasses import replace
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, replace
+from functools import partial
 from typing import Any
 
+import pandas as pd
 from tensorflow.errors import ResourceExhaustedError
 
+from estimators.surrogate import Surrogate
+from results.records.checkpoint import Kept
 from results.records.store import Store
-from runners.configuration.run import Run
+from runners.configuration.run import Run, Values
 from runners.execution import block, loading, provenance, record_rows
 from runners.execution.outcome import Outcome
 from runners.execution.parallel import default_parallel_blocks, train_in_parallel
 from runners.execution.progress import Progress
 from runners.planning import estimator_sources, identity, observing, sources
 from runners.planning.identity import PlannedRun, identify
-from runners.training import programs, trainer
+from runners.training import programs
+from runners.training import trainer as trainers
+from runners.training.programs import Program, Replica
+from runners.training.trainer import Trainer
 from steeplechase import schedules
 from steeplechase.errors import Unsupported, UserError
+from tasks.base import Task
 
 
 def execute(run: Run, report: Callable[[int, int, float], None], expected: tuple[str, str] | None = None) -> Outcome:
@@ -38,32 +46,23 @@ def execute(run: Run, report: Callable[[int, int, float], None], expected: tuple
     for name in identity.estimators(run):
         if estimator_sources.unobserved([name]) and observing.observed():
             loading.enter(name)
-    wanted = identify(run)
-    outcome = Outcome(wanted.name, run.words, len(wanted.ids))
+    planned = identify(run)
+    outcome = Outcome(planned.name, run.words, len(planned.ids))
     store = Store(run.store)
     try:
-        if expected and expected != (wanted.name, wanted.fingerprint):
+        if expected and expected != (planned.name, planned.fingerprint):
             raise UserError("code or data changed while the sweep was under way: run it again.")
         store.make_writable()
-        _execute(wanted, store, outcome, report)
+        _execute(planned, store, outcome, report)
     except (UserError, OSError) as error:
         outcome.error = str(error)
     outcome.seconds = time.perf_counter() - started
     return outcome
 
 
-def _execute(wanted: PlannedRun, store: Store, outcome: Outcome, report) -> None:
-    run = wanted.run
-
-    def damaged(path, fault):
-        aside = store.set_aside(path)
-        outcome.remarks.append(
-            f"{path.name} does not count: {fault}; it is set aside as {aside.name}, and what it held is trained"
-        )
-
-    done = store.done(wanted.name, wanted.fingerprint, damaged, wanted.covers)
-    missing = [i for i, name in enumerate(wanted.ids) if name not in done]
-    outcome.found = len(wanted.ids) - len(missing)
+def _execute(planned: PlannedRun, store: Store, outcome: Outcome, report: Callable[[int, int, float], None]) -> None:
+    run = planned.run
+    missing = _missing(planned, store, outcome)
     if not missing:
         return
 
@@ -75,52 +74,135 @@ def _execute(wanted: PlannedRun, store: Store, outcome: Outcome, report) -> None
         outcome.remarks.extend(task.remarks)
     except Unsupported as declined:
         outcome.declined = str(declined)
-        store.decline(wanted.name, wanted.fingerprint, outcome.declined)
+        store.decline(planned.name, planned.fingerprint, outcome.declined)
         return
     if task.checksum != identity.configuration(run).get("data", ""):
         raise UserError(
             "the data changed while the sweep was under way: nothing of this run is recorded; run it again."
         )
+    _check_parameters(program.hard.activations, [values.estimator for values in run.replicas])
+    _check_parameters(program.hard.weights, [values.estimator_weights for values in run.replicas])
     latent = program.hard.weights is not None
-    for page, prefix in ((program.hard.activations, "estimator."), (program.hard.weights, "estimator_weights.")):
-        for values in run.replicas if page else ():
-            own = {name.removeprefix(prefix): value for name, value in values.items() if name.startswith(prefix)}
-            for numbers in schedules.combinations(own):
-                page.check(**numbers)
-    numbers = programs.numbers_of_weights(program, run.program)
-    seats = {i: block.replica_of(run.replicas[i], numbers, run.program["normalize"]) for i in missing}
-    steps, rows = run.program["steps"], run.program["rows"]
-    surroundings = provenance.surroundings(run.program["device"])
-    progress = Progress(report, len(missing) * steps)
+    replicas = {i: block.replica_of(run.replicas[i], run.program, latent) for i in missing}
+    _Training(planned, store, outcome, task, program, replicas, report).train()
 
-    def sit(group, lane, sharing):
-        """Trains a block in this lane, while `sharing` blocks are trained; returns what becomes of it."""
+
+def _missing(planned: PlannedRun, store: Store, outcome: Outcome) -> list[int]:
+    """Which replicas of the run are not recorded yet. Damaged records are set aside, with a remark."""
+
+    def damaged(path, fault):
+        aside = store.set_aside(path)
+        outcome.remarks.append(
+            f"{path.name} does not count: {fault}; it is set aside as {aside.name}, and what it held is trained"
+        )
+
+    done = store.done(planned.name, planned.fingerprint, damaged, planned.covers)
+    missing = [i for i, name in enumerate(planned.ids) if name not in done]
+    outcome.found = len(planned.ids) - len(missing)
+    return missing
+
+
+@dataclass(frozen=True)
+class _TrainedBlock:
+    """What a trained block leaves to be recorded.
+
+    indices: of its replicas in the run. seconds: by the name of a clock, those of this process alone.
+    """
+
+    indices: list[int]
+    table: pd.DataFrame
+    account: dict[str, Any]
+    checkpoint: Kept
+    seconds: dict[str, float]
+
+
+class _Training:
+    """Trains replicas of a run block by block, several blocks at a time, and records each block once it is trained.
+
+    replicas: those that are still to be trained, by their index in the run.
+    """
+
+    def __init__(
+        self,
+        planned: PlannedRun,
+        store: Store,
+        outcome: Outcome,
+        task: Task,
+        program: Program,
+        replicas: dict[int, Replica],
+        report: Callable[[int, int, float], None],
+    ):
+        run = planned.run
+        steps, rows = run.program["steps"], run.program["rows"]
+        self.planned, self.store, self.outcome = planned, store, outcome
+        self.task, self.program, self.replicas = task, program, replicas
+        self.steps, self.rows = steps, rows
+        self.progress = Progress(report, len(replicas) * steps)
+        self.surroundings = provenance.surroundings(run.program["device"])
+
+    def train(self) -> None:
+        """Trains and records all replicas, in smaller blocks where the memory is too small. Raises what fails."""
+        run, program = self.planned.run, self.program
+        parallel = run.lanes or default_parallel_blocks(run.program["device"])
+        size = program.block
+        while self.replicas:
+            try:
+                blocks = _blocks(self.replicas, size)
+                for trained in train_in_parallel(blocks, parallel, partial(self.train_block, size)):
+                    self.record_block(trained)
+            except ResourceExhaustedError:
+                if size == 1:
+                    raise
+                size //= 2
+                trainers.release()
+                self.outcome.remarks.append(
+                    f"a block of {2 * size} replicas was too much for the memory: {size} are trained"
+                )
+
+    def train_block(self, size: int, indices: list[int], thread: int, sharing: int) -> _TrainedBlock:
+        """Trains these replicas as a block of this size in this thread, while `sharing` blocks are trained."""
+        planned, run, program = self.planned, self.planned.run, self.program
         began = provenance.now()
-        heart = trainer.trainer(replace(program, block=size, scheduled=seats[group[0]].scheduled), lane)
-        heart.sharing = sharing
-        values, ids = [run.replicas[i] for i in group], [wanted.ids[i] for i in group]
-        kept = store.kept(wanted.name, wanted.fingerprint, ids, size, outcome.remarks.append)
+        replicas, ids = [self.replicas[i] for i in indices], [planned.ids[i] for i in indices]
+        trainer = trainers.trainer(replace(program, block=size, scheduled=replicas[0].scheduled), thread)
+        trainer.sharing = sharing
+        checkpoint = self.store.kept(planned.name, planned.fingerprint, ids, size, self.outcome.remarks.append)
 
-        def tell(step):
-            progress.tell(group[0], len(group) * step, heart.train_s)
+        def report(step):
+            self.progress.update(indices[0], len(indices) * step, trainer.train_s)
 
-        measures, paces = block.train(heart, [seats[i] for i in group], steps, rows, kept, run.checkpoint, tell)
+        measures, seconds_per_step = block.train(
+            trainer, replicas, self.steps, self.rows, checkpoint, run.checkpoint, report
+        )
         table = record_rows.table(
-            values,
+            [run.replicas[i] for i in indices],
             ids,
             measures,
-            record_rows.constant_columns(wanted, latent),
-            task,
-            block.recorded(steps, rows),
-            heart.program.block,
+            record_rows.constant_columns(planned, latent=program.hard.weights is not None),
+            self.task,
+            block.recorded(self.steps, self.rows),
+            size,
         )
-        info = {
+        account = self._account(trainer, ids, seconds_per_step, sharing, began)
+        seconds = {clock: getattr(trainer, clock) - trainer.before[clock] for clock in trainer.before}
+        return _TrainedBlock(indices, table, account, checkpoint, seconds)
+
+    def _account(
+        self, trainer: Trainer, ids: list[str], seconds_per_step: list[float], sharing: int, began: str
+    ) -> dict[str, Any]:
+        """What is recorded of a trained block beside its rows. sharing: how many blocks were trained at a time."""
+        planned, run, task, program = self.planned, self.planned.run, self.task, self.program
+        surroundings = self.surroundings
+        speed = provenance.rates(
+            seconds_per_step, len(ids), task.batch, task.flops, surroundings["matrix_product_flops"]
+        )
+        return {
             **surroundings,
             "tf32": program.tf32,
-            **provenance.rates(paces, len(group), task.batch, task.flops, surroundings["matrix_product_flops"]),
-            "run": wanted.name,
-            "fingerprint": wanted.fingerprint,
-            "sources": wanted.covers,
+            **speed,
+            "run": planned.name,
+            "fingerprint": planned.fingerprint,
+            "sources": planned.covers,
             "configuration": identity.configuration(run),
             "replicas": ids,
             "labels": {
@@ -136,57 +218,52 @@ def _execute(wanted: PlannedRun, store: Store, outcome: Outcome, report) -> None
             "optimum": task.optimum,
             "parameters": sum(math.prod(shape) for shape in task.sizes.values()),
             "flops_per_step": task.flops,
-            "block": heart.program.block,
+            "block": trainer.program.block,
             "lanes": sharing,
-            "compile_s": heart.compile_s,
-            "train_s": heart.train_s,
-            "judge_s": heart.judge_s,
+            "compile_s": trainer.compile_s,
+            "train_s": trainer.train_s,
+            "judge_s": trainer.judge_s,
             "peak_memory_bytes": provenance.peak_memory_bytes(),
             "started": began,
             "ended": provenance.now(),
         }
-        spent = {clock: getattr(heart, clock) - heart.before[clock] for clock in heart.before}
-        return group, table, info, kept, spent
 
-    def settle(group, table, info, kept, spent):
-        """Writes a trained block down, if it is what identity says."""
-        unknown = used_beyond(wanted)
+    def record_block(self, trained: _TrainedBlock) -> None:
+        """Writes a trained block down, if it used nothing that the run's identity does not cover. Raises UserError."""
+        planned, outcome = self.planned, self.outcome
+        unknown = used_beyond(planned)
         if unknown:
-            trainer.release()  # or the next run would take what was traced through it, and nobody would see
+            trainers.release()  # or the next run would take what was traced through it, and nobody would see
             programs.release()
             raise UserError(unknown)
-        store.write(wanted.name, wanted.fingerprint, table, info)
-        kept.discard()
-        outcome.trained += len(info["replicas"])
-        outcome.resumed += len(info["replicas"]) if kept.resumed else 0
-        outcome.diverged += int((~table.groupby("replica")["diverged"].last().isna()).sum())
-        for clock, seconds in spent.items():
+        self.store.write(planned.name, planned.fingerprint, trained.table, trained.account)
+        trained.checkpoint.discard()
+        outcome.trained += len(trained.indices)
+        outcome.resumed += len(trained.indices) if trained.checkpoint.resumed else 0
+        outcome.diverged += int((~trained.table.groupby("replica")["diverged"].last().isna()).sum())
+        for clock, seconds in trained.seconds.items():
             setattr(outcome, clock, getattr(outcome, clock) + seconds)
-        outcome.memory_bytes = info["peak_memory_bytes"]
-        for i in group:
-            del seats[i]
-
-    size = program.block
-    while seats:
-        try:
-            for trained in train_in_parallel(
-                _blocks(seats, size), run.lanes or default_parallel_blocks(run.program["device"]), sit
-            ):
-                settle(*trained)
-        except ResourceExhaustedError:
-            if size == 1:
-                raise
-            size //= 2
-            trainer.release()
-            outcome.remarks.append(f"a block of {2 * size} replicas was too much for the memory: {size} are trained")
+        outcome.memory_bytes = trained.account["peak_memory_bytes"]
+        for i in trained.indices:
+            del self.replicas[i]
 
 
-def used_beyond(wanted: PlannedRun) -> str:
+def _check_parameters(surrogate: Surrogate | None, replicas: Sequence[Values]) -> None:
+    """Refuses values that this surrogate cannot take in one of the replicas, at any time of a schedule.
+
+    Raises UserError.
+    """
+    for values in replicas if surrogate else ():
+        for numbers in schedules.combinations(values):
+            surrogate.check(**numbers)
+
+
+def used_beyond(planned: PlannedRun) -> str:
     """What this process has used for the run and its identity does not cover, in one sentence; "" where there is none,
     and in a process that is not observed (runners/planning/observing.py)."""
     if not observing.observed():
         return ""
-    known = {path.resolve() for path in identity.files(wanted.run).values()}
+    known = {path.resolve() for path in identity.files(planned.run).values()}
     beyond = sorted(sources.label(path) for path in observing.ran() - known)
     if beyond:
         return (
@@ -195,7 +272,7 @@ def used_beyond(wanted: PlannedRun) -> str:
         )
     for path in sorted(observing.readers() & known):
         for said, value in observing.reads([path]).items():
-            if wanted.covers.get(said) != value:
+            if planned.covers.get(said) != value:
                 return (
                     f"{said}, which was not seen when the run was planned: nothing is recorded; read it where the page "
                     "is loaded, or write the value into the page."
@@ -203,7 +280,7 @@ def used_beyond(wanted: PlannedRun) -> str:
     return ""
 
 
-def _blocks(seats: Mapping[int, Any], size: int) -> list[list[int]]:
+def _blocks(replicas: Mapping[int, Replica], size: int) -> list[list[int]]:
     """The replicas to train as blocks; those with schedules apart, since their program is another one."""
-    kinds = [[i for i, seat in seats.items() if seat.scheduled is kind] for kind in (False, True)]
+    kinds = [[i for i, replica in replicas.items() if replica.scheduled is kind] for kind in (False, True)]
     return [kind[at : at + size] for kind in kinds for at in range(0, len(kind), size)]

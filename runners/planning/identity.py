@@ -23,7 +23,7 @@ from pathlib import Path
 from typing import Any
 
 from runners.configuration import estimator_files
-from runners.configuration.run import Run
+from runners.configuration.run import ReplicaValues, Run
 from runners.planning import device, estimator_sources, sources
 from steeplechase.errors import UserError
 from tasks.data import sets
@@ -59,9 +59,9 @@ def program(run: Run) -> tuple[str, str]:
     return f"{'-'.join(run.words)}-{whole[:8]}", whole
 
 
-def replica(program_hash: str, values: Mapping[str, Any]) -> str:
+def replica(program_hash: str, values: ReplicaValues) -> str:
     """The id of the replica with these values."""
-    return digest([program_hash, dict(values)])[:16]
+    return digest([program_hash, values.columns()])[:16]
 
 
 def fingerprint(run: Run, stack: Mapping[str, str] | None = None) -> tuple[str, dict[str, str]]:

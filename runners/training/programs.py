@@ -6,7 +6,6 @@ import functools
 import json
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
-from typing import Any
 
 import numpy as np
 
@@ -121,13 +120,6 @@ def build(text: str, replicas: int) -> tuple[Task, Program]:
     size, several = described["block"] or block_size(task, device, replicas), tuple(described["per_replica"])
     program = Program(task, hard, chosen["keras"], tuple(sorted(fixed.items())), several, size, precision, device)
     return task, replace(program, tf32=described["precision"] == "tf32", sites=described["layers"])
-
-
-def numbers_of_weights(program: Program, described: Mapping[str, Any]) -> str:
-    """Whose numbers go with hard weights: `estimator_weights`, `estimator`, or "" where there are no latent weights."""
-    if program.hard.weights is None:
-        return ""
-    return "estimator_weights" if described["estimator_weights"] else "estimator"
 
 
 @functools.cache

@@ -151,7 +151,7 @@ def _records() -> None:
             part = table[table["replica"].isin(own)].reset_index(drop=True)
             store.write(run["run"], run["fingerprint"], part, info)
         kept = store.folder(run["run"], run["fingerprint"]) / f"state-{'0' * 16}.npz"
-        np.savez(kept, paces=np.ones(2))
+        np.savez(kept, seconds_per_step=np.ones(2))
 
 
 def _plans(clock: bool) -> None:

@@ -120,12 +120,11 @@ def _trainings(store: Path):
     for wanted in sweep_of.plan([f"store={store}"]):
         program, (task, estimator, optimizer) = wanted.run.program, wanted.run.words
         for replica in wanted.run.replicas:
-            numbers = {k.removeprefix("optimizer."): v for k, v in replica.items() if k.startswith("optimizer.")}
             keras = {
                 "class_name": program["optimizer"]["keras"],
-                "config": {"learning_rate": replica["learning_rate"]} | numbers,
+                "config": {"learning_rate": replica.learning_rate} | dict(replica.optimizer),
             }
-            found.append((task, estimator, optimizer, keras, program["steps"], replica["seed"]))
+            found.append((task, estimator, optimizer, keras, program["steps"], replica.seed))
     return pd.DataFrame(found, columns=["task", "estimator", "optimizer", "keras", "steps", "seed"])
 
 

@@ -111,8 +111,9 @@ def anew(wanted: PlannedRun, table: pd.DataFrame, account: dict) -> tuple[pd.Dat
     at = table["replica"].map(own).to_numpy()
     kept = [c for c in table.columns if c not in record_schema.IDENTITY and not c.startswith(record_schema.PREFIXES)]
     columns = {c: table[c] for c in kept} | record_rows.constant_columns(wanted, latent=False)
-    for name in wanted.run.replicas[0]:
-        columns[name] = [wanted.run.replicas[i][name] for i in at]
+    values = [replica.columns() for replica in wanted.run.replicas]
+    for name in values[0]:
+        columns[name] = [values[i][name] for i in at]
     columns["replica"] = [wanted.ids[i] for i in at]
     page = estimators.registry[wanted.run.program["estimator"]["name"]]
     told = {
