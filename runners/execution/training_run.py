@@ -129,7 +129,7 @@ def _execute(wanted: PlannedRun, store: Store, outcome: Outcome, report) -> None
                 "optimizer": run.program["optimizer"]["name"],
             },
             "control": program.hard.activations.trait("peak") == 0,
-            "measures": {name: vars(measure) for name, measure in task.measures.items()},
+            "measures": {name: measure.described() for name, measure in task.measures.items()},
             "selects": task.selects,
             "reports": task.reports,
             "target": list(task.target),
