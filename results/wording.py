@@ -11,12 +11,17 @@ def aggregate(mean: float, low: float, high: float, unit: str) -> str:
     if math.isnan(mean):
         return "unknown"
     half = (high - low) / 2
-    if unit.startswith("share"):
+    if is_share(unit):
         return f"{mean:z.3f}" + ("" if math.isnan(half) else f" [{low:z.3f}, {high:z.3f}]")
     needed = math.ceil(math.log10(abs(mean) / half)) + 1 if 0 < half < math.inf and mean else 3
     digits = min(max(3, needed), 6)
     ends = "" if math.isnan(half) else f" [{_significant(low, digits)}, {_significant(high, digits)}]"
     return _significant(mean, digits) + ends
+
+
+def is_share(unit: str) -> bool:
+    """Whether this is the unit of a share, as measures.measure gives it to what lies between 0 and 1."""
+    return unit.startswith("share")
 
 
 def p_value(p: float, unknown: str) -> str:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import importlib
 import inspect
+import math
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 
@@ -13,11 +14,18 @@ from steeplechase.errors import UserError, did_you_mean
 
 @dataclass(frozen=True)
 class Measure:
-    """A quantity that a task reports: how it is printed, its unit (1 for a pure number) and which way is better."""
+    """A quantity that a task reports: how it is printed, its unit (1 for a pure number), which way is better, and the
+    smallest and the largest value that it can have, in its unit: (0, 1) of a share. A replica that diverged counts as
+    the bad end of them."""
 
     label: str
     unit: str
     better: str  # "higher", "lower" or "" where neither is
+    bounds: tuple[float, float] = (-math.inf, math.inf)
+
+    def described(self) -> dict[str, object]:
+        """What an account of a record says of it, as JSON has it: an open end of the bounds is None."""
+        return {**vars(self), "bounds": [end if math.isfinite(end) else None for end in self.bounds]}
 
 
 @dataclass(frozen=True, eq=False)

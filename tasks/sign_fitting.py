@@ -66,7 +66,7 @@ def sign_fitting(
             measures |= {"x": parameters["x"][0], "y": y[0]}
         return measures
 
-    declared = {"wrong_signs": Measure("Wrong signs", "share of coordinates", "lower")}
+    declared = {"wrong_signs": Measure("Wrong signs", "share of coordinates", "lower", (0.0, 1.0))}
     if dim == 1:
         declared |= {name: Measure(label, "1", "") for name, label in SCALAR.items()}
     return Task(

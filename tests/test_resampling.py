@@ -11,7 +11,8 @@ from results.analysis.comparison import Group
 from results.analysis.measures import Measure
 from results.statistics import resampling
 
-ACCURACY, LOSS = Measure("accuracy", "Accuracy", "share", "higher"), Measure("loss", "Loss", "", "lower")
+ACCURACY = Measure("accuracy", "Accuracy", "share", "higher", (0.0, 1.0))
+LOSS = Measure("loss", "Loss", "", "lower")
 
 
 def chance(seed=0):

@@ -1,5 +1,6 @@
 """What the statistics promise: known answers, and intervals that cover what they say."""
 
+import json
 import math
 
 import numpy as np
@@ -7,9 +8,11 @@ import pandas as pd
 import pytest
 from scipy import stats
 
+from results import wording
 from results.analysis import lookup, measures, selection
 from results.statistics import intervals
 from steeplechase.errors import RecordError
+from tasks.base import Measure
 from tests.oracles.records import LOSS, make
 
 LOWER = {"measures": {}, "selects": "validation_loss", "reports": "test_loss", "target": ["test_loss", 0.5]}
@@ -103,6 +106,45 @@ def test_measures_know_their_unit_and_their_worst_value():
     assert (wrong.title, wrong.better, wrong.worst) == ("Wrong signs (share of coordinates)", "lower", 1)
     with pytest.raises(RecordError, match="nobody"):
         measures.measure("nobody", HIGHER)
+
+
+def error_rate(**more):
+    """An account whose task reports an error rate without a unit, lower being better."""
+    declared = {"error_rate": {"label": "Error rate", "unit": "1", "better": "lower", **more}}
+    return {"measures": declared, "selects": "error_rate", "reports": "error_rate", "target": ["error_rate", 0.1]}
+
+
+def test_a_diverged_seed_counts_as_the_bad_end_of_the_bounds():
+    bounded, open_ended = error_rate(bounds=[0.0, 1.0]), error_rate(bounds=[None, None])
+    replicas = [(0.1, 0, [0.2, 0.2]), (0.1, 1, [0.2, NAN])]
+    assert chosen(replicas, bounded).selected == pytest.approx(0.6)
+    assert chosen(replicas, open_ended).selected == math.inf
+    known = measures.measure("error_rate", bounded)
+    assert (known.worst, known.share, known.title) == (1, True, "Error rate (share)")
+    assert wording.aggregate(0.25, 0.2, 0.3, known.unit) == "0.250 [0.200, 0.300]"
+    percent = Measure("Error rate", "%", "lower", (0.0, 100.0)).described()
+    known = measures.measure("error_rate", {"measures": {"error_rate": percent}})
+    assert (known.worst, known.share, known.bounded, known.title) == (100, False, True, "Error rate (%)")
+
+
+def test_an_open_end_of_the_bounds_survives_json():
+    described = Measure("Reward", "1", "higher", (0.0, math.inf)).described()
+    assert json.loads(json.dumps(described, allow_nan=False)) == described
+    known = measures.measure("reward", {"measures": {"reward": described}})
+    assert (known.bounds, known.worst, known.bounded) == ((0, math.inf), 0, False)
+
+
+@pytest.mark.parametrize(
+    ("name", "unit", "bounds"),
+    [
+        ("wrong_signs", "share of coordinates", (0, 1)),
+        ("balanced_accuracy", "1", (0, 1)),
+        ("error_rate", "1", (-math.inf, math.inf)),
+    ],
+)
+def test_accounts_without_bounds_take_the_rule_of_their_time(name, unit, bounds):
+    old = {"measures": {name: {"label": "", "unit": unit, "better": "higher"}}}
+    assert measures.measure(name, old).bounds == bounds
 
 
 # Choosing

@@ -40,6 +40,7 @@ def test_contract(task):
     for name, number in {**judged, **measures}.items():
         assert name in known, f"{name} is neither in the schema nor declared"
         assert number.shape == () and np.isfinite(number)
+        assert known[name].bounds[0] <= number <= known[name].bounds[1], f"{name} lies outside its bounds"
     assert task.selects in judged or task.selects == "train_loss"
     assert task.reports in judged or task.reports == "train_loss"
     assert task.target[0] in judged or task.target[0] == "train_loss"

@@ -12,6 +12,8 @@ import pandas as pd
 from results.records import schema
 from steeplechase.errors import RecordError
 
+SHARE = (0.0, 1.0)  # the bounds of a share
+
 
 @dataclass(frozen=True)
 class Measure:
@@ -21,6 +23,7 @@ class Measure:
     label: str
     unit: str
     better: str  # "higher", "lower", or "" where it has no direction
+    bounds: tuple[float, float] = (-math.inf, math.inf)  # the smallest and the largest value that it can have
 
     @property
     def title(self) -> str:
@@ -29,10 +32,18 @@ class Measure:
 
     @property
     def worst(self) -> float:
-        """The worst possible value: 0 or 1 for a share, else infinite."""
-        if self.unit.startswith("share"):
-            return 0.0 if self.better == "higher" else 1.0
-        return -math.inf if self.better == "higher" else math.inf
+        """The worst possible value: the bad end of its bounds, infinite where that end is open."""
+        return self.bounds[0] if self.better == "higher" else self.bounds[1]
+
+    @property
+    def share(self) -> bool:
+        """Whether it is a share, which lies between 0 and 1."""
+        return self.bounds == SHARE
+
+    @property
+    def bounded(self) -> bool:
+        """Whether both ends of its bounds are finite."""
+        return all(map(math.isfinite, self.bounds))
 
     @property
     def sign(self) -> int:
@@ -53,12 +64,25 @@ class Measure:
 def measure(name: str, account: Mapping) -> Measure:
     """The measure of this name: the task's own declaration if there is one, else the schema's.
 
-    An accuracy is a share, whatever unit it was given. Raises RecordError for a name that is in neither.
+    A share without a unit is printed as one: "share". Raises RecordError for a name that is in neither.
     """
     declared = account["measures"].get(name)
     if declared is None and name not in schema.MEASURES:
         raise RecordError(f"measure '{name}' is neither in results/records/schema.py nor declared by the task.")
-    known = declared or {"unit": schema.MEASURES[name].unit, "better": schema.MEASURES[name].better}
+    known = _with_bounds(name, declared) if declared else vars(schema.MEASURES[name])
+    low, high = known["bounds"]
+    bounds = -math.inf if low is None else float(low), math.inf if high is None else float(high)
     label = known.get("label") or name.replace("_", " ").capitalize()
     unit = "" if known["unit"] == "1" else known["unit"]
-    return Measure(name, label, "share" if name.endswith("accuracy") else unit, known["better"])
+    return Measure(name, label, unit or ("share" if bounds == SHARE else ""), known["better"], bounds)
+
+
+def _with_bounds(name: str, declared: Mapping) -> Mapping:
+    """A declared measure with its bounds. Accounts that were written before measures had any, and frozen tables of
+    that time, take the rule of then: what has a unit that begins with "share" is one, and so is an accuracy, whatever
+    unit it was given; everything else is open at both ends."""
+    if "bounds" in declared:
+        return declared
+    if name.endswith("accuracy"):
+        return {**declared, "unit": "share", "bounds": SHARE}
+    return {**declared, "bounds": SHARE if declared["unit"].startswith("share") else (None, None)}

@@ -135,7 +135,7 @@ def _speeds(table: pd.DataFrame) -> dict[tuple[str, str], dict[str, dict[str, fl
     def wanted(account: Mapping) -> dict[str, float]:
         name, value = account["target"]
         measure = measures.measure(name, account)
-        return perturbed_targets(value, math.isfinite(measure.worst), measure.better)
+        return perturbed_targets(value, measure.share, measure.better)
 
     arrived = targets.reached_by_run(table, settings, wanted)
     for one, method in zip(settings.itertuples(), lookup.methods(settings), strict=True):

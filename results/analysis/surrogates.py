@@ -72,9 +72,9 @@ def rankings(table: pd.DataFrame) -> pd.DataFrame:
     """One row a task, optimizer, condition and estimator (columns: COLUMNS).
 
     A condition without runs is absent; so are the default rates of an optimizer where they were not trained. `attrs`
-    has what captions must say: "reference" (name and label), "declined", "missing" and "remarks".
-    Raises RecordError for a table that does not come from `results.load`, and where something else than
-    normalize and the learning rate was swept: the question would have two answers.
+    has what captions must say: "reference" (name and label), "declined", "missing" and "remarks"; and "bounds", those
+    of each reported measure, by task and name. Raises RecordError for a table that does not come from `results.load`,
+    and where something else than normalize and the learning rate was swept: the question would have two answers.
     """
     entries, notes = _entries(table) if len(table) else ([], [])
     reference, labels = table.attrs.get("reference", ""), {e["estimator"]: e["estimator_label"] for e in entries}
@@ -95,6 +95,7 @@ def rankings(table: pd.DataFrame) -> pd.DataFrame:
         "declined": declined,
         "missing": dict(table.attrs.get("missing", {})),
         "remarks": notes,
+        "bounds": {(entry["task"], entry["measure"]): entry["bounds"] for entry in entries},
     }
     return out
 
@@ -200,6 +201,7 @@ def _entry(rows: pd.DataFrame, setting: Mapping, account: Mapping, where: Mappin
         "measure_label": measure.label,
         "unit": measure.unit,
         "better": measure.better,
+        "bounds": measure.bounds,
         "mean": mean,
         "low": low,
         "high": high,

@@ -116,7 +116,7 @@ def success_grid(table: pd.DataFrame) -> pd.DataFrame:
     def wanted(account: Mapping) -> dict[str, float]:
         name, value = account["target"]
         measure = measures.measure(name, account)
-        return {f"{target:g}": target for target in target_grid(value, math.isfinite(measure.worst), measure.better)}
+        return {f"{target:g}": target for target in target_grid(value, measure.share, measure.better)}
 
     arrived = targets.reached_by_run(table, settings, wanted)
     ends = lookup.final_rows(table).drop_duplicates("run").set_index("run")

@@ -129,7 +129,7 @@ def scale(axes: Axes, means: pd.Series, measure: measures.Measure, *, horizontal
     """The scale of a measure with these values, vertical or horizontal: of a loss that spans a decade or more
     logarithmic, and linear near zero where it reaches zero; else linear."""
     above = means[means > 0]
-    if math.isfinite(measure.worst) or measure.better != "lower" or above.empty or means.min() < 0:
+    if measure.bounded or measure.better != "lower" or above.empty or means.min() < 0:
         return
     set_scale, set_limits = (axes.set_xscale, axes.set_xlim) if horizontal else (axes.set_yscale, axes.set_ylim)
     if len(above) < len(means):
@@ -139,6 +139,13 @@ def scale(axes: Axes, means: pd.Series, measure: measures.Measure, *, horizontal
     elif above.max() >= 10 * above.min():
         set_scale("log", nonpositive="clip")
         set_limits(0.5 * above.min(), None)
+
+
+def within_bounds(axes: Axes, measure: measures.Measure) -> None:
+    """Keeps the limits of a vertical axis within the bounds of its measure, which are finite, and a little room."""
+    (low, high), (least, most) = axes.get_ylim(), measure.bounds
+    room = 0.03 * (most - least)
+    axes.set_ylim(max(low, least - room), min(high, most + room))
 
 
 def note(axes: Axes, text: str) -> None:

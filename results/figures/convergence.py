@@ -69,10 +69,9 @@ def _scale(axes: Axes, curves: pd.DataFrame, measure: measures.Measure) -> list[
 
     A loss as in `figures.scale`; a share is shown within its bounds.
     """
-    means, share, remarks = curves["mean"].dropna(), math.isfinite(measure.worst), []
-    if share:
-        low, high = axes.get_ylim()
-        axes.set_ylim(max(low, -0.03), min(high, 1.03))
+    means, remarks = curves["mean"].dropna(), []
+    if measure.bounded:
+        layout.within_bounds(axes, measure)
         later = means[curves["step"] > 0]
         if len(later) and later.min() - means.min() > later.max() - later.min():
             # The start is so far off that it would flatten everything that is to be compared.
@@ -84,7 +83,7 @@ def _scale(axes: Axes, curves: pd.DataFrame, measure: measures.Measure) -> list[
         remarks.append("Bands are cut off at the edge of a panel.")
     if means.size < len(curves):
         remarks.append("A line ends with × where the next mean is unknown, because a replica diverged.")
-    if (curves["lost"] > 0).any() and share:
+    if (curves["lost"] > 0).any() and math.isfinite(measure.worst):
         remarks.append(f"A replica that diverged counts as {measure.label.lower()} {measure.worst:g}.")
     return remarks
 

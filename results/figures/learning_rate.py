@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import math
-
 import numpy as np
 import pandas as pd
 from matplotlib.axes import Axes
@@ -43,9 +41,8 @@ def draw(table: pd.DataFrame, columns: int = 2) -> Figure:
             measure = of_task[0].reports
             layout.ylabel(row, measure.title)
             layout.scale(row[0], every["mean"].dropna(), measure)
-            if math.isfinite(measure.worst):
-                low, high = row[0].get_ylim()
-                row[0].set_ylim(max(low, -0.03), min(high, 1.03))
+            if measure.bounded:
+                layout.within_bounds(row[0], measure)
             low, high = row[0].get_ylim()
             cut = cut or every["low"].min() < low or every["high"].max() > high
             for optimizer, axes in zip(optimizers, row, strict=True):

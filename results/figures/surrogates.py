@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Mapping
 
 import numpy as np
 import pandas as pd
@@ -11,6 +12,7 @@ from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
 from matplotlib.ticker import MaxNLocator
 
+from results import wording
 from results.analysis import measures, surrogates
 from results.drawing import layout, style
 from results.records import reading
@@ -50,7 +52,7 @@ def draw(table: pd.DataFrame, columns: int = 2) -> Figure:
             of_task = shown[shown["task_label"] == pair.task_label]
             rows = of_task[of_task["optimizer_label"] == pair.optimizer_label]
             first = pair.optimizer_label == of_task["optimizer_label"].iloc[0]
-            measure = _measure(rows)
+            measure = _measure(rows, ranked.attrs["bounds"])
             axes.set_title(pair.optimizer_label)
             axes.set_title(f"{pair.task_label if first else ''}\n", loc="left")  # which runs on over the next panel
             if columns != 1:
@@ -80,8 +82,10 @@ def _panels(figure: Figure, pairs: pd.DataFrame, columns: int) -> list[Axes]:
     return [axes for row, count in zip(places, counts, strict=True) for axes in row[:count]]
 
 
-def _measure(rows: pd.DataFrame) -> measures.Measure:
-    return measures.Measure(*rows.iloc[0][["measure", "measure_label", "unit", "better"]])
+def _measure(rows: pd.DataFrame, bounds: Mapping[tuple[str, str], tuple[float, float]]) -> measures.Measure:
+    first = rows.iloc[0]
+    words = first[["measure", "measure_label", "unit", "better"]]
+    return measures.Measure(*words, bounds=bounds[first["task"], first["measure"]])
 
 
 def _order(rows: pd.DataFrame, measure: measures.Measure) -> pd.DataFrame:
@@ -139,7 +143,7 @@ def _scale(axes: Axes, means: pd.Series, measure: measures.Measure) -> None:
         layout.note(axes, "diverged")
         return
     above = means[means > 0]
-    wide = not math.isfinite(measure.worst) and means.min() >= 0 and len(above) and above.max() >= 10 * above.min()
+    wide = not measure.bounded and means.min() >= 0 and len(above) and above.max() >= 10 * above.min()
     if wide and len(above) == len(means):
         axes.set_xscale("log")
         low, high = (10**end for end in _bulk(np.log10(means)))
@@ -172,6 +176,6 @@ def _caption(shown: pd.DataFrame, ranked: pd.DataFrame) -> list[str]:
     absent = [surrogates.TITLES[name] for name in LOOKS if name not in set(shown["condition"])]
     if absent:
         text.append(f"Absent: {' and '.join(absent)}.")
-    if shown["diverged"].any() and (shown["unit"].str.startswith("share") & (shown["diverged"] > 0)).any():
+    if shown.loc[shown["diverged"] > 0, "unit"].map(wording.is_share).any():
         text.append("A seed without a finite value counts as the worst share.")
     return text

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping
 from dataclasses import dataclass
 
@@ -14,13 +15,15 @@ VERSION = 1
 
 @dataclass(frozen=True)
 class Column:
-    """One column: its kind ("text", "count" or "number"), what it says, its unit, and which way is better, if any."""
+    """One column: its kind ("text", "count" or "number"), what it says, its unit, which way is better, if any, and of a
+    measure its smallest and its largest possible value."""
 
     kind: str
     meaning: str
     unit: str = ""
     better: str = ""
     required: bool = True
+    bounds: tuple[float, float] = (-math.inf, math.inf)
 
 
 IDENTITY = {
@@ -49,9 +52,9 @@ CLOCK = {
 MEASURES = {
     "train_loss": Column("number", "loss of the next training batch at these parameters", "1", "lower"),
     "validation_loss": Column("number", "loss on the part that settings are chosen by", "1", "lower", False),
-    "validation_accuracy": Column("number", "share of that part answered rightly", "1", "higher", False),
+    "validation_accuracy": Column("number", "share of that part answered rightly", "1", "higher", False, (0.0, 1.0)),
     "test_loss": Column("number", "loss on the part that nothing is chosen by", "1", "lower", False),
-    "test_accuracy": Column("number", "share of that part answered rightly", "1", "higher", False),
+    "test_accuracy": Column("number", "share of that part answered rightly", "1", "higher", False, (0.0, 1.0)),
     "gradient_norm": Column("number", "Euclidean norm of the gradient of train_loss, as the estimator has it", "1"),
     "flip_rate": Column("number", "share of hard weights whose sign changed since the row before", "1", "", False),
     "saturation": Column(
@@ -95,9 +98,9 @@ _DTYPES = {"text": "string", "count": "Int64", "number": "float64"}
 def check(table: pd.DataFrame, declared: Mapping[str, Mapping[str, str]]) -> pd.DataFrame:
     """The table with every column in its type, in the order of this page.
 
-    declared: the measures that the task adds, as `{name: {"label", "unit", "better"}}`. Missing is missing (pd.NA or
-    NaN), never zero. Raises RecordError for a column that nobody declared, one that is missing, a value of another
-    kind, or two rows of one replica at one step.
+    declared: the measures that the task adds, as `{name: {"label", "unit", "better", "bounds"}}`. Missing is missing
+    (pd.NA or NaN), never zero. Raises RecordError for a column that nobody declared, one that is missing, a value of
+    another kind, or two rows of one replica at one step.
     """
     at_sites = sorted(c for c in table.columns if c.startswith(SITE) and c.split(".")[1] in SITES)
     for name in table.columns:

@@ -67,7 +67,7 @@ def explorer(table: pd.DataFrame) -> list[dict]:
                         "name": measure.name,
                         "title": measure.title,
                         "better": measure.better,
-                        "share": math.isfinite(measure.worst),
+                        "share": measure.share,
                     }
                     for measure in shown
                 ],

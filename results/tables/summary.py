@@ -107,7 +107,7 @@ def _caption(rows: pd.DataFrame, summary: pd.DataFrame) -> str:
     text += f". Target: {first['target']}; median over the seeds that reached it."
     if rows[["end_mean", "validated_mean"]].isna().any(axis=None):
         text += " Unknown: at least one of the seeds diverged, and its value is not finite."
-    elif rows["diverged"].any() and str(first["unit"]).startswith("share"):
+    elif rows["diverged"].any() and wording.is_share(first["unit"]):
         text += " A seed that diverged counts as the worst share."
     missing = summary.attrs.get("missing")
     if missing:

@@ -211,7 +211,7 @@ class _Training:
                 "optimizer": run.program["optimizer"]["name"],
             },
             "control": program.hard.activations.trait("peak") == 0,
-            "measures": {name: vars(measure) for name, measure in task.measures.items()},
+            "measures": {name: measure.described() for name, measure in task.measures.items()},
             "selects": task.selects,
             "reports": task.reports,
             "target": list(task.target),

@@ -25,7 +25,9 @@ ACCURACY = {  # a task that holds examples out, and is judged by accuracy
 }
 LOSS = {  # a task with nothing held out and a known optimum
     "label": "Sign fitting (identity, 1)",
-    "measures": {"wrong_signs": {"label": "Wrong signs", "unit": "share of coordinates", "better": "lower"}},
+    "measures": {
+        "wrong_signs": {"label": "Wrong signs", "unit": "share of coordinates", "better": "lower", "bounds": [0.0, 1.0]}
+    },
     "selects": "train_loss",
     "reports": "train_loss",
     "target": ["wrong_signs", 0.0],
