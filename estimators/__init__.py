@@ -1,5 +1,7 @@
-"""The estimators: the table of contents."""
+"""The estimators and the hard functions that they go with: the table of contents."""
 
+from estimators.functions.sign import sign as sign
+from estimators.functions.step import step as step
 from estimators.surrogate import registry as registry
 from estimators.surrogates.approx_sign import approx_sign as approx_sign
 from estimators.surrogates.atan import atan as atan

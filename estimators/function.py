@@ -1,30 +1,103 @@
-"""Hard functions: their values, and the area of their derivatives."""
+"""What a hard function is: its values, where it jumps and by how much; and the registry of them all."""
 
 from __future__ import annotations
+
+import inspect
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field, replace
 
 import numpy as np
 import tensorflow as tf
 
 from estimators.parameters import check_one_of, short_repr
 from steeplechase.errors import UserError
+from steeplechase.registry import Registry
 
-FORWARDS = ("sign", "step")
-DERIVATIVE_AREA = {"sign": 2.0, "step": 1.0}  # what the hard function rises by: the area of its derivative
+functions = Registry("hard function")
 
 
-def value(x, *, forward: str = "sign", at_zero: int = 1):
-    """The hard function: `sign` gives −1 or +1, `step` gives 0 or 1; NaN stays NaN, so that divergence shows.
+@dataclass(frozen=True)
+class HardFunction:
+    """A function that is constant but for its jumps, so that its derivative teaches nothing.
+
+    label     how it is printed: "sign(x)"
+    rule      its values: a function of x, a tensor of a floating dtype, and of the parameters by keyword
+    levels    the values that it has between its jumps, in rising order
+    rise      what it rises by over a jump: the area of its derivative there
+    jump      x less the nearest jump, of the shape and dtype of x; there a surrogate's slope is centred
+    allowed   by parameter, the values that it may have
+    given     parameters that were fixed, and so have other defaults than the rule's
+    """
+
+    name: str
+    label: str
+    rule: Callable
+    levels: tuple[float, ...]
+    rise: float
+    jump: Callable = lambda x: x
+    allowed: Mapping[str, tuple[float, ...]] = field(default_factory=dict, hash=False)
+    given: Mapping[str, float] = field(default_factory=dict, hash=False)
+
+    @property
+    def parameters(self) -> dict[str, float]:
+        """The rule's keyword-only parameters with their defaults, or with what they were fixed to."""
+        keywords = inspect.signature(self.rule).parameters.values()
+        return {p.name: p.default for p in keywords if p.kind is p.KEYWORD_ONLY} | dict(self.given)
+
+    def fixed(self, **parameters: float) -> HardFunction:
+        """The same function with these parameters fixed. With equal parameters it is equal, however it came to them.
+
+        Raises UserError as `check`.
+        """
+        self.check(**parameters)
+        together, defaults = {**self.given, **parameters}, replace(self, given={}).parameters
+        return replace(self, given={name: number for name, number in together.items() if number != defaults[name]})
+
+    def check(self, **parameters: float) -> None:
+        """Refuses a parameter that the function does not have, and a value that it may not have. Raises UserError."""
+        for name, number in parameters.items():
+            if name not in self.parameters:
+                known = ", ".join(self.parameters) or "none"
+                raise UserError(f"{self.name} has no parameter '{name}'; its parameters are: {known}.")
+            check_one_of(name, number, self.allowed[name])
+
+    def value(self, x, **parameters: float) -> tf.Tensor:
+        """The hard output at x; NaN stays NaN, so that divergence shows.
+
+        x: any shape, any floating dtype (whole numbers count as float32); returns the same. Parameters that are not
+        given have their defaults. Raises UserError as `check`, and for an x that holds no real numbers.
+        """
+        self.check(**parameters)
+        x = floating(x)
+        return tf.where(tf.math.is_nan(x), x, self.rule(x, **{**self.parameters, **parameters}))
+
+
+def hard_function(**traits) -> Callable:
+    """Registers a hard function under its rule's name, which then stands for it. Traits: the fields of HardFunction."""
+
+    def register(rule):
+        function = HardFunction(name=rule.__name__, rule=rule, **traits)
+        functions.register(function.name, function)
+        return function
+
+    return register
+
+
+def as_hard_function(given: str | HardFunction) -> HardFunction:
+    """The hard function itself, or the one of this name. Raises UserError for what is neither."""
+    if isinstance(given, HardFunction):
+        return given
+    check_one_of("forward", given, tuple(functions))
+    return functions[given]
+
+
+def value(x, *, forward: str | HardFunction = "sign", at_zero: int | None = None) -> tf.Tensor:
+    """The value of the hard function `forward` at x, as in HardFunction.value; at_zero None: the function's own.
 
     x: any shape, any floating dtype; returns the same. At zero, and at −0, `sign` gives `at_zero` (+1, 0 or −1) and
     `step` its counterpart (1, ½ or 0).
     """
-    check_one_of("forward", forward, FORWARDS)
-    check_one_of("at_zero", at_zero, (1, 0, -1))
-    x = floating(x)
-    high, low, zero = (tf.ones_like(x), -tf.ones_like(x), at_zero * tf.ones_like(x))
-    if forward == "step":
-        low, zero = tf.zeros_like(x), (zero + 1) / 2
-    return tf.where(tf.math.is_nan(x), x, tf.where(x > 0, high, tf.where(x < 0, low, zero)))
+    return as_hard_function(forward).value(x, **({} if at_zero is None else {"at_zero": at_zero}))
 
 
 def floating(x) -> tf.Tensor:

@@ -11,9 +11,8 @@ import numpy as np
 import tensorflow as tf
 
 from estimators.excluded import EXCLUDED
-from estimators.function import DERIVATIVE_AREA, FORWARDS, floating
-from estimators.function import value as hard_value
-from estimators.parameters import Range, as_constant, check_one_of, one_number, short_repr
+from estimators.function import HardFunction, as_hard_function, floating
+from estimators.parameters import Range, as_constant, one_number, short_repr
 from steeplechase.errors import Unsupported, UserError
 from steeplechase.registry import Registry
 
@@ -129,19 +128,20 @@ class Surrogate:
         told = "not a single number" if value is None else f"{value:g}"
         return f"{self.name} cannot be normalised by {normalize}: its {normalize} is {told}."
 
-    def gain(self, normalize, *, forward: str = "sign", **parameters):
+    def gain(self, normalize, *, forward: str | HardFunction = "sign", **parameters):
         """What the slope is multiplied by to be normalised.
 
         normalize: one of NORMALIZATIONS, or its index as a scalar tensor; where the slope cannot be normalised so, the
         name raises Unsupported and the index gives 1. `peak` scales to a largest value of 1, `area` to the area of the
-        hard function's derivative: 2 for `sign`, 1 for `step`. Raises UserError for what is neither.
+        derivative of the hard function `forward` (itself, or its name): 2 for `sign`, 1 for `step`. Raises UserError
+        for what is none of these.
         """
-        check_one_of("forward", forward, FORWARDS)
+        function = as_hard_function(forward)
         if isinstance(normalize, str):
             reason = self.decline(normalize)
             if reason:
                 raise Unsupported(reason)
-            return 1.0 if normalize == "none" else self._gain(normalize, forward, parameters)
+            return 1.0 if normalize == "none" else self._gain(normalize, function, parameters)
         known = one_number("normalize", normalize, _NORMALIZATION)
         if known is not None and known not in range(len(NORMALIZATIONS)):
             raise UserError(f"normalize is {known:g}, but must be {_NORMALIZATION}.")
@@ -149,48 +149,60 @@ class Surrogate:
         gain = tf.ones([], normalize.dtype)
         for index, kind in enumerate(NORMALIZATIONS[1:], 1):
             if not self.decline(kind):
-                own = as_constant(self._gain(kind, forward, parameters), normalize.dtype)
+                own = as_constant(self._gain(kind, function, parameters), normalize.dtype)
                 gain = tf.where(tf.equal(normalize, tf.cast(index, normalize.dtype)), own, gain)
         return gain
 
-    def slope(self, x, *, forward: str = "sign", normalize="none", chance=None, **parameters):
+    def slope(self, x, *, forward: str | HardFunction = "sign", normalize="none", chance=None, **parameters):
         """The multiplier m(x): what the gradient from above is multiplied by.
 
         x: numbers that become a tensor, any shape, any floating dtype (integers count as float32); returns the
         same shape and dtype. NaN stays NaN. Parameters are one finite number each: Python's, NumPy's or a tensor's;
-        those not given have the page's defaults. normalize: as in `gain`. chance: where a page that is random draws
+        those not given have the page's defaults. forward: the hard function, or its name; the slope is centred where
+        it jumps. normalize: as in `gain`. chance: where a page that is random draws
         from: anything with `uniform(shape)` in [0, 1), such as a tf.random.Generator. Raises UserError for an x
         that holds no numbers, for a parameter that is unknown or refused, for a lack of chance and for a page that
         returns something else than a tensor of x's shape; Unsupported for a pair that cannot be.
         """
-        x = floating(x)
-        check_one_of("forward", forward, FORWARDS)
+        x, function = floating(x), as_hard_function(forward)
         self.check(**parameters)
         values = {k: as_constant(v, x.dtype) for k, v in {**self.parameters, **parameters}.items()}
         if self.random:
             if not hasattr(chance, "uniform"):
                 raise UserError(f"{self.name} is random in its backward pass: give it chance, to draw from.")
             values["chance"] = chance
-        m = self.rule(x, **values)
+        m = self.rule(function.jump(x), **values)
         self.check_slope(m, x)
         if not isinstance(normalize, str) or normalize != "none":
             numbers = {name: values[name] for name in self.parameters}
-            m = m * as_constant(self.gain(normalize, forward=forward, **numbers), x.dtype)
+            m = m * as_constant(self.gain(normalize, forward=function, **numbers), x.dtype)
         return tf.where(tf.math.is_nan(x), x, m)
 
-    def hard(self, x, *, forward: str = "sign", at_zero: int = 1, normalize="none", chance=None, **parameters):
+    def hard(
+        self,
+        x,
+        *,
+        forward: str | HardFunction = "sign",
+        at_zero: int | None = None,
+        normalize="none",
+        chance=None,
+        **parameters,
+    ):
         """The operation: hard in the forward pass, the upstream gradient times the slope in the backward pass.
 
-        x, normalize and chance as in `slope`; returns `value(x)`. Works eagerly, in tf.function, under XLA and in
-        tf.vectorized_map, for tapes and, tangent times slope, for accumulators (tf.autodiff.ForwardAccumulator). The
-        parameters get no gradient. Raises what `slope` and `value` raise; what only the slope needs (chance, a
-        normalisation that can be), when the slope is asked for.
+        x, forward, normalize and chance as in `slope`; at_zero as in `function.value`, which is returned. Works
+        eagerly, in tf.function, under XLA and in tf.vectorized_map, for tapes and, tangent times slope, for
+        accumulators (tf.autodiff.ForwardAccumulator). The parameters get no gradient. Raises what `slope` and `value`
+        raise; what only the slope needs (chance, a normalisation that can be), when the slope is asked for.
         """
         x = floating(x)
         self.check(**parameters)
+        function = as_hard_function(forward)
+        if at_zero is not None:
+            function = function.fixed(at_zero=at_zero)
         return replaced(
-            lambda x: hard_value(x, forward=forward, at_zero=at_zero),
-            lambda x: (self.slope(x, forward=forward, normalize=normalize, chance=chance, **parameters),),
+            function.value,
+            lambda x: (self.slope(x, forward=function, normalize=normalize, chance=chance, **parameters),),
         )(x)
 
     def check_slope(self, m, x: tf.Tensor) -> None:
@@ -205,8 +217,8 @@ class Surrogate:
         if not m.shape.is_compatible_with(x.shape):
             raise UserError(f"{self.name} returned the shape {m.shape} for an x of shape {x.shape}.")
 
-    def _gain(self, kind, forward, parameters):
-        return (1.0 if kind == "peak" else DERIVATIVE_AREA[forward]) / self.trait(kind, **parameters)
+    def _gain(self, kind, function, parameters):
+        return (1.0 if kind == "peak" else function.rise) / self.trait(kind, **parameters)
 
 
 def surrogate(**traits) -> Callable:

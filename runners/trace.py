@@ -70,7 +70,7 @@ def _sorted_out(settings: Sequence[str]) -> tuple[dict[str, str], list[str]]:
             raise UserError(f"'{setting}' is no setting; settings are written as key=value.")
         if name in KEYS:
             own[name] = value
-        elif name.isidentifier() and name not in (*known, "hydra"):
+        elif name.isidentifier() and name not in (*known, *keys.OLD_KEYS, "hydra"):
             raise UserError(f"there is no key '{name}'{did_you_mean(name, known)}")
         else:
             overrides.append(setting)

@@ -14,7 +14,8 @@ import pytest
 
 from results import load
 from runners import claims, trace
-from runners.configuration import choices, schema
+from runners.configuration import choices, keys, schema
+from runners.configuration.overrides import join
 from runners.sweep import check_flags
 from steeplechase.errors import UserError
 from tests.oracles.command import QUIET, ROOT, sweep
@@ -280,6 +281,21 @@ def test_a_pipe_is_not_waited_for(key, tmp_path, capsys):
     assert "no regular file" in capsys.readouterr().err
 
 
+def test_a_key_answers_by_its_old_name_for_one_release(tmp_path, capsys):
+    said = "steeplechase: the key forward is called function now; the old name goes with the next release.\n"
+    assert join(["forward=step", "task=sign_fitting"]) == ["function=step", "task=sign_fitting"]
+    assert capsys.readouterr().err == said
+    assert join(["function=step", "~forward", "+forward=step"]) == ["function=step", "~forward", "+forward=step"]
+    assert capsys.readouterr().err == ""
+    with pytest.raises(UserError, match="there is no key 'forward'; it is called function here"):
+        keys.check_key("forward", ["step"])
+    assert trace.main(["task=sign_fitting", "estimator=ste", "forward=step"]) == 2
+    assert capsys.readouterr().err.startswith(f"{said}steeplechase: sign_fitting is written for sign, not for step")
+    line = ["experiment=null", "task=sign_fitting", "estimator=ste", "optimizer=sgd", "plan=true"]
+    old, new = (sweep(*line, f"{key}=sign", store=tmp_path, timeout=120) for key in ("forward", "function"))
+    assert (old.returncode, old.stdout) == (new.returncode, new.stdout) and old.stderr == said and not new.stderr
+
+
 def test_trace_says_what_the_sweep_says(capsys):
     assert trace.main(["task=sign_fitting", "steps=abc"]) == 2
     assert capsys.readouterr().err == "steeplechase: steps is 'abc', but must be a whole number.\n"
@@ -346,7 +362,7 @@ def test_somebodys_own_module_is_named(tmp_path):
         pytest.param("task=binarized_mlp task.batch=5000", "task.batch is 5000", marks=pytest.mark.long),
         pytest.param("task=sign_fitting estimator.scale=-1", "tanh_slope.scale is -1", marks=pytest.mark.long),
         pytest.param("task=sign_fitting optimizer.keras=Lamb", "not element-wise", marks=pytest.mark.long),
-        ("task=sign_fitting forward=step", "is written for sign"),
+        ("task=sign_fitting function=step", "is written for sign"),
     ],
 )
 def test_a_mistake_that_a_page_finds_fails_its_run(mistake, said, tmp_path):

@@ -13,7 +13,7 @@ import estimators
 from estimators.contract import numerics
 from estimators.contract import surrogate as surrogate_contract
 from estimators.excluded import EXCLUDED
-from estimators.function import FORWARDS, value
+from estimators.function import HardFunction, functions, value
 from estimators.parameters import Range
 from estimators.surrogate import Surrogate, registry, surrogate
 from steeplechase.errors import UserError
@@ -66,7 +66,7 @@ def test_what_other_libraries_got_wrong(name, parameters, x, slope):
         assert math.isclose(found, slope, rel_tol=tolerance, abs_tol=1e-12), (dtype, found)
 
 
-@pytest.mark.parametrize("forward", FORWARDS)
+@pytest.mark.parametrize("forward", ["sign", "step"])
 @pytest.mark.parametrize("at_zero", [1, 0, -1])
 @pytest.mark.parametrize("dtype", numerics.FLOATS)
 def test_forward_values(forward, at_zero, dtype):
@@ -76,6 +76,54 @@ def test_forward_values(forward, at_zero, dtype):
     for call in (value, tf.function(value, jit_compile=True)):
         y = tf.cast(call(x, forward=forward, at_zero=at_zero), tf.float64).numpy()
         np.testing.assert_array_equal(y, [low, low, zero, zero, 1.0, 1.0, math.nan])
+
+
+@pytest.mark.parametrize("function", functions.values(), ids=lambda function: function.name)
+def test_a_hard_function_has_its_levels_and_its_jumps(function):
+    """By its values alone: it changes where `jump` says, by `rise`, from one level to the next."""
+    x = np.linspace(-4, 4, 1601) + 1e-5  # no jump falls on one of these
+    y, away = function.value(x).numpy(), function.jump(tf.constant(x)).numpy()
+    assert set(np.unique(y)) <= set(function.levels) and list(function.levels) == sorted(function.levels)
+    for at in np.unique(np.round(x - away, 9)):
+        sides = function.value(np.array([at - 1e-8, at + 1e-8])).numpy()
+        assert sides[1] - sides[0] == function.rise
+    changes = np.flatnonzero(np.diff(y))
+    assert len(changes) == len(function.levels) - 1 and (np.abs(away[changes]) < x[1] - x[0]).all()
+
+
+def test_a_hard_function_has_parameters_of_its_own():
+    sign, step = functions["sign"], functions["step"]
+    assert sign.parameters == {"at_zero": 1} and sign.fixed(at_zero=0).parameters == {"at_zero": 0}
+    assert sign.fixed(at_zero=0) == sign.fixed(at_zero=-1).fixed(at_zero=0) != sign == sign.fixed(at_zero=1)
+    assert hash(sign.fixed(at_zero=0)) == hash(sign.fixed(at_zero=-1).fixed(at_zero=0))
+    assert float(step.fixed(at_zero=0).value(0.0)) == 0.5 and float(step.value(0.0)) == 1.0
+    assert float(registry["ste"].hard(0.0, forward=sign.fixed(at_zero=-1))) == -1.0
+    for wrong, said in (
+        ({"at_zero": 2}, "at_zero is 2, but must be 1, 0 or -1"),
+        ({"bits": 2}, "sign has no parameter 'bits'; its parameters are: at_zero"),
+    ):
+        for call in (sign.fixed, functools.partial(sign.value, 0.0)):
+            with pytest.raises(UserError, match=said):
+                call(**wrong)
+
+
+def test_a_slope_is_centred_where_a_hard_function_jumps():
+    """Whatever function it is, as an object that is in no registry."""
+    stairs = HardFunction(
+        name="stairs",
+        label="round(x)",
+        rule=lambda x: tf.clip_by_value(tf.round(x), -1.0, 1.0),
+        levels=(-1.0, 0.0, 1.0),
+        rise=1.0,
+        jump=lambda x: x - tf.where(x < 0, -0.5, 0.5),
+    )
+    x, page = tf.constant([-1.5, -0.5, 0.2, 0.5, 0.75]), registry["tanh_slope"]
+    with tf.GradientTape() as tape:
+        tape.watch(x)
+        y = page.hard(x, forward=stairs, normalize="area", scale=2.0)
+    np.testing.assert_array_equal(y, [-1.0, 0.0, 0.0, 0.0, 1.0])
+    wanted = page.slope([-1.0, 0.0, -0.3, 0.0, 0.25], forward="step", normalize="area", scale=2.0)
+    np.testing.assert_allclose(tape.gradient(y, x), wanted, rtol=1e-6)
 
 
 def test_a_wrong_choice_is_one_sentence():

@@ -22,7 +22,7 @@ BASE = {
     "estimator_weights": {},
     "optimizer": yaml.safe_load((CONF / "optimizer/adam.yaml").read_text(encoding="utf-8")),
     "seed": [0, 1],
-    "forward": "sign",
+    "function": "sign",
     "at_zero": 1,
     "normalize": "none",
     "steps": 100,
@@ -69,7 +69,7 @@ def test_what_moves_numbers_makes_another_program():
         {"task__dim": 8},
         {"task__instance_seed": 1},
         {"optimizer__amsgrad": True},
-        {"forward": "step"},
+        {"function": "step"},
         {"at_zero": -1},
         {"normalize": "area"},
         {"steps": 101},
@@ -324,6 +324,22 @@ def test_editing_a_page_makes_exactly_its_records_stale(house):
             sources.tree = whole
         stale = {run for run in after if after[run] != before[run]}
         assert stale == {name, *(["pair"] if name in ("tanh_slope", "ste") else [])}, name
+
+
+def test_editing_a_hard_function_makes_exactly_its_records_stale(house):
+    paths = {name: f"estimators/functions/{name}.py" for name in ("sign", "step")}
+
+    def found():
+        return {name: identity.fingerprint(changed(function=name))[0] for name in paths}
+
+    for name, path in paths.items():
+        before, told = found(), identity.files(changed(function=name))
+        assert [other for other in paths.values() if other in told] == [path]
+        house(path, "one = tf.ones_like(x)", "one = 2 * tf.ones_like(x)")
+        after = found()
+        assert {other for other in paths if after[other] != before[other]} == {name}
+        house(path, 'label="', 'label="the ')
+        assert found() == after
 
 
 def test_the_package_that_bundles_the_data_counts():

@@ -21,7 +21,7 @@ from estimators.contract.numerics import (
     four_values,
     slope_at,
 )
-from estimators.function import FORWARDS
+from estimators.function import functions
 from estimators.surrogate import Surrogate
 from steeplechase import schedules
 
@@ -71,16 +71,16 @@ def upstream_times_slope(page: Surrogate) -> None:
     for dtype in FLOATS:
         x = tf.cast(tf.reshape(tf.linspace(-2.0, 2.0, 24), [2, 3, 4]), dtype)
         upstream = tf.cast(tf.reshape(tf.range(24.0) - 7, [2, 3, 4]), dtype)
-        for forward in FORWARDS:
+        for function in functions.values():
             with tf.GradientTape() as tape:
                 tape.watch(x)
-                y = page.hard(x, forward=forward, chance=contract_stream())
+                y = page.hard(x, forward=function, chance=contract_stream())
             down = tape.gradient(y, x, output_gradients=upstream)
             if down is None or down.dtype != x.dtype or y.dtype != x.dtype or y.shape != x.shape:
                 raise ContractError(f"{page.name}'s operation changes shape or type, or hands down None, in {dtype}.")
-            if not set(np.unique(tf.cast(y, tf.float64))) <= ({-1.0, 1.0} if forward == "sign" else {0.0, 1.0}):
-                raise ContractError(f"{page.name}'s operation is not hard for forward={forward}.")
-            wanted = upstream * page.slope(x, forward=forward, chance=contract_stream())
+            if not set(np.unique(tf.cast(y, tf.float64))) <= set(function.levels):
+                raise ContractError(f"{page.name}'s operation is not hard for forward={function.name}.")
+            wanted = upstream * page.slope(x, forward=function, chance=contract_stream())
             if not (tf.cast(down, tf.float64).numpy() == tf.cast(wanted, tf.float64).numpy()).all():
                 raise ContractError(f"{page.name}'s operation does not hand down upstream × slope in {dtype}.")
 

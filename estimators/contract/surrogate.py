@@ -40,7 +40,7 @@ from estimators.contract.numerics import (
     parameters_as,
     slope_at,
 )
-from estimators.function import FORWARDS
+from estimators.function import functions
 from estimators.surrogate import NORMALIZATIONS, Surrogate
 from steeplechase.errors import Unsupported, UserError
 
@@ -240,12 +240,13 @@ def normalised(page: Surrogate) -> None:
                 continue
             raise ContractError(f"{page.name} cannot be normalised by {kind}, and does it all the same.")
         for chosen in page.settings():
-            raw, own = slope_at(page, GRID, **chosen), float(page.trait(kind, **chosen))
-            for forward, jump in zip(FORWARDS, (2.0, 1.0), strict=True):
-                wanted = raw * (1 if kind == "peak" else jump) / own
+            own = float(page.trait(kind, **chosen))
+            for function in functions.values():
+                raw = slope_at(page, GRID, forward=function, **chosen)
+                wanted = raw * (1 if kind == "peak" else function.rise) / own
                 index = tf.constant(NORMALIZATIONS.index(kind), tf.float64)
                 for how in (kind, index):
-                    found = slope_at(page, GRID, forward=forward, normalize=how, **chosen)
+                    found = slope_at(page, GRID, forward=function, normalize=how, **chosen)
                     check_close(
                         found,
                         wanted,

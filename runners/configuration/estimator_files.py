@@ -25,6 +25,7 @@ from steeplechase.errors import UserError
 
 ESTIMATORS_DIR = Path(__file__).resolve().parents[2] / "estimators"
 SURROGATES_DIR = ESTIMATORS_DIR / "surrogates"
+FUNCTIONS_DIR = ESTIMATORS_DIR / "functions"
 GROUP = "steeplechase.estimators"
 _KEY = "estimator.file="
 NAMED = "STEEPLECHASE_ESTIMATORS"  # in the environment: the files that the user named
@@ -165,7 +166,13 @@ def explain_unknown(name: str) -> str:
 def listed_names() -> frozenset[str]:
     """The pages that estimators/__init__.py imports, read and not run."""
     tree = ast.parse((ESTIMATORS_DIR / "__init__.py").read_bytes())
-    return frozenset(node.module.rpartition(".")[2] for node in tree.body if isinstance(node, ast.ImportFrom))
+    imported = [node.module for node in tree.body if isinstance(node, ast.ImportFrom)]
+    return frozenset(name.rpartition(".")[2] for name in imported if name.startswith("estimators.surrogates."))
+
+
+def function_names() -> tuple[str, ...]:
+    """The hard functions that there are, each a file, in the order of the alphabet; nothing is run."""
+    return tuple(sorted(path.stem for path in FUNCTIONS_DIR.glob("*.py") if path.stem != "__init__"))
 
 
 @functools.cache

@@ -7,6 +7,7 @@ from collections.abc import Iterable, Mapping
 from dataclasses import fields
 from typing import Any
 
+from runners import command
 from runners.configuration.axes import GRID_KEYS
 from runners.configuration.choices import defaults_of, options
 from runners.configuration.schema import GROUPS, Sweep
@@ -36,6 +37,18 @@ def check_key(key: str, values: list[str]) -> None:
             raise UserError(f"there is no key '{key}'{_meant(rest, known)}")
 
 
+OLD_KEYS = {"forward": "function"}  # what keys were called before, and may be for one release more
+
+
+def renamed(argument: str) -> str:
+    """An argument of a command with its key as it is called now; says on standard error where that is another."""
+    key, equals, value = argument.partition("=")
+    if not equals or key not in OLD_KEYS:
+        return argument
+    command.say(f"the key {key} is called {OLD_KEYS[key]} now; the old name goes with the next release.")
+    return f"{OLD_KEYS[key]}={value}"
+
+
 _ELSEWHERE = {  # what others call it
     "lr": "optimizer.learning_rate",
     "learning_rate": "optimizer.learning_rate",
@@ -49,7 +62,7 @@ _ELSEWHERE = {  # what others call it
 
 def _meant(key: str, known: Iterable[str]) -> str:
     """What may have been meant by a key that there is not."""
-    other = _ELSEWHERE.get(key.rpartition(".")[2])
+    other = OLD_KEYS.get(key) or _ELSEWHERE.get(key.rpartition(".")[2])
     return f"; it is called {other} here." if other else did_you_mean(key, known)
 
 
@@ -64,7 +77,7 @@ def translate_error(error: Exception) -> str:
     if key and "is not in" in first:
         if "." in key:  # of a page, where another one may have it
             return f"{key}: there is no such key in the {key.split('.')[0]} that is chosen."
-        return f"there is no key '{key}'{did_you_mean(key, [f.name for f in fields(Sweep)])}"
+        return f"there is no key '{key}'{_meant(key, [f.name for f in fields(Sweep)])}"
     return f"{key}: {first}" if key and key not in first else first
 
 

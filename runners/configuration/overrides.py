@@ -11,7 +11,7 @@ from hydra.core.override_parser.types import Glob, Override, RangeSweep
 from hydra.errors import HydraException
 
 from runners.configuration import allowed, estimator_files, schema
-from runners.configuration.keys import check_key, check_page_keys
+from runners.configuration.keys import check_key, check_page_keys, renamed
 from steeplechase.errors import UserError
 
 _PAGES = ("task", "estimator", "estimator_weights", "optimizer")  # whose keys depend on the page that is chosen
@@ -22,11 +22,12 @@ allowed.guard()
 
 
 def join(arguments: list[str]) -> list[str]:
-    """Makes the estimators from elsewhere that a command names a choice like the others; returns its other arguments.
+    """Makes the estimators from elsewhere that a command names a choice like the others; returns its other arguments,
+    with their keys as they are called now.
 
     Raises UserError.
     """
-    rest = estimator_files.name_files(arguments)
+    rest = list(map(renamed, estimator_files.name_files(arguments)))
     for page in estimator_files.named_estimators(rest):
         ConfigStore.instance().store(group="estimator", name=page.name, node=page.defaults, provider="steeplechase")
     return rest

@@ -15,6 +15,7 @@ from typing import Any
 from runners import command
 from runners.configuration.axes import GRID_KEYS
 from runners.configuration.choices import defaults_of, unquoted
+from runners.configuration.estimator_files import function_names
 from runners.configuration.keys import check_choice_key
 from runners.configuration.run import ReplicaValues, Run
 from runners.configuration.schema import INT32_MAX, refuse_too_many
@@ -35,7 +36,7 @@ def resolve(cfg: Mapping[str, Any], device: str) -> Run:
     weights = cfg["estimator_weights"]
     if weights:
         _typed("estimator", weights, "estimator_weights")
-    _one_of("forward", cfg["forward"], "sign", "step")
+    _one_of("function", cfg["function"], *function_names())
     _one_of("at_zero", cfg["at_zero"], 1, 0, -1)
     _one_of("normalize", cfg["normalize"], "none", "peak", "area")
     _one_of("precision", cfg["precision"], "float32", "float64", "tf32")
@@ -71,7 +72,7 @@ def resolve(cfg: Mapping[str, Any], device: str) -> Run:
         "estimator": {"name": cfg["estimator"]["name"]},
         "estimator_weights": {"name": weights["name"]} if weights else None,
         "optimizer": optimizer,
-        **{name: cfg[name] for name in ("forward", "at_zero", "normalize", "steps", "layers", "precision", "block")},
+        **{name: cfg[name] for name in ("function", "at_zero", "normalize", "steps", "layers", "precision", "block")},
         "rows": min(cfg["rows"], cfg["steps"]),
         "device": device,
     }

@@ -27,8 +27,8 @@ class Sweep:
     estimator_weights: dict[str, Any] = field(default_factory=dict)  # for hard weights; empty: the same estimator
     optimizer: dict[str, Any] = field(default_factory=dict)  # name, keras, learning_rate (makes replicas), arguments
     seed: Any = 0  # makes replicas
-    forward: str = "sign"  # the hard function: sign or step
-    at_zero: int = 1  # the sign that zero is given: 1, 0 or -1
+    function: str = "sign"  # the hard function: sign or step
+    at_zero: int = 1  # its parameter, the sign that zero is given: 1, 0 or -1
     normalize: str = "none"  # scale the slope: none, peak or area
     steps: int = 1000  # updates
     rows: int = 10  # recorded steps after the start, evenly spread

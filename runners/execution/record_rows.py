@@ -63,7 +63,8 @@ def constant_columns(planned: PlannedRun, latent: bool) -> dict[str, Any]:
         "estimator_weights": weights["name"] if latent else None,
         "optimizer": program["optimizer"]["name"],
         "data": program["task"].get("data"),
-        **{name: program[name] for name in ("forward", "at_zero", "normalize", "precision", "device")},
+        "forward": program["function"],
+        **{name: program[name] for name in ("at_zero", "normalize", "precision", "device")},
     }
     for group in ("task", "optimizer"):
         for name, value in program[group].items():

@@ -34,8 +34,9 @@ _COMPUTING += ("__future__", "dataclasses", "numbers")
 _CONTRACT = (
     "steeplechase",
     "estimators.surrogate",
+    "estimators.function",
     "estimators.parameters",
-)  # where a page takes @surrogate and its ranges from
+)  # where a page takes @surrogate or @hard_function and its ranges from
 # Names by which code reaches for something beyond its arguments: files, variables, chance, the clock, other code.
 _REACHING = {"open", "exec", "eval", "compile", "globals", "locals", "vars", "getattr", "input", "breakpoint", "hash"}
 _REACHING |= {"id", "io", "data", "load", "loadtxt", "genfromtxt", "fromfile", "memmap", "random", "gfile", "raw_ops"}
@@ -197,7 +198,7 @@ class _Counting(ast.NodeTransformer):
     def visit_Call(self, node):
         self.generic_visit(node)
         called = getattr(node.func, "id", getattr(node.func, "attr", ""))
-        if called in ("surrogate", "Task"):
+        if called in ("surrogate", "hard_function", "Task"):
             node.keywords = [k for k in node.keywords if k.arg not in PRINTED]
         elif called == "Measure":  # its label and its unit
             node.args = node.args[2:]

@@ -9,11 +9,12 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import pandas as pd
 
+from runners.configuration.estimator_files import function_names
 from runners.training.backward_signals import FLOW, Recorder
 from steeplechase.errors import UserError
 
 if TYPE_CHECKING:
-    pass
+    from estimators.function import HardFunction
 
 
 @dataclass(frozen=True)
@@ -42,7 +43,7 @@ class Operation:
 square = Operation("square", lambda x: x * x, lambda x: 2 * x)
 product = Operation("product", lambda a, b: a * b, lambda a, b: (b, a), inputs=2)
 PLAIN = {operation.name: operation for operation in (square, product)}
-HARD = ("sign", "step")
+HARD = function_names()
 
 
 def l2_loss(target: float) -> Operation:
@@ -53,29 +54,30 @@ def l2_loss(target: float) -> Operation:
 def hard(
     estimator: str = "sigmoid_derivative",
     *,
-    forward: str = "sign",
-    at_zero: int = 1,
+    forward: str | HardFunction = "sign",
+    at_zero: int | None = None,
     normalize: str = "none",
     **parameters: float,
 ) -> Operation:
-    """The hard function `forward` (`sign` or `step`), through the slope of the surrogate of this name.
+    """The hard function `forward` (itself, or its name), through the slope of the surrogate of this name.
 
     Raises estimators.UserError for a name, a word or a number that cannot be, and Unsupported for a slope that
     cannot be normalised so.
     """
     from estimators import registry
-    from estimators.function import value
+    from estimators.function import as_hard_function
     from steeplechase.random import Chance, key
 
     page = registry[estimator if isinstance(estimator, str) else repr(estimator)]
     page.check(**parameters)
-    value(0.0, forward=forward, at_zero=at_zero)
-    page.gain(normalize, forward=forward, **{**page.parameters, **parameters})
+    function = as_hard_function(forward)
+    function = function if at_zero is None else function.fixed(at_zero=at_zero)
+    page.gain(normalize, forward=function, **{**page.parameters, **parameters})
     chance = Chance(key(0)).of("slope") if page.random else None
     return Operation(
-        forward,
-        lambda x: value(x, forward=forward, at_zero=at_zero),
-        lambda x: page.slope(x, forward=forward, normalize=normalize, chance=chance, **parameters),
+        function.name,
+        function.value,
+        lambda x: page.slope(x, forward=function, normalize=normalize, chance=chance, **parameters),
     )
 
 

@@ -54,7 +54,7 @@ def layers(
         found = {name: schedules.value(tf.constant(own, tf.float64), 0.0) for name, own in coded.items()}
         if page is not None:
             page.check(**found)
-            page.gain(normalize, forward=hard.forward, **{**page.parameters, **found})
+            page.gain(normalize, forward=hard.function, **{**page.parameters, **found})
         return found
 
     numbers = {

@@ -5,18 +5,21 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 
+from estimators.function import HardFunction, functions
 from estimators.surrogate import Surrogate
 from steeplechase.random import Chance
 
 
 @dataclass(frozen=True)
 class Hard:
-    """Which hard function stands at a site, and which slopes go with it: the forward and the backward choice."""
+    """Which hard function stands at a site, and which slopes go with it: the forward and the backward choice.
+
+    function: with its parameters fixed.
+    """
 
     activations: Surrogate
     weights: Surrogate | None  # None: no latent weights (Bop), the gradient passes to the hard weight itself
-    forward: str = "sign"
-    at_zero: int = 1
+    function: HardFunction = functions["sign"]
 
     def at(self, site: str) -> Surrogate | None:
         """The surrogate of a site, by the word after its last slash."""
@@ -36,11 +39,11 @@ class Hard:
             if page is None:
                 return x  # ±1 already: the weight itself is what is used
             own = dict(numbers["weights" if at.endswith("/weights") else "activations"])
-            own |= {"forward": self.forward, "normalize": numbers["normalize"]}
+            own |= {"forward": self.function, "normalize": numbers["normalize"]}
             if page.random:
                 own["chance"] = chance.of("slope", at)
             if watch:
                 watch(at, x, page.slope(x, **own))
-            return page.hard(x, at_zero=self.at_zero, **own)
+            return page.hard(x, **own)
 
         return hard

@@ -250,8 +250,9 @@ class Grammar:
             light = [name for name in self.options["experiment"] if name != "surrogates"]
             line = [f"experiment={self.draw.choice(light)}"]
         more = ["steps=100", "rows=5", "seed=range(4)", "optimizer.learning_rate=0.1,0.01", "layers=true", "block=3"]
-        more += ["precision=float64", "forward=step", "normalize=peak", "at_zero=0", "hydra/launcher=joblib", "lanes=2"]
-        more += ["margins={sign_fitting:0.5}", "reference=ste", "strict=true", "tables=[summary]", "figures=[]"]
+        more += ["precision=float64", "function=step", "normalize=peak", "at_zero=0"]
+        more += ["hydra/launcher=joblib", "lanes=2", "margins={sign_fitting:0.5}", "reference=ste", "strict=true"]
+        more += ["tables=[summary]", "figures=[]"]
         return self.sweep(*line, *self.draw.sample(more, self.draw.randrange(4)))
 
     def make_number(self) -> Line:

@@ -164,12 +164,13 @@ def build_program(
 ):
     """The problem as this project's program: the block rule and the numbers of a replica's own are those of a run."""
     import estimators
+    from estimators.function import functions
     from runners.optimizer_traits import traits
     from runners.training.hard_sites import Hard
     from runners.training.programs import Program, block_size
 
     task, page = build_task(problem, files, precision), estimators.registry[SLOPE]
-    hard = Hard(page, page, at_zero=1 if problem.hidden else -1)
+    hard = Hard(page, page, functions["sign"].fixed(at_zero=1 if problem.hidden else -1))
     rows, fixed = traits("Adam").per_replica, (("amsgrad", False),)
     return Program(task, hard, "Adam", fixed, rows, block_size(task, device, replicas), precision, device)
 

@@ -1,0 +1,1 @@
+"""The hard functions, one a file: its values, its parameters, its traits."""
