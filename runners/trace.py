@@ -105,7 +105,7 @@ def _composed(overrides: list[str]) -> Run:
         overrides = [*overrides, "~experiment"]  # Hydra's own way to choose none
     try:
         with initialize_config_dir(str(schema.CONF), version_base="1.3"):
-            cfg = OmegaConf.to_container(compose("config", overrides), resolve=True)
+            cfg: Any = OmegaConf.to_container(compose("config", overrides), resolve=True)
     except (HydraException, OmegaConfBaseException) as error:
         raise UserError(keys.translate_error(error)) from None
     if cfg["device"] not in ("auto", "cpu"):
@@ -182,17 +182,18 @@ def _own_task(overrides: list[str]) -> Callable:
             if run.program[group]:
                 loading.enter(run.program[group]["name"])
         task, program = build(json.dumps(dict(run.program), sort_keys=True), len(run.replicas))
-        surrogates = {"activations": program.hard.activations, "weights": program.hard.weights}
+        activations, weights = program.hard.activations, program.hard.weights
         numbers = {"activations": _part(run, "estimator")}
         own = _part(run, "estimator_weights") if run.program["estimator_weights"] else numbers["activations"]
-        numbers["weights"] = own if surrogates["weights"] else {}
-        for place, values in numbers.items():
-            for own in schedules.combinations(values) if surrogates[place] else ():
-                surrogates[place].check(**own)
+        numbers["weights"] = own if weights else {}
+        for surrogate, values in ((activations, numbers["activations"]), (weights, numbers["weights"])):
+            if surrogate:
+                for combination in schedules.combinations(values):
+                    surrogate.check(**combination)
         seed = run.replicas[0]["seed"]
         table = layers(task, program.hard, seed=seed, **numbers, normalize=run.program["normalize"], compiled=compiled)
-        through, weights = surrogates["activations"].label, surrogates["weights"]
-        if weights is not surrogates["activations"]:
+        through = activations.label
+        if weights is not activations:
             through += f" (weights: {weights.label if weights else 'none'})"
         title = f"{task.label} through {through}, seed {seed}: the first step"
         print_sites(console, table, title, compiled)

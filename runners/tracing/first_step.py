@@ -62,7 +62,8 @@ def layers(
     }
 
     def run(key, numbers, examples):
-        chance, batch = Chance(key), ()
+        chance = Chance(key)
+        batch: tuple[tf.Tensor, ...] = ()
         parameters = task.start(chance.of("start"))
         if hard.weights is None:  # no latent weights: the hard ones start at the signs
             signs = {name: tf.where(parameters[name] >= 0, 1.0, -1.0) for name in task.weights}
@@ -70,7 +71,7 @@ def layers(
         dtype = next(iter(parameters.values())).dtype
         if examples:
             picked = chance.of("batches").at(0).permutation(len(task.examples[0]))[: task.batch]
-            batch = [tf.gather(a, picked) for a in examples]
+            batch = tuple(tf.gather(a, picked) for a in examples)
             batch = tuple(tf.cast(a, dtype) if a.dtype.is_floating else a for a in batch)
         drawn = Chance(chance.at(0).key).of("loss")
         return trace_sites(task, hard, parameters, batch, {**numbers, "normalize": normalize}, drawn)
