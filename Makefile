@@ -57,9 +57,10 @@ test-browser: $(READY) ## the report in a real browser: Debian's chromium, insta
 		{ echo "steeplechase: Debian's packages chromium and chromium-driver are needed, and could not be installed" >&2; exit 1; }
 	$(RUN) -m pytest tests/browser
 
-lint: $(READY) ## style, and who may import whom
+lint: $(READY) ## style, types, and who may import whom
 	$(RUN) -m ruff check .
 	$(RUN) -m ruff format --check .
+	$(RUN) -m mypy
 	$(VENV)/bin/lint-imports --no-cache
 
 perf: $(READY) ## the speed of the heart beside the peers that need nothing more, in a few rounds

@@ -8,6 +8,7 @@ import functools
 import itertools
 import math
 from dataclasses import dataclass
+from typing import Any
 
 from hydra.core.config_store import ConfigStore
 from hydra.core.override_parser.overrides_parser import OverridesParser
@@ -33,6 +34,10 @@ ConfigStore.instance().store(group="hydra/sweeper", name="replicas", node=Replic
 
 class ReplicasSweeper(Sweeper):
     """Axes that change a program make runs, one job each; axes that are a replica's numbers make lists in a run."""
+
+    hydra_context: Any
+    config: Any
+    launcher: Any
 
     def __init__(self, params):
         self.params = params or {}
@@ -71,7 +76,7 @@ class ReplicasSweeper(Sweeper):
         if estimator_files.files():  # beside those of the experiment or of the command
             axes["estimator"] = list(dict.fromkeys([*axes.get("estimator", []), *estimator_files.files()]))
         # Which of an optimizer's numbers make replicas depends on the optimizer, so that is chosen first.
-        choices = dict(self.config.hydra.runtime.choices)
+        choices: Any = dict(self.config.hydra.runtime.choices)
         chosen = axes.pop("optimizer", [choices.get("optimizer")])
         jobs: list[list[list[str]]] = []
         for optimizer in chosen:
@@ -83,8 +88,8 @@ class ReplicasSweeper(Sweeper):
             programs = {key: values for key, values in axes.items() if key not in replicas}
             refuse_too_many("the sweep has", math.prod(map(len, programs.values())) * len(chosen), "runs", 10_000)
             for values in itertools.product(*programs.values()):
-                own = choices | {"optimizer": optimizer} | dict(zip(programs, values, strict=True))
-                check_page_keys(own, axes)
+                chosen_here = choices | {"optimizer": optimizer} | dict(zip(programs, values, strict=True))
+                check_page_keys(chosen_here, axes)
                 settings = [f"{key}={value}" for key, value in zip(programs, values, strict=True)]
                 jobs[-1].append([f"optimizer={optimizer}", *settings, *lists])
         # Optimizers in turn: runs that differ in nothing else share most of what is compiled, and are best neighbours.
@@ -102,9 +107,10 @@ class ReplicasSweeper(Sweeper):
         from runners.configuration.keys import translate_error
 
         try:
-            return OmegaConf.to_container(self.composer.compose(overrides), resolve=True)
+            content: Any = OmegaConf.to_container(self.composer.compose(overrides), resolve=True)
         except (ConfigCompositionException, OmegaConfBaseException) as error:
             raise UserError(translate_error(error)) from None
+        return content
 
     def launch(self, jobs: list[list[str]]) -> list:
         """The jobs' returns, from the configured launcher."""

@@ -82,7 +82,7 @@ def run(main: Callable[[], int]) -> None:
     the signal's number.
     """
     _print_anything()
-    logging.StreamHandler.handleError = _unlogged
+    logging.StreamHandler.handleError = _unlogged  # type: ignore[assignment,method-assign]
     for number in (signal.SIGTERM, signal.SIGHUP):
         if threading.current_thread() is threading.main_thread() and signal.getsignal(number) is signal.SIG_DFL:
             signal.signal(number, _stop)  # not where nohup has it ignored

@@ -6,6 +6,7 @@ import contextlib
 import os
 import sys
 from types import TracebackType
+from typing import Any
 
 import hydra
 from hydra._internal.utils import get_args_parser
@@ -31,7 +32,8 @@ def main(cfg: DictConfig):
     from runners.execution.progress import Bar
     from runners.planning import device
 
-    content = {k: v for k, v in OmegaConf.to_container(cfg, resolve=True).items() if k != "hydra"}
+    composed: Any = OmegaConf.to_container(cfg, resolve=True)
+    content = {k: v for k, v in composed.items() if k != "hydra"}
     with contextlib.chdir(get_original_cwd()):  # hydra.job.chdir moves no store and no data
         run = resolution.resolve(content, device.find(cfg.device))
         with Bar(run.words, run.progress) as bar:
@@ -47,7 +49,7 @@ def check_flags(arguments: list[str]) -> list[str]:
     def error(message):
         raise UserError(f"{message}; `python -m runners.sweep --hydra-help` shows what there is.")
 
-    parser.error = error
+    parser.error = error  # type: ignore[method-assign]
     given = parser.parse_intermixed_args(arguments)
     if given.experimental_rerun is not None:
         raise UserError("--experimental-rerun is refused: it reads a pickle, and a pickle can run anything.")

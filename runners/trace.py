@@ -7,6 +7,7 @@ import json
 import math
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import fields
+from typing import Any
 
 import numpy as np
 
@@ -104,7 +105,7 @@ def _composed(overrides: list[str]) -> Run:
         overrides = [*overrides, "~experiment"]  # Hydra's own way to choose none
     try:
         with initialize_config_dir(str(schema.CONF), version_base="1.3"):
-            cfg = OmegaConf.to_container(compose("config", overrides), resolve=True)
+            cfg: Any = OmegaConf.to_container(compose("config", overrides), resolve=True)
     except (HydraException, OmegaConfBaseException) as error:
         raise UserError(keys.translate_error(error)) from None
     if cfg["device"] not in ("auto", "cpu"):
@@ -135,7 +136,7 @@ def _own_chain(own: Mapping[str, str], overrides: list[str]) -> Callable:
         if group not in OF_CHAIN:
             raise UserError(f"'{override}' says nothing of a chain; with operations there are: {', '.join(OF_CHAIN)}.")
     run = _composed(overrides)
-    numbers = run.replicas[0].estimator
+    numbers: dict[str, Any] = dict(run.replicas[0].estimator)
     for name, value in numbers.items():
         if isinstance(value, Mapping):
             raise UserError(f"estimator.{name} is a schedule, but a chain has no training: give a number.")
@@ -175,16 +176,17 @@ def _own_task(overrides: list[str]) -> Callable:
             if run.program[group]:
                 loading.enter(run.program[group]["name"])
         task, program = build(json.dumps(dict(run.program), sort_keys=True), len(run.replicas))
-        surrogates = {"activations": program.hard.activations, "weights": program.hard.weights}
-        replica = block.replica_of(run.replicas[0], run.program, latent=surrogates["weights"] is not None)
+        activations, weights = program.hard.activations, program.hard.weights
+        replica = block.replica_of(run.replicas[0], run.program, latent=weights is not None)
         numbers = {"activations": replica.activations, "weights": replica.weights}
-        for place, values in numbers.items():
-            for one in schedules.combinations(values) if surrogates[place] else ():
-                surrogates[place].check(**one)
+        for surrogate, values in ((activations, numbers["activations"]), (weights, numbers["weights"])):
+            if surrogate:
+                for combination in schedules.combinations(values):
+                    surrogate.check(**combination)
         seed, normalize = replica.seed, replica.normalize
         table = layers(task, program.hard, seed=seed, **numbers, normalize=normalize, compiled=compiled)
-        through, weights = surrogates["activations"].label, surrogates["weights"]
-        if weights is not surrogates["activations"]:
+        through = activations.label
+        if weights is not activations:
             through += f" (weights: {weights.label if weights else 'none'})"
         title = f"{task.label} through {through}, seed {seed}: the first step"
         print_sites(console, table, title, compiled)

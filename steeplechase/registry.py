@@ -33,8 +33,8 @@ class Registry(MutableMapping):
             excluded: names that were left out, each with the reason.
         """
         self.kind, self.excluded = kind, dict(excluded or {})
-        self._load, self._aliases = load, aliases
         self._entries: dict[str, Any] = {}
+        self._load, self._aliases = load or self._entries.__getitem__, aliases
         self._names = dict.fromkeys(names)
 
     def register(self, name: str, entry: Any) -> None:

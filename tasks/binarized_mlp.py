@@ -58,7 +58,7 @@ def binarized_mlp(
 
     widths = (examples.x.shape[1], *hidden, examples.classes)
     layers = range(1, len(widths))
-    sizes = {f"layer{i}/weights": (widths[i - 1], widths[i]) for i in layers}
+    sizes: dict[str, tuple[int, ...]] = {f"layer{i}/weights": (widths[i - 1], widths[i]) for i in layers}
     sizes |= {f"layer{i}/scale": (widths[i],) for i in layers if batch_norm}
     sizes |= {f"layer{i}/shift": (widths[i],) for i in layers}
     known = tf.constant(parts.train.x[:reference], dtype)
@@ -115,7 +115,7 @@ def binarized_mlp(
 
     def judge(parameters, hard):
         _, statistics = forward(parameters, known, hard)
-        measures = {}
+        measures: dict[str, tf.Tensor] = {}
         for name, pieces in held_out.items():
             total, right, count = tf.zeros([], dtype), tf.zeros([], dtype), sum(len(y) for _, y in pieces)
             for x, y in pieces:

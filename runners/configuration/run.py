@@ -21,7 +21,7 @@ class ReplicaValues:
     learning_rate: float | Mapping[str, Any]
     estimator: Values = field(default_factory=dict)
     estimator_weights: Values = field(default_factory=dict)
-    optimizer: Values = field(default_factory=dict)
+    optimizer: Mapping[str, float] = field(default_factory=dict)
 
     def columns(self) -> dict[str, Any]:
         """The values by the flat names that records have and that an id is made of: `seed`, `learning_rate`,

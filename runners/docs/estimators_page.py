@@ -129,7 +129,7 @@ def _section(page, names: Sequence[str]) -> str:
         ),
         "Shape": _shape(page),
         "Normalised by": _listed([kind for kind in ("peak", "area") if not page.decline(kind)]) or "nothing",
-        "The same": "; ".join(_equal(*same, names) for same in page.equals),
+        "The same": "; ".join(_equal(own, other, theirs, names) for own, other, theirs in page.equals),
         "Also called": _plain(", ".join(page.aliases)),
         "In libraries": _plain("; ".join(f"{library}: {what}" for library, what in page.ships.items())),
         "Source": _linked(_plain(page.source)),

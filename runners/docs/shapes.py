@@ -34,7 +34,7 @@ def shapes(names: Iterable[str]) -> pd.DataFrame:
 
 def _shapes(page) -> pd.DataFrame:
     """The rows of one page."""
-    first, *_ = [*page.parameters, ""]
+    first = next(iter(page.parameters), "")
     settings = [{}, *(own for own in page.settings() if list(own) == [first])]
     x = _points(page, settings)
     rows = [

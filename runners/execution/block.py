@@ -25,8 +25,14 @@ def replica_of(values: ReplicaValues, program: Mapping[str, Any], latent: bool) 
     estimator that is chosen for them, else those of the activations'.
     """
     weights = values.estimator_weights if program["estimator_weights"] else values.estimator
-    numbers = values.estimator, weights if latent else {}, values.optimizer
-    return Replica(values.seed, values.learning_rate, *numbers, program["normalize"])
+    return Replica(
+        seed=values.seed,
+        learning_rate=values.learning_rate,
+        activations=values.estimator,
+        weights=weights if latent else {},
+        optimizer=values.optimizer,
+        normalize=program["normalize"],
+    )
 
 
 def train(

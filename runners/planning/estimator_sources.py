@@ -14,7 +14,7 @@ from steeplechase.errors import UserError
 
 # What a page may import without its being counted: the house and the numeric stack are part of every fingerprint, and
 # annotations move no numbers.
-UNCOUNTED = ("steeplechase", "estimators", "tasks", "runners", "results")
+UNCOUNTED: tuple[str, ...] = ("steeplechase", "estimators", "tasks", "runners", "results")
 UNCOUNTED += ("tensorflow", "keras", "numpy", "ml_dtypes", "jaxtyping")
 
 # What a page takes from outside its code. Whether it may is read off its files; what it does is seen by running it in a
@@ -87,7 +87,10 @@ def files_and_packages(name: str) -> tuple[dict[str, Path], dict[str, str]]:
     where it is neither ours nor Python's own, counts by its version where it is installed, and else by all its files.
     A name that is computed is not seen here, but noticed before a record is written (execution/training_run.py).
     """
-    page, files, versions = find(name), {}, {}
+    page = find(name)
+    assert page is not None, f"{name} is of the book"
+    files: dict[str, Path] = {}
+    versions: dict[str, str] = {}
     ahead, seen = [], {*sys.stdlib_module_names, *UNCOUNTED}
     if page.module:
         ahead.append(page.module.split(".")[0])

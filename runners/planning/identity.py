@@ -29,8 +29,10 @@ from steeplechase.errors import UserError
 from tasks.data import sets
 
 _STACK = ("tensorflow", "keras", "numpy", "ml-dtypes")
-_FLAGS = ("XLA_FLAGS", "TF_XLA_FLAGS", "TF_ENABLE_ONEDNN_OPTS", "NVIDIA_TF32_OVERRIDE", "TF_DISABLE_MKL")
-_FLAGS += ("ONEDNN_MAX_CPU_ISA", "DNNL_MAX_CPU_ISA")
+_FLAGS = (
+    *("XLA_FLAGS", "TF_XLA_FLAGS", "TF_ENABLE_ONEDNN_OPTS", "NVIDIA_TF32_OVERRIDE", "TF_DISABLE_MKL"),
+    *("ONEDNN_MAX_CPU_ISA", "DNNL_MAX_CPU_ISA"),
+)
 EXECUTED = (
     "execution/child",
     "execution/training_run",

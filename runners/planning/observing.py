@@ -21,6 +21,7 @@ import sysconfig
 import types
 from collections.abc import Iterable
 from pathlib import Path
+from typing import Any
 
 PROJECT_DIR = Path(__file__).resolve().parents[2]
 PROJECT_PACKAGES = ("steeplechase", "estimators", "tasks", "runners", "results", "hydra_plugins")
@@ -166,9 +167,9 @@ class _Finder(importlib.abc.MetaPathFinder):
                 break
         else:
             return None
-        plain = type(spec.loader) is importlib.machinery.SourceFileLoader
-        if plain and not is_library(os.path.realpath(spec.origin)):
-            spec.loader = _Loader(spec.loader.name, spec.loader.path)
+        loader = spec.loader
+        if type(loader) is importlib.machinery.SourceFileLoader and not is_library(os.path.realpath(loader.path)):
+            spec.loader = _Loader(loader.name, loader.path)
         return spec
 
 
@@ -187,7 +188,7 @@ class _Loader(importlib.machinery.SourceFileLoader):
 
 def _standing_in(mapping):
     """The same variables, seen when they are read."""
-    kind = type(mapping)
+    kind: Any = type(mapping)
 
     class Recording(kind):
         def __getitem__(self, key):
@@ -210,7 +211,7 @@ def _standing_in(mapping):
 
 def _note_variable(key, value):
     """Where the code that asked, Python's own library apart, is a file's that is followed."""
-    frame = sys._getframe(2)
+    frame: types.FrameType | None = sys._getframe(2)
     while frame and frame.f_code.co_filename.startswith(("<", *_LIBRARY)):
         if is_installed(frame.f_code.co_filename):
             return
@@ -233,7 +234,7 @@ def _heard(event, arguments):
     global _looking
     if _looking or (event != "open" and event not in _ASKED):
         return
-    frame = sys._getframe(1)
+    frame: types.FrameType | None = sys._getframe(1)
     while frame:
         path = frame.f_code.co_filename
         if path.startswith("<frozen importlib"):

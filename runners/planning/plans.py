@@ -5,6 +5,7 @@ from __future__ import annotations
 import shlex
 from collections.abc import Callable
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any
 
 from results.records.plan import Plan
@@ -43,7 +44,9 @@ def plan_runs(
 
     Damaged records are set aside, unless only a plan is asked for. Raises UserError.
     """
-    states, common, seen = [], {}, set()
+    states: list[PlannedState] = []
+    common: dict[str, Any] = {}
+    seen: set[str] = set()
     if len(jobs) > 100:
         print(f"Composing {len(jobs):,} runs ...", flush=True)
     for overrides in jobs:
@@ -61,7 +64,8 @@ def plan_runs(
         own = {key: cfg[key] for key in _CONTROL}
         if common and own != common:
             raise UserError(f"{', '.join(_CONTROL)} are the same for a whole sweep, and cannot be swept.")
-        common, store, faults = own, Store(run.store), []
+        common, store = own, Store(run.store)
+        faults: list[tuple[Path, str]] = []
 
         def damaged(path, fault, faults=faults):
             faults.append((path, fault))
@@ -89,12 +93,13 @@ def mixed_processors(states: list[PlannedState]) -> str:
     kinds = {kind for state in states for kind in state.instructions}
     if any(state.missing for state in states):
         kinds.add(device.instructions())
-    kinds = {frozenset(kind.split()) for kind in kinds if kind}
-    if len(kinds) < 2:
+    sets = {frozenset(kind.split()) for kind in kinds if kind}
+    if len(sets) < 2:
         return ""
-    own = sorted(" ".join(sorted(kind - frozenset.intersection(*kinds))) or "none of these" for kind in kinds)
+    common = frozenset.intersection(*sets)
+    own = sorted(" ".join(sorted(one - common)) or "none of these" for one in sets)
     return (
-        f"Processors of {len(kinds)} kinds are in this plan, which differ in their instructions ({' / '.join(own)}): "
+        f"Processors of {len(sets)} kinds are in this plan, which differ in their instructions ({' / '.join(own)}): "
         "numbers are the same bit for bit on one of them only."
     )
 

@@ -18,7 +18,7 @@ CONTENTS = {ROOT / "estimators/__init__.py", ROOT / "tasks/__init__.py"}
 PRINTED = ("label", "source", "aliases", "ships")  # of a page's entry: what is said of it, and moves no number
 _KNOWN = {*sys.stdlib_module_names, "tensorflow", "keras", "numpy", "ml_dtypes", "jaxtyping"}
 # What a page may import that does nothing but enter itself, or that only computes.
-_COMPUTING = (
+_COMPUTING: tuple[str, ...] = (
     "tensorflow",
     "numpy",
     "scipy",

@@ -6,6 +6,7 @@ import contextlib
 import functools
 import threading
 from collections.abc import Callable
+from typing import Any
 
 import keras
 import numpy as np
@@ -79,7 +80,7 @@ class Compiled:
             return map_replicas(task, lambda key: epoch_order(task, key, epoch), replicas.keys)
 
         def body(step, indices):
-            numbers = numbers_now(replicas, step, self.program.precision, self.program.scheduled)
+            numbers: dict[str, Any] = numbers_now(replicas, step, self.program.precision, self.program.scheduled)
             self._rate = numbers.pop("learning_rate")[:, None]
             position = step % per_epoch
             fresh = tf.logical_or(position == 0, step == state.step)

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import functools
 from collections.abc import Callable, Sequence
+from typing import Any
 
 import tensorflow as tf
 
@@ -60,9 +61,7 @@ def loss_stream(key: tf.Tensor, step: tf.Tensor) -> Chance:
     return Chance(key).at(step).of("loss")
 
 
-def numbers_now(
-    replicas: Replicas, step: tf.Tensor, precision: str | tf.DType, scheduled: bool
-) -> dict[str, tf.Tensor | dict[str, tf.Tensor]]:
+def numbers_now(replicas: Replicas, step: tf.Tensor, precision: str | tf.DType, scheduled: bool) -> dict[str, Any]:
     """The replicas' numbers at this step, [block] each."""
     if not scheduled:
         return dict(replicas.numbers)

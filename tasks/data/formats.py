@@ -16,7 +16,7 @@ import zipfile
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
-from typing import BinaryIO
+from typing import Protocol
 
 import numpy as np
 
@@ -29,7 +29,18 @@ _SMALL = 64 * 2**20  # bytes that may be packed by any ratio
 _HEADER = 2**16  # bytes of an NPY's header
 _PIECE = 2**20  # bytes that are unpacked at a time
 _IDX = {0x08: ">u1", 0x09: ">i1", 0x0B: ">i2", 0x0C: ">i4"}
+_Header = tuple[tuple[int, ...], np.dtype, bool, int]  # shape, type, whether column by column, bytes of the header
 _ADVICE = "np.savez('data.npz', x=x, y=y) makes a file that is read"
+
+
+class _Stream(Protocol):
+    """What is read of a file in memory, packed or not."""
+
+    def read(self, size: int = ..., /) -> bytes: ...
+
+    def __enter__(self) -> _Stream: ...
+
+    def __exit__(self, *error) -> object: ...
 
 
 @dataclass(frozen=True, eq=False)
@@ -44,7 +55,7 @@ class Array:
     dtype: np.dtype
     column_major: bool
     start: int  # bytes of the header
-    open: Callable[[], BinaryIO]
+    open: Callable[[], _Stream]
 
     @property
     def size(self) -> int:
@@ -140,7 +151,7 @@ def _archived(path: str, raw: bytes) -> dict[str, Callable[[], Array]]:
     return {"" if lone else member.filename.removesuffix(".npy"): opener(member) for member in members}
 
 
-def _array(where: str, opened: Callable[[], BinaryIO], stored: int, size: int | None = None) -> Array:
+def _array(where: str, opened: Callable[[], _Stream], stored: int, size: int | None = None) -> Array:
     """What the header of an IDX or NPY file says. stored: the bytes it takes in its file; size: its own, if known."""
     with _sound(where), opened() as stream:
         magic = stream.read(8)
@@ -157,7 +168,7 @@ def _array(where: str, opened: Callable[[], BinaryIO], stored: int, size: int | 
     return array
 
 
-def _idx_header(where: str, magic: bytes, stream: BinaryIO) -> tuple:
+def _idx_header(where: str, magic: bytes, stream: _Stream) -> _Header:
     """IDX: two zero bytes, type, number of dimensions; each dimension as a big-endian uint32; the values."""
     start = 4 + 4 * magic[3] if len(magic) > 3 else 4
     head = magic + stream.read(max(0, start - len(magic)))
@@ -170,8 +181,9 @@ def _idx_header(where: str, magic: bytes, stream: BinaryIO) -> tuple:
     return shape, np.dtype(_IDX[head[2]]), False, start
 
 
-def _npy_header(where: str, magic: bytes, stream: BinaryIO) -> tuple:
-    versions = {(1, 0): np.lib.format.read_array_header_1_0, (2, 0): np.lib.format.read_array_header_2_0}
+def _npy_header(where: str, magic: bytes, stream: _Stream) -> _Header:
+    readers = np.lib.format.read_array_header_1_0, np.lib.format.read_array_header_2_0
+    versions: dict[tuple[int, ...], Callable] = {(1, 0): readers[0], (2, 0): readers[1]}
     version = tuple(magic[6:])
     if len(version) == 2 and version not in versions:  # 3.0 is for names of fields that are no Latin-1
         raise UserError(f"{where}: cannot be read, allowed are NPY files of version 1.0 and 2.0")
@@ -187,10 +199,10 @@ def _npy_header(where: str, magic: bytes, stream: BinaryIO) -> tuple:
 class _Counted:
     """A stream that counts what is read, and refuses to read more than a header may have."""
 
-    def __init__(self, stream: BinaryIO):
+    def __init__(self, stream: _Stream):
         self._stream, self.count = stream, 0
 
-    def read(self, size: int) -> bytes:
+    def read(self, size: int = _HEADER, /) -> bytes:
         if size > _HEADER:
             raise ValueError(f"its header claims {size} bytes")
         content = self._stream.read(size)
@@ -223,7 +235,7 @@ def _bounded(where: str, size: int, stored: int) -> None:
         raise UserError(f"{where}: {stored} bytes that unpack to {size}, allowed are {RATIO} times as many")
 
 
-def _unpacked(path: str, stream: BinaryIO, content: bytes, stored: int) -> bytes:
+def _unpacked(path: str, stream: _Stream, content: bytes, stored: int) -> bytes:
     """All that is left in a stream, after what was read of it."""
     pieces, size = [content], len(content)
     while piece := stream.read(_PIECE):
@@ -233,7 +245,7 @@ def _unpacked(path: str, stream: BinaryIO, content: bytes, stored: int) -> bytes
     return b"".join(pieces)
 
 
-def _pieces(stream: BinaryIO, size: int) -> bytearray:
+def _pieces(stream: _Stream, size: int) -> bytearray:
     """As many bytes as there are of these."""
     content = bytearray()
     while len(content) < size and (piece := stream.read(min(_PIECE, size - len(content)))):

@@ -221,11 +221,11 @@ def _examples(sources: list[Array]) -> Examples:
             "allowed are the numbers of the classes, from 0 on without gaps"
         )
     remarks = _gaps(where, pairs[0][1], classes)
-    examples = None
+    made: list[Examples] = []
     for x, y in reversed(pairs):  # the test part comes first, so that the other one can hold it
         x = x.astype(np.float32) / 127.5 - 1 if x.dtype == np.uint8 else x
-        examples = Examples(x, y.astype(np.int32), classes, examples, remarks=remarks)
-    return examples
+        made.append(Examples(x, y.astype(np.int32), classes, made[-1] if made else None, remarks=remarks))
+    return made[-1]
 
 
 def _gaps(where: str, y: np.ndarray, classes: int) -> tuple[str, ...]:

@@ -41,4 +41,6 @@ def split(examples: Examples, *, seed: int, validation: float, test: float) -> S
         name: Examples(examples.x[chosen], examples.y[chosen], examples.classes)
         for name, chosen in zip(counts, np.split(order, ends), strict=True)
     }
-    return Splits(**({"test": examples.test} | parts))
+    if examples.test is not None:
+        parts["test"] = examples.test
+    return Splits(**parts)
