@@ -127,6 +127,7 @@ def _execute(wanted: PlannedRun, store: Store, outcome: Outcome, report) -> None
                 "task": task.label,
                 "estimator": program.hard.activations.label,
                 "optimizer": run.program["optimizer"]["name"],
+                "family": program.hard.activations.family,
             },
             "control": program.hard.activations.trait("peak") == 0,
             "measures": {name: vars(measure) for name, measure in task.measures.items()},
