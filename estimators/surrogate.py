@@ -31,6 +31,10 @@ class Surrogate:
     are numbers, or functions of these.
 
     source        where the formula is from
+    family        of what kind its curve is, which is only told: sigmoid (made of the logistic function or of tanh),
+                  gaussian, exponential, power (falls as a power of |x|), triangle, rectangle, identity (the gradient
+                  passes as it is, on both sides or on one), periodic, composite (pieces of several kinds), none (it is
+                  zero), or another word where none of these fits
     aliases       other names that the field has for it
     ships         by library, the name and the defaults under which it ships the same slope
     even          m(−x) = m(x)
@@ -54,6 +58,7 @@ class Surrogate:
     label: str
     rule: Callable
     source: str
+    family: str = ""
     aliases: tuple[str, ...] = ()
     ships: Mapping[str, str] = field(default_factory=dict)
     even: bool = True

@@ -8,6 +8,7 @@ from estimators.surrogate import surrogate
 
 @surrogate(
     label="ApproxSign",
+    family="triangle",
     source="Liu, Wu, Luo, Yang, Liu, Cheng, ECCV 2018, arXiv:1808.00278 (Bi-Real Net)",
     aliases=("Bi-Real", "piecewise polynomial"),
     ships={"Larq": "ApproxSign()"},

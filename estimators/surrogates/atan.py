@@ -11,6 +11,7 @@ from estimators.surrogate import surrogate
 
 @surrogate(
     label="Arctan",
+    family="power",
     source="Fang et al., ICCV 2021, arXiv:2007.05785 (PLIF)",
     aliases=("arctan",),
     ships={"SpikingJelly": "ATan(alpha=2.0)", "snnTorch": "atan(alpha=2.0)"},

@@ -9,6 +9,7 @@ from estimators.surrogate import surrogate
 
 @surrogate(
     label="Circle",
+    family="power",
     source="Norse; what alpha it has by default is unverified",
     aliases=("heavi_circ",),
     ships={"Norse": "heavi_circ"},

@@ -15,6 +15,7 @@ def _steepness(a):
 
 @surrogate(
     label="DSQ",
+    family="sigmoid",
     source="Gong et al., ICCV 2019, arXiv:1908.05033; a = 0.2 is where an unofficial implementation starts",
     aliases=("differentiable soft quantization",),
     even=True,

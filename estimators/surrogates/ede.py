@@ -9,6 +9,7 @@ from estimators.surrogate import surrogate
 
 @surrogate(
     label="EDE",
+    family="sigmoid",
     source="Qin et al., CVPR 2020, arXiv:1909.10788 (IR-Net)",
     aliases=("IR-Net", "error decay estimator"),
     even=True,

@@ -11,6 +11,7 @@ from estimators.surrogate import surrogate
 
 @surrogate(
     label="Error function",
+    family="gaussian",
     source="SpikingJelly; alpha = 2 is its default",
     aliases=("heavi_erfc",),
     ships={"SpikingJelly": "Erf(alpha=2.0)", "Norse": "heavi_erfc, the same at k = 2 only"},

@@ -9,6 +9,7 @@ from estimators.surrogate import surrogate
 
 @surrogate(
     label="Exponential",
+    family="exponential",
     source="Shrestha, Orchard, NeurIPS 2018, arXiv:1810.08646 (SLAYER); alpha = 1 is SpikingJelly's",
     aliases=("SLAYER", "PiecewiseExp", "piecewise exponential"),
     ships={"SpikingJelly": "PiecewiseExp(alpha=1.0)", "lava-dl": "its spike, gain and tau 1, which is alpha = 1"},

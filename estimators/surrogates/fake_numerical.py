@@ -11,6 +11,7 @@ from estimators.surrogate import surrogate
 
 @surrogate(
     label="Fake numerical gradient",
+    family="power",
     source="SpikingJelly; alpha = 0.3 is its default",
     aliases=("FakeNumericalGradient",),
     ships={"SpikingJelly": "FakeNumericalGradient(alpha=0.3)"},

@@ -9,6 +9,7 @@ from estimators.surrogate import surrogate
 
 @surrogate(
     label="Fast sigmoid",
+    family="power",
     source="Zenke, Ganguli 2018, Neural Computation 30:1514, arXiv:1705.11146 (SuperSpike); scale = 25 is snnTorch's",
     aliases=("SuperSpike",),
     ships={

@@ -16,6 +16,7 @@ def _series(x, terms, period):
 
 @surrogate(
     label="Fourier series",
+    family="periodic",
     source="SpikingJelly; one term and period = 8 are its defaults",
     aliases=("SquarewaveFourierSeries", "square-wave Fourier"),
     ships={"SpikingJelly": "SquarewaveFourierSeries(n=2, T_period=8), whose n is terms + 1"},

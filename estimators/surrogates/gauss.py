@@ -11,6 +11,7 @@ from estimators.surrogate import surrogate
 
 @surrogate(
     label="Gaussian",
+    family="gaussian",
     source="Yin, Corradi, Bohte 2021, Nature Machine Intelligence (the single Gaussian of their code)",
     aliases=("Gaussian", "single Gaussian"),
     even=True,

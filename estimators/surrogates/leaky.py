@@ -11,6 +11,7 @@ from estimators.surrogate import surrogate
 
 @surrogate(
     label="Leaky rectangle",
+    family="rectangle",
     source="SpikingJelly; width = 1 and leak = 0.01 are its defaults",
     aliases=("PiecewiseLeakyReLU",),
     ships={"SpikingJelly": "PiecewiseLeakyReLU(w=1.0, c=0.01)"},

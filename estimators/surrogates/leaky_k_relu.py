@@ -11,6 +11,7 @@ from estimators.surrogate import surrogate
 
 @surrogate(
     label="Leaky k-ReLU",
+    family="identity",
     source="SpikingJelly; k = 1 and leak = 0 are its defaults",
     ships={"SpikingJelly": "LeakyKReLU(leak=0.0, k=1.0)"},
     even=False,

@@ -11,6 +11,7 @@ from estimators.surrogate import surrogate
 
 @surrogate(
     label="Log-tailed ReLU",
+    family="composite",
     source="Cai et al. 2017, arXiv:1702.00953 (HWGQ)",
     aliases=("HWGQ",),
     ships={"SpikingJelly": "LogTailedReLU(alpha=0.0)"},

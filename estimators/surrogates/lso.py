@@ -11,6 +11,7 @@ from estimators.surrogate import surrogate
 
 @surrogate(
     label="Leaky spike operator",
+    family="identity",
     source="snnTorch; k = 0.1 is its default",
     aliases=("leaky spike operator",),
     ships={"snnTorch": "LSO, k = 0.1"},

@@ -9,6 +9,7 @@ from estimators.surrogate import surrogate
 
 @surrogate(
     label="Magnitude-aware sign",
+    family="rectangle",
     source="Liu, Wu, Luo, Yang, Liu, Cheng, ECCV 2018, arXiv:1808.00278 (Bi-Real Net; there clip = 1)",
     aliases=("MagnitudeAwareSign",),
     ships={"Larq": "MagnitudeAwareSign(clip_value=1.0)"},

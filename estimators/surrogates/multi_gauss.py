@@ -11,6 +11,7 @@ from estimators.surrogate import surrogate
 
 @surrogate(
     label="Multi-Gaussian",
+    family="gaussian",
     source="Yin, Corradi, Bohte 2021, Nature Machine Intelligence",
     aliases=("multi-Gaussian",),
     even=True,

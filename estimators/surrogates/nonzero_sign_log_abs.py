@@ -11,6 +11,7 @@ from estimators.surrogate import surrogate
 
 @surrogate(
     label="Sign-log-abs",
+    family="power",
     source="SpikingJelly; alpha = 1 is its default",
     ships={"SpikingJelly": "NonzeroSignLogAbs(alpha=1.0)"},
     even=True,

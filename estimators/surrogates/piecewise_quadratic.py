@@ -9,6 +9,7 @@ from estimators.surrogate import surrogate
 
 @surrogate(
     label="Piecewise quadratic",
+    family="triangle",
     source="SpikingJelly; alpha = 1 is its default",
     ships={"SpikingJelly": "PiecewiseQuadratic(alpha=1.0)"},
     even=True,

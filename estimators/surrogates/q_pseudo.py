@@ -9,6 +9,7 @@ from estimators.surrogate import surrogate
 
 @surrogate(
     label="q-PseudoSpike",
+    family="power",
     source="arXiv:2202.00282; alpha = 2 is SpikingJelly's",
     aliases=("QPseudoSpike",),
     ships={"SpikingJelly": "QPseudoSpike(alpha=2.0)"},

@@ -16,6 +16,7 @@ def _quadratic(x, t):
 
 @surrogate(
     label="RBNN",
+    family="triangle",
     source="Lin et al., NeurIPS 2020, arXiv:2009.13055 (rotated binary neural network)",
     aliases=("rotated binary neural network",),
     even=True,

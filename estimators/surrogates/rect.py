@@ -9,6 +9,7 @@ from estimators.surrogate import surrogate
 
 @surrogate(
     label="Rectangle",
+    family="rectangle",
     source="Wu, Deng, Li, Zhu, Shi 2018, Frontiers in Neuroscience 12:331 (STBP)",
     aliases=("rectangular", "boxcar", "STBP"),
     ships={"SpikingJelly": "Rect(alpha=1.0)"},

@@ -15,6 +15,7 @@ def _power(x, o, clip, secant):
 
 @surrogate(
     label="ReSTE",
+    family="power",
     source="Wu, Zheng, Liu, Zheng, ICCV 2023, arXiv:2308.06689",
     aliases=("rectified STE",),
     even=True,

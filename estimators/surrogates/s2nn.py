@@ -11,6 +11,7 @@ from estimators.surrogate import surrogate
 
 @surrogate(
     label="S2NN",
+    family="composite",
     source="arXiv:2201.10879 (S2NN)",
     ships={"SpikingJelly": "S2NN(alpha=4.0, beta=1.0)"},
     even=False,

@@ -9,6 +9,7 @@ from estimators.surrogate import surrogate
 
 @surrogate(
     label="Sigmoid derivative",
+    family="sigmoid",
     source="Bengio, Léonard, Courville 2013, arXiv:1308.3432 (there scale = 1)",
     aliases=("sigmoid", "logistic"),
     ships={

@@ -9,6 +9,7 @@ from estimators.surrogate import surrogate
 
 @surrogate(
     label="Sigmoid (constant peak)",
+    family="sigmoid",
     source="Zenke, Vogels 2021, Neural Computation 33:899; they try scale = 0.1 to 1000, and 10 is typical",
     aliases=("normalised sigmoid",),
     even=True,

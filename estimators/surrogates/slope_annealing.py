@@ -9,6 +9,7 @@ from estimators.surrogate import surrogate
 
 @surrogate(
     label="Slope annealing",
+    family="rectangle",
     source="Chung, Ahn, Bengio 2016, arXiv:1609.01704",
     aliases=("slope-annealing trick",),
     even=True,

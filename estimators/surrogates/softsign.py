@@ -9,6 +9,7 @@ from estimators.surrogate import surrogate
 
 @surrogate(
     label="Softsign",
+    family="power",
     source="SpikingJelly; alpha = 2 is its default",
     ships={"SpikingJelly": "SoftSign(alpha=2.0)"},
     even=True,

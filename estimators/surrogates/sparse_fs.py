@@ -9,6 +9,7 @@ from estimators.surrogate import surrogate
 
 @surrogate(
     label="Sparse fast sigmoid",
+    family="power",
     source="Perez-Nieves, Goodman 2021, arXiv:2105.08810",
     aliases=("SFS", "sparse fast sigmoid"),
     ships={"snnTorch": "SFS(slope=25, B=1)"},

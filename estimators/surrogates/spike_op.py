@@ -10,6 +10,7 @@ from estimators.surrogate import surrogate
 
 @surrogate(
     label="Spike operator",
+    family="identity",
     source="snnTorch",
     aliases=("spike operator", "Heaviside"),
     ships={"snnTorch": "Heaviside"},

@@ -9,6 +9,7 @@ from estimators.surrogate import surrogate
 
 @surrogate(
     label="Stochastic spike operator",
+    family="identity",
     source="snnTorch; mu = 0 and variance = 0.2 are its defaults",
     aliases=("noisy", "stochastic spike operator"),
     ships={"snnTorch": "SSO(mean=0, variance=0.2)"},

@@ -10,6 +10,7 @@ from estimators.surrogate import surrogate
 
 @surrogate(
     label="STE",
+    family="identity",
     source="Hinton 2012, Coursera lecture 9c; Bengio, Léonard, Courville 2013, arXiv:1308.3432",
     aliases=("identity", "straight-through", "straight-through estimator", "pass-through", "DeterministicPass"),
     ships={

@@ -9,6 +9,7 @@ from estimators.surrogate import surrogate
 
 @surrogate(
     label="Clipped STE",
+    family="rectangle",
     source="Courbariaux, Hubara, Soudry, El-Yaniv, Bengio 2016, arXiv:1602.02830 (there clip = 1)",
     aliases=(
         "clipped",

@@ -9,6 +9,7 @@ from estimators.surrogate import surrogate
 
 @surrogate(
     label="Asymptotic SuperSpike",
+    family="power",
     source="Zenke, Vogels 2021, Neural Computation 33:899, figure 5; beta = 100 is stork's",
     aliases=("asymptotic SuperSpike",),
     ships={"stork": "its asymptotic SuperSpike, beta = 100"},

@@ -9,6 +9,7 @@ from estimators.surrogate import surrogate
 
 @surrogate(
     label="SwishSign",
+    family="sigmoid",
     source="Darabi, Belbahri, Courbariaux, Partovi Nia 2018, arXiv:1812.11800 (BNN+); beta = 5 is Larq's",
     aliases=("SS_beta",),
     ships={"Larq": "SwishSign(beta=5.0)"},

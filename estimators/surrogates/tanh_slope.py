@@ -9,6 +9,7 @@ from estimators.surrogate import surrogate
 
 @surrogate(
     label="Tanh slope",
+    family="sigmoid",
     source="Qin et al. 2020, arXiv:1909.10788, whose EDE it is at a fixed t = scale ≥ 1",
     aliases=("tanh",),
     ships={"QKeras": "binary(), scale = 1", "Norse": "tanh, the same at k = 1 only"},

@@ -9,6 +9,7 @@ from estimators.surrogate import surrogate
 
 @surrogate(
     label="Triangle",
+    family="triangle",
     source="Esser et al. 2016, PNAS 113:11441; Bellec et al. 2020, whose height = 0.3 is the default",
     aliases=("triangular", "piecewise linear", "Esser", "EsserSpike"),
     ships={"Norse": "triangle(alpha=0.3)", "stork": "EsserSpike, height = 1"},

@@ -8,6 +8,7 @@ from estimators.surrogate import surrogate
 
 @surrogate(
     label="Zero (true derivative)",
+    family="none",
     source="elementary calculus; what tf.sign itself hands back",
     aliases=("true derivative", "negative control"),
     ships={"TensorFlow": "tf.sign"},

@@ -36,7 +36,8 @@ class LineStyle(NamedTuple):
     marker: str
 
 
-# Names whose look was given away by hand; slopes of one kind share a colour. Any other name has a look too: see look().
+# Names whose look was given away by hand, before looks followed from names; slopes of one kind share a colour. A new
+# name needs no entry: style_of gives it a look of its own.
 PINNED = {
     "sigmoid_derivative": LineStyle(BLUE, "o"),
     "sigmoid_n": LineStyle(BLUE, "s"),

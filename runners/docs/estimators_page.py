@@ -21,6 +21,10 @@ To use one: `python -m runners.sweep estimator=NAME estimator.PARAMETER=NUMBER`.
 
 ![Forward, smooth counterpart and slope of every estimator](surrogates.png)
 
+**Family** is the kind of curve: sigmoid (made of the logistic function or of tanh), gaussian, exponential, power (falls
+as a power of |x|), triangle, rectangle, identity (the gradient passes as it is, on both sides or on one), periodic,
+composite (pieces of several kinds), none (it is zero).
+
 **Area**, **peak** and **support** are of the default parameters: the integral of m over all x, its largest value, and
 the half width outside which it is exactly zero. ∞ means without bound; – means that no number says it, because the
 slope is random, periodic, or depends on the whole tensor.
@@ -97,6 +101,7 @@ def _overview(found) -> str:
         {
             "Name": f"[{page.name}](#{page.name})",
             "Label": _plain(page.label),
+            "Family": _plain(page.family) or "–",
             "Slope m(x)": f"`{' ; '.join(_formula(page))}`" if _formula(page) else "–",
             "Area": _number(page.trait("area")),
             "Peak": _number(page.trait("peak")),
@@ -127,6 +132,7 @@ def _section(page, names: Sequence[str]) -> str:
             f"`conf/estimator/{page.name}.yaml` has `{key}: {{{_pairs(value, ': ')}}}`"
             for key, value in _scheduled(page).items()
         ),
+        "Family": _plain(page.family),
         "Shape": _shape(page),
         "Normalised by": _listed([kind for kind in ("peak", "area") if not page.decline(kind)]) or "nothing",
         "The same": "; ".join(_equal(own, other, theirs, names) for own, other, theirs in page.equals),

@@ -209,6 +209,7 @@ class _Training:
                 "task": task.label,
                 "estimator": program.hard.activations.label,
                 "optimizer": run.program["optimizer"]["name"],
+                "family": program.hard.activations.family,
             },
             "control": program.hard.activations.trait("peak") == 0,
             "measures": {name: measure.described() for name, measure in task.measures.items()},
