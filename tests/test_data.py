@@ -597,7 +597,7 @@ def test_published_checksums_are_well_formed():
 
 def test_checksums_need_neither_tensorflow_nor_keras_nor_sklearn():
     program = (
-        "import sys; from tasks.data import checksum; "
+        "import sys; from tasks.data.sets import checksum; "
         "[checksum(name) for name in ('digits', 'mnist')]; "
         "print(*sorted({'tensorflow', 'keras', 'sklearn'} & set(sys.modules)))"
     )
