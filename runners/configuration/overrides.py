@@ -4,7 +4,10 @@ from __future__ import annotations
 
 import functools
 import math
+from collections.abc import Sequence
+from dataclasses import replace
 
+from hydra.core.config_loader import ConfigLoader
 from hydra.core.config_store import ConfigStore
 from hydra.core.override_parser.overrides_parser import OverridesParser
 from hydra.core.override_parser.types import Glob, Override, RangeSweep
@@ -105,6 +108,17 @@ def listed(override: Override) -> list[str]:
     values = list(override.sweep_string_iterator())
     if not values:
         raise UserError(f"'{override.input_line}' lists no values: there is nothing to train.")
+    return values
+
+
+def values_by_key(lines: Sequence[str], loader: ConfigLoader) -> dict[str, list[str]]:
+    """By key, what overrides set it to, as text: one value, or those that are swept. loader: knows what a pattern
+    (`glob`) may choose from. Raises UserError."""
+    values = {}
+    for line in lines:
+        override = replace(parse(line), config_loader=loader)
+        swept = override.is_sweep_override()
+        values[override.get_key_element()] = listed(override) if swept else [override.get_value_element_as_str()]
     return values
 
 

@@ -13,8 +13,8 @@ from pathlib import Path
 from typing import Any
 
 from runners import command
-from runners.configuration.axes import GRID_KEYS, PER_REPLICA
-from runners.configuration.choices import defaults_of, unquoted
+from runners.configuration.axes import PER_REPLICA
+from runners.configuration.choices import GRID_KEYS, defaults_of, unquoted
 from runners.configuration.keys import check_choice_key
 from runners.configuration.run import ReplicaValues, Run
 from runners.configuration.schema import INT32_MAX, refuse_too_many
