@@ -5,13 +5,10 @@ is used. Nothing is imported at the top that would slow the command line down.
 """
 
 import functools
-import itertools
-import math
 from dataclasses import dataclass
 from typing import Any
 
 from hydra.core.config_store import ConfigStore
-from hydra.core.override_parser.overrides_parser import OverridesParser
 from hydra.core.plugins import Plugins
 from hydra.errors import ConfigCompositionException
 from hydra.plugins.sweeper import Sweeper
@@ -57,43 +54,13 @@ class ReplicasSweeper(Sweeper):
 
     def split(self, arguments: list[str]) -> list[list[str]]:
         """The overrides of each job: the product of the program axes, with every replica axis as a list."""
-        from runners.configuration import estimator_files
-        from runners.configuration.axes import makes_replicas
-        from runners.configuration.choices import defaults_of
-        from runners.configuration.keys import check_page_keys
-        from runners.configuration.overrides import check_overrides, listed
-        from runners.configuration.schema import refuse_too_many
+        from runners.configuration import axes, estimator_files
+        from runners.configuration.overrides import check_overrides, values_by_key
 
         own = [f"{key}={value}" for key, value in self.params.items()]
         check_overrides(own)
-        lines = own + list(arguments)
-        loader = self.hydra_context.config_loader
-        axes: dict[str, list[str]] = {}
-        for override in OverridesParser.create(config_loader=loader).parse_overrides(lines):
-            key = override.get_key_element()
-            swept = override.is_sweep_override()
-            axes[key] = listed(override) if swept else [override.get_value_element_as_str()]
-        if estimator_files.files():  # beside those of the experiment or of the command
-            axes["estimator"] = list(dict.fromkeys([*axes.get("estimator", []), *estimator_files.files()]))
-        # Which of an optimizer's numbers make replicas depends on the optimizer, so that is chosen first.
-        choices: Any = dict(self.config.hydra.runtime.choices)
-        chosen = axes.pop("optimizer", [choices.get("optimizer")])
-        jobs: list[list[list[str]]] = []
-        for optimizer in chosen:
-            jobs.append([])
-            replicas = [
-                k for k, values in axes.items() if makes_replicas(k, defaults_of("optimizer", optimizer)) and values[1:]
-            ]
-            lists = [f"{key}=[{','.join(axes[key])}]" for key in replicas]
-            programs = {key: values for key, values in axes.items() if key not in replicas}
-            refuse_too_many("the sweep has", math.prod(map(len, programs.values())) * len(chosen), "runs", 10_000)
-            for values in itertools.product(*programs.values()):
-                chosen_here = choices | {"optimizer": optimizer} | dict(zip(programs, values, strict=True))
-                check_page_keys(chosen_here, axes)
-                settings = [f"{key}={value}" for key, value in zip(programs, values, strict=True)]
-                jobs[-1].append([f"optimizer={optimizer}", *settings, *lists])
-        # Optimizers in turn: runs that differ in nothing else share most of what is compiled, and are best neighbours.
-        return [job for turn in itertools.zip_longest(*jobs) for job in turn if job]
+        values = values_by_key([*own, *arguments], self.hydra_context.config_loader)
+        return axes.split(values, dict(self.config.hydra.runtime.choices), list(estimator_files.files()))
 
     @functools.cached_property
     def composer(self):

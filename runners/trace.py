@@ -83,18 +83,17 @@ def _sorted_out(settings: Sequence[str]) -> tuple[dict[str, str], list[str]]:
 def _composed(overrides: list[str]) -> Run:
     """The run of one replica that these overrides of the sweep's configuration describe. Raises UserError."""
     from hydra import compose, initialize_config_dir
-    from hydra.core.override_parser.overrides_parser import OverridesParser
     from hydra.errors import HydraException
     from omegaconf import OmegaConf
     from omegaconf.errors import OmegaConfBaseException
 
-    from runners.configuration.overrides import check_overrides, join  # it registers the schema
+    from runners.configuration.overrides import check_overrides, join, parse  # it registers the schema
 
     overrides = [override for override in join(overrides) if override != "experiment=null"]
     if estimator_files.files() and not any(override.startswith("estimator=") for override in overrides):
         overrides.append(f"estimator={next(iter(estimator_files.files()))}")
     check_overrides(overrides)
-    for override in OverridesParser.create().parse_overrides(overrides):
+    for override in map(parse, overrides):
         if override.is_sweep_override():
             raise UserError(f"'{override.input_line}' has several values, but one replica is traced: give one.")
     chosen = [override.split("=")[0] for override in overrides]

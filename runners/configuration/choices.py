@@ -12,6 +12,8 @@ import yaml
 from runners.configuration import estimator_files, schema
 from steeplechase.errors import UserError, did_you_mean
 
+GRID_KEYS = ("grid", "wide")  # of an optimizer's page: learning rates for experiments to choose from
+
 
 def options(group: str) -> list[str]:
     """What may be chosen in a group: the pages in conf, and the estimators from elsewhere."""

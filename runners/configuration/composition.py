@@ -19,13 +19,13 @@ from pathlib import Path
 
 import yaml
 from hydra.core.config_loader import ConfigLoader
-from hydra.core.override_parser.overrides_parser import OverridesParser
 from hydra.core.override_parser.types import Override, OverrideType
 from hydra.errors import HydraException
 from omegaconf import DictConfig, OmegaConf, open_dict
 from omegaconf.errors import OmegaConfBaseException
 
 from runners.configuration import schema
+from runners.configuration.overrides import parse
 
 # The groups whose pages stand for one part each, and that part.
 PARTS = {
@@ -44,8 +44,6 @@ class Composer:
         """master: the configuration that the sweep was started with."""
         self._loader, self._master = loader, master
         self._groups = {*loader.list_groups("")}
-        self._parser = OverridesParser.create(config_loader=loader)
-        self._parsed: dict[str, Override] = {}
         self._apart = _pages_stay_apart(loader, master)
         self._bases: dict[tuple, tuple[dict[str, str], DictConfig]] = {}
         self._pages: dict[tuple, DictConfig | None] = {}
@@ -62,7 +60,7 @@ class Composer:
         """The job's configuration from parts, or None where that cannot be had."""
         pages, others, values = {}, [], []
         for line in overrides:
-            override = self._parse(line)
+            override = parse(line)
             key = override.get_key_element()
             if self._is_value(override):
                 values.append(override)
@@ -101,11 +99,6 @@ class Composer:
         with open_dict(cfg):
             cfg.pop("hydra")
         return cfg
-
-    def _parse(self, line: str) -> Override:
-        if line not in self._parsed:
-            self._parsed[line] = self._parser.parse_override(line)
-        return self._parsed[line]
 
     def _is_value(self, override: Override) -> bool:
         """Whether it sets a value in the finished configuration, without looking at others."""

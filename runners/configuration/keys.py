@@ -8,8 +8,7 @@ from dataclasses import fields
 from typing import Any
 
 from runners import command
-from runners.configuration.axes import GRID_KEYS
-from runners.configuration.choices import defaults_of, options
+from runners.configuration.choices import GRID_KEYS, defaults_of, options
 from runners.configuration.schema import GROUPS, Sweep
 from steeplechase.errors import UserError, did_you_mean
 

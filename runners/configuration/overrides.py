@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+import functools
 import math
-import re
+from collections.abc import Sequence
+from dataclasses import replace
 
+from hydra.core.config_loader import ConfigLoader
 from hydra.core.config_store import ConfigStore
 from hydra.core.override_parser.overrides_parser import OverridesParser
 from hydra.core.override_parser.types import Glob, Override, RangeSweep
@@ -16,9 +19,20 @@ from steeplechase.errors import UserError
 
 _PAGES = ("task", "estimator", "estimator_weights", "optimizer")  # whose keys depend on the page that is chosen
 
+_TYPED: dict[str, str] = {}  # by what was handed to Hydra in its place, what was typed
+
 # What Hydra needs to know of ours before it composes anything.
 ConfigStore.instance().store(name="schema", node=schema.Sweep, provider="steeplechase")
 allowed.guard()
+
+
+@functools.cache
+def parse(line: str) -> Override:
+    """An override as Hydra's grammar has it: parsed once, and shared, so that nobody may change it.
+
+    Raises HydraException.
+    """
+    return OverridesParser.create().parse_override(line)
 
 
 def join(arguments: list[str]) -> list[str]:
@@ -44,7 +58,7 @@ def check_overrides(arguments: list[str]) -> None:
             hint = f"; where it belongs to the word before it, quote the two twice: \"{key}='{value} {argument}'\""
             hint = hint if equals else ""
             raise UserError(f"'{argument}' is not of the form key=value{hint}.")
-    for override in map(_parsed, overrides):
+    for override in map(_parse_typed, overrides):
         key = override.get_key_element().lstrip("+~")
         if key.split(".")[0] in ("hydra", "hydra/launcher") or key.startswith("hydra/"):
             continue
@@ -64,15 +78,15 @@ def check_overrides(arguments: list[str]) -> None:
     check_page_keys(choices, [key for key in keys if key.split(".")[0] in choices])
 
 
-def _parsed(line: str) -> Override:
-    """An override as Hydra's grammar has it. Raises UserError."""
-    parser, (key, _, value) = OverridesParser.create(), line.partition("=")
+def _parse_typed(line: str) -> Override:
+    """The same of what a user typed. Raises UserError."""
+    key, _, value = line.partition("=")
     try:
-        return parser.parse_override(line)
+        return parse(line)
     except HydraException as error:
         quoted, reason = f"{key}='{value}'", str(error).splitlines()[0]
         try:
-            parser.parse_override(quoted)
+            parse(quoted)
         except HydraException:
             quoted = ""
         plain = quoted and not set("'([{") & set(value)
@@ -98,6 +112,17 @@ def listed(override: Override) -> list[str]:
     return values
 
 
+def values_by_key(lines: Sequence[str], loader: ConfigLoader) -> dict[str, list[str]]:
+    """By key, what overrides set it to, as text: one value, or those that are swept. loader: knows what a pattern
+    (`glob`) may choose from. Raises UserError."""
+    values = {}
+    for line in lines:
+        override = replace(parse(line), config_loader=loader)
+        swept = override.is_sweep_override()
+        values[override.get_key_element()] = listed(override) if swept else [override.get_value_element_as_str()]
+    return values
+
+
 def defer(argument: str) -> str:
     """A number of a page as a sweep over the one value: Hydra then leaves it to the runs.
 
@@ -106,12 +131,14 @@ def defer(argument: str) -> str:
     key, equals, value = argument.partition("=")
     if key.split(".")[0] not in _PAGES or "." not in key or not equals:
         return argument
-    override = OverridesParser.create().parse_override(argument)
-    plain = override.is_sweep_override() or override.value() is None  # Hydra cannot choose null
-    return argument if plain else f"{key}=choice({value})"
+    override = parse(argument)
+    if override.is_sweep_override() or override.value() is None:  # Hydra cannot choose null
+        return argument
+    deferred = f"{key}=choice({value})"
+    _TYPED[deferred] = argument
+    return deferred
 
 
 def undefer(argument: str) -> str:
     """The argument as it was typed."""
-    typed = re.fullmatch(r"([\w.]+)=choice\((.*)\)", argument)
-    return f"{typed[1]}={typed[2]}" if typed and defer(f"{typed[1]}={typed[2]}") == argument else argument
+    return _TYPED.get(argument, argument)

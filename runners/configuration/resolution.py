@@ -13,8 +13,7 @@ from pathlib import Path
 from typing import Any
 
 from runners import command
-from runners.configuration.axes import GRID_KEYS
-from runners.configuration.choices import defaults_of, unquoted
+from runners.configuration.choices import GRID_KEYS, defaults_of, unquoted
 from runners.configuration.estimator_files import function_names
 from runners.configuration.keys import check_choice_key
 from runners.configuration.run import ReplicaValues, Run
