@@ -15,7 +15,7 @@ from runners import command
 from runners.configuration import estimator_files, keys, resolution, schema
 from runners.configuration.run import Run
 from runners.tracing.chain import HARD, PLAIN, chain, check_inputs, hard, l2_loss
-from runners.tracing.first_step import layers
+from runners.tracing.first_step import first_step
 from runners.tracing.show import demonstrations, make_console, print_chain, print_sites
 from steeplechase import schedules
 from steeplechase.errors import UserError, did_you_mean
@@ -183,7 +183,7 @@ def _own_task(overrides: list[str]) -> Callable:
                 for combination in schedules.combinations(values):
                     surrogate.check(**combination)
         seed, normalize = replica.seed, replica.normalize
-        table = layers(task, program.hard, seed=seed, **numbers, normalize=normalize, compiled=compiled)
+        table = first_step(task, program.hard, seed=seed, **numbers, normalize=normalize, compiled=compiled)
         through = activations.label
         if weights is not activations:
             through += f" (weights: {weights.label if weights else 'none'})"

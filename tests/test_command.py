@@ -63,7 +63,7 @@ def test_one_failing_run_leaves_the_others(tmp_path):
 def test_joblib_launches_too_and_bop_runs(tmp_path):
     done = sweep(
         *("experiment=null", "hydra/launcher=joblib", "hydra.launcher.n_jobs=2", "task=sign_fitting"),
-        *("estimator=tanh_slope", "optimizer=sgd,bop", "task.steps=10", "rows=2", *QUIET),
+        *("estimator=tanh_slope", "optimizer=sgd,bop", "task.steps=10", "record_points=2", *QUIET),
         store=tmp_path,
     )
     assert done.returncode == 0, done.stdout + done.stderr
@@ -148,7 +148,7 @@ MISTAKES = {
     "steps=0": "steps is 0",
     "steps=many": "must be a whole number",
     "steps=[1,2]": "must be a whole number",
-    "rows=0": "rows is 0",
+    "record_points=0": "rows is 0",
     "seed=-1": "seed is -1",
     "seed=1,1": "lists 1 twice",
     "seed=[]": "an empty list",
@@ -179,7 +179,7 @@ ODD = {
     "optimizer.learning_rate={shape:steps,values:[0.1,inf],at:[0.5]}": "finite number",
     "seed=inf": "seed is inf",
     "task=range(0)": "lists no values",
-    "layers=range(1,2,0)": "a step but 0",
+    "gradient_flow=range(1,2,0)": "a step but 0",
     "seed=range(0,inf)": "finite ends",
     "seed=range(300000000)": "300,000,000 values, but 100,000 is the most",
     "seed=range(1000) optimizer.learning_rate=range(1,1001)": "replicas of one run, but 100,000 is the most",

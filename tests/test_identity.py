@@ -26,14 +26,14 @@ BASE = {
     "at_zero": 1,
     "normalize": "none",
     "steps": 100,
-    "rows": 10,
-    "layers": False,
+    "record_points": 10,
+    "gradient_flow": False,
     "precision": "float32",
     "device": "cpu",
     "block": None,
     "store": "results",
     "checkpoint": 10.0,
-    "lanes": None,
+    "parallel_blocks": None,
     "reference": "",
     "margins": {},
     "strict": False,
@@ -73,7 +73,7 @@ def test_what_moves_numbers_makes_another_program():
         {"at_zero": -1},
         {"normalize": "area"},
         {"steps": 101},
-        {"rows": 11},
+        {"record_points": 11},
         {"precision": "float64"},
         {"device": "gpu"},
         {"block": 4},
@@ -88,7 +88,7 @@ def test_what_moves_no_numbers_changes_nothing():
     same = {
         "store": "elsewhere",
         "checkpoint": 0.0,
-        "lanes": 2,
+        "parallel_blocks": 2,
         "progress": "3/4",
         "plan": True,
         "figures": ["convergence"],
@@ -432,7 +432,7 @@ def test_what_identity_does_not_cover_is_not_recorded(tmp_path, monkeypatch):
     from runners.execution import training_run
 
     task = {**BASE["task"], "dim": 1, "mixing": "identity", "target": 1}
-    wanted = changed(task=task, store=str(tmp_path), steps=4, rows=2, seed=0)
+    wanted = changed(task=task, store=str(tmp_path), steps=4, record_points=2, seed=0)
     monkeypatch.setattr(training_run, "used_beyond", lambda wanted: "this run used hidden.py")
     outcome = training_run.execute(wanted, lambda *_: None)
     assert outcome.error == "this run used hidden.py" and not list(tmp_path.rglob("run-*.json"))

@@ -20,19 +20,19 @@ from steeplechase.errors import RecordError
 from tests.oracles.records import make
 from tests.test_identity import changed
 
-RUN = {"seed": [0, 1], "steps": 20, "rows": 2, "layers": True}
+RUN = {"seed": [0, 1], "steps": 20, "record_points": 2, "gradient_flow": True}
 
 
 @pytest.mark.parametrize("weights", ["tanh_slope", pytest.param(None, marks=pytest.mark.long)])
 def test_the_start_is_what_the_trace_shows(weights):
-    """Against flow.layers, whose statistics are NumPy's, for the second replica of a block."""
+    """Against the first step that a trace shows, whose statistics are NumPy's, for the second replica of a block."""
     task = tasks.registry["binarized_mlp"](hidden=[8], batch=16)
     hard = Hard(estimators.registry["ste_clipped"], weights and estimators.registry[weights])
     trainer = Trainer(Program(task, hard, "SGD", (), (), 2, "float32", "cpu", sites=True))
     own = {"scale": 2.0} if weights else {}
     trainer.begin([Replica(seed, 0.1, {"clip": 0.5}, own) for seed in (3, 4)], steps=5)
     seen = trainer.evaluate()
-    shown = first_step.layers(task, hard, seed=4, activations={"clip": 0.5}, weights=own).set_index("site")
+    shown = first_step.first_step(task, hard, seed=4, activations={"clip": 0.5}, weights=own).set_index("site")
     for site, row in shown.drop(columns="elements").iterrows():
         for name, value in row.items():
             if np.isnan(value):
@@ -53,7 +53,7 @@ def recorded(tmp_path_factory):
 
 def test_recording_changes_no_training(recorded, tmp_path):
     """Bit for bit, but for who the replicas are: what is recorded is part of that."""
-    execute(changed(**RUN | {"layers": False}, store=str(tmp_path)), lambda *_: None)
+    execute(changed(**RUN | {"gradient_flow": False}, store=str(tmp_path)), lambda *_: None)
     plain = load(tmp_path)
     shared = [name for name in plain.columns if name not in ("run", "replica", "train_s")]
     keys = ["seed", "step"]
@@ -63,7 +63,7 @@ def test_recording_changes_no_training(recorded, tmp_path):
 
 
 def test_the_only_site_is_the_whole(recorded):
-    table = gradient_flow.layers(recorded)
+    table = gradient_flow.gradient_flow(recorded)
     assert list(table.columns[:9]) == [*gradient_flow.KEYS, "site"] and set(table.columns[9:]) == set(schema.SITES)
     assert not table.duplicated(["replica", "step", "site"]).any()
     weights = table[table["site"].str.endswith("/weights")]
@@ -89,8 +89,8 @@ def test_sites_are_a_program_of_their_own():
 def test_what_was_not_recorded_is_said():
     table = make()
     bare = table.drop(columns=[name for name in table if name.startswith(schema.SITE)])
-    with pytest.raises(RecordError, match="run the sweep with layers=true"):
-        gradient_flow.layers(bare)
+    with pytest.raises(RecordError, match="run the sweep with gradient_flow=true"):
+        gradient_flow.gradient_flow(bare)
     for wrong in ("site.speed.x/weights", "site."):
         with pytest.raises(RecordError, match="neither in results/records/schema"):
             schema.check(table.assign(**{wrong: 1.0}), {"wrong_signs": {}})
@@ -100,6 +100,6 @@ def test_a_site_that_a_run_lacks_has_no_rows():
     table = make(tasks=("binarized_mlp", "sign_fitting"))
     gone = table["task"] == "sign_fitting"
     table.loc[gone, [name for name in table if name.endswith("layer1/activations")]] = np.nan
-    found = gradient_flow.layers(table)
+    found = gradient_flow.gradient_flow(table)
     sites = found.groupby("task")["site"].unique().map(list).to_dict()
     assert sites["sign_fitting"] == ["layer1/weights"] and len(sites["binarized_mlp"]) == 2

@@ -23,7 +23,7 @@ from steeplechase.errors import RecordError, StoreError, UserError
 from tests.oracles.records import make
 from tests.test_identity import BASE, changed
 
-WANTED = identify(changed(steps=100, rows=1))
+WANTED = identify(changed(steps=100, record_points=1))
 OTHER = "0123456789abcdef"
 
 
@@ -58,7 +58,7 @@ class World:
             self.store.write(*part())
             return [SimpleNamespace(return_value=Outcome(WANTED.name, WANTED.run.words, 2, trained=2)) for _ in jobs]
 
-        own = {"store": str(self.store.root), "steps": 100, "rows": 1, **changes}
+        own = {"store": str(self.store.root), "steps": 100, "record_points": 1, **changes}
         plan_and_launch([["task=sign_fitting"]], lambda _: json.loads(json.dumps(BASE | own)), launch, "none", [])
 
     def say(self, path, change):

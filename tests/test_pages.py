@@ -29,7 +29,7 @@ def cauchy(x, *, width=1.0):
     return 2 / (3.14159265358979 * width * (1 + tf.square(x / width)))
 '''
 )
-ONE_RUN = ["experiment=null", "task=sign_fitting", "optimizer=sgd", "steps=20", "rows=2", *QUIET]
+ONE_RUN = ["experiment=null", "task=sign_fitting", "optimizer=sgd", "steps=20", "record_points=2", *QUIET]
 
 
 @pytest.fixture
@@ -176,7 +176,14 @@ def test_swept_recorded_drawn_and_held_to_the_contract(tmp_path):
     """The README's way, from outside the repository."""
     mine = tmp_path / "my_slope.py"
     mine.write_text(PAGE, encoding="utf-8")
-    steps = ["experiment=null", "task=sign_fitting", "optimizer=sgd,adam", "steps=20", "rows=2", "tables=[summary]"]
+    steps = [
+        "experiment=null",
+        "task=sign_fitting",
+        "optimizer=sgd,adam",
+        "steps=20",
+        "record_points=2",
+        "tables=[summary]",
+    ]
     asked = [*steps, "estimator=ste,cauchy", "estimator.width=1,2", "figures=[convergence]", f"estimator.file={mine}"]
     wrong = sweep(*asked, store=tmp_path / "store")
     assert wrong.returncode == 2 and "ste has no key 'width'" in wrong.stderr
@@ -212,7 +219,14 @@ def test_the_readmes_page_and_commands(tmp_path):
     kept = command(*contract, cwd=tmp_path)
     assert kept.returncode == 0 and kept.stdout.count("kept") == 1 + len(contracts.CHECKS), kept.stdout + kept.stderr
     assert f"the {len(contracts.CHECKS)} promises" in text
-    less = ["task=sign_fitting", "optimizer=sgd", "seed=0,1", "steps=20", "rows=2", f"store={tmp_path / 'store'}"]
+    less = [
+        "task=sign_fitting",
+        "optimizer=sgd",
+        "seed=0,1",
+        "steps=20",
+        "record_points=2",
+        f"store={tmp_path / 'store'}",
+    ]
     done = command(*swept, *less, cwd=tmp_path)
     assert done.returncode == 0, done.stderr
     assert "My slope" in done.stdout and "Tanh slope" in done.stdout, "beside the experiment's"

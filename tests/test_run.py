@@ -22,7 +22,7 @@ from steeplechase.errors import StoreError, UserError
 from tests.test_identity import BASE, changed
 
 RATES = [0.01, {"from": 0.1, "to": 0.01, "shape": "log"}]
-SIX = {"seed": [0, 1, 2], "optimizer__learning_rate": RATES, "block": 2, "steps": 20, "rows": 2}
+SIX = {"seed": [0, 1, 2], "optimizer__learning_rate": RATES, "block": 2, "steps": 20, "record_points": 2}
 
 
 def trained(store, **changes) -> tuple[object, pd.DataFrame]:
@@ -35,13 +35,19 @@ def trained(store, **changes) -> tuple[object, pd.DataFrame]:
 @pytest.fixture(scope="module")
 def plain(tmp_path_factory):
     """The records of that run, trained block after block."""
-    return trained(tmp_path_factory.mktemp("plain"), lanes=1)[1]
+    return trained(tmp_path_factory.mktemp("plain"), parallel_blocks=1)[1]
 
 
 def test_lanes_change_no_record(plain, tmp_path):
     told = []
     run = changed(
-        seed=[0, 1, 2], optimizer__learning_rate=RATES, block=2, steps=20, rows=2, store=str(tmp_path), lanes=3
+        seed=[0, 1, 2],
+        optimizer__learning_rate=RATES,
+        block=2,
+        steps=20,
+        record_points=2,
+        store=str(tmp_path),
+        parallel_blocks=3,
     )
     outcome = execute(run, lambda *progress: told.append(progress))
     assert not outcome.error and outcome.trained == 6
@@ -70,7 +76,7 @@ def test_what_is_too_much_for_the_memory_is_trained_in_smaller_blocks(plain, mon
         return real(trainer, *rest)
 
     monkeypatch.setattr(block, "train", train)
-    outcome, table = trained(tmp_path, block=8, lanes=1)
+    outcome, table = trained(tmp_path, block=8, parallel_blocks=1)
     assert not outcome.error and outcome.trained == 6
     assert sizes == [8, 4, 2, 2, 2, 2] and set(table.block) == {2}
     assert ["8 replicas" in remark or "4 replicas" in remark for remark in outcome.remarks] == [True, True]
@@ -88,7 +94,7 @@ def test_what_a_tasks_data_may_not_mean_is_remarked_on(monkeypatch, tmp_path):
     np.savez(tmp_path / "own.npz", x=np.zeros((60, 3), np.uint8), y=np.arange(60) % 5 + 1)
     task = yaml.safe_load((CONF / "task/binarized_mlp.yaml").read_text(encoding="utf-8")) | {"hidden": [4], "batch": 8}
     task["data"] = str(tmp_path / "own.npz")
-    outcome = execute(changed(task=task, steps=5, rows=1, store=str(tmp_path)), lambda *_: None)
+    outcome = execute(changed(task=task, steps=5, record_points=1, store=str(tmp_path)), lambda *_: None)
     assert outcome.error == "nothing is trained" and [
         "no example to train on (0)" in remark for remark in outcome.remarks
     ] == [True]
@@ -105,9 +111,9 @@ def test_one_replica_that_is_too_much_is_told(monkeypatch, tmp_path):
 
 def test_a_state_is_resumed_where_it_belongs_and_set_aside_elsewhere(monkeypatch, tmp_path):
     """The state of another estimator, of other code, of another block, or damaged, where this block's is looked for."""
-    run = changed(store=str(tmp_path), seed=[0], steps=20, rows=2, checkpoint=0.0)
+    run = changed(store=str(tmp_path), seed=[0], steps=20, record_points=2, checkpoint=0.0)
     wanted = identify(run)
-    other = identify(changed(store=str(tmp_path), seed=[0], steps=20, rows=2, estimator={"name": "ste"}))
+    other = identify(changed(store=str(tmp_path), seed=[0], steps=20, record_points=2, estimator={"name": "ste"}))
 
     def full(*_):
         raise StoreError("full")

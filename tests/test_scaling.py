@@ -147,7 +147,7 @@ def test_what_composing_was_asked_before_does_not_change_what_comes_after():
     with sweep_of.sweeper(["task=sign_fitting", "optimizer=adam", "estimator=ste"]) as made:
         [job] = made.split(made.typed)
         before = made.compose(job)
-        made.compose([*job, "rows=3", "optimizer.beta_1=0.5", "task.dim=5"])["optimizer"]["beta_1"] = 0.1
+        made.compose([*job, "record_points=3", "optimizer.beta_1=0.5", "task.dim=5"])["optimizer"]["beta_1"] = 0.1
         assert made.compose(job) == before
 
 

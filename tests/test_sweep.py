@@ -19,7 +19,7 @@ from tests.oracles.command import QUIET, ROOT, sweep
 # Steps enough that a good part of it is training, in which a kill may fall.
 SMALL = [
     *("experiment=null", "task=sign_fitting", "estimator=tanh_slope,ste", "optimizer=adam", "task.steps=20000"),
-    *("seed=0,1", "optimizer.learning_rate=0.003,0.03", "rows=20", "checkpoint=0", *QUIET),
+    *("seed=0,1", "optimizer.learning_rate=0.003,0.03", "record_points=20", "checkpoint=0", *QUIET),
 ]
 ONE = [*SMALL[:2], "estimator=tanh_slope", *SMALL[3:]]  # the first of its two runs
 LARGE = [*SMALL[:1], "task=sign_fitting,binarized_mlp", *ONE[2:4], "task.steps=2000", *SMALL[5:]]
@@ -246,7 +246,7 @@ def test_a_full_disk_leaves_nothing_that_could_be_read(tmp_path):
     if mounted.returncode:
         pytest.skip("mounting a small file system needs rights that this user has not")
     try:
-        line = [*ONE[:4], "task.steps=2000", "seed=range(64)", "rows=400", *QUIET]
+        line = [*ONE[:4], "task.steps=2000", "seed=range(64)", "record_points=400", *QUIET]
         done = sweep(*line, store=store)
         assert done.returncode in (1, 2)
         rows = [line.split("│") for line in done.stdout.splitlines() if line.startswith("│")]

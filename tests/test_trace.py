@@ -14,7 +14,7 @@ import estimators
 import tasks
 from runners import trace
 from runners.tracing.chain import FLOW, Operation, chain, gradients, hard, l2_loss, product, square
-from runners.tracing.first_step import STATISTICS, layers
+from runners.tracing.first_step import STATISTICS, first_step
 from runners.training.hard_sites import Hard
 from runners.training.programs import Program, Replica
 from runners.training.trainer import Trainer
@@ -184,9 +184,9 @@ def test_what_holds_no_numbers_is_told_in_one_sentence():
         hard(None)
     task = tasks.registry["sign_fitting"](dim=2, rows=2)
     with pytest.raises(UserError, match="tanh_slope.scale is -1.0, but must be > 0"):
-        layers(task, both("tanh_slope"), activations={"scale": -1})
+        first_step(task, both("tanh_slope"), activations={"scale": -1})
     with pytest.raises(UserError, match="scale is '2', but must be a finite number"):
-        layers(task, both("tanh_slope"), activations={"scale": "2"})
+        first_step(task, both("tanh_slope"), activations={"scale": "2"})
 
 
 @modes
@@ -209,7 +209,7 @@ def test_forward_mode_through_an_operation(compiled):
 def test_layers_of_sign_fitting_against_numpy(compiled):
     dim, seed, scale = 4, 5, 1.5
     instance = {"dim": dim, "rows": 8, "instance_seed": 3}
-    table = layers(
+    table = first_step(
         tasks.registry["sign_fitting"](**instance),
         both("tanh_slope"),
         seed=seed,
@@ -242,21 +242,21 @@ def test_saturation_counted_by_hand(compiled):
         return tf.reduce_sum(hard(parameters["x"], at="x/weights") * [1.0, 2.0, 3.0, 4.0]), {}
 
     task = toy([-2.0, -1.0, 0.5, 3.0], loss)  # slopes 0, 1, 1, 0: the edge itself passes
-    row = layers(task, both("ste_clipped"), activations={"clip": 1.0}, compiled=compiled).loc[0]
+    row = first_step(task, both("ste_clipped"), activations={"clip": 1.0}, compiled=compiled).loc[0]
     assert row["saturation"] == 0.5
     assert row["upstream_norm"] == pytest.approx(math.sqrt(30))
     assert row["slope_norm"] == pytest.approx(math.sqrt(2))
     assert row["downstream_norm"] == pytest.approx(math.sqrt(13))
     assert row["downstream_median"] == 1.0
-    assert layers(task, both("ste_clipped"), activations={"clip": 2.5}).loc[0, "saturation"] == 0.25
+    assert first_step(task, both("ste_clipped"), activations={"clip": 2.5}).loc[0, "saturation"] == 0.25
     schedule = {"from": 2.5, "to": 1.0, "shape": "linear"}
-    assert layers(task, both("ste_clipped"), activations={"clip": schedule}).loc[0, "saturation"] == 0.25
+    assert first_step(task, both("ste_clipped"), activations={"clip": schedule}).loc[0, "saturation"] == 0.25
 
 
 @modes
 def test_layers_of_a_network(compiled):
     task = tasks.registry["binarized_mlp"](hidden=[8], data="digits", batch=16)
-    table = layers(task, both("sigmoid_derivative"), seed=1, compiled=compiled)
+    table = first_step(task, both("sigmoid_derivative"), seed=1, compiled=compiled)
     assert table["site"].tolist() == ["layer2/weights", "layer1/activations", "layer1/weights"]
     assert table["elements"].tolist() == [8 * 10, 16 * 8, 64 * 8]
     assert list(table.columns[2:-1]) == [f"{name}_{statistic}" for name in FLOW for statistic in STATISTICS]
@@ -267,7 +267,7 @@ def test_layers_of_a_network(compiled):
 
 def test_layers_compiled_is_eager():
     task = tasks.registry["binarized_mlp"](hidden=[8], batch=16)
-    eager, compiled = (layers(task, both("tanh_slope"), seed=2, compiled=compiled) for compiled in (False, True))
+    eager, compiled = (first_step(task, both("tanh_slope"), seed=2, compiled=compiled) for compiled in (False, True))
     assert eager["site"].tolist() == compiled["site"].tolist()
     np.testing.assert_allclose(
         eager.drop(columns="site").to_numpy(float), compiled.drop(columns="site").to_numpy(float), rtol=1e-3, atol=1e-6
@@ -277,14 +277,14 @@ def test_layers_compiled_is_eager():
 def test_weights_and_activations_have_their_own():
     task = tasks.registry["binarized_mlp"](hidden=[8], batch=16)
     mixed = Hard(estimators.registry["tanh_slope"], estimators.registry["ste"])
-    table = layers(task, mixed, activations={"scale": 3.0}, weights={}).set_index("site")
+    table = first_step(task, mixed, activations={"scale": 3.0}, weights={}).set_index("site")
     assert (table.loc[["layer1/weights", "layer2/weights"], ["slope_q05", "slope_q95"]] == 1).all(axis=None)
     assert table.loc["layer1/activations", "slope_q95"] > 1
 
 
 def test_without_latent_weights_no_slope_stands_there():
     task = tasks.registry["binarized_mlp"](hidden=[8], batch=16)
-    table = layers(task, Hard(estimators.registry["ste_clipped"], None)).set_index("site")
+    table = first_step(task, Hard(estimators.registry["ste_clipped"], None)).set_index("site")
     weights = table.loc["layer1/weights"]
     assert np.isnan([weights["slope_norm"], weights["saturation"]]).all()
     assert weights["upstream_norm"] == weights["downstream_norm"] > 0
@@ -298,7 +298,7 @@ def test_each_site_has_only_what_comes_through_it(compiled):
         first, again, idle = (hard(x, at=f"{name}/activations") for name in ("first", "again", "idle"))
         return tf.reduce_sum(2 * first + 5 * again + 100 * x + 0 * tf.stop_gradient(idle)), {}
 
-    table = layers(toy([0.5], loss), both("ste"), compiled=compiled).set_index("site")
+    table = first_step(toy([0.5], loss), both("ste"), compiled=compiled).set_index("site")
     assert table.index.tolist() == ["idle/activations", "again/activations", "first/activations"]
     assert table["downstream_median"].tolist()[1:] == [5, 2]
     assert table.loc["idle/activations", ["upstream_norm", "downstream_norm"]].isna().all()
@@ -318,10 +318,10 @@ def test_the_step_is_the_trainers():
     trainer = Trainer(Program(task, how, "SGD", (), (), 1, "float32", "cpu"))
     trainer.begin([Replica(seed, 0.1, {"scale": 2.0}, {"scale": 2.0})], steps=5)
     probed = trainer.evaluate()
-    row = layers(task, how, seed=seed, activations={"scale": 2.0}, compiled=True).loc[0]
+    row = first_step(task, how, seed=seed, activations={"scale": 2.0}, compiled=True).loc[0]
     assert row["downstream_norm"] == pytest.approx(probed["gradient_norm"][0], rel=1e-6)
     assert row["saturation"] == probed["saturation"][0]
-    other = layers(task, how, seed=seed + 1, activations={"scale": 2.0}, compiled=True).loc[0]
+    other = first_step(task, how, seed=seed + 1, activations={"scale": 2.0}, compiled=True).loc[0]
     assert other["downstream_norm"] != pytest.approx(row["downstream_norm"], rel=1e-3)
 
 

@@ -38,8 +38,9 @@ def my_slope(x, *, width=1.0):
     return width / tf.square(width + tf.abs(x))
 """
 SWEEP = (
-    "experiment=null", "task=sign_fitting", "task.dim=4", "task.steps=20", "rows=2", "seed=0,1,2", "optimizer=sgd",
-    "estimator=my_slope", "estimator.file=my_slope.py", "figures=[convergence]", "tables=[summary]",
+    "experiment=null", "task=sign_fitting", "task.dim=4", "task.steps=20", "record_points=2",
+    "seed=0,1,2", "optimizer=sgd", "estimator=my_slope",
+    "estimator.file=my_slope.py", "figures=[convergence]", "tables=[summary]",
 )  # fmt: skip
 
 

@@ -10,7 +10,7 @@ from steeplechase.errors import RecordError
 KEYS = ["run", "task", "estimator", "optimizer", "replica", "seed", "learning_rate", "step"]
 
 
-def layers(table: pd.DataFrame) -> pd.DataFrame:
+def gradient_flow(table: pd.DataFrame) -> pd.DataFrame:
     """The columns KEYS, `site` and those of schema.SITES that were recorded; sites in the order of their names.
 
     A site that a run does not have has no rows of it. Raises RecordError where nothing of it was recorded.
@@ -18,7 +18,7 @@ def layers(table: pd.DataFrame) -> pd.DataFrame:
     rows = reading.without_attrs(table)
     wide = [name for name in rows.columns if name.startswith(schema.SITE)]
     if not wide:
-        raise RecordError("nothing was recorded of layers: run the sweep with layers=true.")
+        raise RecordError("nothing was recorded of layers: run the sweep with gradient_flow=true.")
     parts = []
     for site in sorted({name.split(".", 2)[2] for name in wide}):
         own = {name: name.split(".", 2)[1] for name in wide if name.split(".", 2)[2] == site}

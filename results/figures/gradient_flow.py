@@ -23,7 +23,7 @@ def draw(table: pd.DataFrame, columns: int = 2) -> Figure:
     Raises RecordError for an incomplete table, and where nothing was recorded of layers.
     """
     reading.complete(table)
-    found, settings = gradient_flow.layers(table), selection.chosen_settings(table)
+    found, settings = gradient_flow.gradient_flow(table), selection.chosen_settings(table)
     settings["entry"] = lookup.methods(settings)
     found = found[found["replica"].isin(settings["replicas"].explode())]
     found = found.merge(settings[["run", "task_label", "optimizer_label", "entry"]], on="run")

@@ -36,7 +36,12 @@ def check_key(key: str, values: list[str]) -> None:
             raise UserError(f"there is no key '{key}'{_meant(rest, known)}")
 
 
-OLD_KEYS = {"forward": "function"}  # what keys were called before, and may be for one release more
+OLD_KEYS = {  # what keys were called before, and may be for one release more
+    "forward": "function",
+    "lanes": "parallel_blocks",
+    "layers": "gradient_flow",
+    "rows": "record_points",
+}
 
 
 def renamed(argument: str) -> str:

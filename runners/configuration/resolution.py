@@ -41,7 +41,7 @@ def resolve(cfg: Mapping[str, Any], device: str) -> Run:
     _one_of("precision", cfg["precision"], "float32", "float64", "tf32")
     if cfg["precision"] == "tf32" and device != "gpu":
         raise UserError("precision is tf32, which only a GPU has: use device=gpu, or precision=float32.")
-    for name in ("steps", "rows", "block", "lanes"):
+    for name in ("steps", "record_points", "block", "parallel_blocks"):
         if cfg[name] is not None and not 1 <= cfg[name] <= INT32_MAX:
             raise UserError(f"{name} is {cfg[name]}, but must be a whole number from 1 to {INT32_MAX}.")
     if cfg["reference"]:
@@ -71,8 +71,11 @@ def resolve(cfg: Mapping[str, Any], device: str) -> Run:
         "estimator": {"name": cfg["estimator"]["name"]},
         "estimator_weights": {"name": weights["name"]} if weights else None,
         "optimizer": optimizer,
-        **{name: cfg[name] for name in ("function", "at_zero", "normalize", "steps", "layers", "precision", "block")},
-        "rows": min(cfg["rows"], cfg["steps"]),
+        **{
+            name: cfg[name]
+            for name in ("function", "at_zero", "normalize", "steps", "gradient_flow", "precision", "block")
+        },
+        "record_points": min(cfg["record_points"], cfg["steps"]),
         "device": device,
     }
     files = {k: task[k] for k in ("data", "labels") if task.get(k)}
@@ -80,7 +83,7 @@ def resolve(cfg: Mapping[str, Any], device: str) -> Run:
         command.regular(path, f"task.{key}")
     replicas = _replicas(seeds, rates, parameters)
     store = str(Path(cfg["store"]).absolute())  # the process that trains may have another folder
-    return Run(program, replicas, files, store, cfg["checkpoint"], cfg["progress"], cfg["lanes"])
+    return Run(program, replicas, files, store, cfg["checkpoint"], cfg["progress"], cfg["parallel_blocks"])
 
 
 def _replicas(seeds: list[int], rates: list, parameters: Mapping[str, Mapping[str, list]]) -> tuple[ReplicaValues, ...]:

@@ -45,7 +45,7 @@ class Run:
     store: str
     checkpoint: float
     progress: str = ""
-    lanes: int | None = None
+    parallel_blocks: int | None = None
 
     @property
     def words(self) -> tuple[str, str, str]:

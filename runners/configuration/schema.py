@@ -31,12 +31,14 @@ class Sweep:
     at_zero: int = 1  # its parameter, the sign that zero is given: 1, 0 or -1
     normalize: str = "none"  # scale the slope: none, peak or area
     steps: int = 1000  # updates
-    rows: int = 10  # recorded steps after the start, evenly spread
-    layers: bool = False  # record what flows back through each hard site, too
+    record_points: int = 10  # recorded steps after the start, evenly spread
+    gradient_flow: bool = False  # record what flows back through each hard site, too
     precision: str = "float32"  # float32, float64, or tf32 (a GPU's short products)
     device: str = "auto"  # auto, cpu or gpu
     block: int | None = None  # replicas in one compiled call; null: by the trainer's rule
-    lanes: int | None = None  # blocks trained at a time, with the same numbers; null: one a core, or one on a GPU
+    parallel_blocks: int | None = (
+        None  # blocks trained at a time, with the same numbers; null: one a core, or one on a GPU
+    )
     store: str = DEFAULT  # where records, plans and figures go
     checkpoint: float = 10.0  # seconds of training after which a block's state is saved; 0: after every chunk
     reference: str = ""  # the estimator that the others are contrasted with, where a table does that

@@ -133,7 +133,7 @@ class _Training:
         report: Callable[[int, int, float], None],
     ):
         run = planned.run
-        steps, rows = run.program["steps"], run.program["rows"]
+        steps, rows = run.program["steps"], run.program["record_points"]
         self.planned, self.store, self.outcome = planned, store, outcome
         self.task, self.program, self.replicas = task, program, replicas
         self.steps, self.rows = steps, rows
@@ -143,7 +143,7 @@ class _Training:
     def train(self) -> None:
         """Trains and records all replicas, in smaller blocks where the memory is too small. Raises what fails."""
         run, program = self.planned.run, self.program
-        parallel = run.lanes or default_parallel_blocks(run.program["device"])
+        parallel = run.parallel_blocks or default_parallel_blocks(run.program["device"])
         size = program.block
         while self.replicas:
             try:

@@ -17,7 +17,7 @@ from runners.planning.identity import PlannedRun, identify
 from steeplechase.errors import UserError
 
 # The same for a whole sweep.
-_CONTROL = ("store", "plan", "figures", "tables", "checkpoint", "lanes", "reference", "margins", "strict")
+_CONTROL = ("store", "plan", "figures", "tables", "checkpoint", "parallel_blocks", "reference", "margins", "strict")
 
 
 @dataclass(frozen=True)

@@ -23,7 +23,7 @@ STATISTICS = {
 }
 
 
-def layers(
+def first_step(
     task: Task,
     hard: Hard,
     *,

@@ -72,7 +72,7 @@ def print_chain(console, frame: pd.DataFrame, title: str, compiled: bool, line: 
 
 
 def print_sites(console, frame: pd.DataFrame, title: str, compiled: bool) -> None:
-    """Prints what `layers` gives: three rows for each site."""
+    """Prints what `first_step` gives: three rows for each site."""
     table = _rich(console, title, compiled, ["site", "gradient"], ["elements", *STATISTICS, "exactly zero"])
     for row in frame.to_dict("records"):
         for name in FLOW:

@@ -122,7 +122,7 @@ def build(text: str, replicas: int) -> tuple[Task, Program]:
     hard = Hard(page, weights, function)
     size, several = described["block"] or block_size(task, device, replicas), tuple(described["per_replica"])
     program = Program(task, hard, chosen["keras"], tuple(sorted(fixed.items())), several, size, precision, device)
-    return task, replace(program, tf32=described["precision"] == "tf32", sites=described["layers"])
+    return task, replace(program, tf32=described["precision"] == "tf32", sites=described["gradient_flow"])
 
 
 @functools.cache

@@ -159,7 +159,12 @@ SLIPS = {
         ("estimator.name=ste",),
         ("experiment=" + "n" * 300,),
     ),
-    "lengths": (("task=range(0)",), ("layers=range(1,2,0)",), ("seed=range(300000000)",), ("estimator=range(2)",)),
+    "lengths": (
+        ("task=range(0)",),
+        ("gradient_flow=range(1,2,0)",),
+        ("seed=range(300000000)",),
+        ("estimator=range(2)",),
+    ),
 }
 TERMINALS = (
     {"PYTHONIOENCODING": "latin-1"},
@@ -249,9 +254,22 @@ class Grammar:
         else:
             light = [name for name in self.options["experiment"] if name != "surrogates"]
             line = [f"experiment={self.draw.choice(light)}"]
-        more = ["steps=100", "rows=5", "seed=range(4)", "optimizer.learning_rate=0.1,0.01", "layers=true", "block=3"]
+        more = [
+            "steps=100",
+            "record_points=5",
+            "seed=range(4)",
+            "optimizer.learning_rate=0.1,0.01",
+            "gradient_flow=true",
+            "block=3",
+        ]
         more += ["precision=float64", "function=step", "normalize=peak", "at_zero=0"]
-        more += ["hydra/launcher=joblib", "lanes=2", "margins={sign_fitting:0.5}", "reference=ste", "strict=true"]
+        more += [
+            "hydra/launcher=joblib",
+            "parallel_blocks=2",
+            "margins={sign_fitting:0.5}",
+            "reference=ste",
+            "strict=true",
+        ]
         more += ["tables=[summary]", "figures=[]"]
         return self.sweep(*line, *self.draw.sample(more, self.draw.randrange(4)))
 
@@ -280,7 +298,7 @@ class Grammar:
         if self.draw.random() < 0.3:
             return self.sweep(*self.draw.choice(SLIPS["lengths"]))
         before, key = self.page_key()
-        key = self.draw.choice([key, "seed", "task", "layers", "optimizer.learning_rate", "estimator"])
+        key = self.draw.choice([key, "seed", "task", "gradient_flow", "optimizer.learning_rate", "estimator"])
         return self.sweep(*(before if "." in key else ()), f"{key}={self.draw.choice(RANGES)}")
 
     def make_schedule(self) -> Line:
@@ -375,7 +393,9 @@ class Grammar:
         key = self.draw.choice(["figures", "tables"])
         names = ["convergence", "summary", "verdicts", "tuning", "..", "__init__", "os", "[red]", "1", "null", "''"]
         chosen = self.draw.sample(names, self.draw.randrange(4))
-        return self.sweep(f"{key}=[{','.join(chosen)}]", self.draw.choice(["margins={a:1}", "reference=x", "rows=5"]))
+        return self.sweep(
+            f"{key}=[{','.join(chosen)}]", self.draw.choice(["margins={a:1}", "reference=x", "record_points=5"])
+        )
 
     def make_slip(self) -> Line:
         return self.sweep(*self.draw.choice(SLIPS["misleading"]))

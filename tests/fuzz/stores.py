@@ -26,7 +26,7 @@ from tests.fuzz.harness import KINDS, LOSS, LOST, Harness, Line, Outcome
 from tests.oracles import records
 
 RATES, SEEDS = (0.01, 0.1), 2
-_AXES = ["experiment=null", "task=sign_fitting", "optimizer=sgd", f"seed=range({SEEDS})", "steps=40", "rows=4"]
+_AXES = ["experiment=null", "task=sign_fitting", "optimizer=sgd", f"seed=range({SEEDS})", "steps=40", "record_points=4"]
 _AXES += [f"optimizer.learning_rate={','.join(map(str, RATES))}", "store=results"]
 SWEEPS = (  # the first has three runs, of which one is declined; the second one of the others alone
     [*_AXES, "estimator=ste,sigmoid_derivative,tanh_slope", "normalize=area", "figures=[]", "tables=[summary]"],
