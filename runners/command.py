@@ -51,6 +51,12 @@ def say(text: object) -> None:
     print(f"steeplechase: {''.join(sign if sign.isprintable() else '?' for sign in words)}", file=sys.stderr)
 
 
+def fail(text: object, code: int) -> int:
+    """Prints a sentence on standard error, and returns this exit code: `return fail("there is no plan.", 1)`."""
+    say(text)
+    return code
+
+
 def one_sentence(main: Callable[..., int]) -> Callable[..., int]:
     """Makes what a user got wrong one sentence and exit code 2."""
 
@@ -59,8 +65,7 @@ def one_sentence(main: Callable[..., int]) -> Callable[..., int]:
         try:
             return main(*arguments, **options)
         except UserError as mistake:
-            say(mistake)
-            return 2
+            return fail(mistake, 2)
         except BrokenPipeError:
             raise
         except OSError as error:
@@ -69,8 +74,7 @@ def one_sentence(main: Callable[..., int]) -> Callable[..., int]:
             place = (
                 f"{os.fsdecode(error.filename)} cannot be used" if error.filename else "the output cannot be written"
             )
-            say(f"{place}: {error.strerror}.")
-            return 2
+            return fail(f"{place}: {error.strerror}.", 2)
 
     return told
 

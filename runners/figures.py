@@ -42,22 +42,22 @@ def main(arguments: list[str] | None = None) -> int:
     )
     options = parser.parse_intermixed_args(arguments)
     if options.columns == 1 and (options.freeze or options.verify):
-        return _complain("what is frozen has figures of two columns: leave out --columns.", 2)
+        return command.fail("what is frozen has figures of two columns: leave out --columns.", 2)
     store = Store(options.store)
     if options.verify:
         return _verify(options, store)
     if options.freeze and not options.names:
-        return _complain("--freeze needs the NAME of the plan whose table is to be kept.", 2)
+        return command.fail("--freeze needs the NAME of the plan whose table is to be kept.", 2)
     try:
         options.names = estimator_files.name_files(options.names)
         known = store.plans()
     except StoreError as error:
-        return _complain(str(error), 1)
+        return command.fail(str(error), 1)
     if not known:
-        return _complain(f"there is no plan in {store.root} yet; `python -m runners.sweep` makes one.", 1)
+        return command.fail(f"there is no plan in {store.root} yet; `python -m runners.sweep` makes one.", 1)
     for name in options.names:
         if name not in known:
-            return _complain(
+            return command.fail(
                 f"there is no plan '{name}' in {store.root}{did_you_mean(name, known)} Known are: {', '.join(known)}.",
                 2,
             )
@@ -74,25 +74,20 @@ def main(arguments: list[str] | None = None) -> int:
         except UserError as error:
             faults = [str(error)]
         for fault in faults:
-            failed = _complain(fault, 1)
+            failed = command.fail(fault, 1)
     return failed
 
 
 def _verify(options: argparse.Namespace, store: Store) -> int:
     if options.freeze:
-        return _complain("--freeze and --verify are two commands: give one of them.", 2)
+        return command.fail("--freeze and --verify are two commands: give one of them.", 2)
     try:
         said = verify(Console(), options.frozen or frozen.chosen(store.root), options.names)
     except (RecordError, StoreError) as error:
-        return _complain(str(error), 1)
+        return command.fail(str(error), 1)
     for sentence in said:
-        _complain(sentence, 1)
+        command.say(sentence)
     return 1 if said else 0
-
-
-def _complain(text: str, code: int) -> int:
-    command.say(text)
-    return code
 
 
 if __name__ == "__main__":

@@ -31,12 +31,12 @@ def main(arguments: list[str] | None = None) -> int:
     if options.check:
         if path.exists() and path.read_text(encoding="utf-8") == text:
             return 0
-        return _complain(f"{path} is not what the book says now: run `make docs`.", 1)
+        return command.fail(f"{path} is not what the book says now: run `make docs`.", 1)
     try:
         written = style.save(gallery.draw(shapes(names)), options.folder, FIGURE)
         path.write_text(text, encoding="utf-8")
     except OSError as error:
-        return _complain(f"{options.folder} cannot be written: {error.strerror}.", 2)
+        return command.fail(f"{options.folder} cannot be written: {error.strerror}.", 2)
     print(f"Estimators: {path}; their slopes: {written[0].with_suffix('.*')}")
     return 0
 
@@ -55,11 +55,6 @@ def _asked(names: Sequence[str]) -> list[str]:
         loading.enter(name)
         contract.hold_to_contract(name)
     return list(dict.fromkeys(names)) or sorted(estimators.registry)
-
-
-def _complain(text: str, code: int) -> int:
-    command.say(text)
-    return code
 
 
 if __name__ == "__main__":

@@ -41,30 +41,30 @@ def main(arguments: list[str] | None = None) -> int:
             folder = frozen.chosen(store.root) if options.frozen is True else options.frozen
             reported, faults = _frozen(options, folder)
     except (RecordError, StoreError) as error:
-        return _complain(str(error), 1)
+        return command.fail(str(error), 1)
     for fault in faults:
-        _complain(fault, 1)
+        command.say(fault)
     if not reported:
         return 1
     path = options.output or store.root / "output" / "report.html"
     try:
         unmade = write(reported, path, lambda text: print(text, file=sys.stderr, flush=True), commit())
     except StoreError as error:
-        return _complain(str(error), 1)
+        return command.fail(str(error), 1)
     places: dict[str, list[str]] = {}
     for sentence in unmade:  # many figures often fail of one thing
         place, _, fault = sentence.partition(": ")
         places.setdefault(fault, []).append(place)
     for fault, own in places.items():
         more = f" and {len(own) - 3} more" if len(own) > 3 else ""
-        _complain(f"{'; '.join(own[:3])}{more}: {fault}", 1)
+        command.say(f"{'; '.join(own[:3])}{more}: {fault}")
     faults += unmade
     for one in reported:
         lacking = sum(one.table.attrs.get("missing", {}).values())
         if lacking or one.table.empty:
             what = f"lacks {wording.count(lacking, 'replica')}" if lacking else "has no records"
             faults.append(f"{one.name} {what}, and the report says so.")
-            _complain(faults[-1], 1)
+            command.say(faults[-1])
     print(f"Report: {path} ({path.stat().st_size / 2**20:.1f} MiB)")
     return 1 if faults else 0
 
@@ -112,11 +112,6 @@ def _frozen(options: argparse.Namespace, folder: Path) -> tuple[list[Reported], 
         plan = about["plan"]
         found.append(Reported(name, plan["command"], table, tuple(plan["tables"]), tuple(plan["figures"])))
     return found, faults
-
-
-def _complain(text: str, code: int) -> int:
-    command.say(text)
-    return code
 
 
 if __name__ == "__main__":

@@ -10,7 +10,8 @@ from typing import Any
 import yaml
 
 from runners.configuration import estimator_files, schema
-from steeplechase.errors import UserError, did_you_mean
+from steeplechase import registry
+from steeplechase.errors import UserError
 
 GRID_KEYS = ("grid", "wide")  # of an optimizer's page: learning rates for experiments to choose from
 
@@ -36,11 +37,9 @@ def defaults_of(group: str, name: str) -> dict[str, Any]:
     elsewhere = estimator_files.find(name) if group == "estimator" else None
     if elsewhere:
         return elsewhere.defaults
-    known = options(group)
-    told = estimator_files.explain_unknown(str(name)) if group == "estimator" else ""
-    raise UserError(
-        told or f"there is no {group} '{name}'{did_you_mean(str(name), known)} Known are: {', '.join(known)}."
-    )
+    aliases, excluded = estimator_files.field_names() if group == "estimator" else ({}, {})
+    known = {option: aliases.get(option, ()) for option in options(group)}
+    raise UserError(registry.unknown(group, name, known, excluded))
 
 
 def _check_entered(group: str, name: str) -> None:

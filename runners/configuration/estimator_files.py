@@ -150,16 +150,21 @@ def read(path: Path, name: str = "") -> EstimatorFile:
 
 
 @functools.cache
-def explain_unknown(name: str) -> str:
-    """What is said to somebody who asks for this estimator by another name of the field's, or for one that was left
-    out; "" where it is neither."""
+def field_names() -> tuple[dict[str, tuple[str, ...]], dict[str, str]]:
+    """(by estimator, the other names that the field has for it; by name, why an estimator was left out)."""
     listed = [read(path) for path in sorted(SURROGATES_DIR.glob("*.py")) if path.stem != "__init__"]
     [excluded] = [
         ast.literal_eval(node.value)
         for node in ast.parse((ESTIMATORS_DIR / "excluded.py").read_bytes()).body
         if isinstance(node, ast.Assign)
     ]
-    return registry.elsewhere("estimator", name, {page.name: page.aliases for page in listed}, excluded)
+    return {page.name: page.aliases for page in listed}, excluded
+
+
+def explain_unknown(name: str) -> str:
+    """What is said to somebody who asks for this estimator by another name of the field's, or for one that was left
+    out; "" where it is neither."""
+    return registry.elsewhere("estimator", name, *field_names())
 
 
 @functools.cache

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import shlex
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -46,46 +46,61 @@ def plan_runs(
     """
     states: list[PlannedState] = []
     common: dict[str, Any] = {}
-    seen: set[str] = set()
+    names: set[str] = set()
     if len(jobs) > 100:
         print(f"Composing {len(jobs):,} runs ...", flush=True)
     for overrides in jobs:
         cfg = compose(overrides)
-        try:
-            run = resolution.resolve(cfg, device.find(cfg["device"]))
-        except UserError as mistake:
-            words = " · ".join(str(cfg[group].get("name", "?")) for group in ("task", "estimator", "optimizer"))
-            raise UserError(f"{mistake} (first seen in the run {words})" if len(jobs) > 1 else str(mistake)) from None
+        run = _resolved(cfg, alone=len(jobs) == 1)
         learn(run)
-        wanted = identify(run)
-        if wanted.name in seen:
+        planned = identify(run)
+        if planned.name in names:
             raise UserError(f"two runs of this sweep are the same: {' '.join(overrides)}.")
-        seen.add(wanted.name)
-        own = {key: cfg[key] for key in _CONTROL}
-        if common and own != common:
+        names.add(planned.name)
+        control = {key: cfg[key] for key in _CONTROL}
+        if common and control != common:
             raise UserError(f"{', '.join(_CONTROL)} are the same for a whole sweep, and cannot be swept.")
-        common, store = own, Store(run.store)
-        faults: list[tuple[Path, str]] = []
-
-        def damaged(path, fault, faults=faults):
-            faults.append((path, fault))
-
-        parts = store.accounts(wanted.name, wanted.fingerprint, damaged, wanted.covers)
-        done = {name for part in parts for name in part["replicas"]}
-        declined = store.declined(wanted.name, wanted.fingerprint, damaged)
-        if not cfg["plan"]:
-            for path, fault in faults:
-                print(f"{path} does not count: {fault}; it is set aside as {store.set_aside(path).name}.")
-        lacking = {*wanted.ids} - done
-        old = [o for o in store.stale(wanted.name, wanted.fingerprint).values() if lacking & {*o["replicas"]}]
-        newest = max(old, key=lambda account: account["ended"], default=None)
-        stale = identity.changed(newest.get("sources", {}), wanted.covers) if newest else ""
-        told = tuple(f"{path.name} does not count: {fault}" for path, fault in faults)
-        kinds = {part["instructions"] for part in parts if part.get("instructions") and done & {*wanted.ids}}
-        states.append(
-            PlannedState(wanted, overrides, len(done & {*wanted.ids}), stale, told, declined, frozenset(kinds))
-        )
+        common = control
+        states.append(_state(planned, overrides, set_aside=not cfg["plan"]))
     return states, common
+
+
+def _resolved(cfg: Mapping[str, Any], alone: bool) -> Run:
+    """The run of a job. alone: whether it is the only one. Raises UserError, which else says which run it was."""
+    try:
+        return resolution.resolve(cfg, device.find(cfg["device"]))
+    except UserError as mistake:
+        words = " · ".join(str(cfg[group].get("name", "?")) for group in ("task", "estimator", "optimizer"))
+        raise UserError(str(mistake) if alone else f"{mistake} (first seen in the run {words})") from None
+
+
+def _state(planned: PlannedRun, overrides: list[str], set_aside: bool) -> PlannedState:
+    """What the store has of a planned run. set_aside: whether damaged files are moved out of the way, which is printed."""
+    store = Store(planned.run.store)
+    faults: list[tuple[Path, str]] = []
+
+    def damaged(path, fault):
+        faults.append((path, fault))
+
+    parts = store.accounts(planned.name, planned.fingerprint, damaged, planned.covers)
+    declined = store.declined(planned.name, planned.fingerprint, damaged)
+    if set_aside:
+        for path, fault in faults:
+            print(f"{path} does not count: {fault}; it is set aside as {store.set_aside(path).name}.")
+    ids = {*planned.ids}
+    done = ids & {name for part in parts for name in part["replicas"]}
+    stale = _why_stale(store, planned, ids - done)
+    sentences = tuple(f"{path.name} does not count: {fault}" for path, fault in faults)
+    kinds = {part["instructions"] for part in parts if part.get("instructions") and done}
+    return PlannedState(planned, overrides, len(done), stale, sentences, declined, frozenset(kinds))
+
+
+def _why_stale(store: Store, planned: PlannedRun, missing: set[str]) -> str:
+    """Why the newest records of the replicas that are missing do not count: what has changed since; "" without any."""
+    accounts = store.stale(planned.name, planned.fingerprint).values()
+    old = [account for account in accounts if missing & {*account["replicas"]}]
+    newest = max(old, key=lambda account: account["ended"], default=None)
+    return identity.changed(newest.get("sources", {}), planned.covers) if newest else ""
 
 
 def mixed_processors(states: list[PlannedState]) -> str:
