@@ -11,6 +11,7 @@ from typing import Any
 
 from tensorflow.errors import ResourceExhaustedError
 
+from results.records.account import Account
 from results.records.store import Store
 from runners.configuration.run import Run
 from runners.execution import block, loading, provenance, record_rows
@@ -145,6 +146,7 @@ def _execute(wanted: PlannedRun, store: Store, outcome: Outcome, report) -> None
             "started": began,
             "ended": provenance.now(),
         }
+        info = vars(Account(**info))  # which refuses a key that nobody knows, and one that is left out
         spent = {clock: getattr(heart, clock) - heart.before[clock] for clock in heart.before}
         return group, table, info, kept, spent
 
