@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 
 
 def aggregate(mean: float, low: float, high: float, unit: str) -> str:
@@ -34,6 +34,17 @@ def p_value(p: float, unknown: str) -> str:
 def count(number: int, thing: str) -> str:
     """So many things: 1 run, 2 runs, 1,440 replicas."""
     return f"{number:,} {thing}{'' if number == 1 else 's'}"
+
+
+def how_many(counts: Iterable[int], thing: str) -> str:
+    """How many of a thing each of several has: 1 seed, 16 seeds, 8 to 16 seeds."""
+    ordered = sorted(counts)
+    return f"{spanning(ordered[0], ordered[-1])} {thing}{'' if ordered[-1] == 1 else 's'}"
+
+
+def spanning(fewest: int, most: int) -> str:
+    """From the fewest to the most: 16, or 8 to 16."""
+    return f"{fewest}" if fewest == most else f"{fewest} to {most}"
 
 
 def missing(replicas: Mapping[str, int]) -> str:

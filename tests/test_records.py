@@ -6,6 +6,7 @@ import json
 import os
 import threading
 from concurrent.futures import ThreadPoolExecutor
+from dataclasses import fields
 
 import numpy as np
 import pandas as pd
@@ -16,6 +17,7 @@ from matplotlib.figure import Figure
 import results
 from results.drawing import style
 from results.records import frozen, schema, sealed
+from results.records.account import Account, needed_kinds
 from results.records.place import DEFAULT
 from results.records.plan import Plan
 from results.records.store import Store
@@ -108,6 +110,26 @@ def test_parameters_may_be_numbers_and_schedules(store):
     table["estimator.scale"] = [schedule if seed else 2.0 for seed in table["seed"]]
     store.write(run, fingerprint, table, account)
     assert results.load(store)["estimator.scale"].unique().tolist() == ["2.0", schedule]
+
+
+# Accounts
+
+
+def test_an_account_has_every_key_and_no_other():
+    known = {entry.name: None for entry in fields(Account)}
+    assert vars(Account(**known)) == known
+    with pytest.raises(TypeError, match="judge_seconds"):
+        Account(**known, judge_seconds=0.1)
+    with pytest.raises(TypeError, match="judge_s"):
+        Account(**{name: of for name, of in known.items() if name != "judge_s"})
+
+
+def test_what_is_read_of_an_account_is_checked_and_named():
+    account = part()[3]
+    assert set(account) <= {entry.name for entry in fields(Account)}
+    kinds = needed_kinds()
+    assert kinds.keys() <= account.keys() and kinds["target"] is list and kinds["train_s"] == (int, float)
+    assert all(isinstance(account[name], kind) for name, kind in kinds.items())
 
 
 # Parts

@@ -150,6 +150,20 @@ def test_accounts_without_bounds_take_the_rule_of_their_time(name, unit, bounds)
 # Choosing
 
 
+def test_the_best_setting_is_the_first_of_the_smallest_means():
+    assert selection.best([2.0, 1.0, 1.0]) == 1
+    assert selection.best([math.inf, math.inf]) == 0
+    assert selection.best(np.array([[3.0, 1.0], [2.0, 2.0]])).tolist() == [1, 0]
+
+
+@pytest.mark.parametrize(
+    ("counts", "words"),
+    [([16, 16], "16 seeds"), ([8, 16, 12], "8 to 16 seeds"), ([1], "1 seed"), ([1, 2], "1 to 2 seeds")],
+)
+def test_how_many_seeds_there_are_is_said_in_one_way(counts, words):
+    assert wording.how_many(counts, "seed") == words
+
+
 def test_choose_takes_the_best_mean_at_the_last_step():
     replicas = [(0.1, 0, [0.0, 3.0]), (0.1, 1, [0.0, 5.0]), (1.0, 0, [9.0, 3.9]), (1.0, 1, [9.0, 3.9])]
     row = chosen(replicas)

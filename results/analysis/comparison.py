@@ -57,7 +57,17 @@ class Group:
 
     def choose(self) -> list[int]:
         """For each method, which setting has the best mean of `selects` over seeds: the first of equally good ones."""
-        return [int(np.argmin((self.selects.sign * values).mean(1))) for values in self.chosen_by]
+        return [int(selection.best(self.mean_costs(m))) for m in range(len(self.methods))]
+
+    def choose_at_rates(self, method: int) -> dict[float, int]:
+        """For each rate of a method, the smallest first, which of its settings with it is the best in the same way."""
+        means, rates = self.mean_costs(method), np.array(self.rates[method])
+        own = {rate: np.flatnonzero(rates == rate) for rate in sorted(set(self.rates[method]))}
+        return {rate: int(at[selection.best(means[at])]) for rate, at in own.items()}
+
+    def mean_costs(self, method: int) -> np.ndarray:
+        """For each setting of a method the mean of `selects` over seeds as a cost, float64 [settings]."""
+        return (self.selects.sign * self.chosen_by[method]).mean(1)
 
     def values(self) -> np.ndarray:
         """What each method reached at each seed with its chosen setting, [methods, seeds]."""
@@ -205,5 +215,5 @@ def tuned(group: Group, picks: np.ndarray) -> np.ndarray:
     signs = group.selects.sign, group.reports.sign
     for m, values in enumerate(zip(group.chosen_by, group.reported, strict=True)):
         scores, costs = ((sign * own)[:, picks[:, 0]].mean(-1) for sign, own in zip(signs, values, strict=True))
-        out[:, m] = np.take_along_axis(costs, scores.argmin(0)[None], 0)[0]
+        out[:, m] = np.take_along_axis(costs, selection.best(scores)[None], 0)[0]
     return out

@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import contextlib
 import math
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 
+import numpy as np
 import pandas as pd
 
 from results.analysis.lookup import (
@@ -22,6 +23,12 @@ from results.analysis.measures import Measure, measure
 from results.records import schema
 from results.records.reading import accounts
 from steeplechase.errors import RecordError
+
+
+def best(means: Sequence[float] | np.ndarray) -> np.ndarray:
+    """Which setting is the best by its mean cost over seeds, the first of equally good ones: the rule by which every
+    choice is made. means: [settings, ...], the smallest is the best; returns int64 [...]."""
+    return np.argmin(means, axis=0)
 
 
 def choose(table: pd.DataFrame, account: Mapping) -> pd.DataFrame:
@@ -54,17 +61,18 @@ def _choose(last: pd.DataFrame, chosen: Measure) -> pd.DataFrame:
     cost, ids = chosen.cost(recorded(last, chosen.name)).to_numpy(), last["replica"].tolist()
     words, found = last[["run", "task", "estimator", "optimizer"]].to_dict("list"), []
     for swept, settings in tested_settings(last):
-        scores = [(float(cost[rows].mean()), key, rows) for key, rows in settings]
-        best, key, rows = min(scores, key=lambda setting: setting[0])
-        tested = sorted({other[0] for _, other, _ in scores})
-        equal = {other[0] for score, other, _ in scores if score == best}
+        means = [float(cost[rows].mean()) for _, rows in settings]
+        at = best(means)
+        key, rows = settings[at]
+        tested = sorted({other[0] for other, _ in settings})
+        equal = {other[0] for mean, (other, _) in zip(means, settings, strict=True) if mean == means[at]}
         at_edge = len(tested) >= 3 and equal <= {tested[0], tested[-1]}
         found.append(
             {
                 **{name: column[rows[0]] for name, column in words.items()},
                 "learning_rate": key[0],
                 "parameters": ", ".join(f"{c}={format_value(v)}" for c, v in zip(swept, key[1:], strict=True)),
-                "selected": -best if chosen.better == "higher" else best,
+                "selected": -means[at] if chosen.better == "higher" else means[at],
                 "edge": ("low" if key[0] == tested[0] else "high") if at_edge else "",
                 "rates": len(tested),
                 "replicas": tuple(ids[i] for i in rows),

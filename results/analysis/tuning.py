@@ -238,12 +238,7 @@ def _serving(group: Group, method: int, margin: float) -> tuple[float, float]:
     """The share of rates that serve, and how many decades they span."""
     if math.isnan(margin):
         return math.nan, math.nan
-    scores, costs = group.selects.sign * group.chosen_by[method], group.reports.sign * group.reported[method]
-    scores, costs, best = scores.mean(1), costs.mean(1), []
-    rates = np.array(group.rates[method])
-    tried = sorted(set(rates))
-    for rate in tried:
-        at = np.flatnonzero(rates == rate)
-        best.append(costs[at[np.argmin(scores[at])]])
-    good = [rate for rate, cost in zip(tried, best, strict=True) if cost <= np.min(costs[np.argmin(scores)]) + margin]
-    return len(good) / len(tried), math.log10(good[-1] / good[0]) if good and good[0] > 0 else math.nan
+    costs, by_rate = (group.reports.sign * group.reported[method]).mean(1), group.choose_at_rates(method)
+    most = costs[selection.best(group.mean_costs(method))] + margin
+    good = [rate for rate, setting in by_rate.items() if costs[setting] <= most]
+    return len(good) / len(by_rate), math.log10(good[-1] / good[0]) if good and good[0] > 0 else math.nan

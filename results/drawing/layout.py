@@ -14,6 +14,7 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure, SubFigure
 from matplotlib.lines import Line2D
 
+from results import wording
 from results.analysis import measures
 from results.analysis.comparison import Group
 from results.drawing import style
@@ -44,9 +45,8 @@ def sides(groups: Sequence[Group]) -> tuple[list[str], list[str], dict[str, Line
 
 def common_seeds(groups: Sequence[Group]) -> tuple[str, bool]:
     """How many seeds the methods of these groups have in common, in words, and whether it is more than one."""
-    seeds = sorted({len(group.seeds) for group in groups})
-    many = f"{seeds[0]} common seed{'s' * (seeds[0] > 1)}" if len(seeds) == 1 else f"{seeds[0]} to {seeds[-1]} seeds"
-    return many, seeds[-1] > 1
+    seeds = {len(group.seeds) for group in groups}
+    return wording.how_many(seeds, "common seed" if len(seeds) == 1 else "seed"), max(seeds) > 1
 
 
 def grid(

@@ -10,6 +10,7 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
 
+from results import wording
 from results.analysis import lookup, measures, selection
 from results.drawing import layout, style
 from results.records import reading
@@ -161,10 +162,9 @@ def _per_line(settings: pd.DataFrame, columns: int) -> int:
 
 
 def _caption(settings: pd.DataFrame, accounts: dict[str, dict], shown: bool) -> str:
-    seeds = sorted({len(replicas) for replicas in settings["replicas"]})
-    many = f"{seeds[0]} seed{'s' * (seeds[0] > 1)}" if len(seeds) == 1 else f"{seeds[0]} to {seeds[-1]} seeds"
-    text = f"Mean over {many}" + (
-        " with 95 % t interval at each step. " if seeds[-1] > 1 else "; one seed has no interval. "
+    seeds = settings["replicas"].map(len)
+    text = f"Mean over {wording.how_many(seeds, 'seed')}" + (
+        " with 95 % t interval at each step. " if seeds.max() > 1 else "; one seed has no interval. "
     )
     by: dict[str, list[str]] = {}
     for task, group in settings.groupby("task_label", sort=True):

@@ -8,6 +8,7 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
 
+from results import wording
 from results.analysis import gradient_flow, lookup, selection
 from results.drawing import layout, style
 from results.records import reading
@@ -90,9 +91,8 @@ def _panel(axes: Axes, rows: pd.DataFrame, statistic: str, handles: dict[str, Li
 
 
 def _caption(settings: pd.DataFrame) -> str:
-    seeds = sorted({len(replicas) for replicas in settings["replicas"]})
-    many = f"{seeds[0]}" if len(seeds) == 1 else f"{seeds[0]} to {seeds[-1]}"
+    many = wording.how_many(settings["replicas"].map(len), "seed")
     return (
-        f"At the chosen settings, {many} seed{'s' * (seeds[-1] > 1)}: of the norms the geometric mean with its 95 % t "
+        f"At the chosen settings, {many}: of the norms the geometric mean with its 95 % t "
         "interval, of the shares the mean. A norm of exactly zero at any seed, or a diverged seed, leaves a gap."
     )

@@ -57,10 +57,7 @@ def _curves(group: Group) -> pd.DataFrame:
     """`method, rate, mean, low, high, chosen`: at each rate the best of the method's settings with it."""
     found, chosen = [], group.choose()
     for m, method in enumerate(group.methods):
-        scores = (group.selects.sign * group.chosen_by[m]).mean(1)
-        for rate in sorted(set(group.rates[m])):
-            at = [i for i, other in enumerate(group.rates[m]) if other == rate]
-            best = at[int(np.argmin(scores[at]))]
+        for rate, best in group.choose_at_rates(m).items():
             values = intervals.t_interval(group.reported[m][best])
             found.append((method, rate, *values, chosen[m] == best))
     return pd.DataFrame(found, columns=["method", "rate", "mean", "low", "high", "chosen"])

@@ -12,6 +12,7 @@ from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
 from scipy import stats
 
+from results import wording
 from results.analysis import comparison, ranking
 from results.analysis.comparison import ANY, Group, tuned
 from results.drawing import layout, style
@@ -127,11 +128,10 @@ def _critical(axes: Axes, found: pd.DataFrame, optimizer: str) -> None:
 
 
 def _caption(found: pd.DataFrame, tasks: int) -> str:
-    seeds = sorted(set(found["seeds"]))
-    if not seeds:
+    if found.empty:
         return "Nothing but controls."
-    many = f"{seeds[0]} seed{'s' * (seeds[0] > 1)}" if len(seeds) == 1 else f"{seeds[0]} to {seeds[-1]} seeds"
-    if seeds[-1] > 1:
+    if found["seeds"].max() > 1:
+        many = wording.how_many(found["seeds"], "seed")
         text = (
             f"Shade and number: the share of {ranking.RESAMPLES:,} resamples of {many} in which an estimator has a "
             "rank by its mean at the last step, settings chosen anew in each."

@@ -168,9 +168,9 @@ def _bulk(values: pd.Series) -> tuple[float, float]:
 
 
 def _caption(shown: pd.DataFrame, ranked: pd.DataFrame) -> list[str]:
-    seeds, reference = sorted(set(shown["seeds"])), ranked.attrs["reference"]
-    many = f"{seeds[0]} seed{'s' * (seeds[0] > 1)}" if len(seeds) == 1 else f"{seeds[0]} to {seeds[-1]} seeds"
-    text = [f"Mean over {many} at the last step" + (" with 95 % t interval." if seeds[-1] > 1 else ", no interval.")]
+    reference, several = ranked.attrs["reference"], shown["seeds"].max() > 1
+    many = wording.how_many(shown["seeds"], "seed")
+    text = [f"Mean over {many} at the last step" + (" with 95 % t interval." if several else ", no interval.")]
     if ((shown["verdict"] == "reference") & (shown["condition"] == "tuned")).any():
         text.append(f"Vertical line: {reference['label']} at its tuned rate.")
     absent = [surrogates.TITLES[name] for name in LOOKS if name not in set(shown["condition"])]

@@ -10,6 +10,7 @@ from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
 from matplotlib.ticker import EngFormatter
 
+from results import wording
 from results.analysis import lookup
 from results.drawing import layout, style
 from results.records import reading
@@ -44,7 +45,7 @@ def draw(table: pd.DataFrame, columns: int = 2) -> Figure:
         ]
         layout.legend(figure, handles, list(labels))
         parts = rates.groupby("run").size()
-        counted = f"{parts.min()}" if parts.min() == parts.max() else f"{parts.min()} to {parts.max()}"
+        counted = wording.spanning(parts.min(), parts.max())
         layout.caption(
             figure,
             f"Small points: recorded parts, {counted} a run; a part's rate is its replicas divided by the median time "

@@ -6,6 +6,7 @@ import numpy as np
 import pandas as pd
 from matplotlib.figure import Figure
 
+from results import wording
 from results.analysis import lookup, measures, selection, targets
 from results.drawing import layout, style
 from results.records import reading
@@ -55,10 +56,9 @@ def draw(table: pd.DataFrame, columns: int = 2) -> Figure:
 
 
 def _caption(settings: pd.DataFrame, wanted: list[str]) -> str:
-    seeds = sorted({len(replicas) for replicas in settings["replicas"]})
-    many = f"{seeds[0]}" if len(seeds) == 1 else f"{seeds[0]} to {seeds[-1]}"
+    many = wording.how_many(settings["replicas"].map(len), "seed")
     return (
-        f"Share of {many} seed{'s' * (seeds[-1] > 1)} that has reached the target, at the chosen settings, known to "
+        f"Share of {many} that has reached the target, at the chosen settings, known to "
         "the spacing of the recorded steps; 95 % bands (Kaplan–Meier). Those that never reach it are censored at the "
         f"end. Targets: {'; '.join(wanted)}."
     )

@@ -31,18 +31,14 @@ from typing import Any
 import pandas as pd
 
 from results.records import schema, sealed
+from results.records.account import needed_kinds
 from results.records.checkpoint import Kept
 from results.records.place import DEFAULT as DEFAULT
 from results.records.plan import PLAN_FILE, Plan, as_json, check_plan
 from steeplechase.errors import RecordError, StoreError
 
-# What tables and figures take from an account, and what it is.
-_ACCOUNT = {
-    **dict.fromkeys(("run", "fingerprint", "sha256", "table", "selects", "reports", "device", "started", "ended"), str),
-    **dict.fromkeys(("measures", "labels"), dict),
-    **dict.fromkeys(("replicas", "target"), list),
-    **dict.fromkeys(("block", "compile_s", "train_s", "replica_steps_per_s", "examples_per_s"), (int, float)),
-}
+# What a part's account must say, and of what kind it is: what is taken from it, and which table is the part's.
+_ACCOUNT = {**needed_kinds(), "table": str, "sha256": str}
 _TABLE = re.compile(r"record-[0-9a-f]{16}\.parquet")
 
 
@@ -71,7 +67,7 @@ class Store:
     # Parts
 
     def write(self, run: str, fingerprint: str, table: pd.DataFrame, info: Mapping) -> None:
-        """Adds one part. info: its account; `replicas` (their ids) and `measures` (declared by the task) are needed.
+        """Adds one part. info: its account (the keys of account.Account); `replicas` and `measures` are needed.
 
         Raises RecordError for a table that is no record, StoreError where it cannot be written.
         """

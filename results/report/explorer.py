@@ -91,12 +91,12 @@ def _preferred(by_run: dict, last: pd.DataFrame, described: dict) -> dict[str, f
         chosen = measures.measure(described[run]["selects"], described[run])
         if chosen.name not in costs:
             costs[chosen.name] = chosen.cost(last[chosen.name]).to_numpy()
-        best: dict[float, tuple[float, list[int]]] = {}
+        by_rate: dict[float, list[list[int]]] = {}
         for key, at in tried:
-            cost = float(costs[chosen.name][at].mean())
-            if key[0] not in best or cost < best[key[0]][0]:
-                best[key[0]] = cost, at
-        found |= {replicas[i]: rate for rate, (_, at) in best.items() for i in at}
+            by_rate.setdefault(key[0], []).append(at)
+        for rate, settings in by_rate.items():
+            best = settings[selection.best([costs[chosen.name][at].mean() for at in settings])]
+            found |= {replicas[i]: rate for i in best}
     return found
 
 

@@ -49,9 +49,11 @@ def _printed(rows: pd.DataFrame) -> pd.DataFrame:
 
 def _caption(rows: pd.DataFrame) -> str:
     first = rows.iloc[0]
-    text = f"{first.measure_label} at the last step, at the chosen settings, over {_many(rows)}"
+    many = wording.how_many(rows["seeds"], "seed")
+    text = f"{first.measure_label} at the last step, at the chosen settings, over {many}"
     if first.task_label == TOGETHER:
-        text += f" and {_range(rows['tasks'])} tasks: 1 is the best that met this seed, equals share their average"
+        tasks = wording.how_many(rows["tasks"], "task")
+        text += f" and {tasks}: 1 is the best that met this seed, equals share their average"
     return text + f". 95 % intervals: {'; or '.join(dict.fromkeys(rows['how']))}."
 
 
@@ -70,20 +72,11 @@ def _paired(rows: pd.DataFrame) -> pd.DataFrame:
 def _pairs_caption(rows: pd.DataFrame) -> str:
     text = (
         "How probably a training of the method ends better than one of the other, at the chosen settings and each with "
-        f"a seed of its own, ties counting half: over {_many(rows)}"
+        f"a seed of its own, ties counting half: over {wording.how_many(rows['seeds'], 'seed')}"
     )
     if rows["task_label"].iloc[0] == TOGETHER:
-        text += f", mean over {_range(rows['tasks'])} tasks"
+        text += f", mean over {wording.how_many(rows['tasks'], 'task')}"
     return text + (
         f"; 95 % intervals: expanded percentiles of {RESAMPLES:,} resamples, where all or none are better Clopper and "
         "Pearson's. At 0.5 neither is better."
     )
-
-
-def _many(rows: pd.DataFrame) -> str:
-    return f"{_range(rows['seeds'])} seed{'s' * bool(rows['seeds'].max() > 1)}"
-
-
-def _range(counts: pd.Series) -> str:
-    few, many = counts.min(), counts.max()
-    return f"{few}" if few == many else f"{few} to {many}"

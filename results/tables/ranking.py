@@ -10,6 +10,7 @@ import pandas as pd
 from rich.console import Console
 from rich.table import Table
 
+from results import wording
 from results.analysis.ranking import MOVED, RESAMPLES, across
 from results.statistics import resampling
 from results.tables import printing
@@ -43,12 +44,11 @@ def parts(found: pd.DataFrame) -> Iterator[printing.Part]:
 
 
 def _caption(rows: pd.DataFrame) -> str:
-    seeds = sorted(set(rows["seeds"]))
-    many = f"{seeds[0]}" if len(seeds) == 1 else f"{seeds[0]} to {seeds[-1]}"
     text = "Rank by the mean at the last step"
-    if seeds[-1] >= resampling.FEWEST:
+    if rows["seeds"].max() >= resampling.FEWEST:
+        many = wording.how_many(rows["seeds"], "seed")
         text += (
-            f", with the range that it has in 95 % of {RESAMPLES:,} resamples of {many} seeds, and how often it is "
+            f", with the range that it has in 95 % of {RESAMPLES:,} resamples of {many}, and how often it is "
             "first in them, settings chosen anew in each"
         )
     return text + (

@@ -98,9 +98,9 @@ def _printed(rows: pd.DataFrame) -> pd.DataFrame:
 
 
 def _caption(rows: pd.DataFrame, summary: pd.DataFrame) -> str:
-    first, seeds = rows.iloc[0], sorted(set(rows["seeds"]))
-    many = f"{seeds[0]}" if len(seeds) == 1 else f"{seeds[0]} to {seeds[-1]}"
-    text = f"Mean over {many} seed{'s' * (seeds[-1] > 1)}" + (" with 95 % t interval" if seeds[-1] > 1 else "")
+    first = rows.iloc[0]
+    text = f"Mean over {wording.how_many(rows['seeds'], 'seed')}"
+    text += " with 95 % t interval" if rows["seeds"].max() > 1 else ""
     text += f"; learning rate chosen by {_called(first, 'selects').lower()} at the last step"
     if first["selects"] == first["reports"]:
         text += ", which is also what is reported: nothing is held out, and the validated step is the best one"

@@ -210,10 +210,10 @@ def _printed_spread(spread: pd.DataFrame) -> pd.DataFrame:
 
 def _caption(rows: pd.DataFrame, rankings: pd.DataFrame) -> str:
     """What one needs to read the table of one task and optimizer."""
-    first, seeds, reference = rows.iloc[0], sorted(set(rows["seeds"])), rankings.attrs["reference"]
-    many = f"{seeds[0]}" if len(seeds) == 1 else f"{seeds[0]} to {seeds[-1]}"
-    text = f"Rank (1 is best) and mean {_called(first['measure'])} over {many} seed{'s' * (seeds[-1] > 1)}"
-    text += " with 95 % t interval" * (seeds[-1] > 1) + " at the last step"
+    first, reference = rows.iloc[0], rankings.attrs["reference"]
+    many = wording.how_many(rows["seeds"], "seed")
+    interval = " with 95 % t interval" if rows["seeds"].max() > 1 else ""
+    text = f"Rank (1 is best) and mean {_called(first['measure'])} over {many}{interval} at the last step"
     text += f"; tuned rates, at the right, were chosen by {_called(first['selects'])} there"
     text += ", which is what is reported: nothing is held out." if first["selects"] == first["measure"] else "."
     if (rows["verdict"] != "").any():

@@ -102,8 +102,7 @@ def parts(found: pd.DataFrame) -> list[printing.Part]:
 
 def _caption(rows: pd.DataFrame) -> str:
     first, margin = rows.iloc[0], rows["margin"].iloc[0]
-    seeds = sorted(set(rows["seeds"]))
-    many = f"{seeds[0]} to {seeds[-1]} common seeds" if len(seeds) > 1 else wording.count(seeds[0], "common seed")
+    many = wording.how_many(rows["seeds"], "common seed")
     text = (
         f"{first.measure_label}: mean difference over {many} with 95 % t interval, not corrected; p of "
         f"the paired t test, corrected by Holm for the {wording.count(len(rows), 'contrast')} of this task. "

@@ -14,6 +14,7 @@ import pandas as pd
 from tensorflow.errors import ResourceExhaustedError
 
 from estimators.surrogate import Surrogate
+from results.records.account import Account
 from results.records.checkpoint import Kept
 from results.records.store import Store
 from runners.configuration.run import Run, Values
@@ -196,7 +197,7 @@ class _Training:
         speed = provenance.rates(
             seconds_per_step, len(ids), task.batch, task.flops, surroundings["matrix_product_flops"]
         )
-        return {
+        account = {
             **surroundings,
             "tf32": program.tf32,
             **speed,
@@ -228,6 +229,7 @@ class _Training:
             "started": began,
             "ended": provenance.now(),
         }
+        return vars(Account(**account))  # which refuses a key that nobody knows, and one that is left out
 
     def record_block(self, trained: _TrainedBlock) -> None:
         """Writes a trained block down, if it used nothing that the run's identity does not cover. Raises UserError."""

@@ -75,7 +75,7 @@ def _resolved(cfg: Mapping[str, Any], alone: bool) -> Run:
 
 
 def _state(planned: PlannedRun, overrides: list[str], set_aside: bool) -> PlannedState:
-    """What the store has of a planned run. set_aside: whether damaged files are moved out of the way, which is printed."""
+    """What the store has of a planned run. set_aside: whether damaged files are moved away and named."""
     store = Store(planned.run.store)
     faults: list[tuple[Path, str]] = []
 
