@@ -7,16 +7,21 @@ from collections.abc import Iterable, Mapping
 
 
 def aggregate(mean: float, low: float, high: float, unit: str) -> str:
-    """Mean and interval, to the digits that the interval supports: 0.912 [0.905, 0.919]."""
+    """Mean and interval in one line: 0.912 [0.905, 0.919]."""
+    return " ".join(word for word in mean_and_interval(mean, low, high, unit) if word)
+
+
+def mean_and_interval(mean: float, low: float, high: float, unit: str) -> tuple[str, str]:
+    """Mean and interval, to the digits that the interval supports: 0.912 and [0.905, 0.919]; "" where there is none."""
     if math.isnan(mean):
-        return "unknown"
+        return "unknown", ""
     half = (high - low) / 2
     if is_share(unit):
-        return f"{mean:z.3f}" + ("" if math.isnan(half) else f" [{low:z.3f}, {high:z.3f}]")
+        return f"{mean:z.3f}", "" if math.isnan(half) else f"[{low:z.3f}, {high:z.3f}]"
     needed = math.ceil(math.log10(abs(mean) / half)) + 1 if 0 < half < math.inf and mean else 3
     digits = min(max(3, needed), 6)
-    ends = "" if math.isnan(half) else f" [{_significant(low, digits)}, {_significant(high, digits)}]"
-    return _significant(mean, digits) + ends
+    ends = "" if math.isnan(half) else f"[{_significant(low, digits)}, {_significant(high, digits)}]"
+    return _significant(mean, digits), ends
 
 
 def is_share(unit: str) -> bool:

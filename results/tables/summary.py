@@ -51,8 +51,8 @@ def show(summary: pd.DataFrame, console: Console | None = None) -> list[Table]:
                     )
                     if word
                 ),
-                _aggregate(row, "end").replace(" [", "\n["),
-                _aggregate(row, "validated").replace(" [", "\n["),
+                _aggregate(row, "end", apart="\n"),
+                _aggregate(row, "validated", apart="\n"),
                 _steps(row).replace(" (", "\n("),
                 f"{row.diverged}/{row.replicas}",
                 _rate(row.replica_steps_per_s),
@@ -119,8 +119,9 @@ def _called(row: pd.Series, column: str) -> str:
     return str(row[column]).replace("_", " ").capitalize()
 
 
-def _aggregate(row, which: str) -> str:
-    return wording.aggregate(*(getattr(row, f"{which}_{part}") for part in ("mean", "low", "high")), row.unit)
+def _aggregate(row, which: str, apart: str = " ") -> str:
+    ends = (getattr(row, f"{which}_{part}") for part in ("mean", "low", "high"))
+    return apart.join(word for word in wording.mean_and_interval(*ends, row.unit) if word)
 
 
 def _rate(number: float) -> str:

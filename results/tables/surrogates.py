@@ -132,8 +132,8 @@ def _cells(rows: pd.DataFrame, apart: str) -> tuple[list[str], list[str], list[l
 
 def _parts(row, rate: str) -> tuple[str, str, str, str]:
     """Rank with the verdict's mark, mean, interval, rate."""
-    mean, bracket, ends = wording.aggregate(row.mean, row.low, row.high, row.unit).partition(" [")
-    return f"{row.rank:g} {MARKS[row.verdict]}".strip(), mean, bracket.strip() + ends, EDGES[row.edge] + rate
+    mean, ends = wording.mean_and_interval(row.mean, row.low, row.high, row.unit)
+    return f"{row.rank:g} {MARKS[row.verdict]}".strip(), mean, ends, EDGES[row.edge] + rate
 
 
 def _joined(parts: tuple[str, ...], wide: list[int], apart: str) -> str:
