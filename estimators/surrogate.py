@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import inspect
 import math
+import warnings
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 
@@ -16,6 +17,7 @@ from estimators.parameters import Range, as_constant, one_number, short_repr
 from steeplechase.errors import Unsupported, UserError
 from steeplechase.registry import Registry
 
+_RENAMED_METHODS = {"settings": "example_parameters", "decline": "unsupported_reason"}
 NORMALIZATIONS = ("none", "peak", "area")
 _NORMALIZATION = f"one of: {', '.join(NORMALIZATIONS)}"
 
@@ -75,6 +77,16 @@ class Surrogate:
     agree: tuple[Callable, str] | None = None
     roles: Mapping[str, str] = field(default_factory=dict)
 
+    def __getattr__(self, name: str):
+        """Methods by the names that they had before, which answer for one release. Raises AttributeError."""
+        if name not in _RENAMED_METHODS:
+            raise AttributeError(f"a surrogate has no attribute '{name}'")
+        now = _RENAMED_METHODS[name]
+        warnings.warn(
+            f"Surrogate.{name} is Surrogate.{now} now, and goes with the next release.", DeprecationWarning, 2
+        )
+        return getattr(self, now)
+
     @property
     def parameters(self) -> dict[str, float]:
         """The page's keyword-only parameters with their defaults."""
@@ -86,7 +98,7 @@ class Surrogate:
         """Whether the slope is drawn anew each time: the page takes `chance`."""
         return "chance" in inspect.signature(self.rule).parameters
 
-    def settings(self) -> list[dict[str, float]]:
+    def example_parameters(self) -> list[dict[str, float]]:
         """The defaults, as {}, each parameter alone at a smaller and at a larger value, where its range allows, and all
         of them at their larger values."""
         found: list[dict[str, float]] = [{}]
@@ -121,7 +133,7 @@ class Surrogate:
         value = getattr(self, name)
         return value(**{**self.parameters, **parameters}) if callable(value) else value
 
-    def decline(self, normalize: str) -> str | None:
+    def unsupported_reason(self, normalize: str) -> str | None:
         """Why this slope cannot be normalised so, or None. The answer depends on the page alone."""
         if normalize not in NORMALIZATIONS:
             raise UserError(f"normalize is {short_repr(normalize)}, but must be {_NORMALIZATION}.")
@@ -143,7 +155,7 @@ class Surrogate:
         """
         function = as_hard_function(forward)
         if isinstance(normalize, str):
-            reason = self.decline(normalize)
+            reason = self.unsupported_reason(normalize)
             if reason:
                 raise Unsupported(reason)
             return 1.0 if normalize == "none" else self._gain(normalize, function, parameters)
@@ -153,7 +165,7 @@ class Surrogate:
         normalize = normalize if tf.is_tensor(normalize) else tf.constant(known, tf.float64)
         gain = tf.ones([], normalize.dtype)
         for index, kind in enumerate(NORMALIZATIONS[1:], 1):
-            if not self.decline(kind):
+            if not self.unsupported_reason(kind):
                 own = as_constant(self._gain(kind, function, parameters), normalize.dtype)
                 gain = tf.where(tf.equal(normalize, tf.cast(index, normalize.dtype)), own, gain)
         return gain
@@ -227,13 +239,13 @@ class Surrogate:
 
 
 def surrogate(**traits) -> Callable:
-    """Enters a page in the book under the function's name. Traits: the fields of `Surrogate`."""
+    """Registers a surrogate under the function's name. Traits: the fields of `Surrogate`."""
 
-    def enter(rule):
+    def register(rule):
         registry.register(rule.__name__, Surrogate(name=rule.__name__, rule=rule, **traits))
         return rule
 
-    return enter
+    return register
 
 
 def replaced(forward: Callable, slopes: Callable) -> Callable:

@@ -35,7 +35,7 @@ KINDS = {  # what a claim of each kind has beside WHERE
 class Claim:
     """A sentence, the frozen table that it is about, what became of it, and the numbers that decided."""
 
-    says: str
+    text: str
     table: str
     verdict: str  # supported, refuted, undecided or withdrawn
     evidence: str  # of what is withdrawn, the reason
@@ -114,7 +114,7 @@ def _decided(kind: str, claim: Mapping, of: _Frozen) -> tuple[str, str]:
 def lines(claims: Iterable[Claim]) -> Iterator[str]:
     """Each claim as a line of Markdown."""
     for claim in claims:
-        yield f"- {claim.says} *{claim.verdict.capitalize()}:* {claim.evidence}"
+        yield f"- {claim.text} *{claim.verdict.capitalize()}:* {claim.evidence}"
 
 
 def _kind(number: int, claim: Mapping) -> str:
@@ -204,9 +204,9 @@ def _optimizer(claim: Mapping) -> str:
     return ANY if claim["optimizer"] == "best" else claim["optimizer"]
 
 
-def _not_run(claim: Mapping, who: str, found: int) -> str:
+def _not_run(claim: Mapping, who: str, reached: int) -> str:
     where = f"{who} on {claim['task']} with {claim['optimizer']}"
-    return f"{where}, of which the table {claim['table']} has {'several' if found else 'nothing'}"
+    return f"{where}, of which the table {claim['table']} has {'several' if reached else 'nothing'}"
 
 
 def _p(row) -> str:

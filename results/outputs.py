@@ -49,8 +49,8 @@ def draw(console: Console, store: Store, plan: Plan, columns: int = 2) -> list[s
 def make(
     console: Console,
     table: pd.DataFrame,
-    wanted_tables: Iterable[str],
-    wanted_figures: Iterable[str],
+    table_names: Iterable[str],
+    figures: Iterable[str],
     folder: Path,
     kinds: Iterable[str] = ("png", "svg", "pdf"),
     columns: int = 2,
@@ -63,11 +63,11 @@ def make(
     """
     written: list[Path] = []
     faults: list[str] = []
-    wanted_tables, wanted_figures, source = list(wanted_tables), list(wanted_figures), ""
-    if wanted_tables or wanted_figures:
+    table_names, figures, source = list(table_names), list(figures), ""
+    if table_names or figures:
         _make_ready(folder)
     try:
-        for name in wanted_tables:
+        for name in table_names:
             try:
                 if name not in tables.TABLES:
                     raise RecordError("there is none of this name")
@@ -77,11 +77,11 @@ def make(
             except Exception as error:  # whatever a table meets in records that others wrote is told
                 faults.append(f"the table {name} could not be made: {why(error)}.")
         try:
-            if wanted_figures:
+            if figures:
                 reading.complete(table)
         except RecordError as error:
             return written, [*faults, str(error)]
-        for name in wanted_figures:
+        for name in figures:
             try:
                 figure = figure_pages.drawn(name, table, columns)
             except Exception as error:  # a figure is anybody's code
@@ -195,10 +195,10 @@ def _thawed(path: Path) -> tuple[pd.DataFrame, list[str], list[str]]:
     return table, about["plan"]["tables"], about["plan"]["figures"]
 
 
-def check_names(wanted_figures: list[str], wanted_tables: list[str]) -> None:
+def check_names(figures: list[str], table_names: list[str]) -> None:
     """Raises UserError for a figure or a table that there is not."""
     drawn, made = [*figure_pages.names(), *figure_pages.RENAMED], list(tables.TABLES)
-    for kind, names, known in (("figure", wanted_figures, drawn), ("table", wanted_tables, made)):
+    for kind, names, known in (("figure", figures, drawn), ("table", table_names, made)):
         for name in names:
             if name not in known:
                 raise UserError(

@@ -49,7 +49,7 @@ def main(arguments: list[str] | None = None) -> int:
     for column in ("claim", "verdict", "evidence"):
         table.add_column(column, overflow="fold")
     for claim in found:
-        table.add_row(escape(claim.says), claim.verdict, escape(claim.evidence))
+        table.add_row(escape(claim.text), claim.verdict, escape(claim.evidence))
     Console(width=None if sys.stdout.isatty() else 140).print(table)
     if options.write:
         options.readme.write_text(wanted, encoding="utf-8")
@@ -59,20 +59,20 @@ def main(arguments: list[str] | None = None) -> int:
     return 0
 
 
-def replaced(page: str, found: list[claims.Claim]) -> str:
+def replaced(readme: str, lines: list[claims.Claim]) -> str:
     """The page with the claims about each table between its marks. Raises RecordError where marks are missing."""
     before, after = BEGIN.split("{}")
     marks = re.compile(rf"{re.escape(before)}(\w+){re.escape(after)}.*?{re.escape(END)}", re.DOTALL)
-    missing = {claim.table for claim in found} - {mark[1] for mark in marks.finditer(page)}
-    if missing or page.count(before) != len(marks.findall(page)):
+    missing = {claim.table for claim in lines} - {mark[1] for mark in marks.finditer(readme)}
+    if missing or readme.count(before) != len(marks.findall(readme)):
         words = BEGIN.format(min(missing, default="TABLE"))
         raise RecordError(f"the page has no lines “{words}” and “{END}” for the claims to stand between.")
 
     def between(mark: re.Match) -> str:
-        body = "\n".join(claims.lines(claim for claim in found if claim.table == mark[1]))
+        body = "\n".join(claims.lines(claim for claim in lines if claim.table == mark[1]))
         return f"{BEGIN.format(mark[1])}\n\n{body}\n\n{END}"
 
-    return marks.sub(between, page)
+    return marks.sub(between, readme)
 
 
 if __name__ == "__main__":

@@ -61,7 +61,7 @@ def one_sentence(main: Callable[..., int]) -> Callable[..., int]:
     """Makes what a user got wrong one sentence and exit code 2."""
 
     @functools.wraps(main)
-    def told(*arguments, **options) -> int:
+    def run_command(*arguments, **options) -> int:
         try:
             return main(*arguments, **options)
         except UserError as mistake:
@@ -76,7 +76,7 @@ def one_sentence(main: Callable[..., int]) -> Callable[..., int]:
             )
             return fail(f"{place}: {error.strerror}.", 2)
 
-    return told
+    return run_command
 
 
 def run(main: Callable[[], int]) -> None:

@@ -28,16 +28,16 @@ def main(arguments: list[str] | None = None) -> int:
     from runners.execution import loading
 
     for name in names:
-        loading.enter(name)
+        loading.register(name)
 
     console = Console(highlight=False, soft_wrap=True)
-    broken = [name for name in names or list(estimators.registry) if not _kept(console, name, verbose=bool(asked))]
+    broken = [name for name in names or list(estimators.registry) if not _passes(console, name, verbose=bool(asked))]
     if broken:
         command.say(f"the contract is broken by {', '.join(broken)}.")
     return 1 if broken else 0
 
 
-def _kept(console: Console, name: str, verbose: bool) -> bool:
+def _passes(console: Console, name: str, verbose: bool) -> bool:
     """Prints what the page promises and how it is kept; the kept ones only where it is asked for."""
     import estimators
     from runners.execution import contract

@@ -8,7 +8,7 @@ from pathlib import Path
 from results.drawing import gallery, style
 from runners import command
 from runners.configuration import choices, estimator_files
-from runners.docs.estimators_page import table
+from runners.docs.estimators_markdown import table
 from runners.docs.shapes import shapes
 
 FOLDER, PAGE = "docs", "estimators.md"
@@ -52,8 +52,8 @@ def _asked(names: Sequence[str]) -> list[str]:
     from runners.execution import contract, loading
 
     for name in (*estimator_files.files(), *names):
-        loading.enter(name)
-        contract.hold_to_contract(name)
+        loading.register(name)
+        contract.require_contract(name)
     return list(dict.fromkeys(names)) or sorted(estimators.registry)
 
 

@@ -36,7 +36,7 @@ def main(cfg: DictConfig):
     content = {k: v for k, v in composed.items() if k != "hydra"}
     with contextlib.chdir(get_original_cwd()):  # hydra.job.chdir moves no store and no data
         run = resolution.resolve(content, device.find(cfg.device))
-        with Bar(run.words, run.progress) as bar:
+        with Bar(run.names, run.progress) as bar:
             return worker.train(run, bar)
 
 

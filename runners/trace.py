@@ -46,9 +46,9 @@ def main(arguments: list[str] | None = None) -> int:
     options = parser.parse_intermixed_args(arguments)
     own, overrides = _sorted_out(options.settings)
     if "operations" in own:
-        show = _own_chain(own, overrides)
+        show = _chain_of(own, overrides)
     elif overrides:
-        show = _own_task(overrides)
+        show = _task_of(overrides)
     else:
         show = demonstrations
     from runners.training import setup
@@ -119,16 +119,16 @@ def _composed(overrides: list[str]) -> Run:
     return run
 
 
-def _own_chain(own: Mapping[str, str], overrides: list[str]) -> Callable:
-    names = own["operations"].strip("[]").split(",")
+def _chain_of(settings: Mapping[str, str], overrides: list[str]) -> Callable:
+    names = settings["operations"].strip("[]").split(",")
     known = (*PLAIN, *HARD)
     for name in names:
         if name not in known:
             raise UserError(f"there is no operation '{name}'{did_you_mean(name, known)} Known are: {', '.join(known)}.")
-    if "x" not in own:
+    if "x" not in settings:
         raise UserError("x is missing: where shall the chain start?")
-    x = tuple(_number("x", text) for text in own["x"].strip("[]").split(","))
-    target = _number("target", own["target"]) if "target" in own else None
+    x = tuple(_number("x", text) for text in settings["x"].strip("[]").split(","))
+    target = _number("target", settings["target"]) if "target" in settings else None
     check_inputs([(name, PLAIN[name].inputs if name in PLAIN else 1) for name in names], len(x))
     for override in overrides:
         group = override.split("=")[0].split(".")[0]
@@ -144,7 +144,7 @@ def _own_chain(own: Mapping[str, str], overrides: list[str]) -> Callable:
         program = run.program
         from runners.execution import loading
 
-        loading.enter(program["estimator"]["name"])
+        loading.register(program["estimator"]["name"])
         choice = {name: program[name] for name in ("at_zero", "normalize")}
         operations = [
             PLAIN[name] if name in PLAIN else hard(program["estimator"]["name"], forward=name, **choice, **numbers)
@@ -164,7 +164,7 @@ def _own_chain(own: Mapping[str, str], overrides: list[str]) -> Callable:
     return show
 
 
-def _own_task(overrides: list[str]) -> Callable:
+def _task_of(overrides: list[str]) -> Callable:
     run = _composed(overrides)
 
     def show(console, compiled):
@@ -173,7 +173,7 @@ def _own_task(overrides: list[str]) -> Callable:
 
         for group in ("estimator", "estimator_weights"):
             if run.program[group]:
-                loading.enter(run.program[group]["name"])
+                loading.register(run.program[group]["name"])
         task, program = build(json.dumps(dict(run.program), sort_keys=True), len(run.replicas))
         activations, weights = program.hard.activations, program.hard.weights
         replica = block.replica_of(run.replicas[0], run.program, latent=weights is not None)

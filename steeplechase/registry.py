@@ -79,7 +79,7 @@ def unknown(kind: str, name: str, aliases: Mapping[str, Sequence[str]], excluded
         aliases: every name that there is, with the other names of what it stands for.
         excluded: names that were left out, each with the reason.
     """
-    other = elsewhere(kind, name, aliases, excluded)
+    other = other_name(kind, name, aliases, excluded)
     if other:
         return other
     called = {plain(one): own for own, others in aliases.items() for one in (own, *others)}
@@ -89,7 +89,7 @@ def unknown(kind: str, name: str, aliases: Mapping[str, Sequence[str]], excluded
     return f"there is no {kind} '{name}'{hint} Known are: {', '.join(sorted(aliases))}."
 
 
-def elsewhere(kind: str, name: str, aliases: Mapping[str, Sequence[str]], excluded: Mapping[str, str]) -> str:
+def other_name(kind: str, name: str, aliases: Mapping[str, Sequence[str]], excluded: Mapping[str, str]) -> str:
     """What is said of an alias, and of a name that was left out; "" of any other. Arguments as in `unknown`."""
     own = plain(name)
     for one, others in aliases.items():

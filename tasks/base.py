@@ -73,9 +73,9 @@ def check(name: str, **arguments: object) -> None:
         refuse(**arguments)
 
 
-def parameters(page: Callable[..., Task]) -> dict[str, object]:
+def parameters(task: Callable[..., Task]) -> dict[str, object]:
     """The arguments of a page with their defaults."""
-    return {name: parameter.default for name, parameter in inspect.signature(page).parameters.items()}
+    return {name: parameter.default for name, parameter in inspect.signature(task).parameters.items()}
 
 
 def at_least(least: int, **values: int) -> None:

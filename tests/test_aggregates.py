@@ -149,7 +149,7 @@ def test_the_interval_covers_the_probability():
     for _ in range(300):
         own, other = chance.normal(0.8, 1, 16), chance.normal(0, 1, 16)
         better = resampling.beats(own, other, higher=True)[None]
-        low, high = resampling.ends(resampling.improvement(better, resampling.draw(chance, 600, 1, 16)), 16)
+        low, high = resampling.percentile_ends(resampling.improvement(better, resampling.draw(chance, 600, 1, 16)), 16)
         covered.append(low <= truth <= high)
     print(f"probability of improvement, 16 seeds: covered in {np.mean(covered):.1%}")
     assert 0.91 <= np.mean(covered) <= 0.985

@@ -32,7 +32,7 @@ def test_the_slope_is_the_formula_restated(name):
     restated; the contract holds the others to their counterparts and known values."""
     page = registry[name]
     x = np.sort(np.concatenate([-np.geomspace(1e-6, 80, 300), [0.0], np.geomspace(1e-6, 80, 300)]))
-    for chosen in page.settings():
+    for chosen in page.example_parameters():
         corners = np.array([float(c) for c in page.trait("corners", **chosen)])
         off = x[np.abs(x[:, None] - corners).min(1, initial=1) > 1e-9]
         wanted = SLOPES[name](off, **{**page.parameters, **chosen})

@@ -291,7 +291,7 @@ CASES = [
 def test_claims_are_decided_by_the_table(kept, own, verdict):
     (kept / "claims.yaml").write_text(yaml.safe_dump([own]), encoding="utf-8")
     [found] = claims.evaluate(kept / "claims.yaml", kept)
-    assert found.verdict == verdict and found.says == "So it is."
+    assert found.verdict == verdict and found.text == "So it is."
     assert ("8 seeds" in found.evidence and "Holm over 9" in found.evidence) or "of 8 trainings" in found.evidence
 
 
@@ -355,7 +355,7 @@ def test_what_is_known_to_be_false_is_withdrawn(told):
         "clipped straight-through estimator never": 1,  # at one width
     }
     for words, count in fallen.items():
-        assert [one.verdict for one in told if words in one.says] == ["withdrawn"] * count, words
+        assert [one.verdict for one in told if words in one.text] == ["withdrawn"] * count, words
     page = " ".join(command.README.read_text(encoding="utf-8").split())
     for sentence in ("one has to race them", "How these go together", "Methods meet the same luck", "says little"):
         after = page[page.index(sentence) :]

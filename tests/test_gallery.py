@@ -12,7 +12,7 @@ from estimators.excluded import EXCLUDED
 from results.drawing import gallery as gallery_drawing
 from results.drawing import style
 from runners import gallery
-from runners.docs import estimators_page
+from runners.docs import estimators_markdown
 from runners.docs import shapes as shapes_docs
 from steeplechase.errors import RecordError, UserError
 from steeplechase.random import Chance, key
@@ -82,11 +82,13 @@ def test_the_committed_page_is_what_the_book_says():
     whole book: whoever enters an estimator need not draw the documentation anew for the tests to pass."""
     text = (ROOT / "docs/estimators.md").read_text(encoding="utf-8")
     names = re.findall(r"^### (.*)$", text, re.MULTILINE)
-    assert text == estimators_page.table(names), "docs/estimators.md is not what the book says now: run `make docs`."
+    assert text == estimators_markdown.table(names), (
+        "docs/estimators.md is not what the book says now: run `make docs`."
+    )
 
 
 def test_the_page_has_every_estimator_and_what_was_left_out():
-    text = estimators_page.table(BOOK)
+    text = estimators_markdown.table(BOOK)
     headings = re.findall(r"^### (.*)$", text, re.MULTILINE)
     assert headings == BOOK
     for name, page in estimators.registry.items():
@@ -102,13 +104,13 @@ def test_the_page_has_every_estimator_and_what_was_left_out():
 
 def test_a_table_of_one_page_needs_no_other():
     for name in BOOK:
-        text = estimators_page.table([name])
+        text = estimators_markdown.table([name])
         assert re.findall(r"\(#(.*?)\)", text) == [name] * text.count("(#")
 
 
 def test_a_name_that_is_none():
     with pytest.raises(UserError, match="did you mean"):
-        estimators_page.table([BOOK[0] + "x"])
+        estimators_markdown.table([BOOK[0] + "x"])
 
 
 # The figure
@@ -117,7 +119,7 @@ def test_a_name_that_is_none():
 @pytest.mark.parametrize("name", BOOK)
 def test_shapes_are_the_slopes(shapes, name):
     page, rows = estimators.registry[name], shapes[shapes["estimator"] == name]
-    settings = {",".join(f"{k}={v:g}" for k, v in own.items()): own for own in page.settings()[:3]}
+    settings = {",".join(f"{k}={v:g}" for k, v in own.items()): own for own in page.example_parameters()[:3]}
     assert list(rows["setting"].unique()) == list(settings)
     for setting, own in settings.items():
         part = rows[rows["setting"] == setting]

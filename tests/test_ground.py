@@ -107,3 +107,12 @@ def test_an_old_name_answers_with_the_new_one(module, old, new):
         assert getattr(importlib.import_module(module), old) is new
     with pytest.raises(AttributeError, match="has no attribute 'Nothing'"):
         importlib.import_module(module).Nothing  # noqa: B018
+
+
+def test_a_method_that_was_renamed_answers_for_one_release():
+    ours = estimators.registry["tanh_slope"]
+    for old, new in (("settings", "example_parameters"), ("decline", "unsupported_reason")):
+        with pytest.warns(DeprecationWarning, match=f"Surrogate.{old} is Surrogate.{new} now"):
+            assert getattr(ours, old) == getattr(ours, new)
+    with pytest.raises(AttributeError, match="no attribute 'nothing'"):
+        ours.nothing  # noqa: B018

@@ -56,7 +56,7 @@ class World:
 
         def launch(jobs):
             self.store.write(*part())
-            return [SimpleNamespace(return_value=Outcome(WANTED.name, WANTED.run.words, 2, trained=2)) for _ in jobs]
+            return [SimpleNamespace(return_value=Outcome(WANTED.name, WANTED.run.names, 2, trained=2)) for _ in jobs]
 
         own = {"store": str(self.store.root), "steps": 100, "record_points": 1, **changes}
         plan_and_launch([["task=sign_fitting"]], lambda _: json.loads(json.dumps(BASE | own)), launch, "none", [])
@@ -280,7 +280,7 @@ def readers(world):
 
 @pytest.mark.parametrize("odd", ODD)
 def test_an_odd_store_is_told_in_sentences(world, odd, capsys, monkeypatch):
-    monkeypatch.setattr(sections, "_side_by_side", lambda one, jobs: [_alone(one, job) for job in jobs])
+    monkeypatch.setattr(sections, "_made_in_parallel", lambda one, jobs: [_alone(one, job) for job in jobs])
     monkeypatch.setattr(sections, "_figures", lambda one: list(one.figures))
     spoil, words, mended = ODD[odd]
     spoil(world)

@@ -95,7 +95,7 @@ def test_a_page_that_does_not_work_is_refused_by_file_and_line(fault, file, monk
     text, said = WRONG_WHEN_RUN[fault]
     file(text)
     with pytest.raises(UserError) as told:
-        loading.enter("cauchy")
+        loading.register("cauchy")
     estimators.registry.pop("cauchy", None)
     assert said in str(told.value) and len(str(told.value).splitlines()) == 1
 

@@ -230,7 +230,7 @@ def test_a_flipped_bit_of_a_plan_or_an_account_is_noticed_or_changes_nothing(sto
     run, fingerprint, table, account = part(seeds=1, rates=(0.1,), rows=2)
     own = {"sources": {}, "labels": {"estimator": "x"}, "measures": account["measures"]}
     store.write(run, fingerprint, table, {**account, **own})
-    store.decline(run, fingerprint, "it cannot be")
+    store.write_unsupported(run, fingerprint, "it cannot be")
     store.write_plan(plan((run, fingerprint, table, account), margins={"sign_fitting": 0.01}))
     folder = store.folder(run, fingerprint)
     wanted, whole = store.plan("p"), [account for _, account, _ in store.parts(run, fingerprint)]
@@ -242,7 +242,7 @@ def test_a_flipped_bit_of_a_plan_or_an_account_is_noticed_or_changes_nothing(sto
             noticed += 1
     for _ in flips(folder / "declined.json", every):
         told = []
-        said = store.declined(run, fingerprint, lambda path, fault, told=told: told.append(fault))
+        said = store.unsupported_reason(run, fingerprint, lambda path, fault, told=told: told.append(fault))
         assert (said == "it cannot be") is not bool(told)
         noticed += len(told)
     for _ in flips(only(store, "run-*.json"), every):
@@ -282,14 +282,14 @@ def test_a_file_of_somebody_else_is_found_by_what_it_says(store):
 
 def test_what_was_declined_elsewhere_or_by_nobody_is_found_out_again(store):
     made, told = part(), []
-    store.decline(made[0], "0ther", "never")
+    store.write_unsupported(made[0], "0ther", "never")
     place = store.folder(*made[:2])
     place.mkdir(parents=True)
     for content in (b'{"reason": "never"}', (store.folder(made[0], "0ther") / "declined.json").read_bytes()):
         (place / "declined.json").write_bytes(content)
-        assert store.declined(*made[:2], lambda *fault: told.append(fault)) == ""
-        store.decline(*made[:2], "its slope has no area")
-        assert store.declined(*made[:2], pytest.fail) == "its slope has no area"
+        assert store.unsupported_reason(*made[:2], lambda *fault: told.append(fault)) == ""
+        store.write_unsupported(*made[:2], "its slope has no area")
+        assert store.unsupported_reason(*made[:2], pytest.fail) == "its slope has no area"
     assert "carries no seal" in told[0][1] and "belongs to another fingerprint" in told[1][1]
 
 
@@ -299,7 +299,7 @@ def test_what_cannot_be_read_now_is_an_error_that_touches_nothing(store, monkeyp
     """Whether it is another user's file, or the disk's or the network's fault: none of it is damage."""
     made = part()
     store.write(*made)
-    store.decline(*made[:2], "it cannot be")
+    store.write_unsupported(*made[:2], "it cannot be")
     store.write_plan(plan(made))
     before, plain = files(store), os.open
 
@@ -312,7 +312,7 @@ def test_what_cannot_be_read_now_is_an_error_that_touches_nothing(store, monkeyp
         "run-": [lambda: done(store, made), lambda: results.load(store, plan(made)), lambda: results.load(store)],
         "record-": [lambda: done(store, made), lambda: results.load(store, plan(made)), lambda: store.write(*made)],
         "plan-": [lambda: store.plan("p"), lambda: results.load(store, "p")],
-        "declined": [lambda: store.declined(*made[:2])],
+        "declined": [lambda: store.unsupported_reason(*made[:2])],
     }
     with monkeypatch.context() as patch:
         patch.setattr(os, "open", fails)
@@ -327,9 +327,9 @@ def test_every_file_has_the_mode_that_the_user_asked_for(store, umask):
     made, before = part(), os.umask(umask)
     try:
         store.write(*made)
-        store.decline(made[0], "f", "it cannot be")
+        store.write_unsupported(made[0], "f", "it cannot be")
         store.write_plan(plan(made))
-        store.kept(*made[:2], ["a"], 1, pytest.fail).save({"x": np.zeros(2)})
+        store.checkpoint(*made[:2], ["a"], 1, pytest.fail).save({"x": np.zeros(2)})
         about = {"name": "p", "command": "c", "figures": [], "tables": []}
         frozen.write(results.load(store, plan(made)), about, store.root / "frozen")
         style.save(Figure(), store.root / "output", "empty")
@@ -347,7 +347,7 @@ def test_another_version_is_refused_with_both_and_not_called_damaged(store, monk
         patch.setattr(schema, "VERSION", other)
         store.write(*made)
         store.write_plan(plan(made))
-        store.decline(made[0], "f", "it cannot be")
+        store.write_unsupported(made[0], "f", "it cannot be")
     before, both = files(store), rf"version {other}, .*version {schema.VERSION}"
     for action in (
         lambda: done(store, made),
@@ -355,7 +355,7 @@ def test_another_version_is_refused_with_both_and_not_called_damaged(store, monk
         lambda: results.load(store, plan(made)),
         lambda: store.write(*made),
         lambda: store.plan("p"),
-        lambda: store.declined(made[0], "f"),
+        lambda: store.unsupported_reason(made[0], "f"),
     ):
         with pytest.raises(StoreError, match=both):
             action()
@@ -503,7 +503,7 @@ def test_a_name_never_leads_out_of_the_store(store, tmp_path):
             lambda name=name: store.plan(name),
             lambda name=name: store.write(name, *made[1:]),
             lambda name=name: store.write(made[0], name, *made[2:]),
-            lambda name=name: store.decline(name, made[1], "x"),
+            lambda name=name: store.write_unsupported(name, made[1], "x"),
             lambda name=name: store.stale(name, made[1]),
             lambda name=name: store.write_plan(plan((name, *made[1:]))),
             lambda name=name: frozen.write(
@@ -551,7 +551,7 @@ def test_a_kept_state_is_resumed_by_the_block_that_it_is_of_and_by_no_other(stor
     told, arrays = [], {"x": np.arange(3.0), "y": np.array(1)}
 
     def kept(run="r", fingerprint="f", replicas=("a", "b"), block=4):
-        return store.kept(run, fingerprint, replicas, block, told.append)
+        return store.checkpoint(run, fingerprint, replicas, block, told.append)
 
     mine = kept()
     assert mine.load() is None and not told
@@ -588,7 +588,7 @@ def test_a_state_that_does_not_fit_names_the_store(store, monkeypatch):
 
     monkeypatch.setattr(sealed, "replace", fails)
     with pytest.raises(StoreError, match=f"{store.root}.*: No space left"):
-        store.kept("r", "f", ["a"], 1, pytest.fail).save({"x": np.zeros(1)})
+        store.checkpoint("r", "f", ["a"], 1, pytest.fail).save({"x": np.zeros(1)})
 
 
 def test_what_is_no_text_is_damage():

@@ -259,7 +259,7 @@ def test_a_section_without_tables_is_a_page():
         "x", "command", "source", coverage.coverage(make()), pd.DataFrame(), {},
         tables=[Item("t", parts=[Part("title", pd.DataFrame({"a": ["1"], "b": ["<i>"]}), "caption")])],
     )  # fmt: skip
-    text = document.page([section], "made")
+    text = document.html([section], "made")
     assert "&lt;i&gt;" in text and "plotly" not in text
 
 

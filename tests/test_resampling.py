@@ -97,9 +97,9 @@ def test_ends_cover_a_mean_where_percentiles_fall_short():
     for seeds, least in ((5, 0.885), (8, 0.91), (16, 0.92)):
         values = chance(seeds).normal(size=(1, 600, seeds))
         samples = resampling.aggregate(values, "mean", resampling.draw(chance(1), 2000, 1, seeds))
-        low, high = resampling.ends(samples, seeds)
+        low, high = resampling.percentile_ends(samples, seeds)
         assert least <= np.mean((low <= 0) & (high >= 0)) <= 0.97
-    assert np.isnan(resampling.ends(samples, 1)[0]).all()
+    assert np.isnan(resampling.percentile_ends(samples, 1)[0]).all()
 
 
 def test_firsts_share_what_is_equal():

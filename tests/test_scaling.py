@@ -162,7 +162,7 @@ def odd(request, tmp_path, monkeypatch):
     (conf / "optimizer" / "odd.yaml").write_text(ELSEWHERE, encoding="utf-8")
     monkeypatch.setattr(schema, "CONF", conf)
     if request.param != "looked at before":
-        monkeypatch.setattr(composition, "_pages_stay_apart", lambda *_: True)
+        monkeypatch.setattr(composition, "_choices_stay_apart", lambda *_: True)
 
 
 @pytest.mark.usefixtures("odd")

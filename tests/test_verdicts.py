@@ -189,7 +189,7 @@ def without(table, keep):
 
 
 def test_a_fair_comparison_breaks_no_rule():
-    assert fairness.broken(world(optimizers=("adam", "sgd"))) == [] == fairness.broken(pd.DataFrame())
+    assert fairness.violations(world(optimizers=("adam", "sgd"))) == [] == fairness.violations(pd.DataFrame())
 
 
 BREACHES = {
@@ -204,7 +204,7 @@ def test_a_breach_is_named_with_who_made_it(breach):
     keep, words = BREACHES[breach]
     table = world()
     table = without(table, keep(table))
-    [said] = [text for text in fairness.broken(table) if words in text]
+    [said] = [text for text in fairness.violations(table) if words in text]
     assert said.endswith("adam: Straight-through.")
     assert said in verdicts.verdicts(table).attrs["remarks"]
     table.attrs["strict"] = True
@@ -226,12 +226,12 @@ def test_seeds_that_only_some_have_are_left_out():
 def test_another_device_is_named():
     table = world()
     table["device"] = table["device"].where(table["estimator"] != "ste", "gpu")
-    assert any("device class differs" in text for text in fairness.broken(table))
+    assert any("device class differs" in text for text in fairness.violations(table))
 
 
 def test_a_grid_that_is_too_narrow_and_missing_replicas_are_said():
     table = world(merit=lambda e, n, rate, s: 2 + math.log10(rate), missing={"a-run": 2})
-    said = fairness.broken(table)
+    said = fairness.violations(table)
     assert any("grid of rates was too narrow" in text for text in said)
     assert "2 planned replicas of 1 run are missing." in said
 
@@ -240,7 +240,7 @@ def test_another_measure_is_refused():
     table = world()
     part = next(p for p in table.attrs["parts"] if p["labels"]["estimator"] == "Straight-through")
     part["reports"] = "test_loss"
-    assert any("judged by the same measure" in text for text in fairness.broken(table))
+    assert any("judged by the same measure" in text for text in fairness.violations(table))
     with pytest.raises(RecordError, match="reported by another measure"):
         verdicts.verdicts(table)
 

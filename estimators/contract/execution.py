@@ -30,14 +30,14 @@ def finite_at_extremes(page: Surrogate) -> None:
     """It is finite at 0, −0, ±1e-30, ±1e4, ±3e38 and at infinity, in every type, and wherever it is looked at; NaN
     stays NaN.
     """
-    for chosen in page.settings():
+    for chosen in page.example_parameters():
         x = np.unique([*EXTREMES[:3], *GRID, *corners_of(page, chosen)])
         endless = np.isinf(slope_at(page, x, **chosen))
         if endless.any():
             at = min(x[endless], key=abs)
             raise Unbounded(f"{page.name}{format_parameters(chosen)} has no finite bound at x = {at:g}.")
     for dtype in FLOATS:
-        for chosen in page.settings():
+        for chosen in page.example_parameters():
             x = tf.cast(tf.constant([*EXTREMES, *(-x for x in EXTREMES)], tf.float64), dtype)
             m = tf.cast(page.slope(x, chance=contract_stream(), **chosen), tf.float64).numpy()
             if not np.isfinite(m).all():
@@ -52,7 +52,7 @@ def finite_at_extremes(page: Surrogate) -> None:
 
 def same_in_every_type(page: Surrogate) -> None:
     """In float32 it is what it is in float64, also where it is small, and in the short types to their precision."""
-    for chosen in page.settings():
+    for chosen in page.example_parameters():
         for dtype, tolerance, far in (("float32", 2e-5, 60), ("float16", 0.05, 4), ("bfloat16", 0.05, 4)):
             x = tf.cast(away_from(corners_of(page, chosen), 0.1), dtype)
             x = tf.boolean_mask(x, tf.abs(x) <= far)
@@ -98,7 +98,7 @@ def chance_decides(page: Surrogate) -> None:
     x = tf.constant(GRID)
     slopes = [page.slope(x, chance=contract_stream(seed)).numpy() for seed in (0, 0, 1)]
     if not (slopes[0] == slopes[1]).all():
-        raise ContractError(f"{page.name} gives other slopes for the same chance: it draws from elsewhere.")
+        raise ContractError(f"{page.name} gives other slopes for the same chance: it draws from something else.")
     if page.random == (slopes[0] == slopes[2]).all():
         raise ContractError(f"{page.name} {'does not use' if page.random else 'uses'} chance.")
 
@@ -108,14 +108,14 @@ def same_everywhere(page: Surrogate) -> None:
     x = tf.constant(np.resize(GRID, [4, 80]), tf.float32)
     own = {name: tf.constant(four_values(page, name), tf.float32) for name in page.parameters}
 
-    def gradients(x, own):
+    def gradients(x, parameters):
         with tf.GradientTape() as tape:
             tape.watch(x)
-            y = page.hard(x, chance=contract_stream(), **own)
+            y = page.hard(x, chance=contract_stream(), **parameters)
         return y, tape.gradient(y, x)
 
-    def rows(x, own):
-        return tf.vectorized_map(lambda row: gradients(*row), (x, own), fallback_to_while_loop=False)
+    def rows(x, parameters):
+        return tf.vectorized_map(lambda row: gradients(*row), (x, parameters), fallback_to_while_loop=False)
 
     each = [gradients(x[i], {name: value[i] for name, value in own.items()}) for i in range(4)]
     eager = [np.stack(part) for part in zip(*each, strict=True)]

@@ -19,7 +19,7 @@ GRID = np.concatenate([-_SIDE[::-1], [0.0], _SIDE])  # dense where slopes are na
 
 
 class ContractError(AssertionError):
-    """A promise that a page does not keep, told in one sentence."""
+    """A promise that a page does not keep, in one sentence."""
 
 
 class Unbounded(ContractError):
@@ -91,25 +91,25 @@ def half_width(page, chosen):
 
 def four_values(page, name):
     """Four values that a parameter may have."""
-    allowed = [chosen[name] for chosen in page.settings() if name in chosen]
+    allowed = [chosen[name] for chosen in page.example_parameters() if name in chosen]
     return np.resize([page.parameters[name], *allowed], 4)
 
 
-def check_close(found, wanted, tolerance, what, x=None):
+def check_close(values, expected, tolerance, what, x=None):
     """Holds two arrays together, to a share of the largest value; else says where they part."""
-    found, wanted = np.asarray(found, np.float64), np.asarray(wanted, np.float64)
-    found, wanted = np.broadcast_arrays(found, wanted)
-    largest = np.abs(wanted).max(initial=0, where=np.isfinite(wanted))
+    values, expected = np.asarray(values, np.float64), np.asarray(expected, np.float64)
+    values, expected = np.broadcast_arrays(values, expected)
+    largest = np.abs(expected).max(initial=0, where=np.isfinite(expected))
     allowed = tolerance * max(largest, 1e-300) + 1e-300
     with np.errstate(invalid="ignore"):
-        gap = np.where(found == wanted, 0.0, np.abs(found - wanted))  # infinity is itself, though ∞ − ∞ is NaN
+        gap = np.where(values == expected, 0.0, np.abs(values - expected))  # infinity is itself, though ∞ − ∞ is NaN
     apart = ~(gap <= allowed)
     if apart.any():
         at = np.unravel_index(np.argmax(np.where(np.isnan(gap), math.inf, gap)), gap.shape)
-        where = "" if x is None else f" at x = {np.broadcast_to(x, found.shape)[at]:g}"
-        shown = [f"{value[at]:.10g}" for value in (found, wanted)]
+        where = "" if x is None else f" at x = {np.broadcast_to(x, values.shape)[at]:g}"
+        shown = [f"{value[at]:.10g}" for value in (values, expected)]
         if shown[0] == shown[1]:  # they part in later digits
-            shown = [f"{value[at]:.17g}" for value in (found, wanted)]
+            shown = [f"{value[at]:.17g}" for value in (values, expected)]
         raise ContractError(f"{what}: {shown[0]} instead of {shown[1]}{where}.")
 
 

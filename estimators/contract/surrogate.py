@@ -87,7 +87,7 @@ def shape_and_type(page: Surrogate) -> None:
                 raise ContractError(str(error)) from None
 
 
-def says_what_it_is(page: Surrogate) -> None:
+def is_documented(page: Surrogate) -> None:
     """Its docstring has the words Replaces, With, Needs in this order and what shape x has; its source is named, and
     something that its formula can be checked by.
     """
@@ -110,7 +110,7 @@ def derivative_of_its_counterpart(page: Surrogate) -> None:
     """The slope is the derivative of the smooth function that it declares, by central differences in float64."""
     if page.counterpart is None:
         return
-    for chosen in page.settings():
+    for chosen in page.example_parameters():
         own = parameters_as(page, tf.float64, **chosen)
         x = away_from(corners_of(page, chosen), 1e-3)
         x = x[np.abs(x) < 100]  # beyond, the step would jump over what the slope does
@@ -147,7 +147,7 @@ def equal_pages(page: Surrogate) -> None:
 
 def even_and_positive(page: Surrogate) -> None:
     """It is even and positive exactly if it says so."""
-    slopes = [slope_at(page, GRID, **chosen) for chosen in page.settings()]
+    slopes = [slope_at(page, GRID, **chosen) for chosen in page.example_parameters()]
     found = {
         "even": page.random is False and all(np.allclose(m, m[::-1], rtol=1e-12, atol=0) for m in slopes),
         "positive": all((m >= 0).all() for m in slopes),
@@ -161,7 +161,7 @@ def even_and_positive(page: Surrogate) -> None:
 
 def area_and_peak(page: Surrogate) -> None:
     """Its area is what quadrature finds, and its peak is approached and never passed."""
-    for chosen in page.settings():
+    for chosen in page.example_parameters():
         area, peak = (page.trait(name, **chosen) for name in ("area", "peak"))
         if area is not None:
             edges = np.unique([0.0, *corners_of(page, chosen)])
@@ -191,7 +191,7 @@ def area_and_peak(page: Surrogate) -> None:
 
 def support(page: Surrogate) -> None:
     """Outside its support it is exactly zero, and just inside it is not."""
-    for chosen in page.settings():
+    for chosen in page.example_parameters():
         reach = float(page.trait("support", **chosen))
         if math.isinf(reach):
             continue
@@ -210,7 +210,7 @@ def parameters_matter(page: Surrogate) -> None:
         if name not in page.parameters or role not in ROLES:
             raise ContractError(f"{page.name} declares the role '{role}' for '{name}'; roles are {', '.join(ROLES)}.")
     before = slope_at(page, GRID)
-    for chosen in page.settings()[1:]:
+    for chosen in page.example_parameters()[1:]:
         if len(chosen) > 1:
             continue
         ((name, _),) = chosen.items()
@@ -233,13 +233,13 @@ def parameters_matter(page: Surrogate) -> None:
 def normalised(page: Surrogate) -> None:
     """Normalised by peak its peak is 1, by area its area is the hard function's; what cannot be is declined."""
     for kind in NORMALIZATIONS[1:]:
-        if page.decline(kind):
+        if page.unsupported_reason(kind):
             try:
                 page.slope(0.0, normalize=kind, chance=contract_stream())
             except Unsupported:
                 continue
             raise ContractError(f"{page.name} cannot be normalised by {kind}, and does it all the same.")
-        for chosen in page.settings():
+        for chosen in page.example_parameters():
             own = float(page.trait(kind, **chosen))
             for function in functions.values():
                 raw = slope_at(page, GRID, forward=function, **chosen)
@@ -256,7 +256,7 @@ def normalised(page: Surrogate) -> None:
                     )
 
 
-def ranges_are_kept(page: Surrogate) -> None:
+def respects_its_ranges(page: Surrogate) -> None:
     """A parameter outside its range is refused before anything is computed, and every default lies inside."""
     for name, allowed in page.needs.items():
         if name not in page.parameters:
@@ -274,7 +274,7 @@ def ranges_are_kept(page: Surrogate) -> None:
 
 CHECKS: tuple[Callable[[Surrogate], None], ...] = (
     shape_and_type,
-    says_what_it_is,
+    is_documented,
     derivative_of_its_counterpart,
     known_values,
     equal_pages,
@@ -290,8 +290,8 @@ CHECKS: tuple[Callable[[Surrogate], None], ...] = (
     same_everywhere,
     schedules_act,
     normalised,
-    ranges_are_kept,
+    respects_its_ranges,
 )
 
 _FIRST = (shape_and_type, finite_at_extremes)  # from whose faults others follow
-_OF_NO_VALUES = (says_what_it_is, chance_decides, ranges_are_kept)  # what can be held though the slope has no bound
+_OF_NO_VALUES = (is_documented, chance_decides, respects_its_ranges)  # what can be held though the slope has no bound

@@ -120,10 +120,10 @@ def improvement(table: pd.DataFrame) -> pd.DataFrame:
     return pd.DataFrame(rows, columns=list(IMPROVEMENT))
 
 
-def _probability(better: np.ndarray, picks: np.ndarray) -> dict[str, float]:
+def _probability(better: np.ndarray, resampled_seeds: np.ndarray) -> dict[str, float]:
     """The probability that beats [tasks, seeds, seeds] stand for, with the ends of its interval."""
     (tasks, seeds), share = better.shape[:2], float(better.mean())
-    low, high = map(float, resampling.ends(resampling.improvement(better, picks), seeds))
+    low, high = map(float, resampling.percentile_ends(resampling.improvement(better, resampled_seeds), seeds))
     if seeds > 1:
         pairs = tasks * seeds
         if share * pairs > pairs - 1 or share * pairs < 1:  # only there do resamples vary too little
@@ -135,7 +135,7 @@ def _probability(better: np.ndarray, picks: np.ndarray) -> dict[str, float]:
 def _gathered(table: pd.DataFrame) -> Iterator[Compared]:
     """Each group alone, without its controls; then, for each optimizer with several tasks, theirs together: the methods
     and the seeds that all of them have, with the settings that each has chosen by all of its seeds."""
-    groups = [racers for group in comparison.groups(table) if (racers := group.racers).methods]
+    groups = [racers for group in comparison.groups(table) if (racers := group.without_controls).methods]
     for group in groups:
         yield Compared([group], group.names, group.methods, group.seeds, group.values()[None])
     for optimizer in dict.fromkeys(group.optimizer for group in groups):
@@ -159,7 +159,7 @@ def _over_tasks(scores: np.ndarray, statistic: str) -> list[intervals.Interval]:
         return [intervals.Interval(float(e), math.nan, math.nan, "one seed has no interval") for e in estimates]
     picks = resampling.draw(np.random.default_rng(SEED), OF_RANKS, tasks, seeds)
     found = []
-    lows, highs = resampling.ends(resampling.aggregate(scores, statistic, picks), seeds)
+    lows, highs = resampling.percentile_ends(resampling.aggregate(scores, statistic, picks), seeds)
     for ends in zip(estimates.tolist(), lows.tolist(), highs.tolist(), strict=True):
         if ends[1] == ends[2]:
             found.append(intervals.Interval(ends[0], math.nan, math.nan, "all resamples are equal"))

@@ -49,7 +49,7 @@ class Group:
     left_out: tuple[str, ...] = ()  # methods that were not run with every optimizer, of a group over all of them
 
     @property
-    def racers(self) -> Group:
+    def without_controls(self) -> Group:
         """The group without its controls."""
         kept = [m for m, control in enumerate(self.controls) if not control]
         per_method = ("methods", "names", "controls", "settings", "rates", "chosen_by", "reported", "diverged")
@@ -204,16 +204,18 @@ def _setting_words(swept: Sequence[str], key: tuple) -> str:
     return ", ".join([f"rate {rate:g}", *(f"{c}={lookup.format_value(v)}" for c, v in zip(swept, others, strict=True))])
 
 
-def tuned(group: Group, picks: np.ndarray) -> np.ndarray:
+def tuned(group: Group, resampled_seeds: np.ndarray) -> np.ndarray:
     """What each method reaches in each resample, float64 [resamples, methods], as costs: the smallest is the best.
 
     The setting is chosen anew in every resample by the mean of `selects` over its seeds, so that the chance of choosing
     is in the result; its cost is the mean of `reports` over the same seeds. A seed that diverged without bound makes a
     mean infinite. picks: [resamples, 1, seeds].
     """
-    out = np.empty((len(picks), len(group.methods)))
+    out = np.empty((len(resampled_seeds), len(group.methods)))
     signs = group.selects.sign, group.reports.sign
     for m, values in enumerate(zip(group.chosen_by, group.reported, strict=True)):
-        scores, costs = ((sign * own)[:, picks[:, 0]].mean(-1) for sign, own in zip(signs, values, strict=True))
+        scores, costs = (
+            (sign * own)[:, resampled_seeds[:, 0]].mean(-1) for sign, own in zip(signs, values, strict=True)
+        )
         out[:, m] = np.take_along_axis(costs, selection.best(scores)[None], 0)[0]
     return out

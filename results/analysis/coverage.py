@@ -46,10 +46,10 @@ def coverage(table: pd.DataFrame, planned: Sequence[Mapping] = ()) -> pd.DataFra
     for run, gone in missing.items():
         if run not in known:
             own = words.get(run)
-            names = _words(labels, {kind: own[kind]["name"] for kind in KINDS}, own) if own else ["", "", run]
+            names = _names(labels, {kind: own[kind]["name"] for kind in KINDS}, own) if own else ["", "", run]
             rows.append((*names, run, gone, 0, 0, "missing", ""))
     for pair in attrs.get("declined", ()):
-        rows.append((*_words(labels, pair, pair), "", 0, 0, 0, "declined", pair["reason"]))
+        rows.append((*_names(labels, pair, pair), "", 0, 0, 0, "declined", pair["reason"]))
     found = pd.DataFrame(rows, columns=list(COLUMNS))
     return found.sort_values(["task_label", "optimizer_label", "method", "run"], ignore_index=True)
 
@@ -88,7 +88,7 @@ def _labels(accounts: Sequence[Mapping]) -> dict[tuple[str, str], str]:
     return found
 
 
-def _words(labels: Mapping, named: Mapping[str, str], of: Mapping) -> list[str]:
+def _names(labels: Mapping, named: Mapping[str, str], of: Mapping) -> list[str]:
     """Task, optimizer and method as they are printed, of what has these names and this `normalize`."""
     task, optimizer, estimator = (labels.get((kind, named[kind]), named[kind]) for kind in KINDS)
     scaled = of.get("normalize", "none")

@@ -15,7 +15,7 @@ from results.records import reading
 from steeplechase.errors import RecordError
 
 
-def broken(table: pd.DataFrame) -> list[str]:
+def violations(table: pd.DataFrame) -> list[str]:
     """The rules that this table breaks, a sentence each; none for a table without rows.
 
     On each task with each optimizer all methods have the same seeds, number of updates, learning rates, judged measures
@@ -54,7 +54,7 @@ def broken(table: pd.DataFrame) -> list[str]:
 
 def check(table: pd.DataFrame) -> list[str]:
     """The same, or, where the table's plan is strict, RecordError with the first of them."""
-    found = broken(table)
+    found = violations(table)
     if found and table.attrs.get("strict"):
         more = f" (and {len(found) - 1} more)" if len(found) > 1 else ""
         raise RecordError(f"strict=true, and a rule of comparison is broken: {found[0]}{more}")

@@ -53,7 +53,7 @@ def stability(table: pd.DataFrame) -> pd.DataFrame:
     chance, rows = np.random.default_rng(SEED), []
     cut = {(group.task_label, group.optimizer): group for group in comparison.groups(truncate(table))}
     speeds = _speeds(table)
-    for group in (group.racers for group in comparison.groups(table)):
+    for group in (group.without_controls for group in comparison.groups(table)):
         if not group.methods:
             continue
         key, several = (group.task_label, group.optimizer), len(group.seeds) >= resampling.FEWEST
@@ -62,7 +62,7 @@ def stability(table: pd.DataFrame) -> pd.DataFrame:
         drawn = tuned(group, resampling.draw(chance, RESAMPLES, 1, len(group.seeds)))
         low, high = np.quantile(resampling.ranks(drawn), [0.025, 0.975], axis=0, method="inverted_cdf")
         first = resampling.firsts(drawn)
-        shorter = stats.rankdata(group.reports.sign * cut[key].racers.values().mean(1))
+        shorter = stats.rankdata(group.reports.sign * cut[key].without_controls.values().mean(1))
         speed = {name: _ranked(speeds.get(key, {}), group, name) for name in ("fastest", "easier", "harder")}
         for m in np.argsort(ranks, kind="stable"):
             rows.append(
@@ -86,14 +86,14 @@ def stability(table: pd.DataFrame) -> pd.DataFrame:
     return pd.DataFrame(rows, columns=list(COLUMNS))
 
 
-def across(found: pd.DataFrame) -> pd.DataFrame:
+def across(ranking: pd.DataFrame) -> pd.DataFrame:
     """How the methods rank over all tasks together, and with each task left out (columns: ACROSS).
 
     found: of `stability`. Only methods that were run on all tasks with an optimizer take part; an optimizer with which
     fewer than two tasks were run has no rows. Each task counts the same, whatever its measure: only ranks are averaged.
     """
     rows = []
-    for optimizer, own in found.groupby("optimizer_label", sort=False):
+    for optimizer, own in ranking.groupby("optimizer_label", sort=False):
         means = own.pivot_table(index="method", columns="task_label", values="rank").dropna()
         if means.shape[1] < 2 or means.empty:
             continue
@@ -132,12 +132,12 @@ def _speeds(table: pd.DataFrame) -> dict[tuple[str, str], dict[str, dict[str, fl
         return found
     settings = selection.chosen_settings(table)
 
-    def wanted(account: Mapping) -> dict[str, float]:
+    def targets_of(account: Mapping) -> dict[str, float]:
         name, value = account["target"]
         measure = measures.measure(name, account)
         return perturbed_targets(value, measure.share, measure.better)
 
-    arrived = targets.reached_by_run(table, settings, wanted)
+    arrived = targets.reached_by_run(table, settings, targets_of)
     for one, method in zip(settings.itertuples(), lookup.methods(settings), strict=True):
         own = {word: reached.expected_steps for word, reached in arrived[one.run].items()}
         found.setdefault((one.task_label, one.optimizer_label), {})[method] = own

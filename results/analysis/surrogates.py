@@ -229,10 +229,10 @@ def _compared(family: list[dict], reference: str) -> list[dict]:
     return rows
 
 
-def _contrast(own: pd.Series, reference: pd.Series) -> paired.Contrast:
+def _contrast(values: pd.Series, reference: pd.Series) -> paired.Contrast:
     """Of own and reference over their common seeds."""
-    seeds = own.index.intersection(reference.index)
-    return paired.paired(own[seeds], reference[seeds])
+    seeds = values.index.intersection(reference.index)
+    return paired.paired(values[seeds], reference[seeds])
 
 
 def pairs(rankings: pd.DataFrame) -> Iterator[tuple[str, pd.DataFrame]]:

@@ -26,7 +26,7 @@ def reached(table: pd.DataFrame, account: Mapping, target: float | None = None) 
 
 
 def reached_by_run(
-    table: pd.DataFrame, settings: pd.DataFrame, wanted: Callable[[Mapping], Mapping[str, float]]
+    table: pd.DataFrame, settings: pd.DataFrame, targets_of: Callable[[Mapping], Mapping[str, float]]
 ) -> dict[str, dict[str, Reached]]:
     """By run, what its replicas with the chosen setting did, for each of the targets that are wanted, by their names.
 
@@ -40,7 +40,7 @@ def reached_by_run(
         budget = own.groupby(["run", "replica"])["step"].max().astype("float64")
         measure, ends = account["target"][0], np.cumsum(budget.groupby(level="run").size().to_numpy())[:-1]
         names, budgets = sorted(runs), np.split(budget.to_numpy(), ends)
-        for name, value in wanted(account).items():
+        for name, value in targets_of(account).items():
             first = selection.steps_to_target(own, {**account, "target": [measure, value]})
             steps = np.split(first["steps"].astype("float64").fillna(math.inf).to_numpy(), ends)
             for run, of_run, limit in zip(names, steps, budgets, strict=True):

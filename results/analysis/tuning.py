@@ -85,7 +85,7 @@ def tuning(table: pd.DataFrame) -> pd.DataFrame:
     return pd.DataFrame(rows, columns=[*NAMES, *COLUMNS])
 
 
-def best_of(group: Group, method: int, picks: np.ndarray | None = None) -> np.ndarray:
+def best_of(group: Group, method: int, resampled_seeds: np.ndarray | None = None) -> np.ndarray:
     """What a method reaches with 1, 2, … of its settings tried, drawn at random: means of the reported measure at the
     last step, float64 [settings], or with picks (resampling.draw of one task) [resamples, settings].
 
@@ -96,9 +96,9 @@ def best_of(group: Group, method: int, picks: np.ndarray | None = None) -> np.nd
         for measure, values in ((group.selects, group.chosen_by), (group.reports, group.reported))
     )
     sign = group.reports.sign
-    if picks is None:
+    if resampled_seeds is None:
         return sign * resampling.best_of(scores.mean(1), costs.mean(1))
-    taken = [(scores[:, own].mean(1), costs[:, own].mean(1)) for own in picks[:, 0]]
+    taken = [(scores[:, own].mean(1), costs[:, own].mean(1)) for own in resampled_seeds[:, 0]]
     return np.stack([sign * resampling.best_of(*own) for own in taken])
 
 
@@ -113,19 +113,19 @@ def success_grid(table: pd.DataFrame) -> pd.DataFrame:
         return pd.DataFrame(columns=[*NAMES, *TARGETS])
     described, settings = reading.accounts(table), selection.chosen_settings(table)
 
-    def wanted(account: Mapping) -> dict[str, float]:
+    def targets_of(account: Mapping) -> dict[str, float]:
         name, value = account["target"]
         measure = measures.measure(name, account)
         return {f"{target:g}": target for target in target_grid(value, measure.share, measure.better)}
 
-    arrived = targets.reached_by_run(table, settings, wanted)
+    arrived = targets.reached_by_run(table, settings, targets_of)
     ends = lookup.final_rows(table).drop_duplicates("run").set_index("run")
     updates = ends["step"].clip(lower=1).astype("float64")
     examples, seconds = ends["examples"].astype("float64") / updates, ends["train_s"] / updates
     for one, method in zip(settings.itertuples(), lookup.methods(settings), strict=True):
         account = described[one.run]
         measure = measures.measure(account["target"][0], account)
-        for target, found in zip(wanted(account).values(), arrived[one.run].values(), strict=True):
+        for target, found in zip(targets_of(account).values(), arrived[one.run].values(), strict=True):
             spent = found.expected_steps
             if target == account["target"][1] and not account.get("control", False):
                 own.setdefault(one.task_label, {}).setdefault(one.optimizer_label, {})[len(rows)] = found

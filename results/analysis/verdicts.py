@@ -120,12 +120,12 @@ def _contrasts(group: Group, margin: float, reference: str) -> tuple[list[dict],
     return rows, [group.methods[i] for i in order]
 
 
-def _firsts(group: Group, order: list[str], chance: np.random.Generator) -> dict[str, float]:
+def _firsts(group: Group, order: list[str], rng: np.random.Generator) -> dict[str, float]:
     """How often each of these methods is first over resampled seeds."""
     if not order:
         return {}
     at = [group.methods.index(method) for method in order]
-    costs = tuned(group, resampling.draw(chance, RESAMPLES, 1, len(group.seeds)))[:, at]
+    costs = tuned(group, resampling.draw(rng, RESAMPLES, 1, len(group.seeds)))[:, at]
     return dict(zip(order, resampling.firsts(costs).tolist(), strict=True))
 
 

@@ -81,7 +81,7 @@ def _panel(axes: Axes, rows: pd.DataFrame, colour: str) -> bool:
     axes.set(xlim=(-end, end), ylim=(-1.4 * one, (TOP + 0.15) * one))
     axes.set_xticks([-end, 0, end], [f"−{end:g}", "0", f"{end:g}"])
     ticks = [0.0, peak] if peak > 0 else [0.0]
-    axes.set_yticks(ticks, [_short(tick) for tick in ticks])
+    axes.set_yticks(ticks, [_tick_label(tick) for tick in ticks])
     axes.tick_params(labelsize=5.5, length=2, pad=1.5, width=0.5)
     for label, place in zip(axes.get_xticklabels(), ("left", "center", "right"), strict=True):
         label.set_horizontalalignment(place)  # within the panel, so that neighbours do not meet
@@ -117,7 +117,7 @@ def _values(axes: Axes, default: str, lines: dict[str, Line2D]) -> None:
     legend.set_zorder(4)
 
 
-def _short(number: float) -> str:
+def _tick_label(number: float) -> str:
     return "0" if number == 0 else np.format_float_positional(number, 3, fractional=False, trim="-")
 
 

@@ -125,7 +125,7 @@ def _panel(axes: Axes, curves: pd.DataFrame, handles: dict[str, Line2D]) -> None
 def _rates(axes: Axes, settings: pd.DataFrame, handles: dict[str, Line2D], columns: int) -> int:
     """Writes the chosen rates above the panel; returns how many lines that took."""
     rows = settings.sort_values("entry", key=lambda entries: entries.map(list(handles).index))
-    labels = _words(rows)
+    labels = _labels(rows)
     if not labels:
         return 1
     per_line = _per_line(rows, columns)
@@ -146,7 +146,7 @@ def _rates(axes: Axes, settings: pd.DataFrame, handles: dict[str, Line2D], colum
     return math.ceil(len(labels) / per_line)
 
 
-def _words(settings: pd.DataFrame) -> list[str]:
+def _labels(settings: pd.DataFrame) -> list[str]:
     """The chosen rates as they are written."""
     edge = {"low": " ▾", "high": " ▴", "": ""}
     return [
@@ -157,7 +157,7 @@ def _words(settings: pd.DataFrame) -> list[str]:
 
 
 def _per_line(settings: pd.DataFrame, columns: int) -> int:
-    labels, letters = _words(settings), 30 if columns == 1 else 46
+    labels, letters = _labels(settings), 30 if columns == 1 else 46
     return max(1, min(len(labels), int(letters / (6 + max(map(len, labels))))))
 
 

@@ -26,7 +26,7 @@ def draw(table: pd.DataFrame, columns: int = 2) -> Figure:
     table, and as comparison.groups does.
     """
     reading.complete(table)
-    groups = [group.racers for group in comparison.groups(table) if group.optimizer != ANY]
+    groups = [group.without_controls for group in comparison.groups(table) if group.optimizer != ANY]
     chance = np.random.default_rng(SEED)
     with style.context(columns):
         tasks, optimizers, handles = layout.sides(groups)
@@ -58,11 +58,11 @@ def _thresholds(values: np.ndarray) -> np.ndarray:
     return values[at]
 
 
-def _panel(axes: Axes, group: Group, thresholds: np.ndarray, handles: dict[str, Line2D], chance) -> None:
+def _panel(axes: Axes, group: Group, thresholds: np.ndarray, handles: dict[str, Line2D], rng) -> None:
     sign = -group.reports.sign  # of a score, of which the largest is the best
     # At least as good is more than the next smaller number.
     limits = np.nextafter(sign * thresholds, -np.inf)
-    picks = resampling.draw(chance, RESAMPLES, 1, len(group.seeds))
+    picks = resampling.draw(rng, RESAMPLES, 1, len(group.seeds))
     shares, lows, highs = resampling.profile(sign * group.values()[None], limits, picks)
     where = "pre" if group.reports.better == "higher" else "post"
     for method, share, low, high in zip(group.methods, shares, lows, highs, strict=True):

@@ -34,7 +34,7 @@ def draw(table: pd.DataFrame, columns: int = 2) -> Figure:
     """
     reading.complete(table)
     found = ranking.stability(table)
-    groups = {(group.task_label, group.optimizer): group.racers for group in comparison.groups(table)}
+    groups = {(group.task_label, group.optimizer): group.without_controls for group in comparison.groups(table)}
     tasks = sorted({task for task, _ in groups})
     optimizers = sorted({optimizer for _, optimizer in groups}, key=lambda name: (name == ANY, name))
     many = max((len(rows) for _, rows in found.groupby(["task_label", "optimizer_label"])), default=1)
@@ -68,16 +68,16 @@ def draw(table: pd.DataFrame, columns: int = 2) -> Figure:
     return figure
 
 
-def _empty(axes: Axes, words: str) -> None:
-    layout.note(axes, words)
+def _empty(axes: Axes, text: str) -> None:
+    layout.note(axes, text)
     axes.set_axis_off()
 
 
-def _panel(axes: Axes, group: Group, rows: pd.DataFrame, chance: np.random.Generator, narrow: bool) -> None:
+def _panel(axes: Axes, group: Group, rows: pd.DataFrame, rng: np.random.Generator, narrow: bool) -> None:
     """rows: the group's, the best first."""
     at, count = [group.methods.index(method) for method in rows["method"]], len(rows)
     if len(group.seeds) > 1:
-        drawn = tuned(group, resampling.draw(chance, ranking.RESAMPLES, 1, len(group.seeds)))[:, at]
+        drawn = tuned(group, resampling.draw(rng, ranking.RESAMPLES, 1, len(group.seeds)))[:, at]
         shares = occupied(resampling.ranks(drawn))
         axes.imshow(shares, cmap=SHADES, vmin=0, vmax=1, aspect="auto", extent=(0.5, count + 0.5, count - 0.5, -0.5))
         for y, x in np.argwhere(shares >= 0.005) if count <= 6 else ():
@@ -110,11 +110,11 @@ def occupied(ranks: np.ndarray) -> np.ndarray:
     return (taken / taken.sum(-1, keepdims=True)).mean(0)
 
 
-def _critical(axes: Axes, found: pd.DataFrame, optimizer: str) -> None:
+def _critical(axes: Axes, frame: pd.DataFrame, optimizer: str) -> None:
     """Mean ranks over tasks, joined where the Nemenyi test after Friedman's does not tell them apart (Demšar 2006)."""
     import scikit_posthocs
 
-    own = found[found["optimizer_label"] == optimizer]
+    own = frame[frame["optimizer_label"] == optimizer]
     ranks = own.pivot_table(index="task_label", columns="method", values="rank").dropna(axis=1).rank(axis=1)
     if ranks.shape[1] < 3:
         _empty(axes, "critical differences need three methods")
@@ -127,11 +127,11 @@ def _critical(axes: Axes, found: pd.DataFrame, optimizer: str) -> None:
     axes.set_title(f"Mean rank over {len(ranks)} tasks, {optimizer}; Friedman's test: p = {omnibus:.2g}")
 
 
-def _caption(found: pd.DataFrame, tasks: int) -> str:
-    if found.empty:
+def _caption(frame: pd.DataFrame, tasks: int) -> str:
+    if frame.empty:
         return "Nothing but controls."
-    if found["seeds"].max() > 1:
-        many = wording.how_many(found["seeds"], "seed")
+    if frame["seeds"].max() > 1:
+        many = wording.how_many(frame["seeds"], "seed")
         text = (
             f"Shade and number: the share of {ranking.RESAMPLES:,} resamples of {many} in which an estimator has a "
             "rank by its mean at the last step, settings chosen anew in each."

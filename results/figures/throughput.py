@@ -64,7 +64,7 @@ def _rates(table: pd.DataFrame) -> pd.DataFrame:
     return found.assign(rate=found["rate"].astype("float64"))
 
 
-def _panel(axes: Axes, task: str, rates: pd.DataFrame, looks: dict[str, style.LineStyle]) -> None:
+def _panel(axes: Axes, task: str, rates: pd.DataFrame, line_styles: dict[str, style.LineStyle]) -> None:
     # A row of the panel is an optimizer; a device or block of its own makes another one.
     several = rates[["device", "block"]].drop_duplicates().shape[0] > 1
     where = rates["device"].astype(str) + ", block " + rates["block"].astype(str)
@@ -81,14 +81,14 @@ def _panel(axes: Axes, task: str, rates: pd.DataFrame, looks: dict[str, style.Li
         "legend": False,
         "ax": axes,
     }
-    palette = {name: looks[name].colour for name in names}
+    palette = {name: line_styles[name].colour for name in names}
     if len(known):
         sns.stripplot(known, **shared, palette=palette, dodge=len(names) > 1, jitter=False, **SMALL)
         sns.pointplot(
             known,
             **shared,
             palette=palette,
-            markers=[looks[name].marker for name in names],
+            markers=[line_styles[name].marker for name in names],
             dodge=0.8 - 0.8 / len(names) if len(names) > 1 else False,
             estimator="median",
             errorbar=None,

@@ -55,10 +55,10 @@ def draw(table: pd.DataFrame, columns: int = 2) -> Figure:
     return figure
 
 
-def _caption(settings: pd.DataFrame, wanted: list[str]) -> str:
+def _caption(settings: pd.DataFrame, targets: list[str]) -> str:
     many = wording.how_many(settings["replicas"].map(len), "seed")
     return (
         f"Share of {many} that has reached the target, at the chosen settings, known to "
         "the spacing of the recorded steps; 95 % bands (Kaplan–Meier). Those that never reach it are censored at the "
-        f"end. Targets: {'; '.join(wanted)}."
+        f"end. Targets: {'; '.join(targets)}."
     )

@@ -26,7 +26,7 @@ def draw(table: pd.DataFrame, columns: int = 2) -> Figure:
     comparison.groups does.
     """
     reading.complete(table)
-    groups = [group.racers for group in comparison.groups(table) if group.optimizer != ANY]
+    groups = [group.without_controls for group in comparison.groups(table) if group.optimizer != ANY]
     chance = np.random.default_rng(SEED)
     with style.context(columns):
         tasks, optimizers, handles = layout.sides(groups)
@@ -50,9 +50,9 @@ def draw(table: pd.DataFrame, columns: int = 2) -> Figure:
     return figure
 
 
-def _panel(axes: Axes, group: Group, handles: dict[str, Line2D], chance: np.random.Generator) -> list[float]:
+def _panel(axes: Axes, group: Group, handles: dict[str, Line2D], rng: np.random.Generator) -> list[float]:
     """Draws one panel; returns the values of its curves."""
-    picks, drawn = resampling.draw(chance, RESAMPLES, 1, len(group.seeds)), []
+    picks, drawn = resampling.draw(rng, RESAMPLES, 1, len(group.seeds)), []
     for m, method in enumerate(group.methods):
         curve, line = tuning.best_of(group, m), handles[method]
         curve[~np.isfinite(curve)] = np.nan
@@ -61,7 +61,7 @@ def _panel(axes: Axes, group: Group, handles: dict[str, Line2D], chance: np.rand
         axes.plot(tried, curve, **look, markersize=3.5, markeredgecolor="white", markeredgewidth=0.4)
         known = np.isfinite(curve)
         if len(group.seeds) > 1 and known.any():
-            low, high = resampling.ends(tuning.best_of(group, m, picks)[:, known], len(group.seeds))
+            low, high = resampling.percentile_ends(tuning.best_of(group, m, picks)[:, known], len(group.seeds))
             axes.fill_between(tried[known], low, high, color=line.get_color(), alpha=0.15, linewidth=0)
         drawn += curve[known].tolist()
     if not drawn:

@@ -20,7 +20,7 @@ VERSION = 1
 
 
 @dataclass
-class Kept:
+class Checkpoint:
     """Where the state of one block is kept, and whose it must be to be resumed.
 
     whose: plain data that names the block: its run, its fingerprint, the ids of its replicas and its size. `remark` is

@@ -47,7 +47,7 @@ def write(table: pd.DataFrame, plan: Mapping, folder: str | Path) -> Path:
     Raises RecordError for an incomplete table, StoreError where it cannot be written.
     """
     reading.complete(table)
-    attrs = {**table.attrs, "parts": [_kept(account) for account in table.attrs["parts"]]}
+    attrs = {**table.attrs, "parts": [_frozen_account(account) for account in table.attrs["parts"]]}
     about = {
         "plan": {key: plan[key] for key in ("name", "command", "figures", "tables")},
         "attrs": attrs,
@@ -117,8 +117,8 @@ def read(path: str | Path) -> tuple[pd.DataFrame, dict]:
 def _is_account(about: Mapping) -> bool:
     """Whether it has all that `write` says of a table, of the kinds that `write` gives it."""
 
-    def has(said: Any, kinds: Mapping[str, type]) -> bool:
-        return isinstance(said, Mapping) and all(isinstance(said.get(key), kind) for key, kind in kinds.items())
+    def has(facts: Any, kinds: Mapping[str, type]) -> bool:
+        return isinstance(facts, Mapping) and all(isinstance(facts.get(key), kind) for key, kind in kinds.items())
 
     return (
         has(about, {"plan": dict, "attrs": dict, "versions": dict, "rows": str})
@@ -150,6 +150,6 @@ def source(table: pd.DataFrame) -> str:
     )
 
 
-def _kept(account: Mapping) -> dict:
+def _frozen_account(account: Mapping) -> dict:
     """An account without what only the store needs."""
     return {key: value for key, value in account.items() if key not in ("seal", "sha256", "table", "configuration")}

@@ -32,7 +32,7 @@ def load(store: str | Path | Store = DEFAULT, plan: str | Plan | None = None) ->
     store = store if isinstance(store, Store) else Store(store)
     plan = store.plan(plan) if isinstance(plan, str) else plan
     wanted_rows, accounts, missing = [], Accounts(), {}
-    for run, fingerprint, sources, wanted in _wanted(store, plan):
+    for run, fingerprint, sources, wanted in _planned_parts(store, plan):
         found: set[str] = set()
         for path, account, content, fault in store.contents(run, fingerprint, sources):
             if account is None:
@@ -105,7 +105,7 @@ def _joined(tables: list[pa.Table], accounts: list[dict]) -> pd.DataFrame:
     return whole.take(rows).reset_index(drop=True)
 
 
-def _wanted(store: Store, plan: Plan | None) -> Iterable[tuple[str, str, Mapping | None, set[str] | None]]:
+def _planned_parts(store: Store, plan: Plan | None) -> Iterable[tuple[str, str, Mapping | None, set[str] | None]]:
     """(run, fingerprint, its sources, ids) of what is asked for; None where nothing is known of them."""
     if plan is not None:
         return [(run["run"], run["fingerprint"], run["sources"], set(run["replicas"])) for run in plan.runs]

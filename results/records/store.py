@@ -32,7 +32,7 @@ import pandas as pd
 
 from results.records import schema, sealed
 from results.records.account import needed_kinds
-from results.records.checkpoint import Kept
+from results.records.checkpoint import Checkpoint
 from results.records.place import DEFAULT as DEFAULT
 from results.records.plan import PLAN_FILE, Plan, as_json, check_plan
 from steeplechase.errors import RecordError, StoreError
@@ -191,25 +191,29 @@ class Store:
                 ended[name] = _newest(accounts)["ended"]
         return max(ended, key=ended.__getitem__, default="")
 
-    def kept(self, run: str, fingerprint: str, replicas: Sequence[str], block: int, remark: Callable[[str], None]):
+    def checkpoint(
+        self, run: str, fingerprint: str, replicas: Sequence[str], block: int, remark: Callable[[str], None]
+    ):
         """Where the state of a block of so many seats with these replicas is kept while it is trained."""
         name = hashlib.sha256("".join(replicas).encode()).hexdigest()[:16]
         whose = {"run": run, "fingerprint": fingerprint, "block": block, "replicas": list(replicas)}
-        return Kept(self.folder(run, fingerprint) / f"state-{name}.npz", whose, remark)
+        return Checkpoint(self.folder(run, fingerprint) / f"state-{name}.npz", whose, remark)
 
     # What cannot be
 
-    def decline(self, run: str, fingerprint: str, reason: str) -> None:
+    def write_unsupported(self, run: str, fingerprint: str, reason: str) -> None:
         """Notes why this run cannot be. Raises StoreError where it cannot be written."""
         path = self.folder(run, fingerprint) / "declined.json"
         said = {"schema": schema.VERSION, "run": run, "fingerprint": fingerprint, "reason": reason}
         with self._writing(f"that {run} was declined"):
             path.parent.mkdir(parents=True, exist_ok=True)
-            if not sealed.publish(path, sealed.text(said)) and not self.declined(run, fingerprint):
+            if not sealed.publish(path, sealed.text(said)) and not self.unsupported_reason(run, fingerprint):
                 sealed.set_aside(path)
                 sealed.publish(path, sealed.text(said))
 
-    def declined(self, run: str, fingerprint: str, damaged: Callable[[Path, str], None] = lambda *_: None) -> str:
+    def unsupported_reason(
+        self, run: str, fingerprint: str, damaged: Callable[[Path, str], None] = lambda *_: None
+    ) -> str:
         """Why this run cannot be, or "" where nothing is known against it. `damaged(path, reason)` is told of a file
         that does not count: what it said is found out again."""
         path = self.folder(run, fingerprint) / "declined.json"
@@ -319,11 +323,11 @@ def _account(path: Path, run: str, fingerprint: str, sources: Mapping | None) ->
     return account
 
 
-def _belongs(said: Mapping, run: str, fingerprint: str) -> None:
+def _belongs(content: Mapping, run: str, fingerprint: str) -> None:
     """Raises sealed.Damaged for what was written of another run, or of other code."""
     for key, value in (("run", run), ("fingerprint", fingerprint)):
-        if said.get(key) != value:
-            raise sealed.Damaged(f"belongs to another {key} ({said.get(key)!r:.80}, and lies under {value!r})")
+        if content.get(key) != value:
+            raise sealed.Damaged(f"belongs to another {key} ({content.get(key)!r:.80}, and lies under {value!r})")
 
 
 def _newest(accounts: list[dict]) -> dict:

@@ -66,7 +66,7 @@ class Section:
         return [sentence for item in self.tables for sentence in item.findings]
 
 
-def page(sections: Sequence[Section], made: str) -> str:
+def html(sections: Sequence[Section], made: str) -> str:
     """The HTML of these sections. made: when and by what it was made, in words."""
     environment = jinja2.Environment(
         loader=jinja2.FileSystemLoader(HERE),

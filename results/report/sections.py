@@ -39,7 +39,7 @@ class Reported:
     planned: tuple[Mapping, ...] = ()
 
 
-def write(reported: list[Reported], path: Path, tell: Callable[[str], None], commit: str | None) -> list[str]:
+def write(reported: list[Reported], path: Path, report: Callable[[str], None], commit: str | None) -> list[str]:
     """Writes the page; returns what could not be made, a sentence each. tell: is told what is under way.
 
     Raises StoreError where the page cannot be written.
@@ -48,25 +48,25 @@ def write(reported: list[Reported], path: Path, tell: Callable[[str], None], com
     sections, faults = [], []
     for one in reported:
         try:
-            sections.append(_section(one, tell))
+            sections.append(_section(one, report))
         except OSError:
             raise
         except Exception as error:  # records that others wrote may say anything of themselves
             faults.append(f"{one.name}: it could not be reported: {outputs.why(error)}.")
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
-        sealed.replace(path.resolve(), document.page(sections, made).encode())
+        sealed.replace(path.resolve(), document.html(sections, made).encode())
     except (OSError, RuntimeError) as error:  # of a link that leads to itself
         raise StoreError(f"{path} cannot be written: {getattr(error, 'strerror', error)}.") from None
     items = [(section.name, item) for section in sections for item in (*section.tables, *section.figures)]
     return faults + [f"{name}, {item.name}: {item.fault}" for name, item in items if item.fault]
 
 
-def _section(one: Reported, tell: Callable[[str], None]) -> document.Section:
+def _section(one: Reported, report: Callable[[str], None]) -> document.Section:
     jobs = [("figure", name) for name in _figures(one)] + [("table", name) for name in _tables(one)]
-    tell(f"{one.name}: {len(jobs)} tables and figures")
+    report(f"{one.name}: {len(jobs)} tables and figures")
     jobs += [(kind, "") for kind in ("coverage", "remarks", "source", "curves", "frozen")]
-    found = dict(zip(jobs, _side_by_side(one, jobs), strict=True))
+    found = dict(zip(jobs, _made_in_parallel(one, jobs), strict=True))
     accounts = one.table.attrs.get("parts", [])
     return document.Section(
         name=one.name,
@@ -106,7 +106,7 @@ def _remarks(table: pd.DataFrame) -> Iterator[str]:
         yield "Nothing is recorded of this plan yet: run its command."
         return
     try:
-        yield from fairness.broken(table)
+        yield from fairness.violations(table)
     except RecordError as error:
         yield str(error)
 
@@ -116,7 +116,7 @@ def _remarks(table: pd.DataFrame) -> Iterator[str]:
 _ONE: list[Reported] = []
 
 
-def _side_by_side(one: Reported, jobs: list[tuple[str, str]]) -> list:
+def _made_in_parallel(one: Reported, jobs: list[tuple[str, str]]) -> list:
     _ONE[:] = [one]
     try:
         forked = multiprocessing.get_context("fork")

@@ -37,7 +37,7 @@ class Contrast:
     test: str
 
 
-def paired(own: Sequence[float], other: Sequence[float], margin: float = math.nan) -> Contrast:
+def paired(values: Sequence[float], other: Sequence[float], margin: float = math.nan) -> Contrast:
     """The contrast of two methods with the values of the same seeds in the same order, [seeds] each.
 
     margin: the difference below which two methods count as equivalent, in the measure's unit. Fewer than two seeds
@@ -45,16 +45,16 @@ def paired(own: Sequence[float], other: Sequence[float], margin: float = math.na
     signs and the order of the differences are tested (Wilcoxon 1945), an infinite one counting as the largest, and two
     seeds at the worst as a tie. NaN as a value is unknown, and so is everything then.
     """
-    own, other = np.asarray(own, "float64"), np.asarray(other, "float64")
-    if not (np.isfinite(own) & np.isfinite(other)).all():
-        return _by_rank(own, other)
-    differences = own - other
+    values, other = np.asarray(values, "float64"), np.asarray(other, "float64")
+    if not (np.isfinite(values) & np.isfinite(other)).all():
+        return _by_rank(values, other)
+    differences = values - other
     found = intervals.t_interval(differences)
     larger = found[0] > 0
     if math.isnan(found[1]):
         return Contrast(*found, larger, math.nan, math.nan, T_TEST)
     # Where all differences are the same, up to rounding, the t statistic is 0/0 or infinite.
-    rounding = 1e-12 * max(np.abs(own).max(), np.abs(other).max())
+    rounding = 1e-12 * max(np.abs(values).max(), np.abs(other).max())
     if np.ptp(differences) <= rounding:
         apart = abs(found[0])
         within = math.nan if math.isnan(margin) else float(apart >= margin)
@@ -69,12 +69,12 @@ def _equivalence(differences: np.ndarray, margin: float) -> float:
     return math.nan if math.isnan(margin) else float(DescrStatsW(differences).ttost_mean(-margin, margin)[0])
 
 
-def _by_rank(own: np.ndarray, other: np.ndarray) -> Contrast:
+def _by_rank(values: np.ndarray, other: np.ndarray) -> Contrast:
     unknown = (math.nan, math.nan, math.nan)
-    if np.isnan(own).any() or np.isnan(other).any() or own.size < 2:
+    if np.isnan(values).any() or np.isnan(other).any() or values.size < 2:
         return Contrast(*unknown, False, math.nan, math.nan, RANK_TEST)
-    both = np.isinf(own) & np.isinf(other)
-    differences = np.where(both, 0.0, np.where(both, 0, own) - np.where(both, 0, other))
+    both = np.isinf(values) & np.isinf(other)
+    differences = np.where(both, 0.0, np.where(both, 0, values) - np.where(both, 0, other))
     finite = np.abs(differences[np.isfinite(differences)])
     largest = 2 * finite.max(initial=0) + 1
     differences = np.clip(differences, -largest, largest)

@@ -16,12 +16,12 @@ FEWEST = 3  # seeds that a share of resamples can speak of: two make three diffe
 AT_ONCE = 2**24  # numbers that are held at a time
 
 
-def draw(chance: np.random.Generator, resamples: int, tasks: int, seeds: int) -> np.ndarray:
+def draw(rng: np.random.Generator, resamples: int, tasks: int, seeds: int) -> np.ndarray:
     """Which seeds each resample has, int64 [resamples, tasks, seeds]: drawn with replacement, for each task anew."""
-    return chance.integers(seeds, size=(resamples, tasks, seeds))
+    return rng.integers(seeds, size=(resamples, tasks, seeds))
 
 
-def ends(samples: np.ndarray, seeds: int, level: float = 0.95) -> tuple[np.ndarray, np.ndarray]:
+def percentile_ends(samples: np.ndarray, seeds: int, level: float = 0.95) -> tuple[np.ndarray, np.ndarray]:
     """Lower and upper ends of intervals over the first axis, by percentiles that are moved outwards for few seeds.
 
     The tail Φ(√(n/(n−1))·t(α/2, n−1)) instead of α/2 makes a percentile interval of a mean as wide as Student's
@@ -34,7 +34,7 @@ def ends(samples: np.ndarray, seeds: int, level: float = 0.95) -> tuple[np.ndarr
     return low, high
 
 
-def aggregate(values: np.ndarray, statistic: str, picks: np.ndarray) -> np.ndarray:
+def aggregate(values: np.ndarray, statistic: str, resampled_seeds: np.ndarray) -> np.ndarray:
     """An aggregate of each resample, float64 [resamples, methods].
 
     values: scores [tasks, methods, seeds], of which tasks are comparable (normalised, or ranks). statistic: `mean`,
@@ -46,32 +46,32 @@ def aggregate(values: np.ndarray, statistic: str, picks: np.ndarray) -> np.ndarr
         "iqm": lambda x: stats.trim_mean(x, 0.25, axis=-1),
     }[statistic]
     tasks, methods, seeds = values.shape
-    out, step = np.empty((len(picks), methods)), max(1, AT_ONCE // values.size)
-    for at in range(0, len(picks), step):
-        own = picks[at : at + step, :, None, :]
+    out, step = np.empty((len(resampled_seeds), methods)), max(1, AT_ONCE // values.size)
+    for at in range(0, len(resampled_seeds), step):
+        own = resampled_seeds[at : at + step, :, None, :]
         taken = np.take_along_axis(values[None], np.broadcast_to(own, (len(own), tasks, methods, seeds)), -1)
         out[at : at + step] = reduce(taken.transpose(0, 2, 1, 3).reshape(len(own), methods, -1))
     return out
 
 
-def improvement(better: np.ndarray, picks: np.ndarray) -> np.ndarray:
+def improvement(better: np.ndarray, resampled_seeds: np.ndarray) -> np.ndarray:
     """The probability of improvement of each resample, float64 [resamples]: that a training of one method beats one of
     the other, on a task at random (Agarwal et al. 2021), ties counting half.
 
     better: [tasks, seeds, seeds], how often seed i of the one beats seed j of the other: 1, ½ or 0 (`beats`).
     """
-    counts = _counts(picks, better.shape[-1])
+    counts = _counts(resampled_seeds, better.shape[-1])
     won = np.einsum("bts,tsr,btr->b", counts, better, counts, optimize=True)
-    return won / (len(better) * picks.shape[-1] ** 2)
+    return won / (len(better) * resampled_seeds.shape[-1] ** 2)
 
 
-def beats(own: np.ndarray, other: np.ndarray, higher: bool) -> np.ndarray:
+def beats(values: np.ndarray, other: np.ndarray, higher: bool) -> np.ndarray:
     """1 where a value of own is better than one of other, ½ where they are equal, else 0: [..., seeds, seeds]."""
-    above, below = own[..., :, None] > other[..., None, :], own[..., :, None] < other[..., None, :]
+    above, below = values[..., :, None] > other[..., None, :], values[..., :, None] < other[..., None, :]
     return (1 + (above * 1.0 - below) * (1 if higher else -1)) / 2
 
 
-def profile(scores: np.ndarray, thresholds: np.ndarray, picks: np.ndarray, level: float = 0.95):
+def profile(scores: np.ndarray, thresholds: np.ndarray, resampled_seeds: np.ndarray, level: float = 0.95):
     """(share, low, high), float64 [methods, thresholds] each: the share of trainings with a score above each threshold,
     over all tasks and seeds (a performance profile), with a band that covers the whole curve.
 
@@ -85,7 +85,7 @@ def profile(scores: np.ndarray, thresholds: np.ndarray, picks: np.ndarray, level
     if seeds < 2:
         return share, np.full(share.shape, math.nan), np.full(share.shape, math.nan)
     many = tasks * seeds
-    drawn = np.einsum("bts,tmsk->bmk", _counts(picks, seeds), above.astype("float64"), optimize=True) / many
+    drawn = np.einsum("bts,tmsk->bmk", _counts(resampled_seeds, seeds), above.astype("float64"), optimize=True) / many
     smooth = (share * many + 2) / (many + 4)
     error = np.maximum(drawn.std(0), np.sqrt(smooth * (1 - smooth) / many))
     wider = math.sqrt(seeds / (seeds - 1)) * stats.t.ppf(0.975, seeds - 1) / stats.norm.ppf(0.975)
@@ -114,10 +114,10 @@ def best_of(scores: Sequence[float], costs: Sequence[float]) -> np.ndarray:
         return np.where(chances > 0, chances * np.asarray(costs, "float64")[order], 0.0).sum(-1)
 
 
-def _counts(picks: np.ndarray, seeds: int) -> np.ndarray:
+def _counts(resampled_seeds: np.ndarray, seeds: int) -> np.ndarray:
     """How often each seed is in each resample, float64 [resamples, tasks, seeds].
 
     Of whole numbers sums are exact in any order: so what is made of them is the same wherever it is computed."""
-    count, tasks, drawn = picks.shape
-    flat = picks.reshape(-1, drawn) + seeds * np.arange(count * tasks)[:, None]
+    count, tasks, drawn = resampled_seeds.shape
+    flat = resampled_seeds.reshape(-1, drawn) + seeds * np.arange(count * tasks)[:, None]
     return np.bincount(flat.ravel(), minlength=count * tasks * seeds).reshape(count, tasks, seeds).astype("float64")

@@ -35,12 +35,12 @@ def share_left_interval(values: np.ndarray, before: np.ndarray) -> tuple[float, 
     return max(low, 0.0), max(high, 0.0)
 
 
-def jackknife_interval(found: np.ndarray) -> tuple[float, float]:
+def jackknife_interval(estimates: np.ndarray) -> tuple[float, float]:
     """Ends of the 95 % t interval of a statistic, from what it is and what it is without one seed each."""
-    seeds = len(found) - 1
-    error = math.sqrt((seeds - 1) / seeds * ((found[1:] - found[1:].mean()) ** 2).sum())
+    seeds = len(estimates) - 1
+    error = math.sqrt((seeds - 1) / seeds * ((estimates[1:] - estimates[1:].mean()) ** 2).sum())
     reach = stats.t.ppf(0.975, seeds - 1) * error
-    return found[0] - reach, found[0] + reach
+    return estimates[0] - reach, estimates[0] + reach
 
 
 def variance_between(values: np.ndarray) -> float:

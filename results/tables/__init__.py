@@ -31,7 +31,7 @@ class Kind(NamedTuple):
     show: Callable
     write: Callable[..., list[Path]]
     parts: Callable[..., Iterable[printing.Part]]
-    findings: Callable[..., list[str]] = lambda *found: []
+    findings: Callable[..., list[str]] = lambda *frames: []
 
 
 def _rankings(table: pd.DataFrame) -> tuple:
@@ -44,7 +44,7 @@ TABLES = {
     "summary": Kind(
         lambda table: (summary_analysis.summary(table),),
         summary.show,
-        lambda found, folder: summary.write(found, folder, "summary"),
+        lambda frames, folder: summary.write(frames, folder, "summary"),
         summary.parts,
     ),
     "verdicts": Kind(
@@ -52,7 +52,7 @@ TABLES = {
         verdicts.show,
         verdicts.write,
         verdicts.parts,
-        lambda found: [*verdicts.findings(found), *found.attrs["remarks"]],
+        lambda frames: [*verdicts.findings(frames), *frames.attrs["remarks"]],
     ),
     "aggregates": Kind(
         lambda table: (aggregates_analysis.aggregates(table), aggregates_analysis.improvement(table)),

@@ -16,20 +16,20 @@ from results.statistics import intervals
 from results.tables import printing
 
 
-def show(found: pd.DataFrame, improved: pd.DataFrame, console: Console) -> list[Table]:
+def show(frame: pd.DataFrame, improved: pd.DataFrame, console: Console) -> list[Table]:
     """Prints the two tables of each task, and of all together; returns them."""
-    return printing.show(parts(found, improved), console)
+    return printing.show(parts(frame, improved), console)
 
 
-def write(found: pd.DataFrame, improved: pd.DataFrame, folder: str | Path) -> list[Path]:
+def write(frame: pd.DataFrame, improved: pd.DataFrame, folder: str | Path) -> list[Path]:
     """Writes aggregates.csv, .md and .tex, and improvement.csv. Returns their paths."""
-    texts = printing.texts(parts(found, improved), "aggregates")
-    return printing.write(folder, "aggregates", found, *texts, improvement=improved)
+    texts = printing.texts(parts(frame, improved), "aggregates")
+    return printing.write(folder, "aggregates", frame, *texts, improvement=improved)
 
 
-def parts(found: pd.DataFrame, improved: pd.DataFrame) -> Iterator[printing.Part]:
+def parts(frame: pd.DataFrame, improved: pd.DataFrame) -> Iterator[printing.Part]:
     """For each task, and for all together, its aggregates and its probabilities, as one would print them."""
-    for task, rows in found.groupby("task_label", sort=False):
+    for task, rows in frame.groupby("task_label", sort=False):
         yield printing.Part(f"{task}: aggregates", _printed(rows), _caption(rows))
         pairs = improved[improved["task_label"] == task]
         if len(pairs):

@@ -12,26 +12,26 @@ from rich.table import Table
 from results.tables import printing
 
 
-def show(found: pd.DataFrame, console: Console) -> list[Table]:
+def show(frame: pd.DataFrame, console: Console) -> list[Table]:
     """Prints the table; returns it."""
     shown = Table(title="The notebook's table: loss, gradient and y before the step's update, x after it", box=SIMPLE)
-    for column in found.columns:
+    for column in frame.columns:
         shown.add_column(column, justify="right")
-    for row in found.itertuples(index=False):
+    for row in frame.itertuples(index=False):
         shown.add_row(str(row.step), *(f"{number:z.6f}" for number in row[1:]))
     console.print(shown)
     return [shown]
 
 
-def write(found: pd.DataFrame, folder: str | Path) -> list[Path]:
+def write(frame: pd.DataFrame, folder: str | Path) -> list[Path]:
     """Writes notebook.csv into this folder; returns its path."""
     folder = Path(folder)
     folder.mkdir(parents=True, exist_ok=True)
-    printing.csv(found, folder / "notebook.csv")
+    printing.csv(frame, folder / "notebook.csv")
     return [folder / "notebook.csv"]
 
 
-def parts(found: pd.DataFrame) -> list[printing.Part]:
+def parts(frame: pd.DataFrame) -> list[printing.Part]:
     """The table as text."""
-    printed = found.assign(**{name: found[name].map("{:z.6f}".format) for name in found.columns[1:]})
+    printed = frame.assign(**{name: frame[name].map("{:z.6f}".format) for name in frame.columns[1:]})
     return [printing.Part("The notebook's table", printed.astype(str), "Before the step's update; x after it.")]

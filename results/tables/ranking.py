@@ -16,16 +16,16 @@ from results.statistics import resampling
 from results.tables import printing
 
 
-def show(found: pd.DataFrame, console: Console) -> list[Table]:
+def show(frame: pd.DataFrame, console: Console) -> list[Table]:
     """Prints a table a task, and one over all tasks where there are several; returns the tables."""
-    return printing.show(parts(found), console)
+    return printing.show(parts(frame), console)
 
 
-def write(found: pd.DataFrame, folder: str | Path) -> list[Path]:
+def write(frame: pd.DataFrame, folder: str | Path) -> list[Path]:
     """Writes ranking.csv, .md and .tex, and ranking_tasks.csv with `across`. Returns their paths."""
-    spanning = across(found)
+    spanning = across(frame)
     beside = {"ranking_tasks": spanning} if len(spanning) else {}
-    return printing.write(folder, "ranking", found, *printing.texts(parts(found), "ranking"), **beside)
+    return printing.write(folder, "ranking", frame, *printing.texts(parts(frame), "ranking"), **beside)
 
 
 ACROSS_CAPTION = (
@@ -34,11 +34,11 @@ ACROSS_CAPTION = (
 )
 
 
-def parts(found: pd.DataFrame) -> Iterator[printing.Part]:
+def parts(frame: pd.DataFrame) -> Iterator[printing.Part]:
     """A table a task, and one over all tasks where there are several, as one would print them."""
-    for task, rows in found.groupby("task_label", sort=False):
+    for task, rows in frame.groupby("task_label", sort=False):
         yield printing.Part(f"{task}: rank stability", _printed(rows), _caption(rows))
-    spanning = across(found)
+    spanning = across(frame)
     if len(spanning):
         yield printing.Part("All tasks: rank stability", _spanning(spanning), ACROSS_CAPTION)
 

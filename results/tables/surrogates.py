@@ -42,7 +42,7 @@ def show(rankings: pd.DataFrame, spread: pd.DataFrame, console: Console | None =
         fits = console.measure(wide, options=console.options.update(max_width=1000)).maximum <= console.width
         shown.append(wide if fits else _ranked(title, rows, rankings, apart="\n"))
     if shown:
-        shown.append(_left(spread, _said(rankings, spread)))
+        shown.append(_left(spread, _sentences(rankings, spread)))
     for table in shown:
         console.print(table, "", soft_wrap=False)
     for sentence in findings(spread):
@@ -70,7 +70,7 @@ def parts(rankings: pd.DataFrame, spread: pd.DataFrame) -> list[printing.Part]:
     """A table a task and optimizer, and one of the spreads, as one would print them."""
     found = [printing.Part(title, _printed(rows), _caption(rows, rankings)) for title, rows in pairs(rankings)]
     if found:
-        found.append(printing.Part(LEFT, _printed_spread(spread), _said(rankings, spread)))
+        found.append(printing.Part(LEFT, _printed_spread(spread), _sentences(rankings, spread)))
     return found
 
 
@@ -234,7 +234,7 @@ def _caption(rows: pd.DataFrame, rankings: pd.DataFrame) -> str:
     return text
 
 
-def _said(rankings: pd.DataFrame, spread: pd.DataFrame) -> str:
+def _sentences(rankings: pd.DataFrame, spread: pd.DataFrame) -> str:
     """The caption of the table of spreads: its columns, and what must be known of the whole."""
     text = [
         "Over the n estimators that are known in every condition of their task and optimizer.",

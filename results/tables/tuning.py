@@ -17,19 +17,19 @@ from results.tables import printing
 LATER = "▼"
 
 
-def show(found: pd.DataFrame, arrived: pd.DataFrame, console: Console) -> list[Table]:
+def show(frame: pd.DataFrame, arrived: pd.DataFrame, console: Console) -> list[Table]:
     """Prints two tables a task; returns them."""
-    return printing.show(parts(found, arrived), console)
+    return printing.show(parts(frame, arrived), console)
 
 
-def write(found: pd.DataFrame, arrived: pd.DataFrame, folder: str | Path) -> list[Path]:
+def write(frame: pd.DataFrame, arrived: pd.DataFrame, folder: str | Path) -> list[Path]:
     """Writes tuning.csv, .md and .tex, and targets.csv. Returns their paths."""
-    return printing.write(folder, "tuning", found, *printing.texts(parts(found, arrived), "tuning"), targets=arrived)
+    return printing.write(folder, "tuning", frame, *printing.texts(parts(frame, arrived), "tuning"), targets=arrived)
 
 
-def parts(found: pd.DataFrame, arrived: pd.DataFrame) -> Iterator[printing.Part]:
+def parts(frame: pd.DataFrame, arrived: pd.DataFrame) -> Iterator[printing.Part]:
     """Two tables a task, as one would print them."""
-    for task, rows in found.groupby("task_label", sort=False):
+    for task, rows in frame.groupby("task_label", sort=False):
         first = rows.iloc[0]
         name, margin = first["measure_label"], first["tolerance"]
         text = (

@@ -20,12 +20,12 @@ from results.tables import printing
 MARKS = {"better": "▲", "worse": "▼", "equivalent": "=", "undecided": "·"}
 
 
-def findings(found: pd.DataFrame) -> list[str]:
+def findings(frame: pd.DataFrame) -> list[str]:
     """What the numbers say, in one sentence a task and optimizer; of a task with several optimizers the last sentence
     is the one in which each method has its best."""
     said = []
-    for (task, optimizer), order in found.attrs["orders"].items():
-        rows = found[(found["task_label"] == task) & (found["optimizer_label"] == optimizer)]
+    for (task, optimizer), order in frame.attrs["orders"].items():
+        rows = frame[(frame["task_label"] == task) & (frame["optimizer_label"] == optimizer)]
         where = f"{task}, {optimizer}"
         if rows.empty:
             alone = order[0] if order else "anybody"
@@ -40,7 +40,7 @@ def findings(found: pd.DataFrame) -> list[str]:
                 f"{where}: {told}. {wording.count(seeds, 'seed').capitalize()} cannot show who is first: take 8."
             )
             continue
-        share = found.attrs["firsts"][task, optimizer]
+        share = frame.attrs["firsts"][task, optimizer]
         first = max(share, key=share.get)
         said.append(
             f"{where}: {'; '.join(_clauses(rows, order))}. {first} is first in {share[first]:.0%} of {RESAMPLES:,} "
@@ -68,35 +68,35 @@ def _apart(row) -> str:
     """The other method, and how far it is from this one."""
     if math.isnan(row.difference):
         return str(row.other)
-    gap = wording.aggregate(abs(row.difference), *sorted(_ends(row)), row.unit)
+    gap = wording.aggregate(abs(row.difference), *sorted(_interval(row)), row.unit)
     return f"{row.other} ({gap} apart)" if row.verdict == "equivalent" else f"{row.other} by {gap}"
 
 
-def _ends(row) -> tuple[float, float]:
+def _interval(row) -> tuple[float, float]:
     sign = -1 if row.difference < 0 else 1
     return sign * row.low, sign * row.high
 
 
-def show(found: pd.DataFrame, console: Console | None = None) -> list[Table]:
+def show(frame: pd.DataFrame, console: Console | None = None) -> list[Table]:
     """Prints a table a task, its remarks and the findings; returns the tables."""
     console = printing.wide(console or Console())
-    tables = printing.show(parts(found), console)
-    for sentence in [*findings(found), *found.attrs["remarks"]]:
+    tables = printing.show(parts(frame), console)
+    for sentence in [*findings(frame), *frame.attrs["remarks"]]:
         console.print(escape(sentence), highlight=False)
     return tables
 
 
-def write(found: pd.DataFrame, folder: str | Path) -> list[Path]:
+def write(frame: pd.DataFrame, folder: str | Path) -> list[Path]:
     """Writes verdicts.csv (every number as it is), verdicts.md and verdicts.tex (as one would print it). Returns their
     paths."""
-    said = "".join(f"- {sentence}\n" for sentence in [*findings(found), *found.attrs["remarks"]])
-    markdown, latex = printing.texts(parts(found), "verdicts")
-    return printing.write(folder, "verdicts", found, f"{said}\n{markdown}", latex)
+    said = "".join(f"- {sentence}\n" for sentence in [*findings(frame), *frame.attrs["remarks"]])
+    markdown, latex = printing.texts(parts(frame), "verdicts")
+    return printing.write(folder, "verdicts", frame, f"{said}\n{markdown}", latex)
 
 
-def parts(found: pd.DataFrame) -> list[printing.Part]:
+def parts(frame: pd.DataFrame) -> list[printing.Part]:
     """A table a task, as one would print it."""
-    by_task = found.groupby("task_label", sort=False)
+    by_task = frame.groupby("task_label", sort=False)
     return [printing.Part(f"{task}: who is better", _printed(rows), _caption(rows)) for task, rows in by_task]
 
 

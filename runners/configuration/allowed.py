@@ -58,7 +58,7 @@ _HELP = ("app_name", "header", "footer", "template")
 _IN_HELP = {"FLAGS_HELP", "HYDRA_CONFIG_GROUPS", "APP_CONFIG_GROUPS", "CONFIG"}
 _MODES = (None, "RUN", "MULTIRUN")
 # What conf/config.yaml sets once and for all.
-_OURS = {"output_subdir": None, "run": {"dir": "${store}"}, "sweep": {"dir": "${store}", "subdir": "runs"}}
+_REQUIRED = {"output_subdir": None, "run": {"dir": "${store}"}, "sweep": {"dir": "${store}", "subdir": "runs"}}
 _KEY = re.compile(r"[A-Za-z]\w*(@[A-Za-z]\w*)?(\.[A-Za-z0-9]\w*)*")
 _LIST = (
     "under hydra there are only hydra/launcher=NAME and its numbers and words, hydra.sweeper.params, hydra.help, "
@@ -272,7 +272,7 @@ def _registered(kind: str, name: str) -> Mapping[str, Any]:
 def _shipped(bare: bool) -> dict[str, list[Any]]:
     """What the other keys may be: as Hydra's own files have them, or as conf/config.yaml does."""
     schema = {key: [value] for key, value in _plain(OmegaConf.structured(HydraConf())).items() if key != "defaults"}
-    for key, value in _OURS.items():
+    for key, value in _REQUIRED.items():
         schema[key].append(value)
     for key in ("hydra_logging", "job_logging"):
         schema[key] = [_packaged(f"{key}/{name}.yaml") for name in ("disabled", *["default"] * bare)]

@@ -8,7 +8,7 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from runners.configuration.choices import defaults_of
-from runners.configuration.keys import check_page_keys
+from runners.configuration.keys import check_choice_keys
 from runners.configuration.schema import refuse_too_many
 from runners.optimizer_traits import traits
 
@@ -52,6 +52,6 @@ def _jobs(axes: Mapping[str, Sequence[str]], choices: Mapping[str, str | None], 
     jobs = []
     for values in itertools.product(*runs.values()):
         chosen = dict(zip(runs, values, strict=True))
-        check_page_keys({**choices, **chosen}, axes)
+        check_choice_keys({**choices, **chosen}, axes)
         jobs.append([f"optimizer={optimizer}", *(f"{key}={value}" for key, value in chosen.items()), *lists])
     return jobs

@@ -17,7 +17,7 @@ GRID_KEYS = ("grid", "wide")  # of an optimizer's page: learning rates for exper
 
 
 def options(group: str) -> list[str]:
-    """What may be chosen in a group: the pages in conf, and the estimators from elsewhere."""
+    """What may be chosen in a group: the pages in conf, and external estimators."""
     elsewhere = {*estimator_files.files(), *estimator_files.entry_points()} if group == "estimator" else set()
     return sorted({path.stem for path in (schema.CONF / group).glob("*.yaml")} | elsewhere)
 
@@ -26,7 +26,7 @@ _NAME = re.compile(r"(?!.*\.\.)[\w./-]{1,100}")
 
 
 def defaults_of(group: str, name: str) -> dict[str, Any]:
-    """What conf/GROUP/NAME.yaml says, or an estimator's page from elsewhere. Raises UserError where there is none."""
+    """What conf/GROUP/NAME.yaml says, or an external estimator. Raises UserError where there is none."""
     if not isinstance(name, str) or not _NAME.fullmatch(name):
         known = ", ".join(options(group))
         raise UserError(f"{str(name)!r} is no name of a page ({group}); known are: {known}.")

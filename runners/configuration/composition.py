@@ -44,7 +44,7 @@ class Composer:
         """master: the configuration that the sweep was started with."""
         self._loader, self._master = loader, master
         self._groups = {*loader.list_groups("")}
-        self._apart = _pages_stay_apart(loader, master)
+        self._apart = _choices_stay_apart(loader, master)
         self._bases: dict[tuple, tuple[dict[str, str], DictConfig]] = {}
         self._pages: dict[tuple, DictConfig | None] = {}
 
@@ -78,7 +78,7 @@ class Composer:
         for key, line in pages.items():
             if line != first[key]:
                 if (context, line) not in self._pages:
-                    self._pages[context, line] = self._page(key, first | {key: line}, others, base)
+                    self._pages[context, line] = self._choice(key, first | {key: line}, others, base)
                 part = self._pages[context, line]
                 if part is None:
                     return None
@@ -87,9 +87,9 @@ class Composer:
             OmegaConf.update(cfg, override.key_or_group, override.value(), merge=True)
         return cfg
 
-    def _page(self, key: str, pages: dict[str, str], others: list[str], base: DictConfig) -> DictConfig | None:
+    def _choice(self, key: str, choices: dict[str, str], others: list[str], base: DictConfig) -> DictConfig | None:
         """The part that a page stands for, or None where the page changes anything else."""
-        cfg, part = self._by_hydra([*pages.values(), *others]), PARTS[key]
+        cfg, part = self._by_hydra([*choices.values(), *others]), PARTS[key]
         plain, before = (OmegaConf.to_container(c, resolve=False) for c in (cfg, base))
         same = {k: v for k, v in plain.items() if k != part} == {k: v for k, v in before.items() if k != part}
         return cfg[part] if same and isinstance(cfg[part], DictConfig) else None
@@ -122,7 +122,7 @@ def _is_choice(override: Override) -> bool:
     return (named or deleted) and not override.is_sweep_override() and "${" not in override.input_line
 
 
-def _pages_stay_apart(loader: ConfigLoader, master: DictConfig) -> bool:
+def _choices_stay_apart(loader: ConfigLoader, master: DictConfig) -> bool:
     """Whether each file's place in the configuration follows from the choice in its own group alone.
 
     So it is where all files are those of conf/ and of Hydra, where no list of defaults has an interpolation, by which

@@ -1,6 +1,6 @@
 """Estimators as their files have them, read without being run; and which files and packages a command names.
 
-A page from elsewhere is a file that the user names on the command line (estimator.file=my_estimator.py), or belongs to
+An external estimator is a file that the user names on the command line (estimator.file=my_estimator.py), or belongs to
 an installed package that announces it (entry point group steeplechase.estimators: the page's name, and its module).
 Nothing else is ever run: no configuration and no record can name a file. What was named travels to the processes of a
 sweep in the environment, so that they enter the same pages.
@@ -84,7 +84,7 @@ def files() -> dict[str, EstimatorFile]:
 
 
 def named_estimators(arguments: Sequence[str]) -> list[EstimatorFile]:
-    """The pages from elsewhere that this command may use: those of named files, and those of installed packages whose
+    """The external estimators that this command may use: those of named files, and those of installed packages whose
     name stands in an argument. Raises UserError where one of them cannot be read."""
     words = {word for argument in arguments for word in re.split(r"[=,\[\]\s]", argument)}
     named = [name for name in entry_points() if name in words]
@@ -92,7 +92,7 @@ def named_estimators(arguments: Sequence[str]) -> list[EstimatorFile]:
 
 
 def find(name: str) -> EstimatorFile | None:
-    """The page of this name from elsewhere, or None: from a named file, else from an installed package.
+    """The external estimator of this name, or None: from a named file, else from an installed package.
 
     Raises UserError where such a page cannot be read.
     """
@@ -164,7 +164,7 @@ def field_names() -> tuple[dict[str, tuple[str, ...]], dict[str, str]]:
 def explain_unknown(name: str) -> str:
     """What is said to somebody who asks for this estimator by another name of the field's, or for one that was left
     out; "" where it is neither."""
-    return registry.elsewhere("estimator", name, *field_names())
+    return registry.other_name("estimator", name, *field_names())
 
 
 @functools.cache

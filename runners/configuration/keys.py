@@ -26,7 +26,7 @@ def check_key(key: str, values: list[str]) -> None:
         return
     known = [f.name for f in fields(Sweep)]
     if group not in known:
-        raise UserError(f"there is no key '{key}'{_meant(key, [*known, *GROUPS, *_page_keys()])}")
+        raise UserError(f"there is no key '{key}'{_meant(key, [*known, *GROUPS, *_choice_keys()])}")
     pool = "estimator" if group == "estimator_weights" else group
     if pool == "estimator" and rest == "file":
         raise UserError("estimator.file is read from the command line only, as estimator.file=PATH.")
@@ -85,7 +85,7 @@ def translate_error(error: Exception) -> str:
     return f"{key}: {first}" if key and key not in first else first
 
 
-def check_page_keys(choices: Mapping[str, str | None], keys: Iterable[str]) -> None:
+def check_choice_keys(choices: Mapping[str, str | None], keys: Iterable[str]) -> None:
     """Refuses keys like `estimator.scale` that the page chosen in that group does not have. Raises UserError."""
     for key in keys:
         group, _, name = key.partition(".")
@@ -107,5 +107,5 @@ def check_choice_key(defaults: Mapping[str, Any], chosen: str, name: str, key: s
         raise UserError(f"{chosen} has no key '{name}' ({key}); {has}.")
 
 
-def _page_keys():
+def _choice_keys():
     return [f"{group}.{key}" for group in GROUPS[:3] for option in options(group) for key in defaults_of(group, option)]

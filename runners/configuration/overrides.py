@@ -14,7 +14,7 @@ from hydra.core.override_parser.types import Glob, Override, RangeSweep
 from hydra.errors import HydraException
 
 from runners.configuration import allowed, estimator_files, schema
-from runners.configuration.keys import check_key, check_page_keys, renamed
+from runners.configuration.keys import check_choice_keys, check_key, renamed
 from steeplechase.errors import UserError
 
 _PAGES = ("task", "estimator", "estimator_weights", "optimizer")  # whose keys depend on the page that is chosen
@@ -36,7 +36,7 @@ def parse(line: str) -> Override:
 
 
 def join(arguments: list[str]) -> list[str]:
-    """Makes the estimators from elsewhere that a command names a choice like the others; returns its other arguments,
+    """Makes external estimators that a command names a choice like the others; returns its other arguments,
     with their keys as they are called now.
 
     Raises UserError.
@@ -75,7 +75,7 @@ def check_overrides(arguments: list[str]) -> None:
         if len(values) == 1:
             choices[key] = values[0]
     # Where a page is chosen here, its keys are known here; the others are checked run by run.
-    check_page_keys(choices, [key for key in keys if key.split(".")[0] in choices])
+    check_choice_keys(choices, [key for key in keys if key.split(".")[0] in choices])
 
 
 def _parse_typed(line: str) -> Override:

@@ -48,6 +48,6 @@ class Run:
     parallel_blocks: int | None = None
 
     @property
-    def words(self) -> tuple[str, str, str]:
+    def names(self) -> tuple[str, str, str]:
         """The names of the task, the estimator and the optimizer."""
         return tuple(self.program[group]["name"] for group in ("task", "estimator", "optimizer"))

@@ -8,7 +8,7 @@ from collections.abc import Iterable, Mapping, Sequence
 import numpy as np
 import pandas as pd
 
-from runners.docs.estimators_page import format_parameters, surrogates_named
+from runners.docs.estimators_markdown import format_parameters, surrogates_named
 
 POINTS = 401  # of a panel, beside its corners
 ENDS = (1, 1.5, 2, 3, 4, 5, 6, 8, 10)  # times a power of ten: where a panel may end
@@ -32,47 +32,47 @@ def shapes(names: Iterable[str]) -> pd.DataFrame:
 # The figure's numbers
 
 
-def _shapes(page) -> pd.DataFrame:
+def _shapes(surrogate) -> pd.DataFrame:
     """The rows of one page."""
-    first = next(iter(page.parameters), "")
-    settings = [{}, *(own for own in page.settings() if list(own) == [first])]
-    x = _points(page, settings)
+    first = next(iter(surrogate.parameters), "")
+    settings = [{}, *(own for own in surrogate.example_parameters() if list(own) == [first])]
+    x = _points(surrogate, settings)
     rows = [
         {
-            "estimator": page.name,
-            "label": page.label,
-            "default": format_parameters({first: page.parameters[first]}) if first else "",
+            "estimator": surrogate.name,
+            "label": surrogate.label,
+            "default": format_parameters({first: surrogate.parameters[first]}) if first else "",
             "setting": format_parameters(own),
             "x": x,
             "forward": np.sign(x),
-            "counterpart": _counterpart(page, x, own),
-            "slope": _slope(page, x, own),
+            "counterpart": _counterpart(surrogate, x, own),
+            "slope": _slope(surrogate, x, own),
         }
         for own in settings
     ]
     return pd.concat([pd.DataFrame(row) for row in rows], ignore_index=True)
 
 
-def _points(page, settings: Sequence[Mapping[str, float]]) -> np.ndarray:
+def _points(surrogate, settings: Sequence[Mapping[str, float]]) -> np.ndarray:
     """float64 [points], rising, from −h to h: evenly spaced, and every corner of every setting with its two sides."""
-    corners = np.array([float(c) for own in settings for c in page.trait("corners", **own)], "float64")
-    end = _end(max(_reach(page), 1.25 * max(abs(corners), default=0.0)))
+    corners = np.array([float(c) for own in settings for c in surrogate.trait("corners", **own)], "float64")
+    end = _end(max(_reach(surrogate), 1.25 * max(abs(corners), default=0.0)))
     side = 1e-9 * end
     x = np.concatenate([np.linspace(-end, end, POINTS), corners - side, corners, corners + side])
     return np.unique(x)
 
 
-def _reach(page) -> float:
+def _reach(surrogate) -> float:
     """How far from zero the defaults' slope is worth showing: to some half widths beyond its peak, no further than
     twice where it ends; 2 if it never falls."""
     r = np.logspace(-4, 3, 1401)
-    m = np.nan_to_num(np.abs(_slope(page, np.concatenate([-r[::-1], r]), {})))
+    m = np.nan_to_num(np.abs(_slope(surrogate, np.concatenate([-r[::-1], r]), {})))
     m = np.maximum(m[len(r) :], m[: len(r)][::-1])
     top = np.flatnonzero(m >= 0.999 * m.max())[0]  # the first, where it is periodic
     below = np.flatnonzero(m[top:] < m[top] / 2)
     if not below.size:
         return 2.0
-    return min(float(r[top] + BEYOND * (r[top + below[0]] - r[top])), 2 * float(page.trait("support")))
+    return min(float(r[top] + BEYOND * (r[top + below[0]] - r[top])), 2 * float(surrogate.trait("support")))
 
 
 def _end(reach: float) -> float:
@@ -81,20 +81,20 @@ def _end(reach: float) -> float:
     return next(float(f"{end * power:.3g}") for end in ENDS if end * power >= reach * (1 - 1e-9))
 
 
-def _slope(page, x: np.ndarray, own: Mapping[str, float]) -> np.ndarray:
+def _slope(surrogate, x: np.ndarray, parameters: Mapping[str, float]) -> np.ndarray:
     """m at x [points], of one stream of chance where the page is random."""
     from steeplechase.random import Chance, key
 
-    chance = Chance(key(0)).of("gallery") if page.random else None
-    return page.slope(x, chance=chance, **own).numpy()
+    chance = Chance(key(0)).of("gallery") if surrogate.random else None
+    return surrogate.slope(x, chance=chance, **parameters).numpy()
 
 
-def _counterpart(page, x: np.ndarray, own: Mapping[str, float]) -> np.ndarray:
+def _counterpart(surrogate, x: np.ndarray, parameters: Mapping[str, float]) -> np.ndarray:
     """The counterpart at x [points], less its value at 0 if that is finite; NaN if there is none."""
     import tensorflow as tf
 
-    if page.counterpart is None:
+    if surrogate.counterpart is None:
         return np.full(len(x), np.nan)
-    values = {name: tf.constant(value, tf.float64) for name, value in {**page.parameters, **own}.items()}
-    y = page.counterpart(tf.constant(np.append(x, 0.0)), **values).numpy()
+    values = {name: tf.constant(value, tf.float64) for name, value in {**surrogate.parameters, **parameters}.items()}
+    y = surrogate.counterpart(tf.constant(np.append(x, 0.0)), **values).numpy()
     return y[:-1] - (y[-1] if np.isfinite(y[-1]) else 0.0)

@@ -7,7 +7,7 @@ from typing import Any
 
 import numpy as np
 
-from results.records.checkpoint import Kept
+from results.records.checkpoint import Checkpoint
 from runners.configuration.run import ReplicaValues
 from runners.training.programs import Replica
 from runners.training.trainer import Trainer
@@ -40,7 +40,7 @@ def train(
     replicas: Sequence[Replica],
     steps: int,
     rows: int,
-    checkpoint: Kept,
+    checkpoint: Checkpoint,
     checkpoint_interval: float,
     report: Callable[[int], None],
 ) -> tuple[dict[str, np.ndarray], list[float]]:

@@ -49,7 +49,7 @@ def begin(send: Connection, parent: int, device: str) -> None:
         tasks.registry[task]
     try:
         for name in estimator_files.files():
-            loading.enter(name)
+            loading.register(name)
     except UserError as error:
         _fault = str(error)
 
@@ -61,7 +61,7 @@ def observe(names: list[str]) -> dict[str, dict[str, str]]:
     if _fault:
         raise UserError(_fault)
     for name in names:
-        loading.enter(name)
+        loading.register(name)
     return {name: estimator_sources.observed(name) for name in names}
 
 
@@ -71,7 +71,7 @@ def fault() -> str:
 
     try:
         for name in () if _fault else estimator_files.files():
-            contract.hold_to_contract(name)
+            contract.require_contract(name)
     except UserError as error:
         return str(error)
     return _fault
@@ -106,4 +106,4 @@ def die_with(parent: int) -> None:
 def failed(run: Run, reason: str) -> Outcome:
     """The outcome of a run of which nothing was trained, for this reason."""
     planned = identify(run)
-    return Outcome(planned.name, run.words, len(planned.ids), error=reason)
+    return Outcome(planned.name, run.names, len(planned.ids), error=reason)

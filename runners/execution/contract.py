@@ -14,12 +14,12 @@ from runners.planning import estimator_sources
 from steeplechase.errors import UserError
 
 
-def check(page: Surrogate) -> Iterator[tuple[str, str]]:
+def check(estimator: Surrogate) -> Iterator[tuple[str, str]]:
     """Each promise in words, and how the page breaks it, or "" where it keeps it."""
-    return surrogate.check_all(page, CHECKS)
+    return surrogate.check_all(estimator, CHECKS)
 
 
-def hold_to_contract(name: str) -> None:
+def require_contract(name: str) -> None:
     """Holds an estimator in a named file to the contract; one of ours or of a package is its authors' to test.
 
     Raises UserError with the file, the line and the first promise that is broken.
@@ -33,16 +33,16 @@ def hold_to_contract(name: str) -> None:
         raise UserError(f"{written.place} breaks the contract: {broken} {whole}")
 
 
-def same_in_fresh_interpreters(page: Surrogate) -> None:
+def same_in_fresh_interpreters(estimator: Surrogate) -> None:
     """Two fresh interpreters get the same slope: nothing is drawn, asked of the clock or left to order while it loads.
 
     A page that only computes, as far as its names say, cannot do otherwise, and is spared them.
     """
-    if estimator_sources.known(page.name) and estimator_sources.may_read(page.name):
-        first, second = (found[page.name] for found in fresh.slopes([page.name]))
+    if estimator_sources.known(estimator.name) and estimator_sources.may_read(estimator.name):
+        first, second = (found[estimator.name] for found in fresh.slopes([estimator.name]))
         if first != second:
             raise ContractError(
-                f"{page.name} has another slope in each interpreter: it draws or asks the clock as it loads."
+                f"{estimator.name} has another slope in each interpreter: it draws or asks the clock as it loads."
             )
 
 

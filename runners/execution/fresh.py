@@ -58,7 +58,7 @@ def answer(names: Iterable[str]) -> None:
     found = {}
     for name in names:
         try:
-            loading.enter(name)
+            loading.register(name)
             found[name] = observing.digest(numerics.over_grid(estimators.registry[name]).tobytes())
         except (Exception, SystemExit) as error:  # a page can fail in any way, and then it does so in both
             found[name] = f"{type(error).__name__}: {error}"

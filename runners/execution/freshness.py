@@ -22,7 +22,7 @@ def check_fresh(plan: Plan) -> None:
         run = Run({"estimator_weights": None, **entry["configuration"]}, (), {}, "", 0.0)
         worker.learn(replace(run, program={**run.program, "device": "cpu"}))  # what pages read, no device decides
         # Records of another machine's GPU are drawn anywhere: what it computed with is believed.
-        fingerprint, covers = identity.fingerprint(run, device.told(entry["sources"]))
+        fingerprint, covers = identity.fingerprint(run, device.recorded_stack(entry["sources"]))
         if fingerprint != entry["fingerprint"]:
             reason = identity.changed(entry["sources"], covers)
             raise UserError(

@@ -50,7 +50,7 @@ def plan_and_launch(
     announce(console, states, ahead)
     returns = []
     if ahead and estimator_files.files():
-        fault = worker.fault(ahead[0].wanted.run.program["device"])
+        fault = worker.fault(ahead[0].planned.run.program["device"])
         if fault:
             raise UserError(fault)
     if ahead:
@@ -60,9 +60,11 @@ def plan_and_launch(
     if failed:
         sys.exit(1)
     try:
-        refused = {outcome.run: outcome.declined for outcome in outcomes if outcome.declined}
+        refused = {outcome.run: outcome.unsupported for outcome in outcomes if outcome.unsupported}
         if refused:  # now it is known which runs cannot be, and that nothing of them is missing
-            states = [replace(state, declined=refused.get(state.wanted.name, state.declined)) for state in states]
+            states = [
+                replace(state, unsupported=refused.get(state.planned.name, state.unsupported)) for state in states
+            ]
             plan = as_plan(name, arguments, states, common, now())
             store.write_plan(plan)
         list_unsupported(console, plan)
@@ -84,5 +86,5 @@ def _outcome(state: PlannedState, answer: JobReturn) -> Outcome:
     try:
         value = answer.return_value
     except Exception as error:  # Hydra hands a job's exception out here; it is told below, and makes the exit code
-        value = Outcome(state.wanted.name, state.wanted.run.words, len(state.wanted.ids), error=f"{error}")
+        value = Outcome(state.planned.name, state.planned.run.names, len(state.planned.ids), error=f"{error}")
     return value

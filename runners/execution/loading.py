@@ -1,4 +1,4 @@
-"""Estimators from elsewhere, loaded when they are wanted."""
+"""External estimators, loaded when they are wanted."""
 
 from __future__ import annotations
 
@@ -13,12 +13,12 @@ import estimators
 from estimators.contract import numerics, surrogate
 from runners.configuration.estimator_files import EstimatorFile, find, first_line
 from runners.planning import observing
-from runners.planning.estimator_sources import may_read, observed, observed_reads, own_files, refuse_unseen_reads
+from runners.planning.estimator_sources import code_files, may_read, observed, observed_reads, refuse_unseen_reads
 from steeplechase.errors import UserError
 
 
-def enter(name: str) -> None:
-    """Runs the page of this name from elsewhere, so that the book has it, unless it has it already; and, where this
+def register(name: str) -> None:
+    """Runs the external estimator of this name, so that the book has it, unless it has it already; and, where this
     process is observed, notes what the page reads.
 
     Raises UserError with the file and the line where it does not import, is not what it promised, or asks for what no
@@ -32,28 +32,34 @@ def enter(name: str) -> None:
     if fresh or (observing.observed() and may_read(name) and name not in observed_reads):
         _call(name, page.place if page else f"{name}.py")
     if observing.observed():
-        observed_reads[name] = observing.reads(own_files(name))
+        observed_reads[name] = observing.reads(code_files(name))
         observed(name)
 
 
-def _run(page: EstimatorFile) -> None:
+def _run(written: EstimatorFile) -> None:
     # Python's cache of compiled modules could hold older code of the same second and size, and lies beside the source.
     kept, sys.pycache_prefix = sys.pycache_prefix, tempfile.mkdtemp(prefix="steeplechase-")
     try:
-        if page.module:
-            importlib.import_module(page.module)
+        if written.module:
+            importlib.import_module(written.module)
         else:
-            observing.load(page.path.read_bytes(), page.path, types.ModuleType(f"steeplechase_page_{page.name}"))
+            observing.load(
+                written.path.read_bytes(),
+                written.path,
+                types.ModuleType(f"steeplechase_page_{written.name}"),
+            )
     except (Exception, SystemExit) as error:  # a user's file can fail in any way: it is told with its place
-        own = [frame.lineno for frame in traceback.extract_tb(error.__traceback__) if frame.filename == str(page.path)]
-        place = f"{page.path.name}, line {own[-1]}" if own else page.place
+        own = [
+            frame.lineno for frame in traceback.extract_tb(error.__traceback__) if frame.filename == str(written.path)
+        ]
+        place = f"{written.path.name}, line {own[-1]}" if own else written.place
         raise UserError(f"{place} does not import: {type(error).__name__}: {first_line(error)}") from None
     finally:
         shutil.rmtree(sys.pycache_prefix, ignore_errors=True)
         sys.pycache_prefix = kept
-    if page.name not in estimators.registry:
+    if written.name not in estimators.registry:
         raise UserError(
-            f"{page.place}: running it did not enter '{page.name}' in the book; is it under @surrogate(...)?"
+            f"{written.place}: running it did not enter '{written.name}' in the book; is it under @surrogate(...)?"
         )
 
 

@@ -33,14 +33,14 @@ def show_plan(console, states):
         table.add_column(column, justify="right")
     table.add_column("stale, because, or else", overflow="fold")
     for state in states:
-        numbers = (len(state.wanted.ids), state.done, state.missing)
-        remarks = [state.stale, *state.faults, f"declined: {state.declined}" if state.declined else ""]
-        words = (*state.wanted.run.words, state.wanted.name.rsplit("-", 1)[1], *numbers)
+        numbers = (len(state.planned.ids), state.done, state.missing)
+        remarks = [state.stale, *state.faults, f"declined: {state.unsupported}" if state.unsupported else ""]
+        words = (*state.planned.run.names, state.planned.name.rsplit("-", 1)[1], *numbers)
         table.add_row(*map(escape, map(str, words)), escape(" · ".join(filter(None, remarks))))
     console.print(table)
     console.print(
         f"{wording.count(len(states), 'run')}, "
-        f"{wording.count(sum(len(s.wanted.ids) for s in states), 'replica')}: "
+        f"{wording.count(sum(len(s.planned.ids) for s in states), 'replica')}: "
         f"{sum(s.done for s in states)} done, {sum(s.missing for s in states)} missing."
     )
     if mixed := mixed_processors(states):
@@ -49,8 +49,8 @@ def show_plan(console, states):
 
 def announce(console, states, ahead):
     """Says how much is recorded, and how much is going to be trained."""
-    states = [state for state in states if not state.declined]
-    replicas, done = sum(len(s.wanted.ids) for s in states), sum(s.done for s in states)
+    states = [state for state in states if not state.unsupported]
+    replicas, done = sum(len(s.planned.ids) for s in states), sum(s.done for s in states)
     if ahead:
         missing = sum(s.missing for s in ahead)
         console.print(
@@ -65,7 +65,7 @@ def announce(console, states, ahead):
         console.print(mixed)
     for state in ahead:
         if state.stale:
-            console.print(escape(f"  stale: {state.wanted.name}: {state.stale}"))
+            console.print(escape(f"  stale: {state.planned.name}: {state.stale}"))
 
 
 def report_outcomes(console, ahead, outcomes, seconds) -> int:

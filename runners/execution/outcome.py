@@ -10,9 +10,9 @@ class Outcome:
     """What became of a run. `error` is empty where all its replicas are recorded."""
 
     run: str
-    words: tuple[str, str, str]
-    wanted: int
-    found: int = 0  # replicas that were recorded before
+    names: tuple[str, str, str]
+    planned: int
+    recorded: int = 0  # replicas that were recorded before
     trained: int = 0
     resumed: int = 0  # replicas that went on from a saved state
     diverged: int = 0
@@ -22,5 +22,5 @@ class Outcome:
     judge_s: float = 0.0
     memory_bytes: int = 0
     error: str = ""
-    declined: str = ""  # why there can be no such run
+    unsupported: str = ""  # why there can be no such run
     remarks: list[str] = field(default_factory=list)

@@ -28,8 +28,8 @@ class Progress:
 class Bar:
     """Called with (replica-steps done, of how many, seconds of training). A context manager."""
 
-    def __init__(self, words: tuple[str, ...], position: str = ""):
-        self._name = " · ".join([*([position] if position else []), *words])
+    def __init__(self, names: tuple[str, ...], position: str = ""):
+        self._name = " · ".join([*([position] if position else []), *names])
         self._last = time.monotonic()
         self._bar = None
 

@@ -105,8 +105,8 @@ def _git(folder: Path | None = CHECKOUT) -> dict[str, Any]:
     # Within a hook of some repository git would look there, whatever folder it is told.
     environment = {key: value for key, value in os.environ.items() if key not in ("GIT_DIR", "GIT_WORK_TREE")}
 
-    def ask(*words):
-        line = ["git", "-C", str(folder), *words]
+    def ask(*arguments):
+        line = ["git", "-C", str(folder), *arguments]
         told = {"capture_output": True, "encoding": "utf-8", "errors": "replace", "env": environment}
         answer = subprocess.run(line, **told, check=False)
         return answer.stdout.strip() if answer.returncode == 0 else None

@@ -15,7 +15,7 @@ from tensorflow.errors import ResourceExhaustedError
 
 from estimators.surrogate import Surrogate
 from results.records.account import Account
-from results.records.checkpoint import Kept
+from results.records.checkpoint import Checkpoint
 from results.records.store import Store
 from runners.configuration.run import Run, Values
 from runners.execution import block, loading, provenance, record_rows
@@ -46,9 +46,9 @@ def execute(run: Run, report: Callable[[int, int, float], None], expected: tuple
     observing.begin()
     for name in identity.estimators(run):
         if estimator_sources.unobserved([name]) and observing.observed():
-            loading.enter(name)
+            loading.register(name)
     planned = identify(run)
-    outcome = Outcome(planned.name, run.words, len(planned.ids))
+    outcome = Outcome(planned.name, run.names, len(planned.ids))
     store = Store(run.store)
     try:
         if expected and expected != (planned.name, planned.fingerprint):
@@ -68,14 +68,14 @@ def _execute(planned: PlannedRun, store: Store, outcome: Outcome, report: Callab
         return
 
     for name in identity.estimators(run):
-        loading.enter(name)
+        loading.register(name)
     try:
         described = json.dumps(dict(run.program), sort_keys=True)
         task, program = programs.build(described, len(run.replicas))
         outcome.remarks.extend(task.remarks)
     except Unsupported as declined:
-        outcome.declined = str(declined)
-        store.decline(planned.name, planned.fingerprint, outcome.declined)
+        outcome.unsupported = str(declined)
+        store.write_unsupported(planned.name, planned.fingerprint, outcome.unsupported)
         return
     if task.checksum != identity.configuration(run).get("data", ""):
         raise UserError(
@@ -99,7 +99,7 @@ def _missing(planned: PlannedRun, store: Store, outcome: Outcome) -> list[int]:
 
     done = store.done(planned.name, planned.fingerprint, damaged, planned.covers)
     missing = [i for i, name in enumerate(planned.ids) if name not in done]
-    outcome.found = len(planned.ids) - len(missing)
+    outcome.recorded = len(planned.ids) - len(missing)
     return missing
 
 
@@ -113,7 +113,7 @@ class _TrainedBlock:
     indices: list[int]
     table: pd.DataFrame
     account: dict[str, Any]
-    checkpoint: Kept
+    checkpoint: Checkpoint
     seconds: dict[str, float]
 
 
@@ -167,7 +167,7 @@ class _Training:
         replicas, ids = [self.replicas[i] for i in indices], [planned.ids[i] for i in indices]
         trainer = trainers.trainer(replace(program, block=size, scheduled=replicas[0].scheduled), thread)
         trainer.sharing = sharing
-        checkpoint = self.store.kept(planned.name, planned.fingerprint, ids, size, self.outcome.remarks.append)
+        checkpoint = self.store.checkpoint(planned.name, planned.fingerprint, ids, size, self.outcome.remarks.append)
 
         def report(step):
             self.progress.update(indices[0], len(indices) * step, trainer.train_s)

@@ -61,7 +61,7 @@ def instructions() -> str:
     return " ".join(sorted(word for word in set(words) if _INSTRUCTIONS.fullmatch(word)))
 
 
-def told(covers: Mapping[str, str]) -> dict[str, str]:
+def recorded_stack(covers: Mapping[str, str]) -> dict[str, str]:
     """What of a fingerprint's parts `stack` has given."""
     return {name: value for name, value in covers.items() if _STACK.fullmatch(name)}
 

@@ -23,7 +23,7 @@ UNCOUNTED += ("tensorflow", "keras", "numpy", "ml_dtypes", "jaxtyping")
 observed_reads: dict[str, dict[str, str]] = {}
 
 
-def own_files(name: str) -> list[Path]:
+def code_files(name: str) -> list[Path]:
     """The files of code that a page consists of: its own, and those that it imports beside what every page does."""
     if find(name):
         return list(files_and_packages(name)[0].values())
@@ -39,7 +39,7 @@ def known(name: str) -> bool:
 def may_read(name: str) -> bool:
     """Whether a page may read variables or files, draw, or ask the clock: whether it does more than compute, as far as
     names say."""
-    return not all(sources.only_computes(path) for path in own_files(name))
+    return not all(sources.only_computes(path) for path in code_files(name))
 
 
 def unobserved(names: Iterable[str]) -> list[str]:
@@ -70,7 +70,7 @@ def observed(name: str) -> dict[str, str]:
     """
     if name not in observed_reads and not may_read(name):
         return {}
-    refuse_unseen_reads(own_files(name))
+    refuse_unseen_reads(code_files(name))
     if name not in observed_reads:
         raise UserError(
             f"the estimator '{name}' may read variables or files, and was not observed: sweep with it first."
@@ -81,7 +81,7 @@ def observed(name: str) -> dict[str, str]:
 
 
 def files_and_packages(name: str) -> tuple[dict[str, Path], dict[str, str]]:
-    """What a page from elsewhere consists of: files by the name that they have in records, and versions of packages.
+    """What an external estimator consists of: files by the name that they have in records, and versions of packages.
 
     That is its file or, of an installed package, all its Python files; what these import, in any form that names it and
     where it is neither ours nor Python's own, counts by its version where it is installed, and else by all its files.

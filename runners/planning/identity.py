@@ -58,7 +58,7 @@ def configuration(run: Run) -> dict[str, Any]:
 def program(run: Run) -> tuple[str, str]:
     """(name of the run's folder, program hash). The name is for people: the three words and the hash's beginning."""
     whole = digest(configuration(run))
-    return f"{'-'.join(run.words)}-{whole[:8]}", whole
+    return f"{'-'.join(run.names)}-{whole[:8]}", whole
 
 
 def replica(program_hash: str, values: ReplicaValues) -> str:
@@ -109,7 +109,7 @@ def files(run: Run) -> dict[str, Path]:
             roots.append(estimator_files.SURROGATES_DIR / f"{name}.py")
         else:
             raise UserError(
-                f"the estimator '{name}' is from elsewhere: add estimator.file=PATH, so that it can be seen whether "
+                f"the estimator '{name}' is external: add estimator.file=PATH, so that it can be seen whether "
                 "its page has changed."
             )
     inside = sources.closure(*roots, *(path for file in elsewhere.values() for path in sources.imports(file)))
@@ -134,7 +134,7 @@ def flags(name: str) -> str:
     value = os.environ.get(name, "")
     if value and not value.lstrip().startswith("-") and os.path.isfile(value):  # as XLA reads it: a file of flags
         return _content(value)
-    return re.sub(r"(?<==)[^\s=]+", lambda found: _content(found[0]) if os.path.isfile(found[0]) else found[0], value)
+    return re.sub(r"(?<==)[^\s=]+", lambda match: _content(match[0]) if os.path.isfile(match[0]) else match[0], value)
 
 
 def _content(path: str) -> str:

@@ -25,7 +25,7 @@ from typing import Any
 
 PROJECT_DIR = Path(__file__).resolve().parents[2]
 PROJECT_PACKAGES = ("steeplechase", "estimators", "tasks", "runners", "results", "hydra_plugins")
-_OURS = tuple(str(PROJECT_DIR / package) + os.sep for package in PROJECT_PACKAGES)
+_PROJECT = tuple(str(PROJECT_DIR / package) + os.sep for package in PROJECT_PACKAGES)
 _INSTALLED = tuple(f"{os.sep}{folder}{os.sep}" for folder in ("site-packages", "dist-packages"))
 _MARK = "__steeplechase_ran__"
 _LIBRARY = tuple({os.path.realpath(sysconfig.get_path(name)) + os.sep for name in ("stdlib", "platstdlib")})
@@ -56,9 +56,9 @@ def start() -> None:
     """From now on this process is observed; modules that are loaded already are not."""
     if not observed():
         sys.meta_path.insert(0, _Finder())
-        os.environ = _standing_in(os.environ)  # noqa: B003 (the same environment, but seen)
+        os.environ = _recording(os.environ)  # noqa: B003 (the same environment, but seen)
         if os.supports_bytes_environ:
-            os.environb = _standing_in(os.environb)
+            os.environb = _recording(os.environb)
         sys.addaudithook(_heard)
 
 
@@ -97,15 +97,15 @@ def readers() -> set[Path]:
     return {Path(path) for path in _reads}
 
 
-def asks(found: Iterable[str]) -> list[str]:
+def asks(reads: Iterable[str]) -> list[str]:
     """Of what `reads` gives, what no digest could stand for."""
-    return [name for name in found if any(f" {words}" in name for words in _ASKED.values())]
+    return [name for name in reads if any(f" {words}" in name for words in _ASKED.values())]
 
 
 def is_library(path: str) -> bool:
     """Whether a file is Python's own or of an installed package that is not this one; so is code that has no file."""
     if is_installed(path):
-        return not path.startswith(_OURS)
+        return not path.startswith(_PROJECT)
     return path.startswith(("<", *_LIBRARY))
 
 
@@ -186,7 +186,7 @@ class _Loader(importlib.machinery.SourceFileLoader):
         super().exec_module(module)
 
 
-def _standing_in(mapping):
+def _recording(mapping):
     """The same variables, seen when they are read."""
     kind: Any = type(mapping)
 

@@ -24,17 +24,17 @@ _CONTROL = ("store", "plan", "figures", "tables", "checkpoint", "parallel_blocks
 class PlannedState:
     """A planned run: what is recorded, and why what is recorded under other code does not count."""
 
-    wanted: PlannedRun
+    planned: PlannedRun
     overrides: list[str]
     done: int
     stale: str
     faults: tuple[str, ...]  # what of it does not count
-    declined: str  # why there can be no such run, as far as that is known
+    unsupported: str  # why there can be no such run, as far as that is known
     instructions: frozenset[str] = frozenset()  # the processors that its records were made on (device.instructions)
 
     @property
     def missing(self) -> int:
-        return 0 if self.declined else len(self.wanted.ids) - self.done
+        return 0 if self.unsupported else len(self.planned.ids) - self.done
 
 
 def plan_runs(
@@ -83,7 +83,7 @@ def _state(planned: PlannedRun, overrides: list[str], set_aside: bool) -> Planne
         faults.append((path, fault))
 
     parts = store.accounts(planned.name, planned.fingerprint, damaged, planned.covers)
-    declined = store.declined(planned.name, planned.fingerprint, damaged)
+    declined = store.unsupported_reason(planned.name, planned.fingerprint, damaged)
     if set_aside:
         for path, fault in faults:
             print(f"{path} does not count: {fault}; it is set aside as {store.set_aside(path).name}.")
@@ -123,14 +123,14 @@ def as_plan(name: str, arguments: list[str], states: list[PlannedState], common:
     """The plan of what can be: what was declined is named apart, with the reason."""
     runs, declined = [], []
     for state in states:
-        run = state.wanted.run
-        if state.declined:
-            words = dict(zip(("task", "estimator", "optimizer"), run.words, strict=True))
-            own = {"run": state.wanted.name, **words, "normalize": run.program["normalize"]}
-            declined.append({**own, "reason": state.declined})
+        run = state.planned.run
+        if state.unsupported:
+            words = dict(zip(("task", "estimator", "optimizer"), run.names, strict=True))
+            own = {"run": state.planned.name, **words, "normalize": run.program["normalize"]}
+            declined.append({**own, "reason": state.unsupported})
         else:
-            rate = choices.defaults_of("optimizer", run.words[2])["learning_rate"]
-            runs.append({**state.wanted.plan, "default_rate": rate})
+            rate = choices.defaults_of("optimizer", run.names[2])["learning_rate"]
+            runs.append({**state.planned.plan, "default_rate": rate})
     return Plan(
         name,
         _command(arguments),

@@ -106,11 +106,11 @@ def chain(operations: Sequence[Operation], x: Any, *, compiled: bool = False) ->
         with tf.GradientTape() as tape:
             recorder = Recorder(tape)
             for operation in operations:
-                inputs = tuple(recorder.inlet(x) for x in inputs)
+                inputs = tuple(recorder.watch_input(x) for x in inputs)
                 output = operation(*inputs)
-                recorder.note(operation.name, inputs, output, operation.slopes(*inputs))
+                recorder.record(operation.name, inputs, output, operation.slopes(*inputs))
                 inputs = (output,)
-        return recorder.flows(inputs[0])
+        return recorder.signals(inputs[0])
 
     rows = [
         {

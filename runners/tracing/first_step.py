@@ -49,12 +49,12 @@ def first_step(
     from runners.training import step
     from steeplechase.random import key
 
-    def first(page, values):
+    def first(surrogate, values):
         coded = {name: schedules.encode(name, value) for name, value in (values or {}).items()}
         found = {name: schedules.value(tf.constant(own, tf.float64), 0.0) for name, own in coded.items()}
-        if page is not None:
-            page.check(**found)
-            page.gain(normalize, forward=hard.function, **{**page.parameters, **found})
+        if surrogate is not None:
+            surrogate.check(**found)
+            surrogate.gain(normalize, forward=hard.function, **{**surrogate.parameters, **found})
         return found
 
     numbers = {

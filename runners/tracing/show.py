@@ -45,7 +45,7 @@ def make_console():
     return Console(width=None if sys.stdout.isatty() else 120, highlight=False)
 
 
-def _rich(console, title: str, compiled: bool, words: Sequence[str], numbers: Sequence[str]):
+def _rich(console, title: str, compiled: bool, texts: Sequence[str], numbers: Sequence[str]):
     from rich.box import SIMPLE
     from rich.markup import escape
     from rich.table import Table
@@ -53,7 +53,7 @@ def _rich(console, title: str, compiled: bool, words: Sequence[str], numbers: Se
     how = "compiled" if compiled else "eager"
     console.print(escape(f"{title} ({how})"), style="bold", soft_wrap=True)
     table = Table(box=SIMPLE)
-    for name in words:
+    for name in texts:
         table.add_column(name, overflow="fold")
     for name in numbers:
         table.add_column(name, justify="right", overflow="fold")

@@ -27,7 +27,7 @@ class Recorder:
         self._tape = tape
         self._seen: list[tuple] = []
 
-    def inlet(self, x):
+    def watch_input(self, x):
         """x, apart from all else that x is used for: what comes back here came through this operation alone."""
         import tensorflow as tf
 
@@ -35,11 +35,11 @@ class Recorder:
         self._tape.watch(x)
         return x
 
-    def note(self, name: str, inputs: tuple, output, slopes: tuple) -> None:
+    def record(self, name: str, inputs: tuple, output, slopes: tuple) -> None:
         """An operation from its inlets to its output. slopes: one for each input, or () where none stands there."""
         self._seen.append((name, inputs, output, slopes))
 
-    def flows(self, result) -> list[dict[str, dict[str, Any]]]:
+    def signals(self, result) -> list[dict[str, dict[str, Any]]]:
         """{name: {inputs, output, upstream, slopes, downstreams}} for each operation, last first.
 
         The gradients are those of `result`; None where it does not depend on the operation.
@@ -61,9 +61,9 @@ class Recorder:
 
 
 def trace_sites(
-    task: Task, hard: Hard, parameters: Mapping, batch: tuple, numbers: Mapping, chance: Chance
+    task: Task, hard: Hard, parameters: Mapping, batch: tuple, numbers: Mapping, stream: Chance
 ) -> list[dict]:
-    """`Recorder.flows` of one replica's loss at one batch, an entry a site, last first.
+    """`Recorder.signals` of one replica's loss at one batch, an entry a site, last first.
 
     numbers: as Hard.operation has them, "normalize" included. chance: what the loss draws from.
     """
@@ -73,23 +73,23 @@ def trace_sites(
         recorder = Recorder(tape)
 
         def followed(x, *, at):
-            x, slopes = recorder.inlet(x), []
-            y = hard.operation(numbers, chance, lambda site, x, slope: slopes.append(slope))(x, at=at)
-            recorder.note(at, (x,), y, tuple(slopes))
+            x, slopes = recorder.watch_input(x), []
+            y = hard.operation(numbers, stream, lambda site, x, slope: slopes.append(slope))(x, at=at)
+            recorder.record(at, (x,), y, tuple(slopes))
             return y
 
-        loss, _ = task.loss(parameters, batch, followed, chance)
-    return recorder.flows(loss)
+        loss, _ = task.loss(parameters, batch, followed, stream)
+    return recorder.signals(loss)
 
 
-def site_statistics(flows: list[dict]) -> dict[str, tf.Tensor]:
+def site_statistics(signals: list[dict]) -> dict[str, tf.Tensor]:
     """{"site.STATISTIC.SITE": a number} of `follow`: of upstream, slope and downstream the 2-norm and the quantiles
     over their elements, and `saturation`, the share of slopes that are exactly zero. Nothing of what is not there.
     """
     import tensorflow as tf
 
     found = {}
-    for flow in flows:
+    for flow in signals:
         for site, own in flow.items():
             slope = own["slopes"][0] if own["slopes"] else None
             for name, values in zip(FLOW, (own["upstream"], slope, own["downstreams"][0]), strict=True):

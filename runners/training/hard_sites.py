@@ -25,7 +25,7 @@ class Hard:
         """The surrogate of a site, by the word after its last slash."""
         return self.weights if site.endswith("/weights") else self.activations
 
-    def operation(self, numbers: Mapping, chance: Chance, watch: Callable | None = None) -> Callable:
+    def operation(self, numbers: Mapping, stream: Chance, watch: Callable | None = None) -> Callable:
         """`hard(x, at=site)` with these numbers.
 
         numbers: {"activations": {...}, "weights": {...}} the parameters of the surrogates, and "normalize" how their
@@ -41,7 +41,7 @@ class Hard:
             own = dict(numbers["weights" if at.endswith("/weights") else "activations"])
             own |= {"forward": self.function, "normalize": numbers["normalize"]}
             if page.random:
-                own["chance"] = chance.of("slope", at)
+                own["chance"] = stream.of("slope", at)
             if watch:
                 watch(at, x, page.slope(x, **own))
             return page.hard(x, **own)

@@ -73,7 +73,7 @@ class WideNadam(keras.optimizers.Nadam):
         self.assign_sub(variable, mean * rate / (ops.sqrt(v / (1 - ops.power(beta_2, step))) + self.epsilon))
 
 
-OURS = {kind.__name__: kind for kind in (Bop,)}  # beside those that Keras has
+ADDED = {kind.__name__: kind for kind in (Bop,)}  # beside those that Keras has
 
 
 def check(keras_name: str, arguments: Mapping[str, object]) -> type:
@@ -84,7 +84,7 @@ def check(keras_name: str, arguments: Mapping[str, object]) -> type:
     if keras_name not in tested:
         hint = did_you_mean(str(keras_name), tested)
         raise UserError(f"optimizer.keras is '{keras_name}'{hint} Tested to be element-wise: {', '.join(tested)}.")
-    kind = OURS.get(keras_name) or getattr(keras.optimizers, keras_name)
+    kind = ADDED.get(keras_name) or getattr(keras.optimizers, keras_name)
     known = set(inspect.signature(keras.optimizers.Adam).parameters) if kind is Bop else set()
     known = (known | set(inspect.signature(kind).parameters)) - {"kwargs", "arguments", "flips", "learning_rate"}
     known -= {"weight_decay"} if kind is Bop else set()  # it would shrink the hard weights

@@ -112,7 +112,7 @@ def build(text: str, replicas: int) -> tuple[Task, Program]:
             raise Unsupported(f"{chosen['name']} has no latent weights: {needs}.")
         weights = None
     for surrogate in {page, weights} - {None}:
-        reason = surrogate.decline(described["normalize"])
+        reason = surrogate.unsupported_reason(described["normalize"])
         if reason:
             raise Unsupported(reason)
     if not task.mapped and (described["block"] or 1) > 1:

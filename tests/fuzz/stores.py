@@ -95,7 +95,7 @@ def _planned(arguments) -> list[dict]:
     planned = as_plan
 
     def seen(name, told, states, common):
-        kept.extend(state.wanted.plan for state in states)
+        kept.extend(state.planned.plan for state in states)
         return planned(name, told, states, common)
 
     as_plan, write = seen, Store.write_plan
@@ -128,7 +128,9 @@ def _records() -> None:
     for run in runs.values():
         name = run["configuration"]["estimator"]["name"]
         if name == "ste":
-            store.decline(run["run"], run["fingerprint"], "ste cannot be normalised by area: its area is inf.")
+            store.write_unsupported(
+                run["run"], run["fingerprint"], "ste cannot be normalised by area: its area is inf."
+            )
             continue
         table = records.make(
             tasks=("sign_fitting",), estimators=(name,), optimizers=("sgd",), seeds=SEEDS, rates=RATES, rows=4,

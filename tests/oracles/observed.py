@@ -43,7 +43,7 @@ def once(wanted):
 def used(name):
     """What a run through this page used that its identity does not cover, in one sentence, or ""; and the pages whose
     code ran."""
-    loading.enter(name)
+    loading.register(name)
     values = {"name": name, **estimators.registry[name].parameters}
     wanted = identity.identify(changed(estimator=values, task__dim=2, task__rows=2))
     observing.begin()

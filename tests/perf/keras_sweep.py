@@ -118,7 +118,7 @@ def _trainings(store: Path):
 
     found = []
     for wanted in sweep_of.plan([f"store={store}"]):
-        program, (task, estimator, optimizer) = wanted.run.program, wanted.run.words
+        program, (task, estimator, optimizer) = wanted.run.program, wanted.run.names
         for replica in wanted.run.replicas:
             keras = {
                 "class_name": program["optimizer"]["keras"],

@@ -144,7 +144,7 @@ class Sweep:
         if missing:
             raise RuntimeError(f"{missing} replicas of a finished sweep were not recognised.")
         with tempfile.TemporaryDirectory(dir=self.folder) as other, clock("recording"):
-            sweep_of.finish([state.wanted for state in states], Store(other), *self.trained)
+            sweep_of.finish([state.planned for state in states], Store(other), *self.trained)
         with clock("reading"):
             table = load(self.store, plan)
         with clock("drawing"):

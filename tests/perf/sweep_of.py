@@ -97,7 +97,7 @@ def train(wanted: PlannedRun) -> tuple[pd.DataFrame, dict]:
         own = Run(wanted.run.program, wanted.run.replicas, wanted.run.files, folder, wanted.run.checkpoint)
         outcome = training_run.execute(own, lambda *_: None)
         if outcome.error or outcome.trained != len(wanted.ids):
-            raise RuntimeError(f"{wanted.name} could not be trained: {outcome.error or outcome.declined}")
+            raise RuntimeError(f"{wanted.name} could not be trained: {outcome.error or outcome.unsupported}")
         table = load(folder)
     [account] = table.attrs["parts"]
     return table, account

@@ -71,9 +71,9 @@ def surrogates_named(names: Iterable[str]) -> list:
 # The page's parts
 
 
-def _schedules(found) -> str:
+def _schedules(surrogates) -> str:
     """How parameters are scheduled, by the example of these pages; "" if none has a parameter."""
-    by_page = {page: _scheduled(page) for page in found}
+    by_page = {page: _scheduled(page) for page in surrogates}
     scheduled = {page: keys for page, keys in by_page.items() if keys}
     some = ""
     if scheduled:
@@ -85,18 +85,18 @@ def _schedules(found) -> str:
             parameter=key,
             default=page.parameters[key],
         )
-    first = next((name for page in (*scheduled, *found) for name in page.parameters), "")
+    first = next((name for page in (*scheduled, *surrogates) for name in page.parameters), "")
     text = SCHEDULES.format(parameter=first, some=some) if first else ""
     return textwrap.fill(text, 120, break_long_words=False, break_on_hyphens=False)
 
 
-def _scheduled(page) -> dict[str, Mapping[str, Any]]:
+def _scheduled(surrogate) -> dict[str, Mapping[str, Any]]:
     """The parameters that conf/estimator/NAME.yaml sets to a schedule, with it."""
-    given = {key: choices.unquoted(value) for key, value in choices.defaults_of("estimator", page.name).items()}
+    given = {key: choices.unquoted(value) for key, value in choices.defaults_of("estimator", surrogate.name).items()}
     return {key: value for key, value in given.items() if isinstance(value, Mapping)}
 
 
-def _overview(found) -> str:
+def _overview(surrogates) -> str:
     rows = [
         {
             "Name": f"[{page.name}](#{page.name})",
@@ -107,7 +107,7 @@ def _overview(found) -> str:
             "Peak": _number(page.trait("peak")),
             "Support": _number(page.trait("support")),
         }
-        for page in found
+        for page in surrogates
     ]
     return pd.DataFrame(rows).map(_cell).to_markdown(index=False, disable_numparse=True)
 
@@ -119,33 +119,34 @@ def _left_out() -> str:
     return rows.map(_cell).to_markdown(index=False, disable_numparse=True)
 
 
-def _section(page, names: Sequence[str]) -> str:
+def _section(surrogate, names: Sequence[str]) -> str:
     """All that the page says, but code. names: those that have a section, to which it may link."""
-    summary, words, remarks = _docstring(page)
+    summary, words, remarks = _docstring(surrogate)
     facts = {
         "Needs": _plain(words.get("Needs", [""])[0]),
         "Parameters": ", ".join(
-            f"`{name}` = {_number(default)}" + (f" ({page.roles[name]})" if name in page.roles else "")
-            for name, default in page.parameters.items()
+            f"`{name}` = {_number(default)}" + (f" ({surrogate.roles[name]})" if name in surrogate.roles else "")
+            for name, default in surrogate.parameters.items()
         ),
         "Schedule": "; ".join(
-            f"`conf/estimator/{page.name}.yaml` has `{key}: {{{_pairs(value, ': ')}}}`"
-            for key, value in _scheduled(page).items()
+            f"`conf/estimator/{surrogate.name}.yaml` has `{key}: {{{_pairs(value, ': ')}}}`"
+            for key, value in _scheduled(surrogate).items()
         ),
-        "Family": _plain(page.family),
-        "Shape": _shape(page),
-        "Normalised by": _listed([kind for kind in ("peak", "area") if not page.decline(kind)]) or "nothing",
-        "The same": "; ".join(_equal(own, other, theirs, names) for own, other, theirs in page.equals),
-        "Also called": _plain(", ".join(page.aliases)),
-        "In libraries": _plain("; ".join(f"{library}: {what}" for library, what in page.ships.items())),
-        "Source": _linked(_plain(page.source)),
+        "Family": _plain(surrogate.family),
+        "Shape": _shape(surrogate),
+        "Normalised by": _listed([kind for kind in ("peak", "area") if not surrogate.unsupported_reason(kind)])
+        or "nothing",
+        "The same": "; ".join(_equal(own, other, theirs, names) for own, other, theirs in surrogate.equals),
+        "Also called": _plain(", ".join(surrogate.aliases)),
+        "In libraries": _plain("; ".join(f"{library}: {what}" for library, what in surrogate.ships.items())),
+        "Source": _linked(_plain(surrogate.source)),
     }
-    formula = "\n".join(_formula(page))
+    formula = "\n".join(_formula(surrogate))
     return "\n\n".join(
         part
         for part in (
-            f"### {page.name}",
-            f"**{_plain(page.label)}.** {_plain(summary)}",
+            f"### {surrogate.name}",
+            f"**{_plain(surrogate.label)}.** {_plain(summary)}",
             f"```text\n{formula}\n```" if formula else "",
             *(_plain(remark) for remark in remarks),
             "\n".join(f"* {fact}: {text}" for fact, text in facts.items() if text),
@@ -154,14 +155,14 @@ def _section(page, names: Sequence[str]) -> str:
     )
 
 
-def _shape(page) -> str:
+def _shape(surrogate) -> str:
     """What the traits say of the slope, in words."""
-    words = ["even" if page.even else "not even", "never negative" if page.positive else "negative in places"]
-    words += ["random"] * page.random + ["dependent on the whole tensor"] * (not page.elementwise)
+    words = ["even" if surrogate.even else "not even", "never negative" if surrogate.positive else "negative in places"]
+    words += ["random"] * surrogate.random + ["dependent on the whole tensor"] * (not surrogate.elementwise)
     return ", ".join(words)
 
 
-def _equal(own: Mapping[str, float], other: str, theirs: Mapping[str, float], names: Sequence[str]) -> str:
+def _equal(parameters: Mapping[str, float], other: str, theirs: Mapping[str, float], names: Sequence[str]) -> str:
     import estimators
 
     told = f"[{other}](#{other})" if other in names else f"`{other}`"
@@ -169,17 +170,17 @@ def _equal(own: Mapping[str, float], other: str, theirs: Mapping[str, float], na
         told += f" at {_pairs(theirs)}"
     elif other in estimators.registry and estimators.registry[other].parameters:
         told += " at its defaults"
-    return f"at {_pairs(own)} as {told}" if own else f"as {told}"
+    return f"at {_pairs(parameters)} as {told}" if parameters else f"as {told}"
 
 
-def _formula(page) -> list[str]:
+def _formula(surrogate) -> list[str]:
     """The lines under `With`."""
-    return _docstring(page)[1].get("With", [])
+    return _docstring(surrogate)[1].get("With", [])
 
 
-def _docstring(page) -> tuple[str, dict[str, list[str]], list[str]]:
+def _docstring(surrogate) -> tuple[str, dict[str, list[str]], list[str]]:
     """What a page's docstring says: its summary, the lines under each fixed word, and its remarks by paragraphs."""
-    text = inspect.getdoc(page.rule) or ""
+    text = inspect.getdoc(surrogate.rule) or ""
     summary, *others = [part.split("\n") for part in re.split(r"\n\s*\n", text)]
     words: dict[str, list[str]] = {}
     remarks = []
@@ -215,8 +216,8 @@ def _number(value: float | None) -> str:
     return "∞" if math.isinf(value) else f"{value:.4g}"
 
 
-def _listed(words: Sequence[str]) -> str:
-    return " and ".join([", ".join(words[:-1])] * (len(words) > 1) + list(words[-1:]))
+def _listed(text: Sequence[str]) -> str:
+    return " and ".join([", ".join(text[:-1])] * (len(text) > 1) + list(text[-1:]))
 
 
 def _plain(text: str) -> str:
