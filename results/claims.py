@@ -67,7 +67,7 @@ def evaluate(path: str | Path = FILE, folder: str | Path = frozen.FOLDER) -> lis
     better, than: estimators, of which the first has the better mean of the reported measure (verdicts.verdicts)
     equivalent, to: estimators, which differ by less than the table's margin
     never, always: an estimator, of which no seed, or every one, reaches the task's target at its chosen setting
-    unbeaten, condition: the table's reference, than which no other is found better in a condition (rankings.rankings)
+    unbeaten, condition: the table's reference, than which no other is found better in a condition (surrogates.rankings)
     survives, less_than: a condition, and the share of the variance between estimators at the default rate of which
         less is left there (rankings.spread); these two are about one optimizer
 

@@ -209,7 +209,7 @@ def tuned(group: Group, resampled_seeds: np.ndarray) -> np.ndarray:
 
     The setting is chosen anew in every resample by the mean of `selects` over its seeds, so that the chance of choosing
     is in the result; its cost is the mean of `reports` over the same seeds. A seed that diverged without bound makes a
-    mean infinite. picks: [resamples, 1, seeds].
+    mean infinite. resampled_seeds: [resamples, 1, seeds].
     """
     out = np.empty((len(resampled_seeds), len(group.methods)))
     signs = group.selects.sign, group.reports.sign

@@ -89,8 +89,9 @@ def stability(table: pd.DataFrame) -> pd.DataFrame:
 def across(ranking: pd.DataFrame) -> pd.DataFrame:
     """How the methods rank over all tasks together, and with each task left out (columns: ACROSS).
 
-    found: of `stability`. Only methods that were run on all tasks with an optimizer take part; an optimizer with which
-    fewer than two tasks were run has no rows. Each task counts the same, whatever its measure: only ranks are averaged.
+    ranking: of `stability`. Only methods that were run on all tasks with an optimizer take part; an optimizer with
+    which fewer than two tasks were run has no rows. Each task counts the same, whatever its measure: only ranks are
+    averaged.
     """
     rows = []
     for optimizer, own in ranking.groupby("optimizer_label", sort=False):

@@ -46,7 +46,7 @@ COLUMNS = {  # of rankings(): name and what it holds
     "control": "whether its slope is zero everywhere: ranked, but in no spread and no correlation",
     "condition": "name in CONDITIONS",
     "learning_rate": "the optimizer's default, or what validation chose",
-    "edge": "low or high where a chosen rate is the smallest or largest tried (statistics.choose)",
+    "edge": "low or high where a chosen rate is the smallest or largest tried (selection.choose)",
     "seeds": "replicas with this rate",
     "diverged": "how many of them diverged",
     "selects": "the measure that rates are chosen by",
@@ -230,7 +230,7 @@ def _compared(family: list[dict], reference: str) -> list[dict]:
 
 
 def _contrast(values: pd.Series, reference: pd.Series) -> paired.Contrast:
-    """Of own and reference over their common seeds."""
+    """Of values and reference over their common seeds."""
     seeds = values.index.intersection(reference.index)
     return paired.paired(values[seeds], reference[seeds])
 

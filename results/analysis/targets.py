@@ -30,7 +30,7 @@ def reached_by_run(
 ) -> dict[str, dict[str, Reached]]:
     """By run, what its replicas with the chosen setting did, for each of the targets that are wanted, by their names.
 
-    settings: of statistics.settings. wanted: from a run's account to values of its target's measure.
+    settings: of selection.chosen_settings. targets_of: from a run's account to values of its target's measure.
     """
     described, rows = reading.accounts(table), reading.without_attrs(table)
     rows = rows[rows["replica"].isin(settings["replicas"].explode())]

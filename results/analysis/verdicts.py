@@ -51,7 +51,7 @@ def verdicts(table: pd.DataFrame) -> pd.DataFrame:
     Controls, whose slope is zero everywhere, take no part. A task is the family for whose contrasts p is corrected.
     `attrs`: "remarks", what a reader must know; "orders", for each task and optimizer the methods, best first;
     "firsts", in the same way how often each is first when seeds are resampled and settings chosen anew, a share.
-    Raises RecordError as comparison.groups and rules.check do.
+    Raises RecordError as comparison.groups and fairness.check do.
     """
     remarks = fairness.check(table)
     margins: Mapping[str, float] = table.attrs.get("margins", {})

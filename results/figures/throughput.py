@@ -55,7 +55,7 @@ def draw(table: pd.DataFrame, columns: int = 2) -> Figure:
 
 
 def _rates(table: pd.DataFrame) -> pd.DataFrame:
-    """One row a part: the columns of `statistics.runs`, `device`, `block`, `rate` (replica-steps/s, NaN if unknown)."""
+    """One row a part: the columns of `lookup.runs`, `device`, `block`, `rate` (replica-steps/s, NaN if unknown)."""
     parts = [
         {"run": a["run"], "device": a["device"], "block": a["block"], "rate": a.get("replica_steps_per_s")}
         for a in table.attrs["parts"]

@@ -40,7 +40,7 @@ class Reported:
 
 
 def write(reported: list[Reported], path: Path, report: Callable[[str], None], commit: str | None) -> list[str]:
-    """Writes the page; returns what could not be made, a sentence each. tell: is told what is under way.
+    """Writes the page; returns what could not be made, a sentence each. report: is called with what is under way.
 
     Raises StoreError where the page cannot be written.
     """

@@ -32,7 +32,7 @@ class Interval:
 
 
 def mean(values: Sequence[float], worst: float = math.nan, level: float = 0.95) -> Interval:
-    """The mean with Student's t interval (statistics.interval), [seeds]. `worst` stands for what is not finite."""
+    """The mean with Student's t interval (t_interval), [seeds]. `worst` stands for what is not finite."""
     found = t_interval(values, worst, level)
     if math.isnan(found[0]):
         return Interval(*found, "a seed diverged without bound, so there is no mean")

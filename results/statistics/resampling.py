@@ -38,7 +38,8 @@ def aggregate(values: np.ndarray, statistic: str, resampled_seeds: np.ndarray) -
     """An aggregate of each resample, float64 [resamples, methods].
 
     values: scores [tasks, methods, seeds], of which tasks are comparable (normalised, or ranks). statistic: `mean`,
-    `median` or `iqm` over all scores of the resample together (Agarwal et al. 2021: tasks are strata). picks: `draw`.
+    `median` or `iqm` over all scores of the resample together (Agarwal et al. 2021: tasks are strata). resampled_seeds:
+    of `draw`.
     """
     reduce = {
         "mean": lambda x: x.mean(-1),

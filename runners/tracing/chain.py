@@ -98,7 +98,7 @@ def chain(operations: Sequence[Operation], x: Any, *, compiled: bool = False) ->
     for operation in operations:
         if not isinstance(operation, Operation):
             raise UserError(
-                f"a chain is made of operations, as flow.square or flow.hard(...) are, not of {operation!r}."
+                f"a chain is made of operations, as chain.square or chain.hard(...) are, not of {operation!r}."
             )
     check_inputs([(operation.name, operation.inputs) for operation in operations], len(inputs))
 

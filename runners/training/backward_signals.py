@@ -65,7 +65,7 @@ def trace_sites(
 ) -> list[dict]:
     """`Recorder.signals` of one replica's loss at one batch, an entry a site, last first.
 
-    numbers: as Hard.operation has them, "normalize" included. chance: what the loss draws from.
+    numbers: as Hard.operation has them, "normalize" included. stream: what the loss draws from.
     """
     import tensorflow as tf
 

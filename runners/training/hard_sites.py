@@ -29,7 +29,7 @@ class Hard:
         """`hard(x, at=site)` with these numbers.
 
         numbers: {"activations": {...}, "weights": {...}} the parameters of the surrogates, and "normalize" how their
-        slopes are scaled, a name or its index as a tensor (Surrogate.gain). chance: what slopes that are random draw
+        slopes are scaled, a name or its index as a tensor (Surrogate.gain). stream: what slopes that are random draw
         from, at each site apart. `watch(site, x, slope)` is called at each site while the forward pass is traced,
         where one is given.
         """
