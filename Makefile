@@ -63,7 +63,7 @@ lint: $(READY) ## style, types, and who may import whom
 	$(RUN) -m mypy
 	$(VENV)/bin/lint-imports --no-cache
 
-perf: $(READY) ## the speed of the heart beside the peers that need nothing more, in a few rounds
+perf: $(READY) ## the speed of the trainer beside the peers that need nothing more, in a few rounds
 	$(RUN) -m tests.perf.peers --processes 3 --peers ours,eager,keras,tf_function $(ARGS)
 
 peers: $(PEERS_READY) ## this project beside Keras, TensorFlow, PyTorch and JAX: tables, JSON and figures (most of an hour)
