@@ -164,7 +164,7 @@ defaults:
   - override /task: added_task
   - override /estimator: added_slope
   - override /optimizer: added_optimizer
-rows: 2
+record_points: 2
 figures: [added_figure]
 tables: [added_table]
 hydra:
