@@ -113,7 +113,7 @@ LINES = {
     "widths": ["task=binarized_mlp", "task.hidden=[8],[8,4]", "optimizer=sgd,adam", "seed=range(3)"],
     "weights": ["estimator@estimator_weights=ste,tanh_slope", "estimator=ste,tanh_slope", "normalize=none,peak"],
     "schedule": ["estimator=tanh_slope", "estimator.scale={from: 1, to: 5, shape: log}", "optimizer=adam"],
-    "interpolated": ["~experiment", "rows=${steps}", "task=sign_fitting,binarized_mlp", "optimizer=sgd,adam"],
+    "interpolated": ["~experiment", "record_points=${steps}", "task=sign_fitting,binarized_mlp", "optimizer=sgd,adam"],
 }
 
 

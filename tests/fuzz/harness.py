@@ -86,7 +86,7 @@ class Outcome:
 def preload() -> None:
     """Loads what commands load before they look at their arguments, and lets parsers and caches warm up."""
     warnings.simplefilter("default")
-    for name in ("sweep", "conduct", "figures", "report", "trace", "contract", "claims", "gallery"):
+    for name in ("sweep", "execution.launch", "figures", "report", "trace", "contract", "claims", "gallery"):
         importlib.import_module(f"runners.{name}")
     for path in sorted((ROOT / "results" / "figures").glob("[a-z]*.py")):
         importlib.import_module(f"results.figures.{path.stem}")

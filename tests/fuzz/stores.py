@@ -88,18 +88,14 @@ def _typed(arguments) -> str:
 def _planned(arguments) -> list[dict]:
     """The runs that this sweep wants, as its plan has them."""
     from results.records.store import Store
-    from runners.execution import messages
-    from runners.planning.plans import as_plan
+    from runners.execution import launch
 
     kept: list[dict] = []
-    planned = as_plan
+    as_plan, announce, write = launch.as_plan, launch.announce, Store.write_plan
 
-    def seen(name, told, states, common):
+    def seen(name, typed, states, common, written):
         kept.extend(state.planned.plan for state in states)
-        return planned(name, told, states, common)
-
-    as_plan, write = seen, Store.write_plan
-    Store.write_plan = lambda *_: None
+        return as_plan(name, typed, states, common, written)
 
     class Enough(SystemExit):
         pass
@@ -107,11 +103,11 @@ def _planned(arguments) -> list[dict]:
     def stop(*_):
         raise Enough
 
-    announce, messages.announce = messages.announce, stop
+    launch.as_plan, launch.announce, Store.write_plan = seen, stop, lambda *_: None
     try:
         _typed(arguments)
     finally:
-        as_plan, Store.write_plan, messages.announce = planned, write, announce
+        launch.as_plan, launch.announce, Store.write_plan = as_plan, announce, write
     return kept
 
 

@@ -17,7 +17,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from runners.planning import sources as sources_planning
+from runners.planning import sources as code
 from steeplechase.errors import UserError
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -149,7 +149,7 @@ def sources(tree: Path, benchmark: str) -> dict[str, str]:
         name = waiting.pop()
         if name in found or not (tree / name).is_file():
             continue
-        found[name] = sources_planning.tree(tree / name)
+        found[name] = code.tree(tree / name)
         for node in ast.walk(ast.parse((tree / name).read_bytes())):
             modules = [alias.name for alias in node.names] if isinstance(node, ast.Import) else []
             if isinstance(node, ast.ImportFrom) and node.module and not node.level:
