@@ -21,7 +21,7 @@ from results.records import frozen, reading, sealed
 from results.records.plan import Plan
 from results.records.reading import load
 from results.records.store import Store
-from steeplechase.errors import RecordError, StoreError, UserError, did_you_mean
+from steeplechase.errors import RecordError, StoreError, UserError, did_you_mean, first_line
 
 _RESULTS = Path(__file__).parent
 
@@ -103,7 +103,7 @@ def make(
 
 def why(error: Exception) -> str:
     """What went wrong, in one clause; of what nobody foresaw, also where."""
-    said = (str(error).strip().splitlines() or ["no reason given"])[0].rstrip(".")
+    said = first_line(error).rstrip(".")
     if isinstance(error, RecordError):
         return said
     frames = traceback.extract_tb(error.__traceback__)

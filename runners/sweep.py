@@ -79,7 +79,7 @@ def _answer() -> int:
             arguments = join(arguments)
             check_overrides(arguments)
         # Hydra takes a group back to nothing by ~group, where everybody writes group=null.
-        groups = (*schema.GROUPS, "estimator@estimator_weights")
+        groups = {*schema.GROUPS, *map(keys.choice_key, schema.PARTS)}
         sys.argv[1:] = [f"~{a[:-5]}" if a.endswith("=null") and a[:-5] in groups else a for a in arguments]
         if not _OWN & {a.split("=")[0] for a in arguments} and "hydra.mode=RUN" not in arguments:
             sys.argv[1:] = [*map(defer, sys.argv[1:]), "--multirun"]

@@ -21,12 +21,13 @@ from steeplechase import schedules
 from steeplechase.errors import UserError, did_you_mean
 
 KEYS = ("operations", "x", "target")
-OF_CHAIN = ("estimator", "at_zero", "normalize", "precision")  # the sweep's keys that say something of a chain, too
+OF_CHAIN = ("estimator", "function", "normalize", "precision")  # the sweep's keys that say something of a chain, too
 EXPLANATION = """\
 without arguments   three demonstrations
 operations=square,square,sign x=2 target=-1
                     a chain of your own: square, product (with x=2,3), sign and step; with target, a loss ½(y − target)²
-                    at its end; sign and step go through estimator=NAME estimator.PARAMETER=VALUE at_zero= normalize=
+                    at its end; sign and step go through estimator=NAME estimator.PARAMETER=VALUE normalize=, and have
+                    function.at_zero=
 task=binarized_mlp estimator=tanh_slope estimator.scale=2 'task.hidden=[64,64]' seed=1
                     the first step of a task, site by site: any keys of `python -m runners.sweep`, for one replica
 """
@@ -97,9 +98,10 @@ def _composed(overrides: list[str]) -> Run:
         if override.is_sweep_override():
             raise UserError(f"'{override.input_line}' has several values, but one replica is traced: give one.")
     chosen = [override.split("=")[0] for override in overrides]
-    own = [key for key in chosen if key.startswith("estimator_weights.")]
-    if own and "estimator@estimator_weights" not in chosen:
-        raise UserError(f"{own[0]} belongs to no estimator: add estimator@estimator_weights=NAME.")
+    for part, group in schema.AT_WEIGHTS.items():
+        own = [key for key in chosen if key.startswith(f"{part}.")]
+        if own and keys.choice_key(part) not in chosen:
+            raise UserError(f"{own[0]} belongs to no {group}: add {keys.choice_key(part)}=NAME.")
     if "experiment" not in chosen:
         overrides = [*overrides, "~experiment"]  # Hydra's own way to choose none
     try:
@@ -145,7 +147,7 @@ def _chain_of(settings: Mapping[str, str], overrides: list[str]) -> Callable:
         from runners.execution import loading
 
         loading.register(program["estimator"]["name"])
-        choice = {name: program[name] for name in ("at_zero", "normalize")}
+        choice = {"at_zero": program["function"].get("at_zero"), "normalize": program["normalize"]}
         operations = [
             PLAIN[name] if name in PLAIN else hard(program["estimator"]["name"], forward=name, **choice, **numbers)
             for name in names

@@ -40,3 +40,8 @@ def did_you_mean(name: str, known: Iterable[str]) -> str:
     """
     near = difflib.get_close_matches(name, list(known), 1, 0.5)
     return f"; did you mean '{near[0]}'?" if near else "."
+
+
+def first_line(error: BaseException) -> str:
+    """The first line of what an error says; "no reason given" of one that says nothing."""
+    return (str(error).strip().splitlines() or ["no reason given"])[0]

@@ -285,6 +285,8 @@ def test_a_key_answers_by_its_old_name_for_one_release(tmp_path, capsys):
     said = "steeplechase: the key forward is called function now; the old name goes with the next release.\n"
     assert join(["forward=step", "task=sign_fitting"]) == ["function=step", "task=sign_fitting"]
     assert capsys.readouterr().err == said
+    assert join(["at_zero=-1,0"]) == ["function.at_zero=-1,0"]
+    assert "the key at_zero is called function.at_zero now" in capsys.readouterr().err
     assert join(["function=step", "~forward", "+forward=step"]) == ["function=step", "~forward", "+forward=step"]
     assert capsys.readouterr().err == ""
     with pytest.raises(UserError, match="there is no key 'forward'; it is called function here"):

@@ -22,8 +22,8 @@ BASE = {
     "estimator_weights": {},
     "optimizer": yaml.safe_load((CONF / "optimizer/adam.yaml").read_text(encoding="utf-8")),
     "seed": [0, 1],
-    "function": "sign",
-    "at_zero": 1,
+    "function": {"name": "sign", "at_zero": 1},
+    "function_weights": {},
     "normalize": "none",
     "steps": 100,
     "record_points": 10,
@@ -69,8 +69,9 @@ def test_what_moves_numbers_makes_another_program():
         {"task__dim": 8},
         {"task__instance_seed": 1},
         {"optimizer__amsgrad": True},
-        {"function": "step"},
-        {"at_zero": -1},
+        {"function": {"name": "step", "at_zero": 1}},
+        {"function": {"name": "sign", "at_zero": -1}},
+        {"function_weights": {"name": "sign", "at_zero": -1}},
         {"normalize": "area"},
         {"steps": 101},
         {"record_points": 11},
@@ -81,7 +82,7 @@ def test_what_moves_numbers_makes_another_program():
         {"estimator_weights": {"name": "ste"}},
     ):
         seen.add(identity.program(changed(**change))[1])
-    assert len(seen) == 14
+    assert len(seen) == 15
 
 
 def test_what_moves_no_numbers_changes_nothing():
@@ -328,16 +329,21 @@ def test_editing_a_page_makes_exactly_its_records_stale(house):
 
 def test_editing_a_hard_function_makes_exactly_its_records_stale(house):
     paths = {name: f"estimators/functions/{name}.py" for name in ("sign", "step")}
+    sign, step = ({"name": name, "at_zero": 1} for name in paths)
+    runs = {("sign",): {"function": sign}, ("step",): {"function": step}}
+    runs["sign", "step"] = {"function": sign, "function_weights": step}
 
     def found():
-        return {name: identity.fingerprint(changed(function=name))[0] for name in paths}
+        return {names: identity.fingerprint(changed(**own))[0] for names, own in runs.items()}
 
+    for names, own in runs.items():
+        told = identity.files(changed(**own))
+        assert [name for name, path in paths.items() if path in told] == [*names]
     for name, path in paths.items():
-        before, told = found(), identity.files(changed(function=name))
-        assert [other for other in paths.values() if other in told] == [path]
+        before = found()
         house(path, "one = tf.ones_like(x)", "one = 2 * tf.ones_like(x)")
         after = found()
-        assert {other for other in paths if after[other] != before[other]} == {name}
+        assert {names for names in runs if after[names] != before[names]} == {names for names in runs if name in names}
         house(path, 'label="', 'label="the ')
         assert found() == after
 

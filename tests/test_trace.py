@@ -12,6 +12,7 @@ import tensorflow as tf
 
 import estimators
 import tasks
+from estimators.function import functions
 from runners import trace
 from runners.tracing.chain import FLOW, Operation, chain, gradients, hard, l2_loss, product, square
 from runners.tracing.first_step import STATISTICS, first_step
@@ -280,6 +281,30 @@ def test_weights_and_activations_have_their_own():
     table = first_step(task, mixed, activations={"scale": 3.0}, weights={}).set_index("site")
     assert (table.loc[["layer1/weights", "layer2/weights"], ["slope_q05", "slope_q95"]] == 1).all(axis=None)
     assert table.loc["layer1/activations", "slope_q95"] > 1
+
+
+def test_weights_and_activations_have_functions_of_their_own():
+    task = tasks.registry["binarized_mlp"](hidden=[8], batch=16)
+    clipped, sign, step = estimators.registry["ste_clipped"], functions["sign"], functions["step"].fixed(at_zero=-1)
+    numbers = {"activations": {}, "weights": {}, "normalize": "area"}
+    x = tf.constant([-0.5, 0.0, 0.5])
+    at = {"activations": "layer1/activations", "weights": "layer1/weights"}
+    for sites, function_of in (
+        (Hard(clipped, clipped, sign, step), {"activations": sign, "weights": step}),
+        (Hard(clipped, clipped, step), {"activations": step, "weights": step}),
+    ):
+        operation = sites.operation(numbers, Chance(key(0)))
+        table = first_step(task, sites, activations={}, normalize="area").set_index("site")
+        for place, site in at.items():
+            with tf.GradientTape() as tape:
+                tape.watch(x)
+                y = operation(x, at=site)
+            is_sign = function_of[place] is sign
+            assert y.numpy().tolist() == ([-1, 1, 1] if is_sign else [0, int(sites.function_weights is None), 1])
+            # The area of the clipped slope is 2: a sign rises by so much, a step by half of it.
+            height = 1.0 if is_sign else 0.5
+            assert tape.gradient(y, x).numpy().tolist() == [height] * 3
+            assert table.loc[site, "slope_q95"] == height
 
 
 def test_without_latent_weights_no_slope_stands_there():

@@ -42,7 +42,7 @@ from estimators.contract.numerics import (
 )
 from estimators.function import functions
 from estimators.surrogate import NORMALIZATIONS, Surrogate
-from steeplechase.errors import Unsupported, UserError
+from steeplechase.errors import Unsupported, UserError, first_line
 
 
 def check_all(
@@ -67,7 +67,7 @@ def check_all(
                 yield words, str(broken)
             told.add(str(broken))
         except (Exception, SystemExit) as error:  # a page can fail in any way: that, too, is a promise that is not kept
-            yield words, f"{type(error).__name__}: {(str(error).strip().splitlines() or ['no reason given'])[0]}"
+            yield words, f"{type(error).__name__}: {first_line(error)}"
         else:
             yield words, ""
 

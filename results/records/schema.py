@@ -33,7 +33,7 @@ IDENTITY = {
     "estimator_weights": Column("text", "whose slope stood at hard weights; missing where there are no latent weights"),
     "optimizer": Column("text", "the name in conf/optimizer"),
     "forward": Column("text", "the hard function: sign or step"),
-    "at_zero": Column("count", "the sign given to zero"),
+    "at_zero": Column("count", "the sign given to zero; missing for functions without that choice"),
     "normalize": Column("text", "how the slope was scaled: none, peak or area"),
     "data": Column("text", "the data set's name or file name; missing where there is none"),
     "precision": Column("text", "the number type of parameters and examples"),
@@ -69,7 +69,8 @@ MEASURES = {
     ),
 }
 COLUMNS = {**IDENTITY, **CLOCK, **MEASURES}
-PREFIXES = ("estimator.", "estimator_weights.", "task.", "optimizer.")  # a parameter each, as the configuration has it
+PARTS = ("estimator", "estimator_weights", "function", "function_weights", "task", "optimizer")
+PREFIXES = tuple(f"{part}." for part in PARTS)  # a parameter each, as the configuration has it
 SITE = "site."  # a column site.STATISTIC.SITE for each of these and each hard site, where `layers` was asked for
 SITES = {
     **{

@@ -25,15 +25,11 @@ from omegaconf import DictConfig, OmegaConf, open_dict
 from omegaconf.errors import OmegaConfBaseException
 
 from runners.configuration import schema
+from runners.configuration.keys import choice_key
 from runners.configuration.overrides import parse
 
-# The groups whose pages stand for one part each, and that part.
-PARTS = {
-    "task": "task",
-    "estimator": "estimator",
-    "estimator@estimator_weights": "estimator_weights",
-    "optimizer": "optimizer",
-}
+# The keys that choose a page for one part each, and that part.
+PARTS = {choice_key(part): part for part in schema.PARTS}
 _PLAIN = re.compile(r"[A-Za-z_]\w*(\.\w+)*")
 
 

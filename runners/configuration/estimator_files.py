@@ -181,6 +181,15 @@ def function_names() -> tuple[str, ...]:
 
 
 @functools.cache
+def allowed_values(name: str) -> dict[str, tuple[float, ...]]:
+    """By parameter of a hard function, the values that its file allows; nothing is run."""
+    tree = ast.parse((FUNCTIONS_DIR / f"{name}.py").read_bytes())
+    calls = [node for node in ast.walk(tree) if isinstance(node, ast.Call)]
+    [call] = [call for call in calls if getattr(call.func, "id", "") == "hard_function"]
+    return next((ast.literal_eval(keyword.value) for keyword in call.keywords if keyword.arg == "allowed"), {})
+
+
+@functools.cache
 def _files(named: str) -> dict[str, EstimatorFile]:
     found: dict[str, EstimatorFile] = {}
     for path in map(Path, json.loads(named or "[]")):
@@ -249,8 +258,3 @@ def _parameters(node: ast.FunctionDef, path: Path) -> tuple[tuple[str, float], .
             raise UserError(f"{place}: a parameter cannot be called '{argument.arg}', which means something else.")
         found.append((argument.arg, float(value)))
     return tuple(found)
-
-
-def first_line(error: BaseException) -> str:
-    """The first line of what an error says."""
-    return (str(error).strip().splitlines() or ["no reason given"])[0]

@@ -9,7 +9,7 @@ from typing import Any
 
 from runners import command
 from runners.configuration.choices import GRID_KEYS, defaults_of, options
-from runners.configuration.schema import GROUPS, Sweep
+from runners.configuration.schema import AT_WEIGHTS, GROUPS, PARTS, Sweep
 from steeplechase.errors import UserError, did_you_mean
 
 
@@ -17,9 +17,10 @@ def check_key(key: str, values: list[str]) -> None:
     """Refuses an override whose key, or whose choice in a group, is unknown. Raises UserError."""
     group, _, rest = key.partition("@")[0].partition(".")
     if group in GROUPS and not rest:
+        optional = group == "experiment" or "@" in key
         for value in values:
-            if value == "null" and (group != "experiment" or values[1:]):
-                needs = f"{group} needs a page" if group != "experiment" else "experiment: null stands alone"
+            if value == "null" and (not optional or values[1:]):
+                needs = f"{key}: null stands alone" if optional else f"{group} needs a page"
                 raise UserError(f"{needs}, and null is none.")
             if value != "null":
                 defaults_of(group, value)
@@ -27,7 +28,7 @@ def check_key(key: str, values: list[str]) -> None:
     known = [f.name for f in fields(Sweep)]
     if group not in known:
         raise UserError(f"there is no key '{key}'{_meant(key, [*known, *GROUPS, *_choice_keys()])}")
-    pool = "estimator" if group == "estimator_weights" else group
+    pool = AT_WEIGHTS.get(group, group)
     if pool == "estimator" and rest == "file":
         raise UserError("estimator.file is read from the command line only, as estimator.file=PATH.")
     if rest and pool in GROUPS:
@@ -37,6 +38,7 @@ def check_key(key: str, values: list[str]) -> None:
 
 
 OLD_KEYS = {  # what keys were called before, and may be for one release more
+    "at_zero": "function.at_zero",
     "forward": "function",
     "lanes": "parallel_blocks",
     "layers": "gradient_flow",
@@ -89,14 +91,17 @@ def check_choice_keys(choices: Mapping[str, str | None], keys: Iterable[str]) ->
     """Refuses keys like `estimator.scale` that the page chosen in that group does not have. Raises UserError."""
     for key in keys:
         group, _, name = key.partition(".")
-        if group not in ("task", "estimator", "estimator_weights", "optimizer") or not name:
+        if group not in PARTS or not name:
             continue
-        chosen = choices.get("estimator@estimator_weights" if group == "estimator_weights" else group)
+        chosen, pool = choices.get(choice_key(group)), PARTS[group]
         if not chosen:
-            raise UserError(f"{key} has no meaning without {group}: choose one with estimator@estimator_weights=NAME.")
-        check_choice_key(
-            defaults_of("estimator" if group == "estimator_weights" else group, chosen), chosen, name.split(".")[0], key
-        )
+            raise UserError(f"{key} has no meaning without {group}: choose one with {choice_key(group)}=NAME.")
+        check_choice_key(defaults_of(pool, chosen), chosen, name.split(".")[0], key)
+
+
+def choice_key(part: str) -> str:
+    """The key by which a part of the configuration is chosen: `task`, or `estimator@estimator_weights`."""
+    return f"{PARTS[part]}@{part}" if part in AT_WEIGHTS else part
 
 
 def check_choice_key(defaults: Mapping[str, Any], chosen: str, name: str, key: str) -> None:
@@ -108,4 +113,6 @@ def check_choice_key(defaults: Mapping[str, Any], chosen: str, name: str, key: s
 
 
 def _choice_keys():
-    return [f"{group}.{key}" for group in GROUPS[:3] for option in options(group) for key in defaults_of(group, option)]
+    return [
+        f"{group}.{key}" for group in GROUPS[:-1] for option in options(group) for key in defaults_of(group, option)
+    ]

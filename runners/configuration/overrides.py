@@ -17,8 +17,6 @@ from runners.configuration import allowed, estimator_files, schema
 from runners.configuration.keys import check_choice_keys, check_key, renamed
 from steeplechase.errors import UserError
 
-_PAGES = ("task", "estimator", "estimator_weights", "optimizer")  # whose keys depend on the page that is chosen
-
 _TYPED: dict[str, str] = {}  # by what was handed to Hydra in its place, what was typed
 
 # What Hydra needs to know of ours before it composes anything.
@@ -129,7 +127,7 @@ def defer(argument: str) -> str:
     It would otherwise look for `estimator.alpha` in the default estimator, whatever estimators are swept.
     """
     key, equals, value = argument.partition("=")
-    if key.split(".")[0] not in _PAGES or "." not in key or not equals:
+    if key.split(".")[0] not in schema.PARTS or "." not in key or not equals:
         return argument
     override = parse(argument)
     if override.is_sweep_override() or override.value() is None:  # Hydra cannot choose null

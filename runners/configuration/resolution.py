@@ -14,10 +14,10 @@ from typing import Any
 
 from runners import command
 from runners.configuration.choices import GRID_KEYS, defaults_of, unquoted
-from runners.configuration.estimator_files import function_names
+from runners.configuration.estimator_files import allowed_values
 from runners.configuration.keys import check_choice_key
 from runners.configuration.run import ReplicaValues, Run
-from runners.configuration.schema import INT32_MAX, refuse_too_many
+from runners.configuration.schema import AT_WEIGHTS, INT32_MAX, PARTS, refuse_too_many
 from runners.optimizer_traits import traits
 from steeplechase import schedules
 from steeplechase.errors import UserError, did_you_mean
@@ -29,14 +29,13 @@ def resolve(cfg: Mapping[str, Any], device: str) -> Run:
 
     Raises UserError.
     """
-    for name in ("task", "estimator", "optimizer"):
-        _typed(name, cfg[name])
+    for part, group in PARTS.items():
+        if cfg[part] or part not in AT_WEIGHTS:
+            _typed(group, cfg[part], part)
+            if group == "function":
+                _allowed(part, cfg[part])
     tasks.check(**cfg["task"])
     weights = cfg["estimator_weights"]
-    if weights:
-        _typed("estimator", weights, "estimator_weights")
-    _one_of("function", cfg["function"], *function_names())
-    _one_of("at_zero", cfg["at_zero"], 1, 0, -1)
     _one_of("normalize", cfg["normalize"], "none", "peak", "area")
     _one_of("precision", cfg["precision"], "float32", "float64", "tf32")
     if cfg["precision"] == "tf32" and device != "gpu":
@@ -70,11 +69,9 @@ def resolve(cfg: Mapping[str, Any], device: str) -> Run:
         "per_replica": list(parameters["optimizer"]),
         "estimator": {"name": cfg["estimator"]["name"]},
         "estimator_weights": {"name": weights["name"]} if weights else None,
+        "function_weights": cfg["function_weights"] or None,
         "optimizer": optimizer,
-        **{
-            name: cfg[name]
-            for name in ("function", "at_zero", "normalize", "steps", "gradient_flow", "precision", "block")
-        },
+        **{name: cfg[name] for name in ("function", "normalize", "steps", "gradient_flow", "precision", "block")},
         "record_points": min(cfg["record_points"], cfg["steps"]),
         "device": device,
     }
@@ -99,16 +96,16 @@ def _replicas(seeds: list[int], rates: list, parameters: Mapping[str, Mapping[st
     return tuple(ReplicaValues(*values) for values in itertools.product(seeds, rates, *groups))
 
 
-def _typed(group: str, given: Mapping[str, Any], shown: str | None = None) -> None:
+def _typed(group: str, given: Mapping[str, Any], part: str) -> None:
     """Holds a page's values against the defaults in its YAML: the same keys, and the same kind of value."""
     if group == "estimator" and "file" in given:
-        raise UserError(f"{shown or group}.file is read from the command line only: no configuration makes code run.")
+        raise UserError(f"{part}.file is read from the command line only: no configuration makes code run.")
     name = given.get("name") if isinstance(given, Mapping) else None
     if not isinstance(name, str):
-        raise UserError(f"{shown or group}.name is {name!r}, but must be the name of one; choose it by {group}=NAME.")
+        raise UserError(f"{part}.name is {name!r}, but must be the name of one; choose it by {group}=NAME.")
     defaults = defaults_of(group, name)
     for name, value in given.items():
-        key = f"{shown or group}.{name}"
+        key = f"{part}.{name}"
         check_choice_key(defaults, given["name"], name, key)
         if value is None and defaults[name] is not None:
             raise UserError(f"{key} is null, but needs a value; its default is {defaults[name]}.")
@@ -116,6 +113,12 @@ def _typed(group: str, given: Mapping[str, Any], shown: str | None = None) -> No
         axis = group == "estimator" or (group == "optimizer" and name in (*own, "learning_rate"))
         if name not in GRID_KEYS and (not axis or name == "name"):
             _kind(key, value, defaults[name])
+
+
+def _allowed(part: str, given: Mapping[str, Any]) -> None:
+    """Holds a hard function's parameters against the values that they may have."""
+    for name, values in allowed_values(given["name"]).items():
+        _one_of(f"{part}.{name}", given[name], *values)
 
 
 def _kind(key: str, value: Any, default: Any) -> None:

@@ -14,7 +14,9 @@ _ROOT = Path(__file__).resolve().parents[2]
 _PACKED = _ROOT / "runners" / "conf"  # where a wheel has it (pyproject.toml)
 CHECKOUT = None if _PACKED.is_dir() else _ROOT  # the repository's folder; None for an installed copy
 CONF = _ROOT / "conf" if CHECKOUT else _PACKED
-GROUPS = ("task", "estimator", "optimizer", "experiment")
+GROUPS = ("task", "estimator", "function", "optimizer", "experiment")
+AT_WEIGHTS = {"estimator_weights": "estimator", "function_weights": "function"}  # the groups that they choose from
+PARTS = {**{group: group for group in GROUPS[:-1]}, **AT_WEIGHTS}  # what is chosen, and the group that it is from
 INT32_MAX = 2**31 - 1  # seeds and sizes are int32
 
 
@@ -25,10 +27,10 @@ class Sweep:
     task: dict[str, Any] = field(default_factory=dict)  # name, steps, and the page's arguments
     estimator: dict[str, Any] = field(default_factory=dict)  # name, and the page's parameters: each makes replicas
     estimator_weights: dict[str, Any] = field(default_factory=dict)  # for hard weights; empty: the same estimator
+    function: dict[str, Any] = field(default_factory=dict)  # name of the hard function, and its parameters
+    function_weights: dict[str, Any] = field(default_factory=dict)  # that of hard weights; empty: the same
     optimizer: dict[str, Any] = field(default_factory=dict)  # name, keras, learning_rate (makes replicas), arguments
     seed: Any = 0  # makes replicas
-    function: str = "sign"  # the hard function: sign or step
-    at_zero: int = 1  # its parameter, the sign that zero is given: 1, 0 or -1
     normalize: str = "none"  # scale the slope: none, peak or area
     steps: int = 1000  # updates
     record_points: int = 10  # recorded steps after the start, evenly spread

@@ -20,7 +20,7 @@ from runners.configuration.run import Run
 from runners.execution.outcome import Outcome
 from runners.planning import estimator_sources, observing, sources
 from runners.planning.identity import identify
-from steeplechase.errors import UserError
+from steeplechase.errors import UserError, first_line
 
 _send: Connection | None = None  # where progress goes
 _fault = ""  # why nothing can be trained in this process
@@ -86,7 +86,7 @@ def train(run: Run, expected: tuple[str, str]) -> Outcome:
     try:
         return execute(run, lambda *progress: _send.send(progress), expected)
     except Exception as error:  # any program can fail in any way: it is told, written down, and the next one starts
-        first = (str(error).strip().splitlines() or ["no reason given"])[0][:200]
+        first = first_line(error)[:200]
         path = Path(run.store) / "errors" / f"{identify(run).name}-{os.getpid()}-{time.time_ns()}.txt"
         try:
             path.parent.mkdir(parents=True, exist_ok=True)

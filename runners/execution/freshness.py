@@ -16,10 +16,10 @@ def check_fresh(plan: Plan) -> None:
     """Raises UserError where the code that made the plan's records has changed since, and StoreError where the plan
     does not say what code that is."""
     for entry in plan.runs:
-        for group in ("task", "estimator", "optimizer"):
+        for group in ("task", "estimator", "function", "optimizer"):
             part = entry["configuration"].get(group)
             sealed.named(f"{group} of the plan {plan.name}", part.get("name") if isinstance(part, dict) else part)
-        run = Run({"estimator_weights": None, **entry["configuration"]}, (), {}, "", 0.0)
+        run = Run({"estimator_weights": None, "function_weights": None, **entry["configuration"]}, (), {}, "", 0.0)
         worker.learn(replace(run, program={**run.program, "device": "cpu"}))  # what pages read, no device decides
         # Records of another machine's GPU are drawn anywhere: what it computed with is believed.
         fingerprint, covers = identity.fingerprint(run, device.recorded_stack(entry["sources"]))

@@ -11,10 +11,10 @@ import types
 
 import estimators
 from estimators.contract import numerics, surrogate
-from runners.configuration.estimator_files import EstimatorFile, find, first_line
+from runners.configuration.estimator_files import EstimatorFile, find
 from runners.planning import observing
 from runners.planning.estimator_sources import code_files, may_read, observed, observed_reads, refuse_unseen_reads
-from steeplechase.errors import UserError
+from steeplechase.errors import UserError, first_line
 
 
 def register(name: str) -> None:

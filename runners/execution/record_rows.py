@@ -63,11 +63,15 @@ def constant_columns(planned: PlannedRun, latent: bool) -> dict[str, Any]:
         "estimator_weights": weights["name"] if latent else None,
         "optimizer": program["optimizer"]["name"],
         "data": program["task"].get("data"),
-        "forward": program["function"],
-        **{name: program[name] for name in ("at_zero", "normalize", "precision", "device")},
+        "forward": program["function"]["name"],
+        "at_zero": program["function"].get("at_zero"),
+        **{name: program[name] for name in ("normalize", "precision", "device")},
     }
-    for group in ("task", "optimizer"):
-        for name, value in program[group].items():
-            if name not in ("name", "data") and value is not None:
+    weights = program["function_weights"]
+    if weights:
+        columns["function_weights.name"] = weights["name"]
+    for group, own in (("task", ("data",)), ("function", ("at_zero",)), ("function_weights", ()), ("optimizer", ())):
+        for name, value in (program[group] or {}).items():
+            if name not in ("name", *own) and value is not None:
                 columns[f"{group}.{name}"] = json.dumps(value) if isinstance(value, list) else value
     return columns

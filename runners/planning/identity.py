@@ -99,8 +99,8 @@ def files(run: Run) -> dict[str, Path]:
     """The run's closure: each file of code that it uses, by the name that it has in records."""
     roots = [sources.ROOT / f"runners/{name}.py" for name in EXECUTED]
     roots.append(sources.ROOT / f"tasks/{run.program['task']['name']}.py")
-    functions = [name for name in estimator_files.function_names() if name == run.program.get("function")]
-    roots += [sources.ROOT / f"estimators/functions/{name}.py" for name in functions]
+    chosen = [run.program[part] for part in ("function", "function_weights")]
+    roots += [estimator_files.FUNCTIONS_DIR / f"{function['name']}.py" for function in chosen if function]
     elsewhere: dict[str, Path] = {}
     for name in estimators(run):
         if estimator_files.find(name):

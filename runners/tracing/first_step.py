@@ -49,17 +49,17 @@ def first_step(
     from runners.training import step
     from steeplechase.random import key
 
-    def first(surrogate, values):
+    def first(surrogate, values, site):
         coded = {name: schedules.encode(name, value) for name, value in (values or {}).items()}
         found = {name: schedules.value(tf.constant(own, tf.float64), 0.0) for name, own in coded.items()}
         if surrogate is not None:
             surrogate.check(**found)
-            surrogate.gain(normalize, forward=hard.function, **{**surrogate.parameters, **found})
+            surrogate.gain(normalize, forward=hard.function_at(site), **{**surrogate.parameters, **found})
         return found
 
     numbers = {
-        "activations": first(hard.activations, activations),
-        "weights": first(hard.weights, activations if weights is None else weights),
+        "activations": first(hard.activations, activations, "/activations"),
+        "weights": first(hard.weights, activations if weights is None else weights, "/weights"),
     }
 
     def run(key, numbers, examples):

@@ -64,7 +64,7 @@ class Compiled:
             self.fresh = [tf.constant(v.numpy()) for v in self.optimizer.variables]  # not the variables' own memory
         self.train = tf.function(self._chunk, jit_compile=True, autograph=False)
         self.start = starter(task, program.hard, block)
-        self.judge = judgement(task, program.hard.function, block, program.tf32)
+        self.judge = judgement(task, program.hard, block, program.tf32)
         self.probe = batch_probe(task, program.hard, block, program.scheduled, program.tf32)
         self.sites = site_probe(task, program.hard, block, program.scheduled, program.tf32)
         self._gradients = block_gradients(task, program.hard, block)

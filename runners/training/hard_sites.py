@@ -12,18 +12,23 @@ from steeplechase.random import Chance
 
 @dataclass(frozen=True)
 class Hard:
-    """Which hard function stands at a site, and which slopes go with it: the forward and the backward choice.
+    """Which hard function stands at a site, and which slope goes with it: the forward and the backward choice.
 
-    function: with its parameters fixed.
+    function, function_weights: of activations and of weights, with their parameters fixed.
     """
 
     activations: Surrogate
     weights: Surrogate | None  # None: no latent weights (Bop), the gradient passes to the hard weight itself
     function: HardFunction = functions["sign"]
+    function_weights: HardFunction | None = None  # None: the same
 
     def at(self, site: str) -> Surrogate | None:
         """The surrogate of a site, by the word after its last slash."""
         return self.weights if site.endswith("/weights") else self.activations
+
+    def function_at(self, site: str) -> HardFunction:
+        """The hard function of a site, by the word after its last slash."""
+        return self.function_weights or self.function if site.endswith("/weights") else self.function
 
     def operation(self, numbers: Mapping, stream: Chance, watch: Callable | None = None) -> Callable:
         """`hard(x, at=site)` with these numbers.
@@ -39,7 +44,7 @@ class Hard:
             if page is None:
                 return x  # ±1 already: the weight itself is what is used
             own = dict(numbers["weights" if at.endswith("/weights") else "activations"])
-            own |= {"forward": self.function, "normalize": numbers["normalize"]}
+            own |= {"forward": self.function_at(at), "normalize": numbers["normalize"]}
             if page.random:
                 own["chance"] = stream.of("slope", at)
             if watch:

@@ -7,7 +7,6 @@ from collections.abc import Callable
 
 import tensorflow as tf
 
-from estimators.function import HardFunction
 from runners.training import backward_signals
 from runners.training.hard_sites import Hard
 from runners.training.step import (
@@ -23,11 +22,11 @@ from tasks.base import Task
 
 
 @functools.cache
-def judgement(task: Task, function: HardFunction, block: int, tf32: bool) -> Callable:
+def judgement(task: Task, hard: Hard, block: int, tf32: bool) -> Callable:
     """{name: [block, size]} -> the task's judgement, {measure: [block]}. No slope is used, so none is asked for."""
 
     def one(flat):
-        return task.judge(shaped(task, flat), lambda x, *, at: function.value(x))
+        return task.judge(shaped(task, flat), lambda x, *, at: hard.function_at(at).value(x))
 
     return tf.function(lambda parameters: map_replicas(task, one, parameters), jit_compile=True, autograph=False)
 

@@ -11,7 +11,7 @@ import numpy as np
 
 import estimators
 import tasks
-from estimators.function import as_hard_function
+from estimators.function import HardFunction, as_hard_function
 from runners.optimizer_traits import traits
 from runners.training import optimizers
 from runners.training.hard_sites import Hard
@@ -102,13 +102,11 @@ def build(text: str, replicas: int) -> tuple[Task, Program]:
     task = _task(json.dumps(described["task"], sort_keys=True), precision)
     page, own = estimators.registry[described["estimator"]["name"]], described["estimator_weights"]
     weights = estimators.registry[own["name"]] if own else page
-    function = as_hard_function(described["function"])
-    function = function.fixed(**{name: described[name] for name in function.parameters})
-    if function.name not in task.forwards:
-        raise Unsupported(f"{task.name} is written for {' or '.join(task.forwards)}, not for {function.name}.")
+    function, at_weights = _function(task, described["function"]), described["function_weights"]
+    function_weights = _function(task, at_weights) if at_weights else None
     if not traits(chosen["keras"]).latent_weights:
-        if own or function.levels != (-1.0, 1.0):
-            needs = "it goes with function=sign, and without estimator_weights"
+        if own or at_weights or function.levels != (-1.0, 1.0):
+            needs = "it goes with function=sign, and without estimator_weights or function_weights"
             raise Unsupported(f"{chosen['name']} has no latent weights: {needs}.")
         weights = None
     for surrogate in {page, weights} - {None}:
@@ -119,10 +117,18 @@ def build(text: str, replicas: int) -> tuple[Task, Program]:
         raise Unsupported(f"{task.name} is trained one replica at a time: leave block out, or give block=1.")
     fixed = {k: v for k, v in chosen.items() if k not in ("name", "keras") and v is not None}
     optimizers.check(chosen["keras"], fixed)
-    hard = Hard(page, weights, function)
+    hard = Hard(page, weights, function, function_weights)
     size, several = described["block"] or block_size(task, device, replicas), tuple(described["per_replica"])
     program = Program(task, hard, chosen["keras"], tuple(sorted(fixed.items())), several, size, precision, device)
     return task, replace(program, tf32=described["precision"] == "tf32", sites=described["gradient_flow"])
+
+
+def _function(task: Task, described: Mapping) -> HardFunction:
+    """The hard function of this name, its parameters fixed. Raises Unsupported where the task is not written for it."""
+    function = as_hard_function(described["name"])
+    if function.name not in task.forwards:
+        raise Unsupported(f"{task.name} is written for {' or '.join(task.forwards)}, not for {function.name}.")
+    return function.fixed(**{name: value for name, value in described.items() if name != "name"})
 
 
 @functools.cache

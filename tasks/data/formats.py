@@ -121,10 +121,10 @@ def read(path: str) -> bytes:
                 raise UserError(f"{path}: has {size} bytes, allowed are {_limit()}")
             return file.read(size)
     except (OSError, MemoryError) as error:
-        raise UserError(f"{path}: cannot be read ({first_line(error)})") from error
+        raise UserError(f"{path}: cannot be read ({as_clause(error)})") from error
 
 
-def first_line(error: BaseException) -> str:
+def as_clause(error: BaseException) -> str:
     """What an error says, as a part of a sentence."""
     return " ".join(str(error).replace(". ", ", ").split()).rstrip(".") or type(error).__name__
 
@@ -265,6 +265,4 @@ def _sound(where: str, kind: str = "files") -> Iterator[None]:
     except UserError:
         raise
     except Exception as error:
-        raise UserError(
-            f"{where}: cannot be read, allowed are whole, undamaged {kind} ({first_line(error)})"
-        ) from error
+        raise UserError(f"{where}: cannot be read, allowed are whole, undamaged {kind} ({as_clause(error)})") from error

@@ -149,7 +149,7 @@ def _fetch(name: str, file: str, md5: str) -> str:
                 file, origin + file, file_hash=md5, hash_algorithm="md5", cache_subdir=f"datasets/{name}"
             )
         except Exception as error:  # get_file raises a bare Exception when the network fails
-            failures.append(f"{origin}: {formats.first_line(error)}")
+            failures.append(f"{origin}: {formats.as_clause(error)}")
     raise UserError(f"data={name}: {file} cannot be downloaded unharmed ({'; '.join(failures)})")
 
 

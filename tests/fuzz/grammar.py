@@ -262,7 +262,8 @@ class Grammar:
             "gradient_flow=true",
             "block=3",
         ]
-        more += ["precision=float64", "function=step", "normalize=peak", "at_zero=0"]
+        more += ["precision=float64", "function=step", "normalize=peak", "function.at_zero=0", "at_zero=0"]
+        more += ["function@function_weights=step", "function_weights.at_zero=-1"]
         more += [
             "hydra/launcher=joblib",
             "parallel_blocks=2",
