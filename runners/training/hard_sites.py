@@ -14,11 +14,14 @@ from steeplechase.random import Chance
 class Hard:
     """Which hard function stands at a site, and which slopes go with it: the forward and the backward choice.
 
-    function: with its parameters fixed.
+    Attributes:
+        activations: the surrogate of all sites but weights.
+        weights: that of hard weights. None: no latent weights (Bop), the gradient passes to the hard weight itself.
+        function: the hard function, with its parameters fixed.
     """
 
     activations: Surrogate
-    weights: Surrogate | None  # None: no latent weights (Bop), the gradient passes to the hard weight itself
+    weights: Surrogate | None
     function: HardFunction = functions["sign"]
 
     def at(self, site: str) -> Surrogate | None:
@@ -28,10 +31,14 @@ class Hard:
     def operation(self, numbers: Mapping, stream: Chance, watch: Callable | None = None) -> Callable:
         """`hard(x, at=site)` with these numbers.
 
-        numbers: {"activations": {...}, "weights": {...}} the parameters of the surrogates, and "normalize" how their
-        slopes are scaled, a name or its index as a tensor (Surrogate.gain). stream: what slopes that are random draw
-        from, at each site apart. `watch(site, x, slope)` is called at each site while the forward pass is traced,
-        where one is given.
+        Args:
+            numbers: {"activations": {...}, "weights": {...}} the parameters of the surrogates, and "normalize" how
+                their slopes are scaled, a name or its index as a tensor (Surrogate.gain).
+            stream: what slopes that are random draw from, at each site apart.
+            watch: `watch(site, x, slope)` is called at each site while the forward pass is traced; None: nothing is.
+
+        Returns:
+            The operation. It has the shape and dtype of x.
         """
 
         def hard(x, *, at: str):
