@@ -370,9 +370,7 @@ def replaced(forward: Callable, slopes: Callable) -> Callable:
 
 
 def _accumulated(x):
-    """Whether an accumulator follows x in this graph: it alone asks an operation at once, and this one refuses to
-    tell.
-    """
+    """Whether an accumulator follows x in this graph: it alone asks an operation at once, and this one refuses it."""
     try:
         tf.raw_ops.PreventGradient(input=x, message="asked for by an accumulator")
     except LookupError:
