@@ -20,13 +20,15 @@ functions = Registry("hard function")
 class HardFunction:
     """A function that is constant but for its jumps, so that its derivative teaches nothing.
 
-    label     how it is printed: "sign(x)"
-    rule      its values: a function of x, a tensor of a floating dtype, and of the parameters by keyword
-    levels    the values that it has between its jumps, in rising order
-    rise      what it rises by over a jump: the area of its derivative there
-    jump      x less the nearest jump, of the shape and dtype of x; there a surrogate's slope is centred
-    allowed   by parameter, the values that it may have
-    given     parameters that were fixed, and so have other defaults than the rule's
+    Attributes:
+        name: by which it is asked for: "sign".
+        label: how it is printed: "sign(x)".
+        rule: its values: a function of x, a tensor of a floating dtype, and of the parameters by keyword.
+        levels: the values that it has between its jumps, in rising order.
+        rise: what it rises by over a jump: the area of its derivative there.
+        jump: x less the nearest jump, of the shape and dtype of x; there a surrogate's slope is centred.
+        allowed: by parameter, the values that it may have.
+        given: parameters that were fixed, and so have other defaults than the rule's.
     """
 
     name: str
@@ -47,14 +49,28 @@ class HardFunction:
     def fixed(self, **parameters: float) -> HardFunction:
         """The same function with these parameters fixed. With equal parameters it is equal, however it came to them.
 
-        Raises UserError as `check`.
+        Args:
+            **parameters: numbers by the names that the function has.
+
+        Returns:
+            A hard function of the same name, whose defaults they are.
+
+        Raises:
+            UserError: as `check`.
         """
         self.check(**parameters)
         together, defaults = {**self.given, **parameters}, replace(self, given={}).parameters
         return replace(self, given={name: number for name, number in together.items() if number != defaults[name]})
 
     def check(self, **parameters: float) -> None:
-        """Refuses a parameter that the function does not have, and a value that it may not have. Raises UserError."""
+        """Refuses a parameter that the function does not have, and a value that it may not have.
+
+        Args:
+            **parameters: values by name, of any type.
+
+        Raises:
+            UserError: with the parameters that there are, or the values that are allowed.
+        """
         for name, number in parameters.items():
             if name not in self.parameters:
                 known = ", ".join(self.parameters) or "none"
@@ -64,8 +80,15 @@ class HardFunction:
     def value(self, x, **parameters: float) -> tf.Tensor:
         """The hard output at x; NaN stays NaN, so that divergence shows.
 
-        x: any shape, any floating dtype (whole numbers count as float32); returns the same. Parameters that are not
-        given have their defaults. Raises UserError as `check`, and for an x that holds no real numbers.
+        Args:
+            x: any shape, any floating dtype; whole numbers count as float32.
+            **parameters: those that are not given have their defaults.
+
+        Returns:
+            The shape and dtype of x.
+
+        Raises:
+            UserError: as `check`, and for an x that holds no real numbers.
         """
         self.check(**parameters)
         x = floating(x)
@@ -73,7 +96,14 @@ class HardFunction:
 
 
 def hard_function(**traits) -> Callable:
-    """Registers a hard function under its rule's name, which then stands for it. Traits: the fields of HardFunction."""
+    """Registers a hard function under its rule's name, which then stands for it.
+
+    Args:
+        **traits: the fields of HardFunction, but `name` and `rule`.
+
+    Returns:
+        The decorator of a rule. It gives the HardFunction, and raises UserError where the name is taken.
+    """
 
     def register(rule):
         function = HardFunction(name=rule.__name__, rule=rule, **traits)
@@ -84,7 +114,17 @@ def hard_function(**traits) -> Callable:
 
 
 def as_hard_function(given: str | HardFunction) -> HardFunction:
-    """The hard function itself, or the one of this name. Raises UserError for what is neither."""
+    """The hard function itself, or the one of this name.
+
+    Args:
+        given: a HardFunction, or the name of one that is registered.
+
+    Returns:
+        The HardFunction, with its parameters as they were fixed.
+
+    Raises:
+        UserError: for what is neither.
+    """
     if isinstance(given, HardFunction):
         return given
     check_one_of("forward", given, tuple(functions))
@@ -94,17 +134,33 @@ def as_hard_function(given: str | HardFunction) -> HardFunction:
 def value(x, *, forward: str | HardFunction = "sign", at_zero: int | None = None) -> tf.Tensor:
     """The value of the hard function `forward` at x, as in HardFunction.value; at_zero None: the function's own.
 
-    x: any shape, any floating dtype; returns the same. At zero, and at −0, `sign` gives `at_zero` (+1, 0 or −1) and
-    `step` its counterpart (1, ½ or 0).
+    Args:
+        x: any shape, any floating dtype; whole numbers count as float32.
+        forward: the hard function, or its name.
+        at_zero: the sign that zero and −0 are given. There `sign` is `at_zero` itself (+1, 0 or −1) and `step` its
+            counterpart (1, ½ or 0).
+
+    Returns:
+        The shape and dtype of x.
+
+    Raises:
+        UserError: for a function, a value at zero or an x that cannot be.
     """
     return as_hard_function(forward).value(x, **({} if at_zero is None else {"at_zero": at_zero}))
 
 
 def floating(x) -> tf.Tensor:
-    """x as a tensor of a floating dtype; whole numbers count as float32.
+    """x as a tensor of a floating dtype.
 
-    Raises UserError with one sentence for what holds no real numbers: None, words, truth values, complex numbers,
-    lists whose rows differ in length.
+    Args:
+        x: numbers that become a tensor; whole ones count as float32.
+
+    Returns:
+        A tensor of the shape of x, in its own floating dtype.
+
+    Raises:
+        UserError: for what holds no real numbers: None, words, truth values, complex numbers, lists whose rows differ
+            in length.
     """
     try:
         tensor = tf.convert_to_tensor(x)

@@ -14,7 +14,14 @@ from steeplechase.errors import UserError
 
 @dataclass(frozen=True)
 class Range:
-    """The numbers that a parameter may have: between two open ends, or from `least` on. It says so when printed."""
+    """The numbers that a parameter may have: between two open ends, or from `least` on. It says so when printed.
+
+    Attributes:
+        above: the open lower end, itself not allowed.
+        below: the open upper end, itself not allowed.
+        least: the smallest number that is allowed.
+        whole: whether only whole numbers are.
+    """
 
     above: float = -math.inf
     below: float = math.inf
@@ -36,7 +43,16 @@ not_negative = Range(least=0)
 
 
 def check_one_of(name, value, allowed):
-    """Refuses a value that is not among these. Raises UserError."""
+    """Refuses a value that is not among these.
+
+    Args:
+        name: of what the value is for, as the sentence has it.
+        value: anything; only words and real numbers can be among those allowed, and no truth value.
+        allowed: the words or numbers, in the order in which they are listed.
+
+    Raises:
+        UserError: with the value and those allowed.
+    """
     if not isinstance(value, (str, numbers.Real)) or isinstance(value, bool) or value not in allowed:
         *others, last = map(str, allowed)
         words = f"one of: {', '.join([*others, last])}" if last in allowed else f"{', '.join(others)} or {last}"
@@ -44,7 +60,19 @@ def check_one_of(name, value, allowed):
 
 
 def one_number(name, value, words="one number"):
-    """The number that stands here, or None where it is a tensor's that is not known yet. Raises UserError."""
+    """The number that stands here.
+
+    Args:
+        name: of what the number is for, as the sentence has it.
+        value: a real number of Python's or NumPy's, or a tensor or variable with one number, of any dtype.
+        words: what is needed, as the sentence has it.
+
+    Returns:
+        The number as a finite float, or None where it is a tensor's that is not known yet, as in a graph.
+
+    Raises:
+        UserError: for what is no number, for several, and for one that is not finite.
+    """
     held = value
     if isinstance(value, tf.Variable) or tf.is_tensor(value):
         real, rank = value.dtype.is_floating or value.dtype.is_integer, value.shape.rank
@@ -76,5 +104,13 @@ def short_repr(value):
 
 
 def as_constant(number, dtype):
-    """A number as a tensor of this dtype, without a detour over float32."""
+    """A number as a tensor of this dtype, without a detour over float32.
+
+    Args:
+        number: a number, or a tensor of any shape, which is cast.
+        dtype: a floating tf.DType.
+
+    Returns:
+        A scalar tensor, or one of the shape of `number`.
+    """
     return tf.cast(number, dtype) if tf.is_tensor(number) else tf.constant(float(number), dtype)  # not by float32

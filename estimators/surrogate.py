@@ -32,28 +32,33 @@ class Surrogate:
     The traits say what can be checked of the page, and choose its tests. Those that may depend on the page's parameters
     are numbers, or functions of these.
 
-    source        where the formula is from
-    family        of what kind its curve is, which is only told: sigmoid (made of the logistic function or of tanh),
-                  gaussian, exponential, power (falls as a power of |x|), triangle, rectangle, identity (the gradient
-                  passes as it is, on both sides or on one), periodic, composite (pieces of several kinds), none (it is
-                  zero), or another word where none of these fits
-    aliases       other names that the field has for it
-    ships         by library, the name and the defaults under which it ships the same slope
-    even          m(−x) = m(x)
-    positive      m(x) ≥ 0 everywhere
-    area          the integral of m over all x; infinite, or None where there is none that a number says
-    peak          the largest value of m, or what it comes arbitrarily close to; None as above
-    support       half the width outside which m is exactly zero
-    corners       the x at which m jumps or bends
-    counterpart   the smooth function whose derivative m is, as a function of x and the parameters
-    elementwise   m at x depends on no other element
-    known         pairs of x and m(x) at the default parameters, from the source
-    equals        other pages that are the same: (own parameters, the other's name, the other's parameters)
-    needs         the range of each parameter
-    agree         what parameters must be to each other: a function of all of them that is true where they may stand
-                  together, and the same in words
-    roles         what each parameter does: `height` multiplies m and nothing else, `width` changes how far it reaches
-                  at half its peak, `tail` changes m elsewhere
+    Attributes:
+        name: by which it is asked for: that of the rule.
+        label: how it is printed, in figures as well.
+        rule: m(x): a function of x, a tensor of a floating dtype, and of the parameters by keyword, with defaults; and
+            of `chance` where the slope is random.
+        source: where the formula is from.
+        family: of what kind its curve is, which is only told: sigmoid (made of the logistic function or of tanh),
+            gaussian, exponential, power (falls as a power of |x|), triangle, rectangle, identity (the gradient passes
+            as it is, on both sides or on one), periodic, composite (pieces of several kinds), none (it is zero), or
+            another word where none of these fits.
+        aliases: other names that the field has for it.
+        ships: by library, the name and the defaults under which it ships the same slope.
+        even: m(−x) = m(x).
+        positive: m(x) ≥ 0 everywhere.
+        area: the integral of m over all x; infinite, or None where there is none that a number says.
+        peak: the largest value of m, or what it comes arbitrarily close to; None as above.
+        support: half the width outside which m is exactly zero.
+        corners: the x at which m jumps or bends.
+        counterpart: the smooth function whose derivative m is, as a function of x and the parameters.
+        elementwise: m at x depends on no other element.
+        known: pairs of x and m(x) at the default parameters, from the source.
+        equals: other pages that are the same: (own parameters, the other's name, the other's parameters).
+        needs: the range of each parameter.
+        agree: what parameters must be to each other: a function of all of them that is true where they may stand
+            together, and the same in words.
+        roles: what each parameter does: `height` multiplies m and nothing else, `width` changes how far it reaches at
+            half its peak, `tail` changes m elsewhere.
     """
 
     name: str
@@ -78,7 +83,17 @@ class Surrogate:
     roles: Mapping[str, str] = field(default_factory=dict)
 
     def __getattr__(self, name: str):
-        """Methods by the names that they had before, which answer for one release. Raises AttributeError."""
+        """Methods by the names that they had before, which answer for one release.
+
+        Args:
+            name: of the attribute.
+
+        Returns:
+            The method that has taken its place, with a DeprecationWarning.
+
+        Raises:
+            AttributeError: for any other name.
+        """
         if name not in _RENAMED_METHODS:
             raise AttributeError(f"a surrogate has no attribute '{name}'")
         now = _RENAMED_METHODS[name]
@@ -99,8 +114,12 @@ class Surrogate:
         return "chance" in inspect.signature(self.rule).parameters
 
     def example_parameters(self) -> list[dict[str, float]]:
-        """The defaults, as {}, each parameter alone at a smaller and at a larger value, where its range allows, and all
-        of them at their larger values."""
+        """The parameters that the page is tried at.
+
+        Returns:
+            The defaults, as {}, each parameter alone at a smaller and at a larger value, where its range allows, and
+            all of them at their larger values.
+        """
         found: list[dict[str, float]] = [{}]
         for name, default in self.parameters.items():
             tried = (default / 2, default * 2, default * 3) if default else (0.25, 0.5, -0.25)
@@ -109,10 +128,15 @@ class Surrogate:
         return found + ([largest] if len(largest) > 1 else [])
 
     def check(self, **parameters) -> None:
-        """Refuses what the page does not know or does not allow: names, what is not one number, and numbers outside
-        `needs`. A tensor whose value is not known yet, as in a graph, is one number if its shape says so.
+        """Refuses what the page does not know or does not allow.
 
-        Raises UserError with one sentence.
+        Args:
+            **parameters: one finite number each: Python's, NumPy's or a tensor's. A tensor whose value is not known
+                yet, as in a graph, is one number if its shape says so.
+
+        Raises:
+            UserError: for a name that the page does not have, for what is not one number, for a number outside `needs`,
+                and for numbers that do not `agree`.
         """
         together = dict(self.parameters)
         for name, value in parameters.items():
@@ -129,12 +153,31 @@ class Surrogate:
             raise UserError(f"{self.name} has {given}, but needs {self.agree[1]}.")
 
     def trait(self, name: str, **parameters):
-        """A trait's value (`area`, `peak`, `support`, `corners`) at these parameters (numbers or tensors)."""
+        """A trait's value at these parameters.
+
+        Args:
+            name: `area`, `peak`, `support` or `corners`.
+            **parameters: numbers or tensors; those not given have the page's defaults.
+
+        Returns:
+            As the trait is declared: a number, a tensor where a parameter is one, a tuple of them for `corners`, or
+            None.
+        """
         value = getattr(self, name)
         return value(**{**self.parameters, **parameters}) if callable(value) else value
 
     def unsupported_reason(self, normalize: str) -> str | None:
-        """Why this slope cannot be normalised so, or None. The answer depends on the page alone."""
+        """Why this slope cannot be normalised so. The answer depends on the page alone.
+
+        Args:
+            normalize: one of NORMALIZATIONS.
+
+        Returns:
+            A sentence, or None where it can.
+
+        Raises:
+            UserError: for any other word.
+        """
         if normalize not in NORMALIZATIONS:
             raise UserError(f"normalize is {short_repr(normalize)}, but must be {_NORMALIZATION}.")
         if normalize == "none":
@@ -148,10 +191,19 @@ class Surrogate:
     def gain(self, normalize, *, forward: str | HardFunction = "sign", **parameters):
         """What the slope is multiplied by to be normalised.
 
-        normalize: one of NORMALIZATIONS, or its index as a scalar tensor; where the slope cannot be normalised so, the
-        name raises Unsupported and the index gives 1. `peak` scales to a largest value of 1, `area` to the area of the
-        derivative of the hard function `forward` (itself, or its name): 2 for `sign`, 1 for `step`. Raises UserError
-        for what is none of these.
+        Args:
+            normalize: one of NORMALIZATIONS, or its index as a number or a scalar tensor. `peak` scales to a largest
+                value of 1, `area` to the area of the derivative of the hard function: 2 for `sign`, 1 for `step`.
+            forward: the hard function, or its name.
+            **parameters: as in `slope`.
+
+        Returns:
+            A number, or a scalar tensor where `normalize` or a parameter is one. An index by which the slope cannot be
+            normalised gives 1.
+
+        Raises:
+            Unsupported: for a name by which the slope cannot be normalised.
+            UserError: for what is none of these.
         """
         function = as_hard_function(forward)
         if isinstance(normalize, str):
@@ -173,13 +225,22 @@ class Surrogate:
     def slope(self, x, *, forward: str | HardFunction = "sign", normalize="none", chance=None, **parameters):
         """The multiplier m(x): what the gradient from above is multiplied by.
 
-        x: numbers that become a tensor, any shape, any floating dtype (integers count as float32); returns the
-        same shape and dtype. NaN stays NaN. Parameters are one finite number each: Python's, NumPy's or a tensor's;
-        those not given have the page's defaults. forward: the hard function, or its name; the slope is centred where
-        it jumps. normalize: as in `gain`. chance: where a page that is random draws
-        from: anything with `uniform(shape)` in [0, 1), such as a tf.random.Generator. Raises UserError for an x
-        that holds no numbers, for a parameter that is unknown or refused, for a lack of chance and for a page that
-        returns something else than a tensor of x's shape; Unsupported for a pair that cannot be.
+        Args:
+            x: numbers that become a tensor, any shape, any floating dtype (whole numbers count as float32).
+            forward: the hard function, or its name; the slope is centred where it jumps.
+            normalize: as in `gain`.
+            chance: where a page that is random draws from: anything with `uniform(shape)` in [0, 1), such as a
+                tf.random.Generator.
+            **parameters: one finite number each: Python's, NumPy's or a tensor's. Those not given have the page's
+                defaults.
+
+        Returns:
+            The shape and dtype of x. NaN stays NaN.
+
+        Raises:
+            UserError: for an x that holds no numbers, for a parameter that is unknown or refused, for a lack of chance
+                and for a page that returns something else than a tensor of x's shape.
+            Unsupported: for a normalisation that cannot be.
         """
         x, function = floating(x), as_hard_function(forward)
         self.check(**parameters)
@@ -207,10 +268,23 @@ class Surrogate:
     ):
         """The operation: hard in the forward pass, the upstream gradient times the slope in the backward pass.
 
-        x, forward, normalize and chance as in `slope`; at_zero as in `function.value`, which is returned. Works
-        eagerly, in tf.function, under XLA and in tf.vectorized_map, for tapes and, tangent times slope, for
-        accumulators (tf.autodiff.ForwardAccumulator). The parameters get no gradient. Raises what `slope` and `value`
-        raise; what only the slope needs (chance, a normalisation that can be), when the slope is asked for.
+        Works eagerly, in tf.function, under XLA and in tf.vectorized_map, for tapes and, tangent times slope, for
+        accumulators (tf.autodiff.ForwardAccumulator). The parameters get no gradient.
+
+        Args:
+            x: as in `slope`.
+            forward: the hard function, or its name.
+            at_zero: the sign that zero is given, as in `function.value`; None: the function's own.
+            normalize: as in `gain`.
+            chance: as in `slope`.
+            **parameters: as in `slope`.
+
+        Returns:
+            The hard function's value at x, of the shape and dtype of x.
+
+        Raises:
+            UserError: as `slope` and `function.value`; for a lack of chance only when the slope is asked for.
+            Unsupported: when the slope is asked for, for a normalisation that cannot be.
         """
         x = floating(x)
         self.check(**parameters)
@@ -223,7 +297,15 @@ class Surrogate:
         )(x)
 
     def check_slope(self, m, x: tf.Tensor) -> None:
-        """Refuses what is no slope at x: no tensor, or one of another dtype or shape. Raises UserError."""
+        """Refuses what is no slope at x.
+
+        Args:
+            m: what the page's rule returned.
+            x: the tensor that it was given.
+
+        Raises:
+            UserError: where m is no tensor, or one of another dtype or shape.
+        """
         if not tf.is_tensor(m):
             if isinstance(m, (np.ndarray, np.generic)):
                 raise UserError(f"{self.name} returned a NumPy array; build the slope from tensor operations.")
@@ -239,7 +321,14 @@ class Surrogate:
 
 
 def surrogate(**traits) -> Callable:
-    """Registers a surrogate under the function's name. Traits: the fields of `Surrogate`."""
+    """Registers a surrogate under the function's name.
+
+    Args:
+        **traits: the fields of `Surrogate`, but `name` and `rule`.
+
+    Returns:
+        The decorator of a rule. It gives the rule as it is, and raises UserError where the name is taken.
+    """
 
     def register(rule):
         registry.register(rule.__name__, Surrogate(name=rule.__name__, rule=rule, **traits))
@@ -251,9 +340,16 @@ def surrogate(**traits) -> Callable:
 def replaced(forward: Callable, slopes: Callable) -> Callable:
     """The operation of tensors forward(*inputs) whose derivatives are replaced: by slopes(*inputs), one for each input.
 
-    All have one shape. Going backward the upstream gradient is multiplied by the slopes, going forward the tangents
-    are. A tape or an accumulator belongs inside the function that tf.vectorized_map is given: the map keeps no custom
-    gradient, of whatever operation, and from outside of it TensorFlow finds zero or None.
+    Going backward the upstream gradient is multiplied by the slopes, going forward the tangents are. A tape or an
+    accumulator belongs inside the function that tf.vectorized_map is given: the map keeps no custom gradient, of
+    whatever operation, and from outside of it TensorFlow finds zero or None.
+
+    Args:
+        forward: a function of tensors of one shape, with an output of that shape.
+        slopes: a function of the same tensors, which gives a tuple of tensors of that shape.
+
+    Returns:
+        The operation, a function of tensors.
     """
 
     @tf.custom_gradient
@@ -274,8 +370,7 @@ def replaced(forward: Callable, slopes: Callable) -> Callable:
 
 
 def _accumulated(x):
-    """Whether an accumulator follows x in this graph: it alone asks an operation for its derivative at once, and this
-    operation refuses to tell."""
+    """Whether an accumulator follows x in this graph: it alone asks an operation at once, and this one refuses it."""
     try:
         tf.raw_ops.PreventGradient(input=x, message="asked for by an accumulator")
     except LookupError:

@@ -20,7 +20,11 @@ from steeplechase.errors import UserError
 
 @dataclass
 class ReplicasSweeperConf:
-    """The sweeper's own configuration: the default axes, as Hydra's basic sweeper has them."""
+    """The sweeper's own configuration.
+
+    Attributes:
+        params: the default axes, as Hydra's basic sweeper has them.
+    """
 
     _target_: str = "hydra_plugins.replicas_sweeper.ReplicasSweeper"
     params: dict[str, str] | None = None
@@ -40,6 +44,13 @@ class ReplicasSweeper(Sweeper):
         self.params = params or {}
 
     def setup(self, *, hydra_context, task_function, config):
+        """Takes what a sweep is made of, as Hydra calls it.
+
+        Args:
+            hydra_context: with the loader of configurations.
+            task_function: the command's main, for the launcher.
+            config: with which the sweep was started.
+        """
         self.hydra_context, self.config = hydra_context, config
         self.launcher = Plugins.instance().instantiate_launcher(
             hydra_context=hydra_context, task_function=task_function, config=config
@@ -70,7 +81,17 @@ class ReplicasSweeper(Sweeper):
         return Composer(self.hydra_context.config_loader, self.config)
 
     def compose(self, overrides: list[str]) -> dict:
-        """A job's configuration as plain data, without Hydra's own part. Raises UserError."""
+        """A job's configuration, without Hydra's own part.
+
+        Args:
+            overrides: of the job.
+
+        Returns:
+            Plain data, interpolations resolved.
+
+        Raises:
+            UserError: what Hydra or OmegaConf says, in one sentence.
+        """
         from runners.configuration.keys import translate_error
 
         try:

@@ -7,12 +7,32 @@ from collections.abc import Iterable, Mapping
 
 
 def aggregate(mean: float, low: float, high: float, unit: str) -> str:
-    """Mean and interval in one line: 0.912 [0.905, 0.919]."""
+    """Mean and interval in one line: 0.912 [0.905, 0.919].
+
+    Args:
+        mean: as in `mean_and_interval`.
+        low: as there.
+        high: as there.
+        unit: as there.
+
+    Returns:
+        The mean alone where it has no interval, and "unknown" where there is none.
+    """
     return " ".join(word for word in mean_and_interval(mean, low, high, unit) if word)
 
 
 def mean_and_interval(mean: float, low: float, high: float, unit: str) -> tuple[str, str]:
-    """Mean and interval, to the digits that the interval supports: 0.912 and [0.905, 0.919]; "" where there is none."""
+    """Mean and interval, to the digits that the interval supports: 0.912 and [0.905, 0.919].
+
+    Args:
+        mean: NaN where it is unknown.
+        low: the interval's lower end, NaN where there is none.
+        high: its upper end.
+        unit: shares have three places, whatever the interval.
+
+    Returns:
+        (the mean, the interval), in words; "" where there is no interval.
+    """
     if math.isnan(mean):
         return "unknown", ""
     half = (high - low) / 2
@@ -30,25 +50,57 @@ def is_share(unit: str) -> bool:
 
 
 def p_value(p: float, unknown: str) -> str:
-    """A p value to three places; what is below them is not told apart."""
+    """A p value to three places; what is below them is not told apart.
+
+    Args:
+        p: from 0 to 1, or NaN.
+        unknown: what is written for NaN.
+
+    Returns:
+        The number, or "< 0.001".
+    """
     if math.isnan(p):
         return unknown
     return f"{p:.3f}" if p >= 0.001 else "< 0.001"
 
 
 def count(number: int, thing: str) -> str:
-    """So many things: 1 run, 2 runs, 1,440 replicas."""
+    """So many things: 1 run, 2 runs, 1,440 replicas.
+
+    Args:
+        number: of the things.
+        thing: one of them; several have an s.
+
+    Returns:
+        Number and word.
+    """
     return f"{number:,} {thing}{'' if number == 1 else 's'}"
 
 
 def how_many(counts: Iterable[int], thing: str) -> str:
-    """How many of a thing each of several has: 1 seed, 16 seeds, 8 to 16 seeds."""
+    """How many of a thing each of several has: 1 seed, 16 seeds, 8 to 16 seeds.
+
+    Args:
+        counts: one a holder, at least one.
+        thing: one of what they have; several have an s.
+
+    Returns:
+        Fewest to most, and the word.
+    """
     ordered = sorted(counts)
     return f"{spanning(ordered[0], ordered[-1])} {thing}{'' if ordered[-1] == 1 else 's'}"
 
 
 def spanning(fewest: int, most: int) -> str:
-    """From the fewest to the most: 16, or 8 to 16."""
+    """From the fewest to the most: 16, or 8 to 16.
+
+    Args:
+        fewest: the smaller number.
+        most: the larger number.
+
+    Returns:
+        One number where they are the same.
+    """
     return f"{fewest}" if fewest == most else f"{fewest} to {most}"
 
 

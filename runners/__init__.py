@@ -6,8 +6,14 @@ from pathlib import Path
 
 
 def _check_wings() -> None:
-    """Sees to it that the wings are ours. `python -m` looks into the current folder first, and somebody's own tasks.py
-    there would be imported in place of ours. Raises ImportError, or ends `python -m` with exit code 2."""
+    """Sees to it that the wings are ours, or ends `python -m` with exit code 2.
+
+    `python -m` looks into the current folder first, and somebody's own tasks.py there would be imported in place of
+    ours.
+
+    Raises:
+        ImportError: where somebody else's would be imported, and no `python -m` is under way.
+    """
     ours = Path(__file__).parents[1]
     for wing in ("steeplechase", "estimators", "tasks", "results"):
         found = importlib.util.find_spec(wing)

@@ -60,7 +60,18 @@ def main(arguments: list[str] | None = None) -> int:
 
 
 def replaced(readme: str, lines: list[claims.Claim]) -> str:
-    """The page with the claims about each table between its marks. Raises RecordError where marks are missing."""
+    """The page with the claims about each table between its marks.
+
+    Args:
+        readme: the page as it is.
+        lines: the claims, in the order in which they are written.
+
+    Returns:
+        The page with nothing else changed.
+
+    Raises:
+        RecordError: where marks are missing.
+    """
     before, after = BEGIN.split("{}")
     marks = re.compile(rf"{re.escape(before)}(\w+){re.escape(after)}.*?{re.escape(END)}", re.DOTALL)
     missing = {claim.table for claim in lines} - {mark[1] for mark in marks.finditer(readme)}

@@ -38,9 +38,17 @@ class Stopped(KeyboardInterrupt):
 
 
 class Parser(argparse.ArgumentParser):
-    """argparse's parser, whose errors are mistakes like all others. Raises UserError."""
+    """argparse's parser, whose errors are mistakes like all others."""
 
     def error(self, message: str):
+        """Ends parsing, as argparse calls it.
+
+        Args:
+            message: what argparse says.
+
+        Raises:
+            UserError: always, with the message.
+        """
         raise UserError(f"{message}; `{self.prog} --help` shows what there is.")
 
 
@@ -52,13 +60,28 @@ def say(text: object) -> None:
 
 
 def fail(text: object, code: int) -> int:
-    """Prints a sentence on standard error, and returns this exit code: `return fail("there is no plan.", 1)`."""
+    """Prints a sentence on standard error, and returns an exit code: `return fail("there is no plan.", 1)`.
+
+    Args:
+        text: the sentence, or an error that says it.
+        code: the exit code.
+
+    Returns:
+        `code`.
+    """
     say(text)
     return code
 
 
 def one_sentence(main: Callable[..., int]) -> Callable[..., int]:
-    """Makes what a user got wrong one sentence and exit code 2."""
+    """Makes what a user got wrong one sentence and exit code 2.
+
+    Args:
+        main: a command's, which returns an exit code.
+
+    Returns:
+        The same, for any arguments.
+    """
 
     @functools.wraps(main)
     def run_command(*arguments, **options) -> int:
@@ -84,6 +107,12 @@ def run(main: Callable[[], int]) -> None:
 
     Where it was stopped by Ctrl-C, SIGTERM or SIGHUP, it says what is kept, and ends within some seconds with 128 and
     the signal's number.
+
+    Args:
+        main: a command's, under `one_sentence`.
+
+    Raises:
+        OSError: for what is nobody's mistake: not for an output that cannot be written.
     """
     _print_anything()
     logging.StreamHandler.handleError = _unlogged  # type: ignore[assignment,method-assign]
@@ -119,9 +148,14 @@ def run(main: Callable[[], int]) -> None:
 
 
 def regular(path: str | Path, key: str) -> None:
-    """Refuses what would block or never end when it is read: a pipe, a device, a folder. Raises UserError.
+    """Refuses what would block or never end when it is read: a pipe, a device, a folder.
 
-    What is not there is left to whoever opens it.
+    Args:
+        path: of a file. What is not there is left to whoever opens it.
+        key: of the configuration, for the sentence.
+
+    Raises:
+        UserError: for what is there and no regular file.
     """
     try:
         strange = os.path.exists(path) and not os.path.isfile(path)

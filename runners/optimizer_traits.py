@@ -9,9 +9,11 @@ from dataclasses import dataclass
 class OptimizerTraits:
     """What decides how an optimizer is used, as tests/test_optimizers.py and tests/test_trainer.py hold it.
 
-    latent_weights: whether hard weights have real-valued ones behind them, which it updates; without, it flips the hard
-    weights themselves. per_replica: its arguments that may have one value for each replica: those that are tensors in
-    its update. mixes: why rows of stacked variables would not stay apart; "" where it works element by element.
+    Attributes:
+        latent_weights: whether hard weights have real-valued ones behind them, which it updates; without, it flips the
+            hard weights themselves.
+        per_replica: its arguments that may have one value for each replica: those that are tensors in its update.
+        mixes: why rows of stacked variables would not stay apart; "" where it works element by element.
     """
 
     latent_weights: bool = True

@@ -21,8 +21,12 @@ from steeplechase.errors import RecordError, StoreError, UserError, did_you_mean
 
 @command.one_sentence
 def main(arguments: list[str] | None = None) -> int:
-    """The command. Exit codes: 0 written and whole, 1 written, but something is missing, damaged or stale (or nothing
-    could be written), 2 a mistake in the command."""
+    """The command.
+
+    Returns:
+        The exit code: 0 written and whole, 1 written, but something is missing, damaged or stale (or nothing could be
+        written), 2 a mistake in the command.
+    """
     parser = command.Parser(prog="python -m runners.report", description=__doc__)
     parser.add_argument("names", nargs="*", metavar="NAME", help="a plan (default: every plan of the store)")
     parser.add_argument("--store", default=DEFAULT, help=f"where the records are (default: {DEFAULT})")

@@ -41,8 +41,16 @@ def main(cfg: DictConfig):
 
 
 def check_flags(arguments: list[str]) -> list[str]:
-    """Refuses flags that Hydra's parser would answer with its usage, and the one that runs a pickle; returns the
-    arguments with the flags at their end, where that parser reads them all. Raises UserError.
+    """Refuses flags that Hydra's parser would answer with its usage, and the one that runs a pickle.
+
+    Args:
+        arguments: of the command.
+
+    Returns:
+        The same with the flags at their end, where that parser reads them all.
+
+    Raises:
+        UserError: with the flag.
     """
     parser = get_args_parser()
 

@@ -24,7 +24,7 @@ _PLACES = {
     "positive": "estimators.parameters",
     "surrogate": "estimators.surrogate",
 }
-__all__ = ["__version__", *sorted(_PLACES)]
+__all__ = ["__version__", *sorted(_PLACES)]  # noqa: F822 (__getattr__ knows it)
 
 
 def __getattr__(name: str):

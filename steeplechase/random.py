@@ -29,10 +29,14 @@ def key(seed: int) -> np.ndarray:
 
 
 class Chance:
-    """One stream of chance. Deriving a stream and drawing from it change nothing: the same words, the same numbers."""
+    """One stream of chance. Deriving a stream and drawing from it change nothing: the same words, the same numbers.
+
+    Attributes:
+        key: uint32 [2], by which the stream is told from all others.
+    """
 
     def __init__(self, key):
-        self.key = key  # uint32 [2]
+        self.key = key
 
     def of(self, *names: object) -> Chance:
         """The stream named by these words."""
@@ -82,7 +86,17 @@ def inverse_normal(u: tf.Tensor) -> tf.Tensor:
 
 
 def threefry(key0, key1, x0, x1):
-    """Threefry-2x32-20: two uint32 tensors of one shape, mixed under a key of two uint32 scalars."""
+    """Threefry-2x32-20: two words mixed under a key of two words.
+
+    Args:
+        key0: uint32 scalar, the key's first word.
+        key1: uint32 scalar, its second.
+        x0: uint32, any shape: what is mixed.
+        x1: uint32 of the same shape, the second word of each pair.
+
+    Returns:
+        The two mixed words, uint32 of that shape.
+    """
     keys = (key0, key1, tf.bitwise.bitwise_xor(tf.bitwise.bitwise_xor(key0, key1), tf.constant(0x1BD11BDA, tf.uint32)))
     x0, x1 = x0 + keys[0], x1 + keys[1]
     for group in range(5):

@@ -38,7 +38,15 @@ class Registry(MutableMapping):
         self._names = dict.fromkeys(names)
 
     def register(self, name: str, entry: Any) -> None:
-        """Enters something under a name of its own. Raises UserError where the name is taken."""
+        """Enters something under a name of its own.
+
+        Args:
+            name: how it will be asked for.
+            entry: what is registered, of whatever type the registry's entries are.
+
+        Raises:
+            UserError: where the name is taken.
+        """
         if name in self:
             raise UserError(f"there are two {self.kind}s named '{name}'.")
         self[name] = entry
@@ -71,13 +79,16 @@ class Registry(MutableMapping):
 
 
 def unknown(kind: str, name: str, aliases: Mapping[str, Sequence[str]], excluded: Mapping[str, str]) -> str:
-    """What is said of a name that is none, in one sentence.
+    """What is said of a name that is none.
 
     Args:
         kind: what it would name: "estimator".
         name: what was asked for.
         aliases: every name that there is, with the other names of what it stands for.
         excluded: names that were left out, each with the reason.
+
+    Returns:
+        One sentence: that of `other_name`, or one with the nearest name and all that are known.
     """
     other = other_name(kind, name, aliases, excluded)
     if other:
@@ -90,7 +101,17 @@ def unknown(kind: str, name: str, aliases: Mapping[str, Sequence[str]], excluded
 
 
 def other_name(kind: str, name: str, aliases: Mapping[str, Sequence[str]], excluded: Mapping[str, str]) -> str:
-    """What is said of an alias, and of a name that was left out; "" of any other. Arguments as in `unknown`."""
+    """What is said of an alias, and of a name that was left out.
+
+    Args:
+        kind: what it would name: "estimator".
+        name: what was asked for; capitals, hyphens and spaces do not count.
+        aliases: every name that there is, with the other names of what it stands for.
+        excluded: names that were left out, each with the reason.
+
+    Returns:
+        One sentence, or "" for a name that is neither.
+    """
     own = plain(name)
     for one, others in aliases.items():
         if own in map(plain, (one, *others)):

@@ -12,7 +12,7 @@ def answering(module: str, **names: tuple[str, Any]) -> Callable[[str], Any]:
 
     Args:
         module: the module's own name.
-        names: by old name, where it stands now, in words, and what it is.
+        **names: by old name, where it stands now, in words, and what it is.
 
     Returns:
         The function. It warns with DeprecationWarning, and raises AttributeError for any other name.

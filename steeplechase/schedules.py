@@ -15,12 +15,19 @@ WIDTH = 2 * PLATEAUS  # of a coded number: the shape, the values, and where each
 
 
 def encode(name: str, value: float | Mapping[str, Any]) -> list[float]:
-    """[WIDTH]: what a program is given for one number of one replica.
+    """What a program is given for one number of one replica.
 
-    value: a number (Python's, NumPy's, or a tensor's that is known); or {"from": number, "to": number, "shape": one of
-    SHAPES but `steps`}; or {"shape": "steps", "values": [numbers], "at": [fractions of training, rising]}, with one
-    fraction less than values.
-    Raises UserError.
+    Args:
+        name: of the number, in a sentence about a fault: "estimator.scale".
+        value: a number (Python's, NumPy's, or a tensor's that is known); or {"from": number, "to": number, "shape": one
+            of SHAPES but `steps`}; or {"shape": "steps", "values": [numbers], "at": [fractions of training, rising]},
+            with one fraction less than values.
+
+    Returns:
+        [WIDTH] finite numbers, which `value` reads.
+
+    Raises:
+        UserError: for any other value, in one sentence with the name.
     """
     if not isinstance(value, Mapping):
         return _coded(0, [_number(name, value)] * 2, [])
@@ -50,7 +57,17 @@ def combinations(parameters: Mapping[str, Any]) -> list[dict[str, float]]:
 
 
 def values(value: float | Mapping[str, Any]) -> list[float]:
-    """The numbers between which a schedule stays: its two ends, or its plateaus. Raises UserError."""
+    """The numbers between which a schedule stays.
+
+    Args:
+        value: as in `encode`.
+
+    Returns:
+        A schedule's two ends, or its plateaus; a plain number alone.
+
+    Raises:
+        UserError: for what is neither a number nor a schedule.
+    """
     if not isinstance(value, Mapping):
         return [_number("the number", value)]
     encode("the schedule", value)
@@ -58,10 +75,17 @@ def values(value: float | Mapping[str, Any]) -> list[float]:
 
 
 def value(coded, progress):
-    """The number at this fraction of training (0 at the first update, 1 after the last).
+    """The number at this fraction of training.
 
-    coded: a floating tensor [..., WIDTH], of what `encode` gives; progress: a number or a scalar tensor; returns [...],
-    in the precision of `coded`. A constant is returned to the bit.
+    Args:
+        coded: a floating tensor [..., WIDTH], of what `encode` gives.
+        progress: a number or a scalar tensor: 0 at the first update, 1 after the last.
+
+    Returns:
+        [...], in the precision of `coded`. A constant is returned to the bit.
+
+    Raises:
+        UserError: where `coded` is no such tensor, or `progress` no finite number.
     """
     import tensorflow as tf
 

@@ -22,7 +22,20 @@ def binarized_mlp(
     split_seed: int,
     **_,
 ) -> None:
-    """Raises UserError with one sentence for arguments that make no such task."""
+    """Refuses arguments that make no such task; others than these are not looked at.
+
+    Args:
+        hidden: widths of the hidden layers, each at least 1.
+        loss: `cross_entropy` or `squared_hinge`.
+        batch: examples of a step, at least 1.
+        validation: share of the examples, above 0 and below 1.
+        test: share of the examples, from 0, for a set with a test part of its own, and below 1.
+        reference: training examples that give the statistics for judging, at least 1.
+        split_seed: a whole number, at least 0.
+
+    Raises:
+        UserError: with the argument, its value and what is allowed.
+    """
     widths = {f"hidden[{i}]": width for i, width in enumerate(hidden)}
     at_least(1, batch=batch, reference=reference, **widths)
     at_least(0, split_seed=split_seed)
@@ -33,7 +46,18 @@ def binarized_mlp(
 
 
 def sign_fitting(*, dim: int, mixing: str, rows: int, target: float | None, instance_seed: int, **_) -> None:
-    """Raises UserError with one sentence for arguments that make no such task."""
+    """Refuses arguments that make no such task; others than these are not looked at.
+
+    Args:
+        dim: coordinates, at least 1.
+        mixing: `identity` or `gaussian`.
+        rows: of the matrix, at least 1.
+        target: 1 or −1 with the identity; None with a Gaussian matrix, where it follows from the drawn signs.
+        instance_seed: a whole number, at least 0.
+
+    Raises:
+        UserError: with the argument, its value and what is allowed.
+    """
     at_least(1, dim=dim, rows=rows)
     at_least(0, instance_seed=instance_seed)
     one_of("identity", "gaussian", mixing=mixing)

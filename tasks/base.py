@@ -14,17 +14,26 @@ from steeplechase.errors import UserError, did_you_mean
 
 @dataclass(frozen=True)
 class Measure:
-    """A quantity that a task reports: how it is printed, its unit (1 for a pure number), which way is better, and the
-    smallest and the largest value that it can have, in its unit: (0, 1) of a share. A replica that diverged counts as
-    the bad end of them."""
+    """A quantity that a task reports. A replica that diverged counts as the bad end of its bounds.
+
+    Attributes:
+        label: how it is printed.
+        unit: 1 for a pure number.
+        better: "higher", "lower" or "" where neither is.
+        bounds: the smallest and the largest value that it can have, in its unit: (0, 1) of a share.
+    """
 
     label: str
     unit: str
-    better: str  # "higher", "lower" or "" where neither is
+    better: str
     bounds: tuple[float, float] = (-math.inf, math.inf)
 
     def described(self) -> dict[str, object]:
-        """What an account of a record says of it, as JSON has it: an open end of the bounds is None."""
+        """What an account of a record says of it.
+
+        Returns:
+            The fields, as JSON has them: an open end of the bounds is None.
+        """
         return {**vars(self), "bounds": [end if math.isfinite(end) else None for end in self.bounds]}
 
 
@@ -32,10 +41,29 @@ class Measure:
 class Task:
     """What is descended, written for one replica: plain functions of tensors, no replica axis anywhere.
 
-    start(chance) -> parameters, a dict of tensors.
-    loss(parameters, batch, hard, chance) -> (loss, measures): `batch` holds a slice of each array in `examples`;
-        `hard(x, at=site)` is the hard operation. Sites are named `PLACE/weights` or `PLACE/activations`.
-    judge(parameters, hard) -> measures over the held-out parts, with no gradient and no chance.
+    Attributes:
+        name: by which it is asked for: that of its page.
+        label: how it is printed.
+        start: start(chance) -> parameters, a dict of tensors.
+        loss: loss(parameters, batch, hard, chance) -> (loss, measures): `batch` holds a slice of each array in
+            `examples`; `hard(x, at=site)` is the hard operation. Sites are named `PLACE/weights` or
+            `PLACE/activations`.
+        judge: judge(parameters, hard) -> measures over the held-out parts, with no gradient and no chance.
+        measures: what it reports beside losses and accuracies, by the names that `loss` and `judge` use.
+        selects: the measure by which settings are chosen: never the one that is reported, where there is a choice.
+        reports: the measure that is reported.
+        target: the measure and value that count as arrived.
+        sizes: the shape of each parameter.
+        flops: floating-point operations of one training step, forward and backward, counted as in the page.
+        weights: the parameters that only enter through a hard function.
+        examples: arrays with one leading axis, from which batches are drawn; () for a full objective.
+        batch: how many examples a step takes.
+        bounds: by parameter, the interval that its elements are kept in after each update.
+        optimum: the smallest possible loss, where it is known.
+        mapped: whether its operations work on many replicas at once; else each block is one replica.
+        forwards: the hard functions that it is written for.
+        checksum: of the data that it was made from, as tasks.data has it; "" where it has none.
+        remarks: what may not be meant so in its data or arguments, a sentence each.
     """
 
     name: str
@@ -44,20 +72,20 @@ class Task:
     loss: Callable
     judge: Callable
     measures: Mapping[str, Measure]
-    selects: str  # the measure by which settings are chosen: never the one that is reported, where there is a choice
-    reports: str  # the measure that is reported
-    target: tuple[str, float]  # the measure and value that count as arrived
-    sizes: Mapping[str, tuple[int, ...]]  # the shape of each parameter
-    flops: float  # floating-point operations of one training step, forward and backward, counted as in the page
-    weights: tuple[str, ...] = ()  # the parameters that only enter through a hard function
-    examples: tuple = ()  # arrays with one leading axis, from which batches are drawn; () for a full objective
+    selects: str
+    reports: str
+    target: tuple[str, float]
+    sizes: Mapping[str, tuple[int, ...]]
+    flops: float
+    weights: tuple[str, ...] = ()
+    examples: tuple = ()
     batch: int = 1
-    bounds: Mapping[str, tuple[float, float]] = field(default_factory=dict)  # kept after each update
-    optimum: float | None = None  # the smallest possible loss, where it is known
-    mapped: bool = True  # whether its operations work on many replicas at once; else each block is one replica
-    forwards: tuple[str, ...] = ("sign", "step")  # the hard functions that it is written for
-    checksum: str = ""  # of the data that it was made from, as tasks.data has it; "" where it has none
-    remarks: tuple[str, ...] = ()  # what may not be meant so in its data or arguments, a sentence each
+    bounds: Mapping[str, tuple[float, float]] = field(default_factory=dict)
+    optimum: float | None = None
+    mapped: bool = True
+    forwards: tuple[str, ...] = ("sign", "step")
+    checksum: str = ""
+    remarks: tuple[str, ...] = ()
 
 
 def load(name: str) -> Callable[..., Task]:
@@ -66,8 +94,15 @@ def load(name: str) -> Callable[..., Task]:
 
 
 def check(name: str, **arguments: object) -> None:
-    """Refuses arguments that make no such task (UserError), without loading its page and what that needs: as far as
-    tasks.arguments has a function of its name."""
+    """Refuses arguments that make no such task, without loading its page and what that needs.
+
+    Args:
+        name: of a task. One that tasks.arguments has no function for is not looked at.
+        **arguments: of its page, by name.
+
+    Raises:
+        UserError: with the first argument that cannot be.
+    """
     refuse = getattr(importlib.import_module("tasks.arguments"), name, None)
     if refuse:
         refuse(**arguments)
@@ -79,14 +114,30 @@ def parameters(task: Callable[..., Task]) -> dict[str, object]:
 
 
 def at_least(least: int, **values: int) -> None:
-    """Refuses whole numbers below `least`, by name, in one sentence (UserError)."""
+    """Refuses whole numbers that are too small.
+
+    Args:
+        least: the smallest that is allowed.
+        **values: by the name of the argument; a truth value is no whole number.
+
+    Raises:
+        UserError: with the first that is too small, or no whole number.
+    """
     for name, value in values.items():
         if not isinstance(value, int) or isinstance(value, bool) or value < least:
             raise UserError(f"task.{name} is {value!r}, but must be a whole number of at least {least}.")
 
 
 def one_of(*allowed: str, **values: str) -> None:
-    """Refuses words that are not allowed, by name, in one sentence (UserError)."""
+    """Refuses words that are not allowed.
+
+    Args:
+        *allowed: the words, in the order in which they are listed.
+        **values: by the name of the argument.
+
+    Raises:
+        UserError: with the first that is none of them, and the nearest one.
+    """
     for name, value in values.items():
         if value not in allowed:
             hint = did_you_mean(str(value), allowed)

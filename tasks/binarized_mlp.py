@@ -30,16 +30,30 @@ def binarized_mlp(
     split_seed: int = 0,
     dtype: str = "float32",
 ) -> Task:
-    """A network of the BinaryNet kind (Hubara et al. 2016, arXiv:1602.02830): every weight matrix is hard, every
-    hidden activation is hard, the first layer's input is real, batch norm follows each product.
+    """A network of the BinaryNet kind (Hubara et al. 2016, arXiv:1602.02830): every weight matrix is hard, every hidden
+    activation is hard, the first layer's input is real, batch norm follows each product.
 
-    data, labels: a named set or files (tasks.data). hidden: widths. loss: `cross_entropy` or `squared_hinge` (with
-    targets ±1, as in BinaryNet). clip: keep the latent weights within [−1, 1]. validation, test: shares of the
-    examples, drawn with `split_seed`; a set with test files of its own keeps them. reference: how many training
-    examples give the statistics that replace the batch's when judging. Without batch norm a product is divided by
-    √fan-in and a bias is added.
     Latent weights start Glorot-uniform, scales at 1, shifts at 0.
-    Raises UserError or UserError with one sentence.
+
+    Args:
+        data: a named set, or the path of a file (tasks.data.sets.load).
+        labels: the path of the labels, where the data do not have them.
+        hidden: widths of the hidden layers.
+        batch_norm: without it a product is divided by √fan-in and a bias is added.
+        loss: `cross_entropy` or `squared_hinge` (with targets ±1, as in BinaryNet).
+        clip: keep the latent weights within [−1, 1].
+        batch: examples of a step, no more than there are to train on.
+        validation: share of the examples that settings are chosen by, drawn with `split_seed`.
+        test: share of the examples that is reported; a set with test files of its own keeps them.
+        reference: how many training examples give the statistics that replace the batch's when judging.
+        split_seed: of the permutation that splits the examples.
+        dtype: of the parameters and of all products: `float32` or `float64`.
+
+    Returns:
+        The task. It is chosen by `validation_accuracy` and reports `test_accuracy`, shares.
+
+    Raises:
+        UserError: for arguments that make no such task, and for data that cannot be read.
     """
     hidden = tuple(hidden)
     arguments.binarized_mlp(

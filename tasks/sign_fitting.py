@@ -25,12 +25,25 @@ def sign_fitting(
 
     mixing="identity": A is the identity and every b is `target`, so that coordinates do not interact. The notebook's
     case is dim=1, start=−1, target=+1. There is nothing to hold out: settings are chosen by the training loss.
+
     mixing="gaussian": A is [rows, dim] with independent N(0, 1/rows) entries (to 2⁻¹²) and b = A·s for random signs s,
     all from `instance_seed` and shared by every replica; x = s, whatever its length, is a solution. As many rows again
     are held out for validation, and as many for testing.
 
-    start: every coordinate's first value; None draws them from N(0, 1) with the replica's own chance.
-    Raises UserError with one sentence for arguments that make no task.
+    Args:
+        dim: coordinates of x.
+        mixing: `identity` or `gaussian`.
+        rows: of A, where it is drawn.
+        start: every coordinate's first value; None draws them from N(0, 1) with the replica's own chance.
+        target: 1 or −1 with the identity, else None.
+        instance_seed: of A and s.
+        dtype: of x, A and b: `float32` or `float64`.
+
+    Returns:
+        The task. It reports `test_loss`, or with the identity `train_loss`, and has arrived where no sign is wrong.
+
+    Raises:
+        UserError: for arguments that make no task.
     """
     arguments.sign_fitting(dim=dim, mixing=mixing, rows=rows, target=target, instance_seed=instance_seed)
     if mixing == "identity":

@@ -222,3 +222,125 @@ def test_text_is_utf_8_whatever_the_locale():
             lines = [*text_without_encoding(ast.parse(path.read_text(encoding="utf-8")))]
             found |= {str(path.relative_to(ROOT)): lines} if lines else {}
     assert not found
+
+
+# Modules and packages whose docstrings have no sections, by folder or file: a list that may only become shorter. Of a
+# surrogate's page the docstring is the page in docs/estimators.md: a formula in a form of its own.
+WITHOUT_SECTIONS = (
+    "estimators/surrogates",
+    "results/analysis",
+    "results/claims.py",
+    "results/figures",
+    "results/outputs.py",
+    "results/records",
+    "results/report",
+    "results/tables",
+)
+WITHOUT_SECTIONS_AT_MOST = 8  # this number may only become smaller
+
+
+def sections(docstring):
+    """The sections of a docstring in Google's form, {heading: its lines, at the indentation of the section}."""
+    found, lines = {}, []
+    for line in (docstring or "").splitlines():
+        if re.fullmatch(r"(Args|Returns|Yields|Raises|Attributes):", line):
+            lines = found.setdefault(line[:-1], [])
+        elif line and not line.startswith(" "):
+            lines = []  # a paragraph ends a section
+        else:
+            lines.append(line.removeprefix("    "))
+    return found
+
+
+def named(lines):
+    """What the lines of a section name, in their order."""
+    return [line.partition(":")[0] for line in lines if re.match(r"[*\w]+: \S", line)]
+
+
+def public_functions(tree, within=""):
+    """(name, node) of the functions and methods of a module that are public: no property, no overload, none nested."""
+    for node in tree.body:
+        if isinstance(node, ast.ClassDef) and not node.name.startswith("_"):
+            yield from public_functions(node, f"{node.name}.")
+        elif isinstance(node, (ast.FunctionDef, ast.AsyncFunctionDef)) and not node.name.startswith("_"):
+            decorators = {ast.unparse(one).split("(")[0].rpartition(".")[2] for one in node.decorator_list}
+            if not decorators & {"property", "cached_property", "setter", "overload"}:
+                yield f"{within}{node.name}", node
+
+
+def raised(node):
+    """The exceptions that the body of a function raises by name, by what is written: not those raised again."""
+    for child in ast.iter_child_nodes(node):
+        if isinstance(child, ast.Raise) and child.exc is not None:
+            yield ast.unparse(child.exc).split("(")[0].rpartition(".")[2]
+        elif not isinstance(child, (ast.FunctionDef, ast.AsyncFunctionDef, ast.ClassDef, ast.Lambda)):
+            yield from raised(child)
+
+
+def fields_of(node):
+    """The public fields of a dataclass or a named tuple; None of any other class."""
+    kinds = {ast.unparse(one).split("(")[0].rpartition(".")[2] for one in (*node.decorator_list, *node.bases)}
+    if kinds & {"dataclass", "NamedTuple"}:
+        names = [one.target.id for one in node.body if isinstance(one, ast.AnnAssign)]
+        return [name for name in names if not name.startswith("_")]
+    return None
+
+
+def lacking(tree):
+    """What the docstrings of a module's public functions, dataclasses and named tuples lack, a sentence each."""
+    for node in tree.body:
+        if isinstance(node, ast.ClassDef) and not node.name.startswith("_") and fields_of(node) is not None:
+            documented = named(sections(ast.get_docstring(node)).get("Attributes", ()))
+            if documented != fields_of(node):
+                yield f"{node.name} has the fields {fields_of(node)}, and under Attributes: {documented}"
+    for name, node in public_functions(tree):
+        told, given = sections(ast.get_docstring(node)), node.args
+        parameters = [one.arg for one in (*given.posonlyargs, *given.args) if one.arg not in ("self", "cls")]
+        parameters += [f"*{one.arg}" for one in [given.vararg] if one] + [one.arg for one in given.kwonlyargs]
+        parameters += [f"**{one.arg}" for one in [given.kwarg] if one]
+        parameters = [one for one in parameters if not one.strip("*").startswith("_")]
+        documented = named(told.get("Args", ()))
+        if (len(parameters) > 1 or "Args" in told) and documented != parameters:
+            yield f"{name} has the parameters {parameters}, and under Args: {documented}"
+        if [*raised(node)] and not told.get("Raises"):
+            yield f"{name} raises {', '.join(sorted({*raised(node)}))}, and has no Raises:"
+
+
+def test_docstrings_have_a_section_for_what_is_taken_and_what_is_raised():
+    """A function that takes one thing says in a sentence what that is; what it returns ruff holds (DOC201)."""
+    lacks = {}
+    for folder in ("steeplechase", "estimators", "tasks", "runners", "results", "hydra_plugins"):
+        for path in (ROOT / folder).rglob("*.py"):
+            place = path.relative_to(ROOT).as_posix()
+            if not place.startswith(WITHOUT_SECTIONS):
+                faults = [*lacking(ast.parse(path.read_text(encoding="utf-8")))]
+                lacks |= {place: faults} if faults else {}
+    assert not lacks
+
+
+def test_the_list_of_what_has_no_sections_becomes_shorter():
+    assert len(set(WITHOUT_SECTIONS)) == len(WITHOUT_SECTIONS) <= WITHOUT_SECTIONS_AT_MOST
+    assert all((ROOT / place).exists() for place in WITHOUT_SECTIONS), "what is gone is taken out of the list"
+    about = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))["tool"]["ruff"]["lint"]
+    passed_over = {place.removesuffix("/**") for place in about["per-file-ignores"]}
+    assert passed_over == {"tests", *WITHOUT_SECTIONS}, "ruff passes over the same, and over tests"
+
+
+@pytest.mark.parametrize(
+    "docstring, said",
+    [
+        ("Adds.\n\n    Args:\n        a: metres.\n        *rest: metres.\n\n    Raises:\n        ValueError: if.", ()),
+        ("Adds.\n\n    Args:\n        a: metres.\n\n    Raises:\n        ValueError: if.", ("under Args: ['a']",)),
+        (
+            "Adds.\n\n    Args:\n        *rest: m.\n        a: m.\n\n    Raises:\n        ValueError: if.",
+            ("['*rest', 'a']",),
+        ),
+        ("Adds a and rest, in metres. Raises ValueError.", ("under Args: []", "raises ValueError")),
+        ("Adds.\n\n    Args:\n        a: metres.\n        *rest: metres.", ("raises ValueError",)),
+    ],
+)
+def test_a_section_that_is_missing_or_short_is_seen(docstring, said):
+    code = f'def add(a, *rest):\n    """{docstring}"""\n    if not rest:\n        raise ValueError(a)\n'
+    faults = [*lacking(ast.parse(code))]
+    assert len(faults) == len(said) and all(words in fault for words, fault in zip(said, faults, strict=True)), faults
+    assert not [*lacking(ast.parse(code.replace("def add", "def _add")))]

@@ -29,6 +29,10 @@ from steeplechase import schedules
 def finite_at_extremes(page: Surrogate) -> None:
     """It is finite at 0, −0, ±1e-30, ±1e4, ±3e38 and at infinity, in every type, and wherever it is looked at; NaN
     stays NaN.
+
+    Raises:
+        Unbounded: where it is infinite at a point of the grid, so that nothing can be compared there.
+        ContractError: where it is not finite in one of the types, or hides a NaN.
     """
     for chosen in page.example_parameters():
         x = np.unique([*EXTREMES[:3], *GRID, *corners_of(page, chosen)])
@@ -51,7 +55,11 @@ def finite_at_extremes(page: Surrogate) -> None:
 
 
 def same_in_every_type(page: Surrogate) -> None:
-    """In float32 it is what it is in float64, also where it is small, and in the short types to their precision."""
+    """In float32 it is what it is in float64, also where it is small, and in the short types to their precision.
+
+    Raises:
+        ContractError: with the type and the x where it is not.
+    """
     for chosen in page.example_parameters():
         for dtype, tolerance, far in (("float32", 2e-5, 60), ("float16", 0.05, 4), ("bfloat16", 0.05, 4)):
             x = tf.cast(away_from(corners_of(page, chosen), 0.1), dtype)
@@ -67,7 +75,11 @@ def same_in_every_type(page: Surrogate) -> None:
 
 
 def upstream_times_slope(page: Surrogate) -> None:
-    """The operation is hard, keeps shape and type, and hands down the upstream gradient times the slope, never None."""
+    """The operation is hard, keeps shape and type, and hands down the upstream gradient times the slope, never None.
+
+    Raises:
+        ContractError: with the type or the hard function for which it does not.
+    """
     for dtype in FLOATS:
         x = tf.cast(tf.reshape(tf.linspace(-2.0, 2.0, 24), [2, 3, 4]), dtype)
         upstream = tf.cast(tf.reshape(tf.range(24.0) - 7, [2, 3, 4]), dtype)
@@ -86,7 +98,11 @@ def upstream_times_slope(page: Surrogate) -> None:
 
 
 def element_by_element(page: Surrogate) -> None:
-    """The slope at x depends on x alone, unless the page says that it does not."""
+    """The slope at x depends on x alone, unless the page says that it does not.
+
+    Raises:
+        ContractError: where it depends on other elements.
+    """
     if page.elementwise and not page.random:
         x = tf.constant(GRID[::9])
         alone = np.array([page.slope(one).numpy() for one in x])
@@ -94,7 +110,11 @@ def element_by_element(page: Surrogate) -> None:
 
 
 def chance_decides(page: Surrogate) -> None:
-    """The same chance gives the same slope, and, where the page is random, another chance another one."""
+    """The same chance gives the same slope, and, where the page is random, another chance another one.
+
+    Raises:
+        ContractError: where it draws from something else, or does not say truly whether it is random.
+    """
     x = tf.constant(GRID)
     slopes = [page.slope(x, chance=contract_stream(seed)).numpy() for seed in (0, 0, 1)]
     if not (slopes[0] == slopes[1]).all():
@@ -104,7 +124,11 @@ def chance_decides(page: Surrogate) -> None:
 
 
 def same_everywhere(page: Surrogate) -> None:
-    """Eager, in a graph, under XLA and vectorised over replicas it is the same, each replica with its own numbers."""
+    """Eager, in a graph, under XLA and vectorised over replicas it is the same, each replica with its own numbers.
+
+    Raises:
+        ContractError: with the way in which it is another one.
+    """
     x = tf.constant(np.resize(GRID, [4, 80]), tf.float32)
     own = {name: tf.constant(four_values(page, name), tf.float32) for name in page.parameters}
 
@@ -129,7 +153,11 @@ def same_everywhere(page: Surrogate) -> None:
 
 
 def schedules_act(page: Surrogate) -> None:
-    """A schedule of any parameter acts inside a compiled program: the next gradient has the next value."""
+    """A schedule of any parameter acts inside a compiled program: the next gradient has the next value.
+
+    Raises:
+        ContractError: with the parameter whose schedule does nothing, or something else.
+    """
     for name in page.parameters:
         ends = [float(value) for value in four_values(page, name)[:2]]
         values = {"from": ends[0], "to": ends[1], "shape": "linear"}

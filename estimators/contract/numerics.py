@@ -40,36 +40,88 @@ def contract_stream(seed: int = 0) -> Chance:
 
 
 def parameters_as(page, dtype, **chosen):
-    """The page's parameters as tensors of this dtype, the chosen ones in place of the defaults."""
+    """The page's parameters as tensors.
+
+    Args:
+        page: the surrogate.
+        dtype: of the tensors.
+        **chosen: numbers in place of the defaults.
+
+    Returns:
+        Scalar tensors by name; and a stream of chance under "chance" where the page is random.
+    """
     own = {name: tf.constant(value, dtype) for name, value in {**page.parameters, **chosen}.items()}
     return {**own, "chance": contract_stream()} if page.random else own
 
 
 def slope_at(page, x, **chosen):
-    """The slope in float64."""
+    """The slope in float64.
+
+    Args:
+        page: the surrogate.
+        x: numbers of any shape.
+        **chosen: parameters, and what else `Surrogate.slope` takes.
+
+    Returns:
+        float64 of the shape of x.
+    """
     return page.slope(tf.constant(x, tf.float64), chance=contract_stream(), **chosen).numpy()
 
 
 def corners_of(page, chosen):
-    """Where the slope may jump or bend: as declared, and at the ends of its support; and zero."""
+    """Where the slope may jump or bend: as declared, and at the ends of its support; and zero.
+
+    Args:
+        page: the surrogate.
+        chosen: parameters in place of the defaults.
+
+    Returns:
+        float64 [corners], finite, in no order.
+    """
     reach = float(page.trait("support", **chosen))
     ends = [-reach, reach] if math.isfinite(reach) else []
     return np.array([0.0, *ends, *(float(x) for x in page.trait("corners", **chosen))])
 
 
 def away_from(corners, share):
-    """The grid without what lies so near to a corner, as a share of itself."""
+    """The grid without what lies near to a corner.
+
+    Args:
+        corners: float64 [corners].
+        share: how near that is, as a share of |x|, which counts as 0.001 below that.
+
+    Returns:
+        float64 [points], rising.
+    """
     near = share * np.maximum(np.abs(GRID), 1e-3)
     return GRID[np.abs(GRID[:, None] - corners).min(1, initial=math.inf) > near]
 
 
 def integral_over(page, lows, highs, chosen):
-    """Over these pieces, together."""
+    """The integral of the slope over several pieces, together.
+
+    Args:
+        page: the surrogate.
+        lows: where each piece begins, −∞ allowed.
+        highs: where each ends, ∞ allowed.
+        chosen: parameters in place of the defaults.
+
+    Returns:
+        float64 scalar, by tanh-sinh quadrature.
+    """
     return integrate.tanhsinh(lambda x: slope_at(page, x, **chosen), np.array(lows), np.array(highs)).integral.sum()
 
 
 def largest_slope(page, chosen):
-    """The largest value, also where it is only approached: next to a corner."""
+    """The largest value, also where it is only approached: next to a corner.
+
+    Args:
+        page: the surrogate.
+        chosen: parameters in place of the defaults.
+
+    Returns:
+        float64 scalar.
+    """
     corners = corners_of(page, chosen)
     near = [corners, *(corners + sign * 1e-9 * np.maximum(np.abs(corners), 1e-3) for sign in (-1, 1))]
     x = np.unique(np.concatenate([GRID, *near]))
@@ -81,7 +133,15 @@ def largest_slope(page, chosen):
 
 
 def half_width(page, chosen):
-    """How wide the slope is at half its peak, in x; never exactly zero."""
+    """How wide the slope is at half its peak.
+
+    Args:
+        page: the surrogate.
+        chosen: parameters in place of the defaults.
+
+    Returns:
+        In x; never exactly zero. Of a page that declares itself even, from zero on.
+    """
     x = np.linspace(0, 60, 60001) if page.even else np.linspace(-60, 60, 60001)
     x = np.unique([*x, *np.geomspace(1e-5, 60, 4001)])
     m = np.abs(slope_at(page, x, **chosen))
@@ -90,13 +150,32 @@ def half_width(page, chosen):
 
 
 def four_values(page, name):
-    """Four values that a parameter may have."""
+    """Four values that a parameter may have.
+
+    Args:
+        page: the surrogate.
+        name: of the parameter.
+
+    Returns:
+        float64 [4], the default first; repeated where there are fewer.
+    """
     allowed = [chosen[name] for chosen in page.example_parameters() if name in chosen]
     return np.resize([page.parameters[name], *allowed], 4)
 
 
 def check_close(values, expected, tolerance, what, x=None):
-    """Holds two arrays together, to a share of the largest value; else says where they part."""
+    """Holds two arrays together.
+
+    Args:
+        values: what was found, of any shape and type that float64 holds.
+        expected: what it is held against, of a shape that broadcasts with it.
+        tolerance: how far apart they may be, as a share of the largest finite value expected.
+        what: the beginning of the sentence.
+        x: where the values stand, for the sentence; None: it names no place.
+
+    Raises:
+        ContractError: with the two numbers that are farthest apart.
+    """
     values, expected = np.asarray(values, np.float64), np.asarray(expected, np.float64)
     values, expected = np.broadcast_arrays(values, expected)
     largest = np.abs(expected).max(initial=0, where=np.isfinite(expected))

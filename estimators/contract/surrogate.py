@@ -48,11 +48,17 @@ from steeplechase.errors import Unsupported, UserError, first_line
 def check_all(
     page: Surrogate, checks: Sequence[Callable[[Surrogate], None]] | None = None
 ) -> Iterator[tuple[str, str]]:
-    """Each promise in words, and how the page breaks it, or "" where it keeps it. checks: CHECKS, unless others are
-    given.
+    """Each promise in words, and how the page breaks it, or "" where it keeps it.
 
     What follows from a fault that is told is left out: that the slope is no tensor, or that it has no bound, which
     breaks whatever compares its values.
+
+    Args:
+        page: the surrogate.
+        checks: functions of a page that raise ContractError; None: CHECKS.
+
+    Yields:
+        (the first sentence of the check's docstring, the fault in one sentence or "").
     """
     told, unbounded = set(), False
     for promise in (*_FIRST, *(promise for promise in checks or CHECKS if promise not in _FIRST)):
@@ -76,7 +82,11 @@ def check_all(
 
 
 def shape_and_type(page: Surrogate) -> None:
-    """The slope has the shape and the type of x, whatever they are, and is never None."""
+    """The slope has the shape and the type of x, whatever they are, and is never None.
+
+    Raises:
+        ContractError: with what the page returned instead.
+    """
     for dtype in FLOATS:
         for shape in ([], [0], [5], [2, 3], [2, 1, 3]):
             x = tf.fill(shape, tf.constant(0.3, dtype))
@@ -90,6 +100,9 @@ def shape_and_type(page: Surrogate) -> None:
 def is_documented(page: Surrogate) -> None:
     """Its docstring has the words Replaces, With, Needs in this order and what shape x has; its source is named, and
     something that its formula can be checked by.
+
+    Raises:
+        ContractError: with what is lacking.
     """
     text = inspect.getdoc(page.rule) or ""
     places = [text.find(word) for word in ("Replaces", "With", "Needs", "shape")]
@@ -107,7 +120,11 @@ def is_documented(page: Surrogate) -> None:
 
 
 def derivative_of_its_counterpart(page: Surrogate) -> None:
-    """The slope is the derivative of the smooth function that it declares, by central differences in float64."""
+    """The slope is the derivative of the smooth function that it declares, by central differences in float64.
+
+    Raises:
+        ContractError: with the x where it is not.
+    """
     if page.counterpart is None:
         return
     for chosen in page.example_parameters():
@@ -127,13 +144,21 @@ def derivative_of_its_counterpart(page: Surrogate) -> None:
 
 
 def known_values(page: Surrogate) -> None:
-    """At the x that its source gives values for, it has them."""
+    """At the x that its source gives values for, it has them.
+
+    Raises:
+        ContractError: with the x where it has another.
+    """
     for x, m in page.known:
         check_close(slope_at(page, [x])[0], m, 1e-8, f"{page.name} does not have its known value", x)
 
 
 def equal_pages(page: Surrogate) -> None:
-    """Where it says that it is another page, it is."""
+    """Where it says that it is another page, it is.
+
+    Raises:
+        ContractError: with the other page, and an x where they differ.
+    """
     for mine, other, theirs in page.equals:
         same = slope_at(estimators.registry[other], GRID, **theirs)
         check_close(
@@ -146,7 +171,11 @@ def equal_pages(page: Surrogate) -> None:
 
 
 def even_and_positive(page: Surrogate) -> None:
-    """It is even and positive exactly if it says so."""
+    """It is even and positive exactly if it says so.
+
+    Raises:
+        ContractError: with the trait that does not hold, or that does and is denied.
+    """
     slopes = [slope_at(page, GRID, **chosen) for chosen in page.example_parameters()]
     found = {
         "even": page.random is False and all(np.allclose(m, m[::-1], rtol=1e-12, atol=0) for m in slopes),
@@ -160,7 +189,11 @@ def even_and_positive(page: Surrogate) -> None:
 
 
 def area_and_peak(page: Surrogate) -> None:
-    """Its area is what quadrature finds, and its peak is approached and never passed."""
+    """Its area is what quadrature finds, and its peak is approached and never passed.
+
+    Raises:
+        ContractError: with the parameters at which it is another.
+    """
     for chosen in page.example_parameters():
         area, peak = (page.trait(name, **chosen) for name in ("area", "peak"))
         if area is not None:
@@ -190,7 +223,11 @@ def area_and_peak(page: Surrogate) -> None:
 
 
 def support(page: Surrogate) -> None:
-    """Outside its support it is exactly zero, and just inside it is not."""
+    """Outside its support it is exactly zero, and just inside it is not.
+
+    Raises:
+        ContractError: with the parameters at which the declared support is too narrow or too wide.
+    """
     for chosen in page.example_parameters():
         reach = float(page.trait("support", **chosen))
         if math.isinf(reach):
@@ -205,7 +242,11 @@ def support(page: Surrogate) -> None:
 
 
 def parameters_matter(page: Surrogate) -> None:
-    """Every parameter changes the slope, in the role that is declared for it."""
+    """Every parameter changes the slope, in the role that is declared for it.
+
+    Raises:
+        ContractError: with the parameter that does nothing, or something else.
+    """
     for name, role in page.roles.items():
         if name not in page.parameters or role not in ROLES:
             raise ContractError(f"{page.name} declares the role '{role}' for '{name}'; roles are {', '.join(ROLES)}.")
@@ -231,7 +272,11 @@ def parameters_matter(page: Surrogate) -> None:
 
 
 def normalised(page: Surrogate) -> None:
-    """Normalised by peak its peak is 1, by area its area is the hard function's; what cannot be is declined."""
+    """Normalised by peak its peak is 1, by area its area is the hard function's; what cannot be is declined.
+
+    Raises:
+        ContractError: with the normalisation that is not so.
+    """
     for kind in NORMALIZATIONS[1:]:
         if page.unsupported_reason(kind):
             try:
@@ -257,7 +302,11 @@ def normalised(page: Surrogate) -> None:
 
 
 def respects_its_ranges(page: Surrogate) -> None:
-    """A parameter outside its range is refused before anything is computed, and every default lies inside."""
+    """A parameter outside its range is refused before anything is computed, and every default lies inside.
+
+    Raises:
+        ContractError: with the number that is taken, or the default that lies outside.
+    """
     for name, allowed in page.needs.items():
         if name not in page.parameters:
             raise ContractError(f"{page.name} needs '{name}', which is no parameter of it.")

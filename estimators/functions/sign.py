@@ -10,7 +10,12 @@ from estimators.function import hard_function
 def sign(x: Float[tf.Tensor, "*shape"], *, at_zero=1) -> Float[tf.Tensor, "*shape"]:
     """−1 where x < 0, +1 where x > 0, and `at_zero` at zero and at −0.
 
-    x: any shape; returns the same shape and dtype.
+    Args:
+        x: any shape, any floating dtype.
+        at_zero: 1, 0 or −1.
+
+    Returns:
+        The shape and dtype of x.
     """
     one = tf.ones_like(x)
     return tf.where(x > 0, one, tf.where(x < 0, -one, at_zero * one))

@@ -28,9 +28,16 @@ CUT = 4.0  # times its highest value at the defaults: what is higher at another 
 
 
 def draw(shapes: pd.DataFrame) -> Figure:
-    """A panel an estimator, by name. shapes: as `python -m runners.gallery` makes them, with COLUMNS.
+    """A panel an estimator, by name.
 
-    Raises RecordError for any other table.
+    Args:
+        shapes: a row a point, as `python -m runners.gallery` makes them, with COLUMNS.
+
+    Returns:
+        The figure.
+
+    Raises:
+        RecordError: for any other table.
     """
     if not set(COLUMNS) <= set(shapes.columns) or shapes.empty:
         raise RecordError("the gallery is no figure of records: `python -m runners.gallery` draws it.")

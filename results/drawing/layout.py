@@ -23,7 +23,14 @@ DASHES = ("-", "--", ":", "-.")  # of variants of one estimator: they share its 
 
 
 def lines(methods: Iterable[tuple[str, str]]) -> dict[str, Line2D]:
-    """For each method the line that stands for it, by what the legend says. methods: (estimator's name, its text)."""
+    """For each method the line that stands for it.
+
+    Args:
+        methods: (estimator's name, what the legend says).
+
+    Returns:
+        Lines by what the legend says, in the order of the alphabet; variants of one estimator share colour and marker.
+    """
     ordered = sorted(dict.fromkeys(methods))
     looks, found, variants = style.styles_of(name for name, _ in ordered), {}, {}
     for name, text in ordered:
@@ -35,9 +42,14 @@ def lines(methods: Iterable[tuple[str, str]]) -> dict[str, Line2D]:
 
 
 def sides(groups: Sequence[Group]) -> tuple[list[str], list[str], dict[str, Line2D]]:
-    """(tasks, optimizers, the line of each method) of these groups: the sides of a grid, and its legend.
+    """The sides of a grid, and its legend.
 
-    A line takes the settings in force when it is made: ask within style.context.
+    Args:
+        groups: what is shown.
+
+    Returns:
+        (tasks, optimizers, the line of each method). A line takes the settings in force when it is made: ask within
+        style.context.
     """
     tasks, optimizers = (sorted({getattr(group, key) for group in groups}) for key in ("task_label", "optimizer"))
     return tasks, optimizers, lines(pair for g in groups for pair in zip(g.names, g.methods, strict=True))
@@ -58,11 +70,20 @@ def grid(
     sharex: bool | str = False,
     sharey: bool | str = False,
 ) -> tuple[Figure, np.ndarray]:
-    """A figure and its panels, [tasks, optimizers], titled: a row for each task, a column for each optimizer; where the
-    figure spans one column of a page, the optimizers one below another and at most two tasks side by side.
+    """A figure and its panels, titled: a row for each task, a column for each optimizer.
 
-    labels: of the legend, which takes room. tall: of a row, in inches. sharex, sharey: True for all panels, "row" for
-    those of a task.
+    Args:
+        tasks: as titles have them.
+        optimizers: as titles have them.
+        labels: of the legend, which takes room.
+        tall: of a row, in inches.
+        columns: of a page that the figure spans; in one of them the optimizers stand one below another, and at most two
+            tasks side by side.
+        sharex: True for all panels, "row" for those of a task.
+        sharey: the same of the vertical axis.
+
+    Returns:
+        (the figure, its panels [tasks, optimizers]).
     """
     narrow = columns == 1
     width = style.COLUMN if narrow else max(4.6, 0.5 + 2.25 * len(optimizers))
@@ -84,8 +105,20 @@ def place(
     sharey: bool | str = False,
     abreast: int = 2,
 ) -> np.ndarray:
-    """The panels of `grid`, [tasks, optimizers], placed in a figure or a part of one; in one column of a page at most
-    so many tasks abreast."""
+    """The panels of `grid`, placed in a figure or a part of one.
+
+    Args:
+        parent: the figure, or the part.
+        tasks: how many there are.
+        optimizers: how many there are.
+        columns: as in `grid`.
+        sharex: as in `grid`.
+        sharey: as in `grid`.
+        abreast: how many tasks stand side by side in one column of a page, at most.
+
+    Returns:
+        Axes [tasks, optimizers].
+    """
     if columns != 1:
         return parent.subplots(tasks, optimizers, squeeze=False, sharex=sharex, sharey=sharey)
     across, down = min(tasks, abreast), lines_down(tasks, optimizers, columns, abreast)
@@ -105,18 +138,43 @@ def place(
 
 
 def lines_down(tasks: int, optimizers: int, columns: int, abreast: int = 2) -> int:
-    """How many lines the panels of `place` stand in."""
+    """How many lines the panels of `place` stand in.
+
+    Args:
+        tasks: as in `place`.
+        optimizers: as in `place`.
+        columns: as in `place`.
+        abreast: as in `place`.
+
+    Returns:
+        At least one.
+    """
     return optimizers * -(-tasks // min(tasks, abreast)) if columns == 1 else tasks
 
 
 def title(task: str, optimizer: str, columns: int, letters: int = 24) -> str:
-    """What stands above a panel; in one column of a page in lines of so many letters."""
+    """What stands above a panel.
+
+    Args:
+        task: as it is printed.
+        optimizer: as it is printed.
+        columns: as in `grid`.
+        letters: of a line, in one column of a page.
+
+    Returns:
+        The task above the optimizer.
+    """
     words = (task, optimizer)
     return "\n".join(textwrap.fill(word, letters) for word in words) if columns == 1 else "\n".join(words)
 
 
 def ylabel(row: Iterable[Axes], text: str) -> None:
-    """Names the vertical axis of panels that share it: at the left of each line of them."""
+    """Names the vertical axis of panels that share it: at the left of each line of them.
+
+    Args:
+        row: of panels, from the left.
+        text: the name, with its unit.
+    """
     named = set()
     for axes in row:
         line = axes.get_subplotspec().rowspan.start
@@ -126,8 +184,15 @@ def ylabel(row: Iterable[Axes], text: str) -> None:
 
 
 def scale(axes: Axes, means: pd.Series, measure: measures.Measure, *, horizontal: bool = False) -> None:
-    """The scale of a measure with these values, vertical or horizontal: of a loss that spans a decade or more
-    logarithmic, and linear near zero where it reaches zero; else linear."""
+    """The scale of a measure with these values: of a loss that spans a decade or more logarithmic, and linear near zero
+    where it reaches zero; else linear.
+
+    Args:
+        axes: whose scale is set.
+        means: the values that are shown.
+        measure: which they are of.
+        horizontal: the horizontal axis, rather than the vertical one.
+    """
     above = means[means > 0]
     if measure.bounded or measure.better != "lower" or above.empty or means.min() < 0:
         return
@@ -142,24 +207,48 @@ def scale(axes: Axes, means: pd.Series, measure: measures.Measure, *, horizontal
 
 
 def within_bounds(axes: Axes, measure: measures.Measure) -> None:
-    """Keeps the limits of a vertical axis within the bounds of its measure, which are finite, and a little room."""
+    """Keeps the limits of a vertical axis within the bounds of its measure, and a little room.
+
+    Args:
+        axes: whose limits are set.
+        measure: with finite bounds.
+    """
     (low, high), (least, most) = axes.get_ylim(), measure.bounds
     room = 0.03 * (most - least)
     axes.set_ylim(max(low, least - room), min(high, most + room))
 
 
 def note(axes: Axes, text: str) -> None:
-    """Says in the middle of an empty panel why it is empty."""
+    """Says in the middle of an empty panel why it is empty.
+
+    Args:
+        axes: the panel.
+        text: the reason.
+    """
     axes.text(0.5, 0.5, text, transform=axes.transAxes, ha="center", va="center", color="#808080")
 
 
 def legend(figure: Figure, handles: Sequence[Artist], labels: Sequence[str]) -> None:
-    """One legend for all panels, along the upper edge: in one line if it fits."""
+    """One legend for all panels, along the upper edge: in one line if it fits.
+
+    Args:
+        figure: that gets it.
+        handles: what stands for each entry.
+        labels: in the same order.
+    """
     figure.legend(handles, labels, loc="outside upper center", ncols=_columns(figure.get_size_inches()[0], labels))
 
 
 def legend_lines(width: float, labels: Sequence[str]) -> int:
-    """How many lines the legend takes of a figure so wide (inches)."""
+    """How many lines the legend takes of a figure.
+
+    Args:
+        width: of the figure, in inches.
+        labels: of the legend.
+
+    Returns:
+        The number of lines.
+    """
     return -(-len(labels) // _columns(width, labels))
 
 
@@ -170,7 +259,13 @@ def _columns(width: float, labels: Sequence[str]) -> int:
 
 
 def caption(figure: Figure, text: str, size: float = 7) -> None:
-    """Writes the text along the lower edge, and keeps the panels above it."""
+    """Writes a text along the lower edge, and keeps the panels above it.
+
+    Args:
+        figure: with a constrained layout.
+        text: in one line; it is wrapped.
+        size: of its letters in points; a figure of one column of a page has 6 instead.
+    """
     width, height = figure.get_size_inches()
     size = 6 if width == style.COLUMN else size
     lines = textwrap.wrap(text, int((width - 0.2) * 72 / (0.53 * size)))  # a letter is about half as wide as high

@@ -30,7 +30,12 @@ MARKERS = ("v", "^", "<", ">", "P", "h", "d")  # of names that are not pinned; n
 
 
 class LineStyle(NamedTuple):
-    """A colour as #rrggbb and a marker as Matplotlib has it."""
+    """How a name is drawn.
+
+    Attributes:
+        colour: as #rrggbb.
+        marker: as Matplotlib has it.
+    """
 
     colour: str
     marker: str
@@ -84,7 +89,13 @@ def style_of(name: str) -> LineStyle:
     """The look of a name: as pinned, else from the name's hash, so that it depends on no other name and no order.
 
     Hashed names never look like pinned ones, whose markers are their own. Two of them share a colour once in 8 times
-    and look the same altogether once in 56: `looks` warns of that, and pinning one of the two ends it.
+    and look the same altogether once in 56: `styles_of` warns of that, and pinning one of the two ends it.
+
+    Args:
+        name: of an estimator, or of anything else that is drawn.
+
+    Returns:
+        The same whenever it is asked for.
     """
     if name in PINNED:
         return PINNED[name]
@@ -153,8 +164,14 @@ _SOURCE = {"png": "Source", "svg": "Source", "pdf": "Subject"}  # where a file s
 
 @contextmanager
 def context(columns: int = 2) -> Iterator[None]:
-    """Matplotlib's own defaults with the settings for print, for a figure that spans one or two columns of a page:
-    nothing of the user's configuration shows through."""
+    """Matplotlib's own defaults with the settings for print: nothing of the user's configuration shows through.
+
+    Args:
+        columns: of a page that the figure spans, one or two.
+
+    Yields:
+        Nothing: the settings are in force meanwhile.
+    """
     with mpl.rc_context():
         mpl.rcdefaults()
         mpl.rcParams.update(PRINT | (NARROW if columns == 1 else {}))
@@ -169,12 +186,23 @@ def save(
     kinds: Iterable[str] = ("png", "svg", "pdf"),
     columns: int = 2,
 ) -> list[Path]:
-    """Writes NAME.png, NAME.svg and NAME.pdf; the same figure gives the same bytes. Returns their paths.
-
-    source: what the files' metadata say of where they come from. kinds: to write only some of them. columns: those for
-    which the figure was drawn (context). Raises OSError where they cannot be written; none is left half written.
+    """Writes NAME.png, NAME.svg and NAME.pdf; the same figure gives the same bytes.
 
     The three have one layout, found once: left to itself Matplotlib finds one for each, which takes as long as drawing.
+
+    Args:
+        figure: which has no layout engine afterwards.
+        folder: is made where it is missing.
+        name: of the files, without a suffix.
+        source: what the files' metadata say of where they come from; "" for nothing.
+        kinds: to write only some of them.
+        columns: those for which the figure was drawn (context).
+
+    Returns:
+        Their paths, in the order of `kinds`.
+
+    Raises:
+        OSError: where they cannot be written; none is left half written.
     """
     folder = Path(folder)
     folder.mkdir(parents=True, exist_ok=True)

@@ -20,9 +20,13 @@ FEWEST = 6  # seeds whose smallest and largest value enclose a median with 95 %:
 
 @dataclass(frozen=True)
 class Interval:
-    """An estimate with the ends of its interval, all in the values' unit, and how it was found.
+    """An estimate with its interval, all in the values' unit, and how it was found.
 
-    An end is NaN where there is none, and then `method` says why.
+    Attributes:
+        estimate: of the mean, the interquartile mean or the median.
+        low: the interval's lower end; NaN where there is none, and then `method` says why.
+        high: its upper end.
+        method: in words.
     """
 
     estimate: float
@@ -32,7 +36,16 @@ class Interval:
 
 
 def mean(values: Sequence[float], worst: float = math.nan, level: float = 0.95) -> Interval:
-    """The mean with Student's t interval (t_interval), [seeds]. `worst` stands for what is not finite."""
+    """The mean with Student's t interval (t_interval).
+
+    Args:
+        values: [seeds], in any unit.
+        worst: stands for what is not finite.
+        level: what the interval covers, a share.
+
+    Returns:
+        The interval in that unit; unknown where a seed diverged and `worst` is not finite.
+    """
     found = t_interval(values, worst, level)
     if math.isnan(found[0]):
         return Interval(*found, "a seed diverged without bound, so there is no mean")
@@ -42,7 +55,16 @@ def mean(values: Sequence[float], worst: float = math.nan, level: float = 0.95) 
 def iqm(values: Sequence[float], worst: float = math.nan, level: float = 0.95) -> Interval:
     """The interquartile mean: of the values without the ⌊n/4⌋ smallest and as many largest, with the t interval of a
     trimmed mean, whose width comes from the winsorised values (Tukey and McLaughlin 1963). Below four seeds it is the
-    mean. Seeds that diverged without bound may be among those that are cut off."""
+    mean.
+
+    Args:
+        values: [seeds], in any unit.
+        worst: stands for what is not finite. Seeds that diverged without bound may be among those that are cut off.
+        level: what the interval covers, a share.
+
+    Returns:
+        The interval in that unit; unknown where more seeds diverged without bound than are cut off on a side.
+    """
     values = _filled(values, worst)
     cut = values.size // 4
     if not cut:
@@ -57,8 +79,17 @@ def iqm(values: Sequence[float], worst: float = math.nan, level: float = 0.95) -
 
 
 def median(values: Sequence[float], worst: float = math.nan, level: float = 0.95) -> Interval:
-    """The median with an interval between order statistics, interpolated (Hettmansperger and Sheather 1986). Seeds that
-    diverged without bound are the worst, and the median is known as long as they are few."""
+    """The median with an interval between order statistics, interpolated (Hettmansperger and Sheather 1986).
+
+    Args:
+        values: [seeds], in any unit.
+        worst: stands for what is not finite. Seeds that diverged without bound are the worst, and the median is known
+            as long as they are few.
+        level: what the interval covers, a share.
+
+    Returns:
+        The interval in that unit; below FEWEST seeds the median alone.
+    """
     values = _filled(values, worst)
     if not values.size:
         return Interval(math.nan, math.nan, math.nan, "there are no seeds")
@@ -90,14 +121,20 @@ def _tamed(values: np.ndarray) -> np.ndarray:
 
 
 def t_interval(values, worst: float = math.nan, level: float = 0.95) -> tuple[float, float, float]:
-    """Mean over seeds, and the lower and upper end of its t interval: mean ± t(n−1, (1+level)/2) · s/√n.
+    """Mean over seeds, and its t interval: mean ± t(n−1, (1+level)/2) · s/√n.
 
-    values: [n], one number a seed, in any unit; the three results have the same unit. Student 1908; below 20 seeds a t
-    interval covers what it promises where a percentile bootstrap does not.
-    One seed has no interval: its ends are NaN. A value that is not finite belongs to a replica that diverged: it is
-    never dropped but counts as `worst`, the worst possible value (0 for an accuracy). Where that is not finite itself,
-    as for a loss, the mean over seeds is unknown and all three results are NaN.
-    The ends are not cut off at a measure's bounds.
+    Student 1908; below 20 seeds a t interval covers what it promises where a percentile bootstrap does not. The ends
+    are not cut off at a measure's bounds.
+
+    Args:
+        values: [n], one number a seed, in any unit.
+        worst: the worst possible value (0 for an accuracy). A value that is not finite belongs to a replica that
+            diverged: it is never dropped but counts as this.
+        level: what the interval covers, a share.
+
+    Returns:
+        (mean, lower end, upper end), in that unit. One seed has no interval: its ends are NaN. Where `worst` is not
+        finite itself, as for a loss, and a seed diverged, the mean over seeds is unknown and all three are NaN.
     """
     values = np.asarray(values, "float64")
     values = np.where(np.isfinite(values), values, worst)
@@ -112,5 +149,13 @@ def t_interval(values, worst: float = math.nan, level: float = 0.95) -> tuple[fl
 
 @functools.cache
 def student_quantile(share: float, freedom: int) -> float:
-    """Of Student's distribution. A figure asks for the same few of them thousands of times."""
+    """A quantile of Student's distribution. A figure asks for the same few of them thousands of times.
+
+    Args:
+        share: of the distribution below it.
+        freedom: degrees of it, at least 1.
+
+    Returns:
+        In standard errors.
+    """
     return stats.t.ppf(share, freedom)

@@ -22,10 +22,15 @@ T_TEST, RANK_TEST = "paired t test", "signed-rank test"
 class Contrast:
     """What the seeds say of one method minus another.
 
-    difference, low, high: the mean of the differences and its 95 % t interval, in the measure's unit; NaN if unknown.
-    larger: whether the method's values tend to be the larger ones. p: of no difference. p_margin: of a difference of
-    the margin or more, one way or the other (two one-sided t tests, Schuirmann 1987); NaN where that cannot be tested.
-    test: T_TEST, or RANK_TEST where a seed diverged without bound.
+    Attributes:
+        difference: the mean of the differences, in the measure's unit; NaN if unknown.
+        low: lower end of its 95 % t interval.
+        high: upper end of it.
+        larger: whether the method's values tend to be the larger ones.
+        p: of no difference.
+        p_margin: of a difference of the margin or more, one way or the other (two one-sided t tests, Schuirmann 1987);
+            NaN where that cannot be tested.
+        test: T_TEST, or RANK_TEST where a seed diverged without bound.
     """
 
     difference: float
@@ -38,12 +43,19 @@ class Contrast:
 
 
 def paired(values: Sequence[float], other: Sequence[float], margin: float = math.nan) -> Contrast:
-    """The contrast of two methods with the values of the same seeds in the same order, [seeds] each.
+    """The contrast of two methods with the values of the same seeds in the same order.
 
-    margin: the difference below which two methods count as equivalent, in the measure's unit. Fewer than two seeds
-    decide nothing: ends and p are NaN. A value that is not finite is the worst possible, which has no mean: then the
-    signs and the order of the differences are tested (Wilcoxon 1945), an infinite one counting as the largest, and two
-    seeds at the worst as a tie. NaN as a value is unknown, and so is everything then.
+    A value that is not finite is the worst possible, which has no mean: then the signs and the order of the differences
+    are tested (Wilcoxon 1945), an infinite one counting as the largest, and two seeds at the worst as a tie.
+
+    Args:
+        values: of the method, [seeds]. NaN is unknown, and so is everything then.
+        other: of the other method, [seeds].
+        margin: the difference below which two methods count as equivalent, in the measure's unit; NaN: none was
+            declared.
+
+    Returns:
+        The contrast. Fewer than two seeds decide nothing: ends and p are NaN.
     """
     values, other = np.asarray(values, "float64"), np.asarray(other, "float64")
     if not (np.isfinite(values) & np.isfinite(other)).all():
@@ -86,7 +98,13 @@ def _by_rank(values: np.ndarray, other: np.ndarray) -> Contrast:
 def holm(p: Sequence[float]) -> np.ndarray:
     """The p values of one family, corrected for their number so that the chance of any wrong decision stays bounded.
 
-    Holm 1979 (Scandinavian Journal of Statistics 6, 65-70). An unknown value, NaN, counts as 1 and stays unknown.
+    Holm 1979 (Scandinavian Journal of Statistics 6, 65-70).
+
+    Args:
+        p: [contrasts]. An unknown value, NaN, counts as 1 and stays unknown.
+
+    Returns:
+        float64 [contrasts], none smaller than it was.
     """
     from statsmodels.stats.multitest import multipletests
 
@@ -97,10 +115,19 @@ def holm(p: Sequence[float]) -> np.ndarray:
 
 
 def verdict(contrast: Contrast, p: float, p_margin: float, better: str) -> str:
-    """`equivalent`, `better`, `worse` or `undecided`, by the corrected p values.
+    """What a contrast decides, by the corrected p values.
 
     A difference that is surely smaller than the margin is equivalent even where it is surely there: the margin was
-    declared as what matters. better: `higher` or `lower`, the measure's direction.
+    declared as what matters.
+
+    Args:
+        contrast: of the method with another.
+        p: corrected, of no difference.
+        p_margin: corrected, of a difference of the margin or more.
+        better: `higher` or `lower`, the measure's direction.
+
+    Returns:
+        `equivalent`, `better`, `worse` or `undecided`.
     """
     if p_margin < LEVEL:
         return "equivalent"

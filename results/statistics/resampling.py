@@ -17,15 +17,33 @@ AT_ONCE = 2**24  # numbers that are held at a time
 
 
 def draw(rng: np.random.Generator, resamples: int, tasks: int, seeds: int) -> np.ndarray:
-    """Which seeds each resample has, int64 [resamples, tasks, seeds]: drawn with replacement, for each task anew."""
+    """Which seeds each resample has, drawn with replacement, for each task anew.
+
+    Args:
+        rng: NumPy's, whose chance it is.
+        resamples: how many are drawn.
+        tasks: how many there are.
+        seeds: how many each task has.
+
+    Returns:
+        int64 [resamples, tasks, seeds], from 0.
+    """
     return rng.integers(seeds, size=(resamples, tasks, seeds))
 
 
 def percentile_ends(samples: np.ndarray, seeds: int, level: float = 0.95) -> tuple[np.ndarray, np.ndarray]:
-    """Lower and upper ends of intervals over the first axis, by percentiles that are moved outwards for few seeds.
+    """Ends of intervals over the first axis, by percentiles that are moved outwards for few seeds.
 
     The tail Φ(√(n/(n−1))·t(α/2, n−1)) instead of α/2 makes a percentile interval of a mean as wide as Student's
-    (Hesterberg 2015, The American Statistician 69, 371: "expanded percentiles"). One seed has none: NaN.
+    (Hesterberg 2015, The American Statistician 69, 371: "expanded percentiles").
+
+    Args:
+        samples: [resamples, ...], in any unit.
+        seeds: that each resample was drawn from.
+        level: what the interval covers, a share.
+
+    Returns:
+        (lower ends, upper ends), [...] in that unit. One seed has none: NaN.
     """
     if seeds < 2:
         return np.full(samples.shape[1:], math.nan), np.full(samples.shape[1:], math.nan)
@@ -35,11 +53,16 @@ def percentile_ends(samples: np.ndarray, seeds: int, level: float = 0.95) -> tup
 
 
 def aggregate(values: np.ndarray, statistic: str, resampled_seeds: np.ndarray) -> np.ndarray:
-    """An aggregate of each resample, float64 [resamples, methods].
+    """An aggregate of each resample.
 
-    values: scores [tasks, methods, seeds], of which tasks are comparable (normalised, or ranks). statistic: `mean`,
-    `median` or `iqm` over all scores of the resample together (Agarwal et al. 2021: tasks are strata). resampled_seeds:
-    of `draw`.
+    Args:
+        values: scores [tasks, methods, seeds], of which tasks are comparable (normalised, or ranks).
+        statistic: `mean`, `median` or `iqm` over all scores of the resample together (Agarwal et al. 2021: tasks are
+            strata).
+        resampled_seeds: of `draw`.
+
+    Returns:
+        float64 [resamples, methods].
     """
     reduce = {
         "mean": lambda x: x.mean(-1),
@@ -56,10 +79,15 @@ def aggregate(values: np.ndarray, statistic: str, resampled_seeds: np.ndarray) -
 
 
 def improvement(better: np.ndarray, resampled_seeds: np.ndarray) -> np.ndarray:
-    """The probability of improvement of each resample, float64 [resamples]: that a training of one method beats one of
-    the other, on a task at random (Agarwal et al. 2021), ties counting half.
+    """The probability of improvement: that a training of one method beats one of the other, on a task at random
+    (Agarwal et al. 2021), ties counting half.
 
-    better: [tasks, seeds, seeds], how often seed i of the one beats seed j of the other: 1, ½ or 0 (`beats`).
+    Args:
+        better: [tasks, seeds, seeds], how often seed i of the one beats seed j of the other: 1, ½ or 0 (`beats`).
+        resampled_seeds: of `draw`.
+
+    Returns:
+        float64 [resamples], from 0 to 1.
     """
     counts = _counts(resampled_seeds, better.shape[-1])
     won = np.einsum("bts,tsr,btr->b", counts, better, counts, optimize=True)
@@ -67,19 +95,37 @@ def improvement(better: np.ndarray, resampled_seeds: np.ndarray) -> np.ndarray:
 
 
 def beats(values: np.ndarray, other: np.ndarray, higher: bool) -> np.ndarray:
-    """1 where a value of own is better than one of other, ½ where they are equal, else 0: [..., seeds, seeds]."""
+    """Which values of one method are better than which of another.
+
+    Args:
+        values: [..., seeds] of the one.
+        other: [..., seeds] of the other.
+        higher: whether higher is better.
+
+    Returns:
+        [..., seeds, seeds]: 1 where a value of the one is better than one of the other, ½ where they are equal, else 0.
+    """
     above, below = values[..., :, None] > other[..., None, :], values[..., :, None] < other[..., None, :]
     return (1 + (above * 1.0 - below) * (1 if higher else -1)) / 2
 
 
 def profile(scores: np.ndarray, thresholds: np.ndarray, resampled_seeds: np.ndarray, level: float = 0.95):
-    """(share, low, high), float64 [methods, thresholds] each: the share of trainings with a score above each threshold,
-    over all tasks and seeds (a performance profile), with a band that covers the whole curve.
+    """A performance profile: the share of trainings with a score above each threshold, over all tasks and seeds, with a
+    band that covers the whole curve.
 
-    scores: [tasks, methods, seeds], higher is better. The band is the share plus and minus a multiple of its standard
-    error, the same at every threshold, that holds `level` of the resampled curves altogether, widened as in `ends`. The
-    error is never less than that of a share two trainings above and two below the one that was seen (Agresti and Coull
-    1998), since resamples of a share near 0 or 1 hardly vary.
+    The band is the share plus and minus a multiple of its standard error, the same at every threshold, that holds
+    `level` of the resampled curves altogether, widened as in `percentile_ends`. The error is never less than that of a
+    share two trainings above and two below the one that was seen (Agresti and Coull 1998), since resamples of a share
+    near 0 or 1 hardly vary.
+
+    Args:
+        scores: [tasks, methods, seeds], higher is better.
+        thresholds: [thresholds], in the unit of the scores.
+        resampled_seeds: of `draw`.
+        level: what the band covers, a share.
+
+    Returns:
+        (share, low, high), float64 [methods, thresholds] each; one seed has no band: NaN.
     """
     above = scores[..., None] > thresholds  # [tasks, methods, seeds, thresholds]
     share, (tasks, _, seeds) = above.mean((0, 2)), scores.shape
@@ -106,8 +152,17 @@ def ranks(costs: np.ndarray) -> np.ndarray:
 
 
 def best_of(scores: Sequence[float], costs: Sequence[float]) -> np.ndarray:
-    """What tuning reaches with 1, 2, … of these settings drawn at random, [settings]: the mean cost of the one with the
-    best score, infinite where that may be infinite. Exact: the i-th best is the best of k with C(n−i, k−1)/C(n, k)."""
+    """What tuning reaches with 1, 2, … of these settings drawn at random.
+
+    Exact: the i-th best is the best of k with C(n−i, k−1)/C(n, k).
+
+    Args:
+        scores: [settings], by which the best is chosen, the lowest first.
+        costs: [settings], what it then costs.
+
+    Returns:
+        [settings]: the mean cost of the one with the best score, infinite where that may be infinite.
+    """
     order = np.argsort(scores, kind="stable")
     n = len(order)
     chances = np.array([[math.comb(n - i, k - 1) / math.comb(n, k) for i in range(1, n + 1)] for k in range(1, n + 1)])
@@ -116,9 +171,13 @@ def best_of(scores: Sequence[float], costs: Sequence[float]) -> np.ndarray:
 
 
 def _counts(resampled_seeds: np.ndarray, seeds: int) -> np.ndarray:
-    """How often each seed is in each resample, float64 [resamples, tasks, seeds].
+    """How often each seed is in each resample.
 
-    Of whole numbers sums are exact in any order: so what is made of them is the same wherever it is computed."""
+    Of whole numbers sums are exact in any order: so what is made of them is the same wherever it is computed.
+
+    Returns:
+        float64 [resamples, tasks, seeds].
+    """
     count, tasks, drawn = resampled_seeds.shape
     flat = resampled_seeds.reshape(-1, drawn) + seeds * np.arange(count * tasks)[:, None]
     return np.bincount(flat.ravel(), minlength=count * tasks * seeds).reshape(count, tasks, seeds).astype("float64")

@@ -12,8 +12,12 @@ from scipy import stats
 
 @dataclass(frozen=True)
 class Reached:
-    """Of one method's trainings, one a seed: the steps (updates) after which each first reached the target, float64
-    [seeds], infinite where it never did; and the budget of steps that each had, [seeds]."""
+    """When one method's trainings, one a seed, first reached the target.
+
+    Attributes:
+        steps: the updates after which each did, float64 [seeds], infinite where it never did.
+        budget: of steps that each had, [seeds].
+    """
 
     steps: np.ndarray
     budget: np.ndarray
@@ -37,8 +41,15 @@ class Reached:
         return stats.CensoredData(uncensored=self.steps[found], right=self.budget[~found])
 
     def curve(self, level: float = 0.95) -> tuple[np.ndarray, np.ndarray, np.ndarray, np.ndarray]:
-        """(steps, share, low, high): the share that has reached the target within so many steps, from 0 to the budget,
-        as a step function (Kaplan and Meier 1958; ends by the log-log transformation, within [0, 1])."""
+        """The share that has reached the target within so many steps, from 0 to the budget, as a step function (Kaplan
+        and Meier 1958; ends by the log-log transformation, within [0, 1]).
+
+        Args:
+            level: what the interval covers, a share.
+
+        Returns:
+            (steps, share, low, high), float64 of one length, steps rising.
+        """
         end = float(self.budget.max())
         if not np.isfinite(self.steps).any():
             zero, top = np.zeros(2), 1 - (1 - level) ** (1 / self.steps.size)  # the rule of three, exactly
@@ -55,8 +66,16 @@ class Reached:
 
 
 def log_rank(one: Reached, other: Reached) -> tuple[float, float]:
-    """(z, p) of the log-rank test of two methods' times, those never reached being censored (Mantel 1966): z is above 0
-    where the first one arrives sooner, p of no difference; (0, 1) where neither ever arrives, or all at once."""
+    """The log-rank test of two methods' times, those never reached being censored (Mantel 1966).
+
+    Args:
+        one: of the first method.
+        other: of the second one.
+
+    Returns:
+        (z, p): z is above 0 where the first one arrives sooner, p of no difference; (0, 1) where neither ever arrives,
+        or all at once.
+    """
     if not (np.isfinite(one.steps).any() or np.isfinite(other.steps).any()):
         return 0.0, 1.0
     with np.errstate(invalid="ignore", divide="ignore"):  # without variance there is no difference

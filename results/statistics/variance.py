@@ -10,16 +10,29 @@ from scipy import stats
 
 
 def share_left(values: np.ndarray, before: np.ndarray) -> float:
-    """Which share of the variance between estimators before is left; NaN where there was none. [estimators, seeds]"""
+    """Which share of the variance between estimators is left.
+
+    Args:
+        values: [estimators, seeds], in any unit.
+        before: [estimators, seeds], in the same unit.
+
+    Returns:
+        A share of the variance before; NaN where there was none.
+    """
     default = variance_between(before)
     return variance_between(values) / default if default > 0 else math.nan
 
 
 def share_left_interval(values: np.ndarray, before: np.ndarray) -> tuple[float, float]:
-    """Ends of the 95 % interval of the share, from what it is without one seed each: of its logarithm, or where noise
-    does not tell it from 0, of the share itself. NaN for fewer than three seeds, and where there was no variance.
+    """The 95 % interval of the share, from what it is without one seed each: of its logarithm, or where noise does not
+    tell it from 0, of the share itself.
 
-    values, before: [estimators, seeds], of the same seeds.
+    Args:
+        values: [estimators, seeds], in any unit.
+        before: [estimators, seeds], of the same seeds.
+
+    Returns:
+        (lower end, upper end), none below 0; NaN for fewer than three seeds, and where there was no variance.
     """
     seeds = values.shape[1]
     if seeds < 3 or not variance_between(before) > 0:
@@ -62,7 +75,15 @@ def noise_variance(values: np.ndarray) -> float:
 
 
 def rank_correlation(means: pd.Series, others: pd.Series) -> float:
-    """Spearman's correlation; NaN for fewer than three, or where one side is constant."""
+    """Spearman's correlation.
+
+    Args:
+        means: one number an estimator.
+        others: of the same estimators in the same order.
+
+    Returns:
+        From −1 to 1; NaN for fewer than three, or where one side is constant.
+    """
     if len(means) < 3 or means.nunique() == 1 or others.nunique() == 1:
         return math.nan
     return float(stats.spearmanr(means.to_numpy(), others.to_numpy()).statistic)

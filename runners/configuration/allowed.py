@@ -82,6 +82,19 @@ class Loader(ConfigLoaderImpl):
         super().__init__(config_search_path)
 
     def load_configuration(self, config_name, *arguments, **options):
+        """A configuration, as Hydra calls for it.
+
+        Args:
+            config_name: of the file; None for `--hydra-help`.
+            *arguments: as Hydra's own loader takes them.
+            **options: as Hydra's own loader takes them.
+
+        Returns:
+            What Hydra's own loader returns.
+
+        Raises:
+            UserError: for what is not in the list.
+        """
         cfg = super().load_configuration(config_name, *arguments, **options)
         check(_plain(cfg.hydra), bare=config_name is None, filled=True)
         return cfg
@@ -122,7 +135,14 @@ def launchers() -> list[str]:
 
 
 def check_override(override: Override) -> None:
-    """Refuses an override that would set something else under hydra. Raises UserError."""
+    """Refuses an override that would set something else under hydra.
+
+    Args:
+        override: of any key; those outside `hydra` are not looked at.
+
+    Raises:
+        UserError: with the key, and what there may be.
+    """
     key = override.key_or_group
     if "hydra" not in (key.split(".")[0].split("/")[0], (override.package or "").split(".")[0]):
         return
@@ -148,9 +168,15 @@ def check_override(override: Override) -> None:
 
 
 def check(node: Any, bare: bool = False, filled: bool = False) -> None:
-    """Refuses a composed `hydra` node that is anything but what is shipped and what is in the list. Raises UserError.
+    """Refuses a composed `hydra` node that is anything but what is shipped and what is in the list.
 
-    bare: of no configuration, as `--hydra-help` composes it. filled: Hydra has filled in already what is its own.
+    Args:
+        node: as plain data, interpolations as they are written.
+        bare: of no configuration, as `--hydra-help` composes it.
+        filled: Hydra has filled in already what is its own.
+
+    Raises:
+        UserError: with the first key that is something else.
     """
     if not isinstance(node, Mapping):
         _refuse("hydra")

@@ -14,7 +14,15 @@ from runners.optimizer_traits import traits
 
 
 def makes_replicas(key: str, optimizer: Mapping[str, Any]) -> bool:
-    """Whether several values of this key are replicas of one run (or else are runs), with this optimizer chosen."""
+    """Whether several values of a key are replicas of one run, or else are runs.
+
+    Args:
+        key: as in an override: `optimizer.learning_rate`.
+        optimizer: the page of the optimizer that is chosen.
+
+    Returns:
+        True for what the trainer takes as a number of each replica.
+    """
     group, _, name = key.partition(".")
     if group == "optimizer":
         return name == "learning_rate" or name in traits(optimizer.get("keras")).per_replica
@@ -26,10 +34,17 @@ def split(
 ) -> list[list[str]]:
     """The overrides of each job: the product of the axes that make runs, with every axis of replicas as a list.
 
-    axes: by key, what it is set to, as text. choices: what is chosen in each group where no axis says it. named: the
-    estimators in files that the user named, which are swept beside those of the experiment or of the command.
+    Args:
+        axes: by key, what it is set to, as text.
+        choices: what is chosen in each group where no axis says it.
+        named: the estimators in files that the user named, which are swept beside those of the experiment or of the
+            command.
 
-    Raises UserError for a key that a choice does not have, and for more runs than a sweep may have.
+    Returns:
+        A list of overrides for each job; runs that differ in the optimizer alone are neighbours.
+
+    Raises:
+        UserError: for a key that a choice does not have, and for more runs than a sweep may have.
     """
     axes = dict(axes)
     if named:

@@ -26,7 +26,18 @@ _NAME = re.compile(r"(?!.*\.\.)[\w./-]{1,100}")
 
 
 def defaults_of(group: str, name: str) -> dict[str, Any]:
-    """What conf/GROUP/NAME.yaml says, or an external estimator. Raises UserError where there is none."""
+    """What conf/GROUP/NAME.yaml says, or an external estimator.
+
+    Args:
+        group: `task`, `estimator`, `optimizer` or `experiment`.
+        name: of a page.
+
+    Returns:
+        Its keys with their values, `name` included; schedules as the YAML has them (`unquoted`).
+
+    Raises:
+        UserError: where there is none, with the nearest name; and for a page that no table of contents lists.
+    """
     if not isinstance(name, str) or not _NAME.fullmatch(name):
         known = ", ".join(options(group))
         raise UserError(f"{str(name)!r} is no name of a page ({group}); known are: {known}.")
@@ -43,7 +54,11 @@ def defaults_of(group: str, name: str) -> dict[str, Any]:
 
 
 def _check_entered(group: str, name: str) -> None:
-    """Refuses a page that has its YAML, but is not in the table of contents: no run could find it. Raises UserError."""
+    """Refuses a page that has its YAML, but is not in the table of contents: no run could find it.
+
+    Raises:
+        UserError: with the line that is missing there.
+    """
     if group == "estimator" and name not in estimator_files.listed_names():
         line = f"from estimators.surrogates.{name} import {name} as {name}"
         raise UserError(f"'{name}' is in conf/estimator, but not in the book: add `{line}` to estimators/__init__.py.")

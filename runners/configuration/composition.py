@@ -45,7 +45,17 @@ class Composer:
         self._pages: dict[tuple, DictConfig | None] = {}
 
     def compose(self, overrides: Sequence[str]) -> DictConfig:
-        """A job's configuration without Hydra's own part, as Hydra composes it. Raises what Hydra raises."""
+        """A job's configuration without Hydra's own part, as Hydra composes it.
+
+        Args:
+            overrides: of the job.
+
+        Returns:
+            The configuration, interpolations as they are written.
+
+        Raises:
+            HydraException: or an OmegaConfBaseException, what Hydra raises.
+        """
         try:
             cfg = self._assembled(overrides) if self._apart else None
         except (HydraException, OmegaConfBaseException):
@@ -121,8 +131,9 @@ def _is_choice(override: Override) -> bool:
 def _choices_stay_apart(loader: ConfigLoader, master: DictConfig) -> bool:
     """Whether each file's place in the configuration follows from the choice in its own group alone.
 
-    So it is where all files are those of conf/ and of Hydra, where no list of defaults has an interpolation, by which
-    it could ask for what another group chose, and where no page has such a list or a package of its own.
+    Returns:
+        True where all files are those of conf/ and of Hydra, where no list of defaults has an interpolation, by which
+        it could ask for what another group chose, and where no page has such a list or a package of its own.
     """
     places = [place for place in loader.get_search_path().get_path() if place.provider not in ("hydra", "schema")]
     if OmegaConf.select(master, "hydra.searchpath") or [_folder(place.path) for place in places] != [schema.CONF]:

@@ -37,15 +37,25 @@ RESERVED_NAMES += ("self", "x", "page", "estimator", "chance", "dtype", "seed", 
 
 @dataclass(frozen=True)
 class EstimatorFile:
-    """A page as its file has it: the function's name, its parameters with their defaults, where it stands."""
+    """A page as its file has it.
+
+    Attributes:
+        name: the function's.
+        parameters: by name, with their defaults.
+        aliases: other names that the field has for it.
+        path: the file.
+        line: where the function stands in it, from 1.
+        module: what an installed package calls it; "" for a file.
+        package: that package, with its version; "" for a file.
+    """
 
     name: str
     parameters: tuple[tuple[str, float], ...]
     aliases: tuple[str, ...]
     path: Path
     line: int
-    module: str = ""  # what an installed package calls it; "" for a file
-    package: str = ""  # that package, with its version
+    module: str = ""
+    package: str = ""
 
     @property
     def place(self) -> str:
@@ -60,7 +70,16 @@ class EstimatorFile:
 
 def name_files(arguments: Sequence[str]) -> list[str]:
     """Takes `estimator.file=PATH[,PATH]` out of a command's arguments, reads what it names, and keeps it for this
-    process and its children; returns the other arguments. Raises UserError.
+    process and its children.
+
+    Args:
+        arguments: of the command.
+
+    Returns:
+        The other arguments.
+
+    Raises:
+        UserError: for a file that cannot be read, or holds no page that could be used.
     """
     os.environ.pop(NAMED, None)  # what an earlier command or anything else left there was not named by this one
     paths = [path.strip("'\"") for a in arguments if a.startswith(_KEY) for path in a.removeprefix(_KEY).split(",")]
@@ -73,7 +92,14 @@ def name_files(arguments: Sequence[str]) -> list[str]:
 
 
 def as_argument(whole: bool = False) -> list[str]:
-    """The argument that names the files again, or nothing; by their base names, as records speak of them, or whole."""
+    """The argument that names the files again.
+
+    Args:
+        whole: by their paths, rather than by their base names, as records speak of them.
+
+    Returns:
+        A list of one, or an empty one where no file was named.
+    """
     named = [str(page.path) if whole else page.path.name for page in files().values()]
     return [_KEY + ",".join(named)] if named else []
 
@@ -84,17 +110,33 @@ def files() -> dict[str, EstimatorFile]:
 
 
 def named_estimators(arguments: Sequence[str]) -> list[EstimatorFile]:
-    """The external estimators that this command may use: those of named files, and those of installed packages whose
-    name stands in an argument. Raises UserError where one of them cannot be read."""
+    """The external estimators that this command may use.
+
+    Args:
+        arguments: of the command.
+
+    Returns:
+        Those of named files, and those of installed packages whose name stands in an argument.
+
+    Raises:
+        UserError: where one of them cannot be read.
+    """
     words = {word for argument in arguments for word in re.split(r"[=,\[\]\s]", argument)}
     named = [name for name in entry_points() if name in words]
     return [*files().values(), *(_installed(name) for name in named)]
 
 
 def find(name: str) -> EstimatorFile | None:
-    """The external estimator of this name, or None: from a named file, else from an installed package.
+    """The external estimator of this name, from a named file, else from an installed package.
 
-    Raises UserError where such a page cannot be read.
+    Args:
+        name: of a page.
+
+    Returns:
+        The page, or None.
+
+    Raises:
+        UserError: where such a page cannot be read.
     """
     if name in files():
         return files()[name]
@@ -112,9 +154,17 @@ def entry_points() -> dict[str, list[importlib.metadata.EntryPoint]]:
 
 
 def read(path: Path, name: str = "") -> EstimatorFile:
-    """The page in this file, without running it. name: which one, where a file may hold several.
+    """The page in this file, without running it.
 
-    Raises UserError with the file and the line where it holds none, several, or one that is not of the form.
+    Args:
+        path: of a Python file.
+        name: which one, where a file may hold several; "" where it holds one.
+
+    Returns:
+        The page, as a file's, with no module.
+
+    Raises:
+        UserError: with the file and the line where it holds none, several, or one that is not of the form.
     """
     command.regular(path, "estimator.file")
     try:
@@ -163,7 +213,14 @@ def field_names() -> tuple[dict[str, tuple[str, ...]], dict[str, str]]:
 
 def explain_unknown(name: str) -> str:
     """What is said to somebody who asks for this estimator by another name of the field's, or for one that was left
-    out; "" where it is neither."""
+    out.
+
+    Args:
+        name: what was asked for.
+
+    Returns:
+        A sentence, or "" where it is neither.
+    """
     return registry.other_name("estimator", name, *field_names())
 
 
@@ -238,7 +295,14 @@ def _entry(node: ast.FunctionDef) -> ast.Call | None:
 
 
 def _parameters(node: ast.FunctionDef, path: Path) -> tuple[tuple[str, float], ...]:
-    """The keyword-only parameters. Raises UserError for a signature that is not (x, *, name=number, ...)."""
+    """The keyword-only parameters.
+
+    Returns:
+        By name, with their defaults.
+
+    Raises:
+        UserError: for a signature that is not (x, *, name=number, ...).
+    """
     given, place = node.args, f"{path.name}, line {node.lineno}"
     if len(given.posonlyargs) + len(given.args) != 1 or given.vararg or given.kwarg or given.defaults:
         raise UserError(f"{place}: {node.name} must take x, and its parameters by keyword: ({'x, *, scale=1.0'}).")

@@ -14,7 +14,15 @@ from steeplechase.errors import UserError, did_you_mean
 
 
 def check_key(key: str, values: list[str]) -> None:
-    """Refuses an override whose key, or whose choice in a group, is unknown. Raises UserError."""
+    """Refuses an override whose key, or whose choice in a group, is unknown.
+
+    Args:
+        key: as in an override: `estimator.scale`, or the name of a group.
+        values: what it is set to, as text; only those of a group are looked at.
+
+    Raises:
+        UserError: with what may have been meant.
+    """
     group, _, rest = key.partition("@")[0].partition(".")
     if group in GROUPS and not rest:
         optional = group == "experiment" or "@" in key
@@ -73,7 +81,14 @@ def _meant(key: str, known: Iterable[str]) -> str:
 
 
 def translate_error(error: Exception) -> str:
-    """What Hydra or OmegaConf says in several lines, in one sentence that names the key."""
+    """What Hydra or OmegaConf says in several lines, in one sentence that names the key.
+
+    Args:
+        error: of Hydra or OmegaConf.
+
+    Returns:
+        The sentence.
+    """
     cause = error.__cause__ if getattr(error.__cause__, "full_key", None) else error
     key, first = getattr(cause, "full_key", None), " ".join(str(cause).split("\n")[0].split())
     kinds = {"Integer": "a whole number", "Float": "a number", "Boolean": "true or false"}
@@ -88,7 +103,15 @@ def translate_error(error: Exception) -> str:
 
 
 def check_choice_keys(choices: Mapping[str, str | None], keys: Iterable[str]) -> None:
-    """Refuses keys like `estimator.scale` that the page chosen in that group does not have. Raises UserError."""
+    """Refuses keys like `estimator.scale` that the page chosen in that group does not have.
+
+    Args:
+        choices: what is chosen in each group.
+        keys: of any kind; those of no page are not looked at.
+
+    Raises:
+        UserError: with the keys that the page has, or where nothing is chosen.
+    """
     for key in keys:
         group, _, name = key.partition(".")
         if group not in PARTS or not name:
@@ -105,7 +128,17 @@ def choice_key(part: str) -> str:
 
 
 def check_choice_key(defaults: Mapping[str, Any], chosen: str, name: str, key: str) -> None:
-    """Refuses a key that the chosen page does not have. Raises UserError."""
+    """Refuses a key that the chosen page does not have.
+
+    Args:
+        defaults: of the page.
+        chosen: its name.
+        name: of the key within the page: `scale`.
+        key: the whole key, for the sentence.
+
+    Raises:
+        UserError: with the keys that it has.
+    """
     if name not in defaults:
         known = [k for k in defaults if k not in ("name", "keras", *GRID_KEYS)]
         has = f"its keys are: {', '.join(known)}" if known else "it has none"

@@ -28,16 +28,29 @@ allowed.guard()
 def parse(line: str) -> Override:
     """An override as Hydra's grammar has it: parsed once, and shared, so that nobody may change it.
 
-    Raises HydraException.
+    Args:
+        line: `key=value`, as a command has it.
+
+    Returns:
+        The override.
+
+    Raises:
+        HydraException: for what is not of the grammar.
     """
     return OverridesParser.create().parse_override(line)
 
 
 def join(arguments: list[str]) -> list[str]:
-    """Makes external estimators that a command names a choice like the others; returns its other arguments,
-    with their keys as they are called now.
+    """Makes external estimators that a command names a choice like the others.
 
-    Raises UserError.
+    Args:
+        arguments: of the command.
+
+    Returns:
+        Its other arguments, with their keys as they are called now.
+
+    Raises:
+        UserError: for an estimator that cannot be read.
     """
     rest = list(map(renamed, estimator_files.name_files(arguments)))
     for page in estimator_files.named_estimators(rest):
@@ -46,7 +59,14 @@ def join(arguments: list[str]) -> list[str]:
 
 
 def check_overrides(arguments: list[str]) -> None:
-    """Refuses what Hydra would report in words that mislead, or not at all. Raises UserError."""
+    """Refuses what Hydra would report in words that mislead, or not at all.
+
+    Args:
+        arguments: of the command, flags included.
+
+    Raises:
+        UserError: with the first argument that is none, or whose key or choice is unknown.
+    """
     overrides, choices, keys = [], {}, []
     for before, argument in zip(["", *arguments], arguments, strict=False):
         if argument.startswith("~") or ("=" in argument and not argument.startswith("-")):
@@ -77,7 +97,14 @@ def check_overrides(arguments: list[str]) -> None:
 
 
 def _parse_typed(line: str) -> Override:
-    """The same of what a user typed. Raises UserError."""
+    """The same of what a user typed.
+
+    Returns:
+        The override.
+
+    Raises:
+        UserError: with how it is quoted, where that is all that it lacks.
+    """
     key, _, value = line.partition("=")
     try:
         return parse(line)
@@ -93,7 +120,17 @@ def _parse_typed(line: str) -> Override:
 
 
 def listed(override: Override) -> list[str]:
-    """The values that an override lists, as text. Raises UserError for none, for too many, and for other sweeps."""
+    """The values that an override lists.
+
+    Args:
+        override: a sweep.
+
+    Returns:
+        As text, in its order; at least one.
+
+    Raises:
+        UserError: for none, for too many, and for other sweeps.
+    """
     if not override.is_discrete_sweep():
         raise UserError(f"'{override.input_line}': only listed values and ranges can be swept.")
     swept = override.value()
@@ -111,8 +148,18 @@ def listed(override: Override) -> list[str]:
 
 
 def values_by_key(lines: Sequence[str], loader: ConfigLoader) -> dict[str, list[str]]:
-    """By key, what overrides set it to, as text: one value, or those that are swept. loader: knows what a pattern
-    (`glob`) may choose from. Raises UserError."""
+    """What overrides set their keys to.
+
+    Args:
+        lines: overrides, as text.
+        loader: knows what a pattern (`glob`) may choose from.
+
+    Returns:
+        By key, as text: one value, or those that are swept.
+
+    Raises:
+        UserError: for a sweep that lists none, or too many.
+    """
     values = {}
     for line in lines:
         override = replace(parse(line), config_loader=loader)
@@ -125,6 +172,12 @@ def defer(argument: str) -> str:
     """A number of a page as a sweep over the one value: Hydra then leaves it to the runs.
 
     It would otherwise look for `estimator.alpha` in the default estimator, whatever estimators are swept.
+
+    Args:
+        argument: of the command.
+
+    Returns:
+        The override to hand to Hydra; any other argument as it is.
     """
     key, equals, value = argument.partition("=")
     if key.split(".")[0] not in schema.PARTS or "." not in key or not equals:

@@ -25,9 +25,17 @@ from tasks import base as tasks
 
 
 def resolve(cfg: Mapping[str, Any], device: str) -> Run:
-    """The run that a composed and resolved configuration describes. device: `cpu` or `gpu`, decided by the caller.
+    """The run that a configuration describes.
 
-    Raises UserError.
+    Args:
+        cfg: composed and resolved, as plain data.
+        device: `cpu` or `gpu`, decided by the caller.
+
+    Returns:
+        The run, with all its replicas.
+
+    Raises:
+        UserError: for the first value that cannot be, with its key and what is allowed.
     """
     for part, group in PARTS.items():
         if cfg[part] or part not in AT_WEIGHTS:

@@ -13,8 +13,12 @@ Values = Mapping[str, float | Mapping[str, Any]]  # numbers by the parameter's n
 class ReplicaValues:
     """What makes a replica of its program: the seed, and numbers or schedules.
 
-    estimator, estimator_weights, optimizer: the values of their parameters. `estimator_weights` is empty where no
-    estimator of their own is chosen for hard weights.
+    Attributes:
+        seed: at least 0.
+        learning_rate: a number or a schedule.
+        estimator: the values of the estimator's parameters.
+        estimator_weights: those of the estimator of hard weights; empty where none of their own is chosen.
+        optimizer: the optimizer's arguments that each replica has its own value of.
     """
 
     seed: int
@@ -24,8 +28,11 @@ class ReplicaValues:
     optimizer: Mapping[str, float] = field(default_factory=dict)
 
     def columns(self) -> dict[str, Any]:
-        """The values by the flat names that records have and that an id is made of: `seed`, `learning_rate`,
-        `estimator.NAME`, `estimator_weights.NAME`, `optimizer.NAME`, in this order."""
+        """The values by the flat names that records have and that an id is made of.
+
+        Returns:
+            `seed`, `learning_rate`, `estimator.NAME`, `estimator_weights.NAME`, `optimizer.NAME`, in this order.
+        """
         flat = {"seed": self.seed, "learning_rate": self.learning_rate}
         for group in ("estimator", "estimator_weights", "optimizer"):
             flat |= {f"{group}.{name}": value for name, value in getattr(self, group).items()}
@@ -36,7 +43,14 @@ class ReplicaValues:
 class Run:
     """One program and its replicas, as plain data.
 
-    program: everything that makes the program (identity covers it). files: where a task's files lie.
+    Attributes:
+        program: everything that makes the program (identity covers it).
+        replicas: in the order of the record.
+        files: where a task's files lie, by the task's argument.
+        store: the folder of records.
+        checkpoint: seconds of training after which a block's state is saved; 0: after every chunk.
+        progress: which run of how many, as "2/7"; "" where it is not said.
+        parallel_blocks: how many blocks are trained at a time; None: one a core, or one on a GPU.
     """
 
     program: Mapping[str, Any]

@@ -22,40 +22,75 @@ INT32_MAX = 2**31 - 1  # seeds and sizes are int32
 
 @dataclass
 class Sweep:
-    """Every key of conf/config.yaml. A list where the type is Any makes replicas."""
+    """Every key of conf/config.yaml. A list where the type is Any makes replicas.
 
-    task: dict[str, Any] = field(default_factory=dict)  # name, steps, and the page's arguments
-    estimator: dict[str, Any] = field(default_factory=dict)  # name, and the page's parameters: each makes replicas
-    estimator_weights: dict[str, Any] = field(default_factory=dict)  # for hard weights; empty: the same estimator
-    function: dict[str, Any] = field(default_factory=dict)  # name of the hard function, and its parameters
-    function_weights: dict[str, Any] = field(default_factory=dict)  # that of hard weights; empty: the same
-    optimizer: dict[str, Any] = field(default_factory=dict)  # name, keras, learning_rate (makes replicas), arguments
-    seed: Any = 0  # makes replicas
-    normalize: str = "none"  # scale the slope: none, peak or area
-    steps: int = 1000  # updates
-    record_points: int = 10  # recorded steps after the start, evenly spread
-    gradient_flow: bool = False  # record what flows back through each hard site, too
-    precision: str = "float32"  # float32, float64, or tf32 (a GPU's short products)
-    device: str = "auto"  # auto, cpu or gpu
-    block: int | None = None  # replicas in one compiled call; null: by the trainer's rule
-    parallel_blocks: int | None = (
-        None  # blocks trained at a time, with the same numbers; null: one a core, or one on a GPU
-    )
-    store: str = DEFAULT  # where records, plans and figures go
-    checkpoint: float = 10.0  # seconds of training after which a block's state is saved; 0: after every chunk
-    reference: str = ""  # the estimator that the others are contrasted with, where a table does that
-    margins: dict[str, float] = field(default_factory=dict)  # by task, a difference of its measure that does not matter
-    strict: bool = False  # refuse tables that would compare against a rule, rather than say so in them
-    plan: bool = False  # print what is done, missing or stale, and train nothing
-    figures: list[str] = field(default_factory=list)  # drawn at the end
-    tables: list[str] = field(default_factory=list)  # printed at the end
-    progress: str = ""  # which run of how many: set by the sweeper
+    Attributes:
+        task: name, steps, and the page's arguments.
+        estimator: name, and the page's parameters: each makes replicas.
+        estimator_weights: the same for hard weights; empty: the same estimator.
+        function: name of the hard function, and its parameters.
+        function_weights: the same for hard weights; empty: the same function.
+        optimizer: name, keras, learning_rate (makes replicas), arguments.
+        seed: makes replicas.
+        normalize: scale the slope: none, peak or area.
+        steps: updates.
+        record_points: recorded steps after the start, evenly spread.
+        gradient_flow: record what flows back through each hard site, too.
+        precision: float32, float64, or tf32 (a GPU's short products).
+        device: auto, cpu or gpu.
+        block: replicas in one compiled call; null: by the trainer's rule.
+        parallel_blocks: blocks trained at a time, with the same numbers; null: one a core, or one on a GPU.
+        store: where records, plans and figures go.
+        checkpoint: seconds of training after which a block's state is saved; 0: after every chunk.
+        reference: the estimator that the others are contrasted with, where a table does that.
+        margins: by task, a difference of its measure that does not matter.
+        strict: refuse tables that would compare against a rule, rather than say so in them.
+        plan: print what is done, missing or stale, and train nothing.
+        figures: drawn at the end.
+        tables: printed at the end.
+        progress: which run of how many: set by the sweeper.
+    """
+
+    task: dict[str, Any] = field(default_factory=dict)
+    estimator: dict[str, Any] = field(default_factory=dict)
+    estimator_weights: dict[str, Any] = field(default_factory=dict)
+    function: dict[str, Any] = field(default_factory=dict)
+    function_weights: dict[str, Any] = field(default_factory=dict)
+    optimizer: dict[str, Any] = field(default_factory=dict)
+    seed: Any = 0
+    normalize: str = "none"
+    steps: int = 1000
+    record_points: int = 10
+    gradient_flow: bool = False
+    precision: str = "float32"
+    device: str = "auto"
+    block: int | None = None
+    parallel_blocks: int | None = None
+    store: str = DEFAULT
+    checkpoint: float = 10.0
+    reference: str = ""
+    margins: dict[str, float] = field(default_factory=dict)
+    strict: bool = False
+    plan: bool = False
+    figures: list[str] = field(default_factory=list)
+    tables: list[str] = field(default_factory=list)
+    progress: str = ""
 
 
 MOST = 100_000  # values of an axis, and replicas of a run
 
 
 def refuse_too_many(what: str, number: int, of: str, most: int = MOST) -> None:
-    """Refuses what would take all memory before anybody sees that it was a slip. Raises UserError."""
+    """Refuses what would take all memory before anybody sees that it was a slip.
+
+    Args:
+        what: the beginning of the sentence: "the sweep has".
+        number: how many there are.
+        of: what they are: "runs".
+        most: how many there may be.
+
+    Raises:
+        UserError: for more than that.
+    """
     if number > most:
         raise UserError(f"{what} {number:,} {of}, but {most:,} is the most.")

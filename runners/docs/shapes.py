@@ -16,15 +16,20 @@ BEYOND = 4  # half widths at half peak that a panel shows, on either side of the
 
 
 def shapes(names: Iterable[str]) -> pd.DataFrame:
-    """What the figure shows of these estimators of the book, one row a point.
+    """What the figure shows of these estimators of the book.
 
-    estimator, label   the name, and how it is printed
-    default            the first parameter at its default, as "scale=1"; "" where there is none
-    setting            "" for the defaults, else what differs, as "scale=2"
-    x                  the same points at every setting: from −h to h, with both sides of every corner
-    forward            sign(x)
-    counterpart        the smooth function whose derivative the slope is, moved to 0 at x = 0; NaN where there is none
-    slope              m(x); for a random page, one draw
+    Args:
+        names: of estimators.
+
+    Returns:
+        A row a point, with the columns estimator and label, the name, and how it is printed; default, the first
+        parameter at its default, as "scale=1", or "" where there is none; setting, "" for the defaults, else what
+        differs, as "scale=2"; x, the same points at every setting, from −h to h, with both sides of every corner;
+        forward, sign(x); counterpart, the smooth function whose derivative the slope is, moved to 0 at x = 0, NaN where
+        there is none; and slope, m(x), for a random page one draw.
+
+    Raises:
+        UserError: for a name that is none.
     """
     return pd.concat([_shapes(page) for page in surrogates_named(names)], ignore_index=True)
 
@@ -63,8 +68,11 @@ def _points(surrogate, settings: Sequence[Mapping[str, float]]) -> np.ndarray:
 
 
 def _reach(surrogate) -> float:
-    """How far from zero the defaults' slope is worth showing: to some half widths beyond its peak, no further than
-    twice where it ends; 2 if it never falls."""
+    """How far from zero the defaults' slope is worth showing.
+
+    Returns:
+        To some half widths beyond its peak, no further than twice where it ends; 2 if it never falls.
+    """
     r = np.logspace(-4, 3, 1401)
     m = np.nan_to_num(np.abs(_slope(surrogate, np.concatenate([-r[::-1], r]), {})))
     m = np.maximum(m[len(r) :], m[: len(r)][::-1])

@@ -14,15 +14,29 @@ from runners.training.trainer import Trainer
 
 
 def recorded(steps: int, rows: int) -> list[int]:
-    """The steps at which rows are taken: 0, and `rows` more up to the last, evenly spread."""
+    """The steps at which rows are taken.
+
+    Args:
+        steps: the length of the training, in updates.
+        rows: how many rows there are after the start.
+
+    Returns:
+        0, and `rows` more up to the last, evenly spread.
+    """
     return [int(step) for step in np.unique(np.round(np.linspace(0, steps, rows + 1)))]
 
 
 def replica_of(values: ReplicaValues, program: Mapping[str, Any], latent: bool) -> Replica:
     """A replica of the trainer from a run's.
 
-    program: the run's, as plain data. latent: whether hard weights have latent ones. They take the numbers of the
-    estimator that is chosen for them, else those of the activations'.
+    Args:
+        values: the replica's, in the run.
+        program: the run's, as plain data.
+        latent: whether hard weights have latent ones. They take the numbers of the estimator that is chosen for them,
+            else those of the activations'.
+
+    Returns:
+        The trainer's replica.
     """
     weights = values.estimator_weights if program["estimator_weights"] else values.estimator
     return Replica(
@@ -44,11 +58,22 @@ def train(
     checkpoint_interval: float,
     report: Callable[[int], None],
 ) -> tuple[dict[str, np.ndarray], list[float]]:
-    """(measures {name: [rows + 1, replicas]}, seconds per step of each chunk), with `train_s` among the measures.
+    """Trains a block to its end, from its start or from where it was saved.
 
-    checkpoint: where the state is saved after at least `checkpoint_interval` seconds of training, and looked for at the
-    start; numbers do not depend on when it was saved. report(steps done) is called after every chunk. Raises what
-    `checkpoint` raises.
+    Args:
+        trainer: of the block's program.
+        replicas: at most a block of them.
+        steps: the length of the training, in updates.
+        rows: how many rows are recorded after the start.
+        checkpoint: where the state is saved, and looked for at the start; numbers do not depend on when it was saved.
+        checkpoint_interval: seconds of training after which it is saved, at least.
+        report: report(steps done) is called after every chunk.
+
+    Returns:
+        (measures {name: [rows + 1, replicas]}, seconds per step of each chunk), with `train_s` among the measures.
+
+    Raises:
+        OSError: what `checkpoint` raises where it cannot be read or written.
     """
     marks = recorded(steps, rows)
     history, seconds_per_step = _restore(trainer, replicas, steps, checkpoint)
@@ -82,8 +107,11 @@ def _save(trainer, history, seconds_per_step, checkpoint):
 
 
 def _restore(trainer, replicas, steps, checkpoint):
-    """(history, seconds per step) of the state that was saved, or two empty lists: a state that is not whole is trained
-    again."""
+    """What is taken up of a state that was saved: a state that is not whole is trained again.
+
+    Returns:
+        (history, seconds per step) of the state, or two empty lists.
+    """
     arrays = checkpoint.load()
     if arrays is None:
         return [], []

@@ -27,7 +27,13 @@ _fault = ""  # why nothing can be trained in this process
 
 
 def begin(send: Connection, parent: int, device: str) -> None:
-    """Starts this process. send: where progress goes; parent: the process that it must not outlive."""
+    """Starts this process.
+
+    Args:
+        send: where progress goes.
+        parent: the process that it must not outlive, by its id.
+        device: `cpu` or `gpu`.
+    """
     global _send, _fault
     _send = send
     signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C is the parent's to answer
@@ -55,7 +61,17 @@ def begin(send: Connection, parent: int, device: str) -> None:
 
 
 def observe(names: list[str]) -> dict[str, dict[str, str]]:
-    """What these estimators read, as `observing.reads` has it. Raises UserError."""
+    """Has estimators observed in this process.
+
+    Args:
+        names: of the estimators.
+
+    Returns:
+        What each reads, as `observing.reads` has it.
+
+    Raises:
+        UserError: where nothing can be trained here, and where an estimator cannot be loaded or observed.
+    """
     from runners.execution import loading
 
     if _fault:
@@ -78,7 +94,16 @@ def fault() -> str:
 
 
 def train(run: Run, expected: tuple[str, str]) -> Outcome:
-    """`execute` (training_run.py), whose progress goes to the parent. Whatever happens comes back as an outcome."""
+    """`execute` (training_run.py), whose progress goes to the parent.
+
+    Args:
+        run: to be trained.
+        expected: the name and the fingerprint that the parent found for it.
+
+    Returns:
+        The outcome. Whatever happens comes back as one; of what nobody foresaw all is written to a file beside the
+        records.
+    """
     if _fault:
         return failed(run, _fault)
     from runners.execution.training_run import execute
@@ -104,6 +129,14 @@ def die_with(parent: int) -> None:
 
 
 def failed(run: Run, reason: str) -> Outcome:
-    """The outcome of a run of which nothing was trained, for this reason."""
+    """The outcome of a run of which nothing was trained.
+
+    Args:
+        run: the run.
+        reason: why, in one sentence.
+
+    Returns:
+        An outcome with this error.
+    """
     planned = identify(run)
     return Outcome(planned.name, run.names, len(planned.ids), error=reason)

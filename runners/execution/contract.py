@@ -22,7 +22,11 @@ def check(estimator: Surrogate) -> Iterator[tuple[str, str]]:
 def require_contract(name: str) -> None:
     """Holds an estimator in a named file to the contract; one of ours or of a package is its authors' to test.
 
-    Raises UserError with the file, the line and the first promise that is broken.
+    Args:
+        name: of an estimator that is loaded.
+
+    Raises:
+        UserError: with the file, the line and the first promise that is broken.
     """
     written = files().get(name)
     if written is None:
@@ -37,6 +41,9 @@ def same_in_fresh_interpreters(estimator: Surrogate) -> None:
     """Two fresh interpreters get the same slope: nothing is drawn, asked of the clock or left to order while it loads.
 
     A page that only computes, as far as its names say, cannot do otherwise, and is spared them.
+
+    Raises:
+        ContractError: where they get different ones.
     """
     if estimator_sources.known(estimator.name) and estimator_sources.may_read(estimator.name):
         first, second = (found[estimator.name] for found in fresh.slopes([estimator.name]))

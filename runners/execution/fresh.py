@@ -17,8 +17,17 @@ _TWO = ("1", "2")  # what Python's hashes of words begin from: the order of sets
 
 
 def slopes(names: Iterable[str]) -> list[dict[str, str]]:
-    """In each of two interpreters, started for this, {page: a digest of its slope over the contract's grid, or what it
-    fails with}. Raises UserError where an interpreter ends without an answer."""
+    """The slopes that two interpreters get, started for this.
+
+    Args:
+        names: of the pages.
+
+    Returns:
+        For each interpreter, {page: a digest of its slope over the contract's grid, or what it fails with}.
+
+    Raises:
+        UserError: where an interpreter ends without an answer.
+    """
     return _slopes(tuple(names), os.environ.get(estimator_files.NAMED, ""))
 
 

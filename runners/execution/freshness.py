@@ -13,8 +13,15 @@ from steeplechase.errors import UserError
 
 
 def check_fresh(plan: Plan) -> None:
-    """Raises UserError where the code that made the plan's records has changed since, and StoreError where the plan
-    does not say what code that is."""
+    """Refuses a plan whose records were not made by the code that is here.
+
+    Args:
+        plan: whose runs are looked at.
+
+    Raises:
+        UserError: where the code that made the plan's records has changed since.
+        StoreError: where the plan does not say what code that is.
+    """
     for entry in plan.runs:
         for group in ("task", "estimator", "function", "optimizer"):
             part = entry["configuration"].get(group)

@@ -29,10 +29,20 @@ def plan_and_launch(
     experiment: str,
     arguments: list[str],
 ) -> list[JobReturn]:
-    """Plans the jobs, trains what is missing and ends with tables and figures; returns the launched jobs' returns.
+    """Plans the jobs, trains what is missing and ends with tables and figures. Exits with 1 where a run failed.
 
-    jobs: the overrides of each. Every one is composed and checked before the first starts. Exits with 1 where a run
-    failed. Raises UserError.
+    Args:
+        jobs: the overrides of each. Every one is composed and checked before the first starts.
+        compose: gives the configuration of a job, as plain data.
+        launch: has jobs run, and returns what each came to.
+        experiment: the name of the experiment.
+        arguments: of the command.
+
+    Returns:
+        The launched jobs' returns; none where only a plan is asked for.
+
+    Raises:
+        UserError: for what cannot be planned, and for an estimator in a file that breaks the contract.
     """
     started = time.perf_counter()
     console = Console(soft_wrap=not sys.stdout.isatty(), width=None if sys.stdout.isatty() else 140)

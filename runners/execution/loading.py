@@ -21,8 +21,12 @@ def register(name: str) -> None:
     """Runs the external estimator of this name, so that the book has it, unless it has it already; and, where this
     process is observed, notes what the page reads.
 
-    Raises UserError with the file and the line where it does not import, is not what it promised, or asks for what no
-    record could cover.
+    Args:
+        name: of an estimator; one of the book's own is there already.
+
+    Raises:
+        UserError: with the file and the line where it does not import, is not what it promised, or asks for what no
+            record could cover.
     """
     page = find(name)
     fresh = page is not None and name not in estimators.registry

@@ -13,7 +13,12 @@ from runners.planning.plans import mixed_processors
 
 
 def list_unsupported(console, plan):
-    """Pairs that cannot be, once each: they are no failure, and nobody should look for them in vain."""
+    """Prints pairs that cannot be, once each: they are no failure, and nobody should look for them in vain.
+
+    Args:
+        console: Rich's.
+        plan: with what was declined.
+    """
     reasons = dict.fromkeys(one["reason"] for one in plan.declined)
     if reasons:
         why = (
@@ -25,7 +30,12 @@ def list_unsupported(console, plan):
 
 
 def show_plan(console, states):
-    """Prints the plan: a row for each run, with what is done, missing, stale, or cannot be."""
+    """Prints the plan: a row for each run, with what is done, missing, stale, or cannot be.
+
+    Args:
+        console: Rich's.
+        states: of the planned runs.
+    """
     table = Table(title="The plan: nothing is trained")
     for column in ("task", "estimator", "optimizer", "run"):
         table.add_column(column, overflow="fold")
@@ -48,7 +58,13 @@ def show_plan(console, states):
 
 
 def announce(console, states, ahead):
-    """Says how much is recorded, and how much is going to be trained."""
+    """Says how much is recorded, and how much is going to be trained.
+
+    Args:
+        console: Rich's.
+        states: of all planned runs.
+        ahead: of those that miss replicas.
+    """
     states = [state for state in states if not state.unsupported]
     replicas, done = sum(len(s.planned.ids) for s in states), sum(s.done for s in states)
     if ahead:
@@ -69,7 +85,17 @@ def announce(console, states, ahead):
 
 
 def report_outcomes(console, ahead, outcomes, seconds) -> int:
-    """Says what became of the runs that were launched; returns how many failed. seconds: since the sweep began."""
+    """Says what became of the runs that were launched.
+
+    Args:
+        console: Rich's.
+        ahead: their states, as they were planned.
+        outcomes: in the same order.
+        seconds: since the sweep began.
+
+    Returns:
+        How many failed.
+    """
     for outcome in outcomes:
         for remark in outcome.remarks:
             console.print(escape(f"  {outcome.run}: {remark}"))

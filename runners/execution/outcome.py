@@ -7,14 +7,32 @@ from dataclasses import dataclass, field
 
 @dataclass
 class Outcome:
-    """What became of a run. `error` is empty where all its replicas are recorded."""
+    """What became of a run.
+
+    Attributes:
+        run: its name.
+        names: of the task, the estimator and the optimizer.
+        planned: how many replicas it has.
+        recorded: replicas that were recorded before.
+        trained: replicas that are recorded now.
+        resumed: of these, replicas that went on from a saved state.
+        diverged: of these, replicas that diverged.
+        seconds: that the run took.
+        compile_s: seconds of compiling, in this process alone.
+        train_s: seconds of training, in this process alone.
+        judge_s: seconds of judging, in this process alone.
+        memory_bytes: the largest resident size of the process.
+        error: why not all is recorded; empty where all its replicas are.
+        unsupported: why there can be no such run.
+        remarks: what may not be meant so, a sentence each.
+    """
 
     run: str
     names: tuple[str, str, str]
     planned: int
-    recorded: int = 0  # replicas that were recorded before
+    recorded: int = 0
     trained: int = 0
-    resumed: int = 0  # replicas that went on from a saved state
+    resumed: int = 0
     diverged: int = 0
     seconds: float = 0.0
     compile_s: float = 0.0
@@ -22,5 +40,5 @@ class Outcome:
     judge_s: float = 0.0
     memory_bytes: int = 0
     error: str = ""
-    unsupported: str = ""  # why there can be no such run
+    unsupported: str = ""
     remarks: list[str] = field(default_factory=list)

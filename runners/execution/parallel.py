@@ -16,9 +16,14 @@ Result = TypeVar("Result")
 
 
 def default_parallel_blocks(device: str) -> int:
-    """How many blocks are trained at the same time by default: one per core that this process may use, one on a GPU.
+    """How many blocks are trained at the same time by default.
 
-    joblib tells its processes their part of the cores by OMP_NUM_THREADS.
+    Args:
+        device: `cpu` or `gpu`.
+
+    Returns:
+        One per core that this process may use (joblib tells its processes their part of them by OMP_NUM_THREADS), one
+        on a GPU.
     """
     if device != "cpu":
         return 1
@@ -30,11 +35,19 @@ def default_parallel_blocks(device: str) -> int:
 def train_in_parallel(
     blocks: Sequence[Block], parallel: int, train: Callable[[Block, int, int], Result]
 ) -> Iterator[Result]:
-    """What `train(block, thread, sharing)` returns, block by block as they are done.
+    """Trains blocks, several at a time.
 
-    thread: the block's place among those that are trained at the same time, from 0; sharing: how many those are.
-    Blocks are trained in groups of `parallel`. Where one of a group fails, the results of the others are still handed
-    out before its exception is raised.
+    Args:
+        blocks: in the order in which they are taken.
+        parallel: how many are trained at the same time; the next ones wait for all of these.
+        train: train(block, thread, sharing): the block's place among those that are trained at the same time, from 0,
+            and how many those are.
+
+    Yields:
+        What `train` returns, block by block as they are done.
+
+    Raises:
+        Exception: that of the first block that failed, after the results of the others of its group were handed out.
     """
     with ThreadPoolExecutor(max(1, min(parallel, len(blocks)))) as pool:
         for start in range(0, len(blocks), parallel):

@@ -19,7 +19,13 @@ class Progress:
         self._seconds: dict[int, float] = {}
 
     def update(self, block: int, done: int, seconds: float) -> None:
-        """block: its name; done: its replica-steps so far; seconds: of training."""
+        """Takes in how far a block is, and reports the sums.
+
+        Args:
+            block: its name.
+            done: its replica-steps so far.
+            seconds: of its training so far.
+        """
         with self._lock:
             self._done[block], self._seconds[block] = done, seconds
             self._report(sum(self._done.values()), self._total, sum(self._seconds.values()))

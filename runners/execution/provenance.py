@@ -51,7 +51,19 @@ def surroundings(device: str) -> dict[str, Any]:
 
 
 def rates(seconds_per_step: list[float], replicas: int, batch: int, flops: float, peak: float) -> dict[str, Any]:
-    """Throughput from the seconds per step of each chunk; the first is left out where there are others."""
+    """Throughput, from the chunks of a training; the first is left out where there are others.
+
+    Args:
+        seconds_per_step: of each chunk.
+        replicas: that were trained together.
+        batch: examples of a replica's step.
+        flops: floating-point operations of a replica's step.
+        peak: those per second of a matrix product on this device.
+
+    Returns:
+        The seconds per step (median and quartiles), replica-steps and examples per second, and the share of `peak`, by
+        the names that an account has.
+    """
     steady = np.array(seconds_per_step[1:] or seconds_per_step)
     low, median, high = (float(q) for q in np.quantile(steady, [0.25, 0.5, 0.75]))
     per_second = replicas / median
@@ -99,8 +111,11 @@ def commit() -> str | None:
 
 @functools.cache
 def _git(folder: Path | None = CHECKOUT) -> dict[str, Any]:
-    """The commit of the repository whose own folder this is. An installed copy has none, wherever it lies: what lies
-    around it is somebody else's."""
+    """The commit of the repository whose own folder this is, and whether files differ from it.
+
+    Returns:
+        None for both of an installed copy, wherever it lies: what lies around it is somebody else's.
+    """
 
     # Within a hook of some repository git would look there, whatever folder it is told.
     environment = {key: value for key, value in os.environ.items() if key not in ("GIT_DIR", "GIT_WORK_TREE")}

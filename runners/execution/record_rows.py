@@ -25,7 +25,20 @@ def table(
     marks: Sequence[int],
     block: int,
 ) -> pd.DataFrame:
-    """The record's rows, replica by replica. identity: the columns that are the same in every row."""
+    """The record's rows, replica by replica.
+
+    Args:
+        replicas: their values.
+        ids: of the replicas, in the same order.
+        measures: by name, [rows, replicas].
+        identity: the columns that are the same in every row (constant_columns).
+        task: which says how many examples a step takes.
+        marks: the steps at which rows were taken.
+        block: how many replicas one compiled call trained.
+
+    Returns:
+        A row for each replica and mark. `diverged` is missing before the step at which the replica diverged.
+    """
     frames = []
     for i, (values, name) in enumerate(zip(replicas, ids, strict=True)):
         rate = values.learning_rate
@@ -53,7 +66,15 @@ def _plain(value):
 
 
 def constant_columns(planned: PlannedRun, latent: bool) -> dict[str, Any]:
-    """The columns that are the same in every row of a run. latent: whether hard weights have latent ones."""
+    """The columns that are the same in every row of a run.
+
+    Args:
+        planned: the run.
+        latent: whether hard weights have latent ones.
+
+    Returns:
+        Values by column.
+    """
     program = identity.configuration(planned.run)
     weights = program["estimator_weights"] or program["estimator"]
     columns = {

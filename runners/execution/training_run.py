@@ -36,11 +36,18 @@ from tasks.base import Task
 def execute(run: Run, report: Callable[[int, int, float], None], expected: tuple[str, str] | None = None) -> Outcome:
     """Trains and records the replicas of this run that are not recorded yet.
 
-    expected: the name and the fingerprint that the caller found for this run. A process that finds others may have
-    loaded code or data that changed since, and trains nothing.
+    Args:
+        run: to be trained.
+        report: report(replica-steps done, of how many, seconds of training so far) is called after every chunk.
+        expected: the name and the fingerprint that the caller found for this run. A process that finds others may have
+            loaded code or data that changed since, and trains nothing. None: any will do.
 
-    report(replica-steps done, of how many, seconds of training so far) is called after every chunk. A mistake, a full
-    disk or a failing program ends this run alone: it is told in the outcome's `error`.
+    Returns:
+        The outcome. What a user got wrong and a full disk end this run alone: they are told in its `error`.
+
+    Raises:
+        UserError: for a run that cannot be identified.
+        Exception: that of a program that fails in any other way.
     """
     started = time.perf_counter()
     observing.begin()
@@ -107,7 +114,12 @@ def _missing(planned: PlannedRun, store: Store, outcome: Outcome) -> list[int]:
 class _TrainedBlock:
     """What a trained block leaves to be recorded.
 
-    indices: of its replicas in the run. seconds: by the name of a clock, those of this process alone.
+    Attributes:
+        indices: of its replicas in the run.
+        table: its rows.
+        account: what is recorded beside them.
+        checkpoint: where its state was saved.
+        seconds: by the name of a clock, those of this process alone.
     """
 
     indices: list[int]
@@ -120,7 +132,8 @@ class _TrainedBlock:
 class _Training:
     """Trains replicas of a run block by block, several blocks at a time, and records each block once it is trained.
 
-    replicas: those that are still to be trained, by their index in the run.
+    Attributes:
+        replicas: those that are still to be trained, by their index in the run.
     """
 
     def __init__(
@@ -232,7 +245,11 @@ class _Training:
         return vars(Account(**account))  # which refuses a key that nobody knows, and one that is left out
 
     def record_block(self, trained: _TrainedBlock) -> None:
-        """Writes a trained block down, if it used nothing that the run's identity does not cover. Raises UserError."""
+        """Writes a trained block down.
+
+        Raises:
+            UserError: where it used anything that the run's identity does not cover.
+        """
         planned, outcome = self.planned, self.outcome
         unknown = used_beyond(planned)
         if unknown:
@@ -254,7 +271,8 @@ class _Training:
 def _check_parameters(surrogate: Surrogate | None, replicas: Sequence[Values]) -> None:
     """Refuses values that this surrogate cannot take in one of the replicas, at any time of a schedule.
 
-    Raises UserError.
+    Raises:
+        UserError: as Surrogate.check.
     """
     for values in replicas if surrogate else ():
         for numbers in schedules.combinations(values):
@@ -262,8 +280,14 @@ def _check_parameters(surrogate: Surrogate | None, replicas: Sequence[Values]) -
 
 
 def used_beyond(planned: PlannedRun) -> str:
-    """What this process has used for the run and its identity does not cover, in one sentence; "" where there is none,
-    and in a process that is not observed (runners/planning/observing.py)."""
+    """What this process has used for a run and its identity does not cover.
+
+    Args:
+        planned: the run.
+
+    Returns:
+        One sentence; "" where there is none, and in a process that is not observed (runners/planning/observing.py).
+    """
     if not observing.observed():
         return ""
     known = {path.resolve() for path in identity.files(planned.run).values()}

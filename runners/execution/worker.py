@@ -51,9 +51,20 @@ def warm_up(device: str) -> None:
 
 
 def train(run: Run, report: Callable[[int, int, float], None]) -> Outcome:
-    """`execute` (training_run.py) in that process. Whatever happens there comes back as an outcome.
+    """`execute` (training_run.py) in the process that trains.
 
     A process that a launcher started (joblib's) has a training process of its own.
+
+    Args:
+        run: to be trained.
+        report: is called with its progress, as `execute` has it.
+
+    Returns:
+        The outcome. Whatever happens there comes back as one.
+
+    Raises:
+        UserError: for a run that cannot be identified.
+        KeyboardInterrupt: when it is stopped; what was trained is saved.
     """
     warm_up(run.program["device"])
     pool, receive, _ = _current
@@ -82,8 +93,15 @@ def train(run: Run, report: Callable[[int, int, float], None]) -> Outcome:
 
 
 def fault(device: str) -> str:
-    """Why the process cannot train through the estimators that files name, or "": it is started for this, unless it is
-    there, and holds them to the contract.
+    """Why the process that trains cannot train through the estimators that files name.
+
+    It is started for this, unless it is there, and holds them to the contract.
+
+    Args:
+        device: `cpu` or `gpu`.
+
+    Returns:
+        One sentence, or "".
     """
     warm_up(device)
     named = [written.path.name for written in estimator_files.files().values()]
@@ -95,8 +113,16 @@ def fault(device: str) -> str:
 
 
 def learn(run: Run) -> None:
-    """Has that process observe what the run's estimators read, where they may read anything and this is not known yet;
-    it is started for this, unless it is there. Raises UserError."""
+    """Has that process observe what a run's estimators read, where they may read anything and this is not known yet.
+
+    It is started for this, unless it is there.
+
+    Args:
+        run: whose estimators are observed.
+
+    Raises:
+        UserError: where one of them cannot be observed, or ends the process.
+    """
     names = estimator_sources.unobserved(identity.estimators(run))
     if names:
         warm_up(run.program["device"])

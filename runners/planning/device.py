@@ -20,7 +20,17 @@ _DRIVERS = (Path("/proc/driver/nvidia/gpus"), Path("/dev/nvidia0"), Path("/dev/k
 
 
 def find(asked: str) -> str:
-    """`cpu` or `gpu`, for `auto`, `cpu` or `gpu`. Raises UserError for a GPU that is not there."""
+    """The device class of a run.
+
+    Args:
+        asked: `auto`, `cpu` or `gpu`.
+
+    Returns:
+        `cpu` or `gpu`. TensorFlow is started only where there is a driver.
+
+    Raises:
+        UserError: for another word, and for a GPU that is not there.
+    """
     if asked not in ("auto", "cpu", "gpu"):
         raise UserError(f"device is {asked!r}, but must be one of: auto, cpu, gpu.")
     if asked == "cpu":
@@ -38,9 +48,13 @@ def find(asked: str) -> str:
 
 
 def share(place: int) -> str | None:
-    """Which GPU the launcher's process number `place` (from 0) is given, as CUDA_VISIBLE_DEVICES has it.
+    """Which GPU a process of the launcher is given. They take the GPUs that this one may use in turn.
 
-    Processes take the GPUs that this one may use in turn. None where there are not several.
+    Args:
+        place: the process's number, from 0.
+
+    Returns:
+        As CUDA_VISIBLE_DEVICES has it; None where there are not several.
     """
     allowed = os.environ.get("CUDA_VISIBLE_DEVICES")
     if allowed is None:
@@ -68,8 +82,15 @@ def recorded_stack(covers: Mapping[str, str]) -> dict[str, str]:
 
 @functools.cache
 def stack(device: str) -> dict[str, str]:
-    """What computes beside Python's packages, by name: on a GPU the libraries of CUDA and cuDNN that are installed as
-    packages, those that TensorFlow was built for, and the driver; nothing on a CPU."""
+    """What computes beside Python's packages.
+
+    Args:
+        device: `cpu` or `gpu`.
+
+    Returns:
+        By name: on a GPU the libraries of CUDA and cuDNN that are installed as packages, those that TensorFlow was
+        built for, and the driver; nothing on a CPU.
+    """
     if device != "gpu":
         return {}
     found = {}

@@ -37,8 +37,14 @@ def known(name: str) -> bool:
 
 
 def may_read(name: str) -> bool:
-    """Whether a page may read variables or files, draw, or ask the clock: whether it does more than compute, as far as
-    names say."""
+    """Whether a page may read variables or files, draw, or ask the clock.
+
+    Args:
+        name: of the page.
+
+    Returns:
+        Whether it does more than compute, as far as names say.
+    """
     return not all(sources.only_computes(path) for path in code_files(name))
 
 
@@ -48,7 +54,14 @@ def unobserved(names: Iterable[str]) -> list[str]:
 
 
 def refuse_unseen_reads(paths: Iterable[Path]) -> None:
-    """Refuses files that read through TensorFlow's own access, which nothing can observe. Raises UserError."""
+    """Refuses files that read through TensorFlow's own access, which nothing can observe.
+
+    Args:
+        paths: of Python files.
+
+    Raises:
+        UserError: with the file and the line.
+    """
     for path in paths:
         line = sources.unseen(path)
         if line:
@@ -59,14 +72,26 @@ def refuse_unseen_reads(paths: Iterable[Path]) -> None:
 
 
 def keep_reads(name: str, reads: Mapping[str, str]) -> None:
-    """Keeps what a page was observed to read, as another process saw it (observing.reads)."""
+    """Keeps what a page was observed to read.
+
+    Args:
+        name: of the page.
+        reads: as another process saw it (observing.reads).
+    """
     observed_reads[name] = dict(reads)
 
 
 def observed(name: str) -> dict[str, str]:
-    """What a page was observed to read (observing.reads); nothing where it only computes.
+    """What a page was observed to read.
 
-    Raises UserError where it may read and nobody has observed it, and where it asks for what no record could cover.
+    Args:
+        name: of the page.
+
+    Returns:
+        As observing.reads has it; nothing where it only computes.
+
+    Raises:
+        UserError: where it may read and nobody has observed it, and where it asks for what no record could cover.
     """
     if name not in observed_reads and not may_read(name):
         return {}
@@ -81,11 +106,20 @@ def observed(name: str) -> dict[str, str]:
 
 
 def files_and_packages(name: str) -> tuple[dict[str, Path], dict[str, str]]:
-    """What an external estimator consists of: files by the name that they have in records, and versions of packages.
+    """What an external estimator consists of.
 
     That is its file or, of an installed package, all its Python files; what these import, in any form that names it and
-    where it is neither ours nor Python's own, counts by its version where it is installed, and else by all its files.
-    A name that is computed is not seen here, but noticed before a record is written (execution/training_run.py).
+    where it is neither ours nor Python's own, counts by its version where it is installed, and else by all its files. A
+    name that is computed is not seen here, but noticed before a record is written (execution/training_run.py).
+
+    Args:
+        name: of the estimator.
+
+    Returns:
+        (files by the name that they have in records, packages with their versions).
+
+    Raises:
+        UserError: for an import that cannot be found, and for two files of one name.
     """
     page = find(name)
     assert page is not None, f"{name} is of the book"

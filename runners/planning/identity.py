@@ -40,14 +40,34 @@ EXECUTED = (
 
 
 def digest(content: Any) -> str:
-    """SHA-256 of plain data, by its canonical JSON. Raises TypeError for what is not plain, ValueError for NaN."""
+    """SHA-256 of plain data, by its canonical JSON.
+
+    Args:
+        content: what JSON has.
+
+    Returns:
+        64 hexadecimal digits.
+
+    Raises:
+        TypeError: for what is not plain.
+        ValueError: for NaN.
+    """
     text = json.dumps(content, sort_keys=True, separators=(",", ":"), allow_nan=False)
     return hashlib.sha256(text.encode()).hexdigest()
 
 
 def configuration(run: Run) -> dict[str, Any]:
-    """The program as it is hashed and recorded: files by base name, with the checksum of their content. Raises
-    UserError for a file that cannot be read."""
+    """The program as it is hashed and recorded.
+
+    Args:
+        run: whose program it is.
+
+    Returns:
+        Plain data: files by base name, with the checksum of their content under "data".
+
+    Raises:
+        UserError: for a file that cannot be read.
+    """
     program = json.loads(json.dumps(dict(run.program)))
     if run.files:
         program["task"] |= {name: Path(path).name for name, path in run.files.items()}
@@ -62,17 +82,32 @@ def program(run: Run) -> tuple[str, str]:
 
 
 def replica(program_hash: str, values: ReplicaValues) -> str:
-    """The id of the replica with these values."""
+    """The id of a replica.
+
+    Args:
+        program_hash: of its run's program.
+        values: its own.
+
+    Returns:
+        16 hexadecimal digits; the replica's position is not in it.
+    """
     return digest([program_hash, values.columns()])[:16]
 
 
 def fingerprint(run: Run, stack: Mapping[str, str] | None = None) -> tuple[str, dict[str, str]]:
-    """(fingerprint, what it covers): each source file of the run's closure, what its pages read from outside their
-    code, and each part of the numeric stack. stack: what computes beside Python's packages (device.stack), where it is
-    not this machine's.
+    """What made, or would make, a run's numbers beside its configuration.
 
-    Raises UserError for an estimator that is not there, and for one that may read and was not observed
-    (pages.observed).
+    Args:
+        run: whose fingerprint it is.
+        stack: what computes beside Python's packages (device.stack); None: what this machine has.
+
+    Returns:
+        (fingerprint, what it covers): each source file of the run's closure, what its pages read from outside their
+        code, and each part of the numeric stack. The fingerprint has 16 hexadecimal digits.
+
+    Raises:
+        UserError: for an estimator that is not there, and for one that may read and was not observed
+            (estimator_sources.observed).
     """
     covers: dict[str, str] = {}
     for name in estimators(run):
@@ -96,7 +131,17 @@ def estimators(run: Run) -> list[str]:
 
 
 def files(run: Run) -> dict[str, Path]:
-    """The run's closure: each file of code that it uses, by the name that it has in records."""
+    """The run's closure: each file of code that it uses.
+
+    Args:
+        run: whose files they are.
+
+    Returns:
+        Paths by the name that they have in records.
+
+    Raises:
+        UserError: for an external estimator whose file nobody named.
+    """
     roots = [sources.ROOT / f"runners/{name}.py" for name in EXECUTED]
     roots.append(sources.ROOT / f"tasks/{run.program['task']['name']}.py")
     chosen = [run.program[part] for part in ("function", "function_weights")]
@@ -117,7 +162,15 @@ def files(run: Run) -> dict[str, Path]:
 
 
 def changed(old: Mapping[str, str], new: Mapping[str, str]) -> str:
-    """Why two fingerprints differ, in words."""
+    """Why two fingerprints differ.
+
+    Args:
+        old: what the one covers, by name.
+        new: what the other covers.
+
+    Returns:
+        In words: "nothing changed" where they do not differ.
+    """
     reasons = []
     for name in sorted({*old, *new}):
         if old.get(name) != new.get(name):
@@ -129,8 +182,14 @@ def changed(old: Mapping[str, str], new: Mapping[str, str]) -> str:
 
 
 def flags(name: str) -> str:
-    """What a variable with flags says: a file that it names, or that one of its flags names, by base name and digest
-    of its content."""
+    """What a variable with flags says.
+
+    Args:
+        name: of an environment variable.
+
+    Returns:
+        Its value; a file that it names, or that one of its flags names, by base name and digest of its content.
+    """
     value = os.environ.get(name, "")
     if value and not value.lstrip().startswith("-") and os.path.isfile(value):  # as XLA reads it: a file of flags
         return _content(value)
@@ -156,7 +215,16 @@ def _version(package: str) -> str:
 
 @dataclass(frozen=True)
 class PlannedRun:
-    """A run with its identity: names, ids in the order of its replicas, and what is recorded already."""
+    """A run with its identity.
+
+    Attributes:
+        run: the run.
+        name: of its folder.
+        program_hash: of its program.
+        fingerprint: of its code and of the numeric stack.
+        covers: what the fingerprint is made of, by name.
+        ids: of its replicas, in their order.
+    """
 
     run: Run
     name: str
@@ -178,7 +246,17 @@ class PlannedRun:
 
 
 def identify(run: Run) -> PlannedRun:
-    """Decides what would count as this run's records. Imports no TensorFlow. Raises UserError."""
+    """Decides what would count as this run's records. Imports no TensorFlow.
+
+    Args:
+        run: to be identified.
+
+    Returns:
+        The run with its names, hashes and ids.
+
+    Raises:
+        UserError: as `configuration` and `fingerprint`.
+    """
     name, program_hash = program(run)
     code, covers = fingerprint(run)
     ids = tuple(replica(program_hash, values) for values in run.replicas)

@@ -83,8 +83,14 @@ def loaded(path: Path) -> bytes | None:
 
 
 def reads(paths: Iterable[Path]) -> dict[str, str]:
-    """What these files have read so far: {"FILE reads the variable NAME" or "FILE reads the file NAME": a digest, or
-    what is the case instead of one}."""
+    """What files have read so far.
+
+    Args:
+        paths: of these files.
+
+    Returns:
+        {"FILE reads the variable NAME" or "FILE reads the file NAME": a digest, or what is the case instead of one}.
+    """
     found = {}
     for path in sorted(os.path.realpath(path) for path in paths):
         for (kind, name), value in _reads.get(path, {}).items():
@@ -115,12 +121,26 @@ def is_installed(path: str) -> bool:
 
 
 def compiled(source: bytes, path: str) -> types.CodeType:
-    """The code of a file, with a mark at the beginning of each of its functions."""
+    """The code of a file, with a mark at the beginning of each of its functions.
+
+    Args:
+        source: the file's bytes.
+        path: of the file, as tracebacks name it.
+
+    Returns:
+        Code that needs the mark among a module's names.
+    """
     return compile(ast.fix_missing_locations(_Marks().visit(ast.parse(source, path))), path, "exec", dont_inherit=True)
 
 
 def load(source: bytes, path: Path, module: types.ModuleType) -> None:
-    """Runs a file's source as this module, observed where the process is."""
+    """Runs a file's source as a module, observed where the process is.
+
+    Args:
+        source: the file's bytes.
+        path: of the file.
+        module: an empty one, which gets the file's names.
+    """
     module.__file__ = str(path)
     if observed():
         _loaded[os.path.realpath(path)] = source

@@ -22,15 +22,25 @@ _CONTROL = ("store", "plan", "figures", "tables", "checkpoint", "parallel_blocks
 
 @dataclass(frozen=True)
 class PlannedState:
-    """A planned run: what is recorded, and why what is recorded under other code does not count."""
+    """A planned run: what is recorded, and why what is recorded under other code does not count.
+
+    Attributes:
+        planned: the run with its identity.
+        overrides: by which it was asked for.
+        done: how many of its replicas are recorded.
+        stale: what has changed since the newest records that do not count; "" where there are none.
+        faults: what of its records does not count, a sentence each.
+        unsupported: why there can be no such run, as far as that is known.
+        instructions: the processors that its records were made on (device.instructions).
+    """
 
     planned: PlannedRun
     overrides: list[str]
     done: int
     stale: str
-    faults: tuple[str, ...]  # what of it does not count
-    unsupported: str  # why there can be no such run, as far as that is known
-    instructions: frozenset[str] = frozenset()  # the processors that its records were made on (device.instructions)
+    faults: tuple[str, ...]
+    unsupported: str
+    instructions: frozenset[str] = frozenset()
 
     @property
     def missing(self) -> int:
@@ -40,9 +50,19 @@ class PlannedState:
 def plan_runs(
     jobs: list[list[str]], compose: Callable[[list[str]], dict[str, Any]], learn: Callable[[Run], None]
 ) -> tuple[list[PlannedState], dict[str, Any]]:
-    """Each job as a planned run, and the settings that all share. learn: has it observed what a run's estimators read.
+    """Each job as a planned run. Damaged records are set aside, unless only a plan is asked for.
 
-    Damaged records are set aside, unless only a plan is asked for. Raises UserError.
+    Args:
+        jobs: the overrides of each.
+        compose: gives the configuration of a job, as plain data.
+        learn: has it observed what a run's estimators read.
+
+    Returns:
+        (the planned runs, the settings that all share).
+
+    Raises:
+        UserError: for a job that describes no run, for two that describe the same, and for a setting of the whole sweep
+            that differs.
     """
     states: list[PlannedState] = []
     common: dict[str, Any] = {}
@@ -66,7 +86,14 @@ def plan_runs(
 
 
 def _resolved(cfg: Mapping[str, Any], alone: bool) -> Run:
-    """The run of a job. alone: whether it is the only one. Raises UserError, which else says which run it was."""
+    """The run of a job. alone: whether it is the only one.
+
+    Returns:
+        The run.
+
+    Raises:
+        UserError: which says which run it was, unless it is alone.
+    """
     try:
         return resolution.resolve(cfg, device.find(cfg["device"]))
     except UserError as mistake:
@@ -104,7 +131,14 @@ def _why_stale(store: Store, planned: PlannedRun, missing: set[str]) -> str:
 
 
 def mixed_processors(states: list[PlannedState]) -> str:
-    """What is said of records that were made, or are going to be made, on processors of several kinds; or ""."""
+    """What is said of records that were made, or are going to be made, on processors of several kinds.
+
+    Args:
+        states: of a plan.
+
+    Returns:
+        A sentence, or "".
+    """
     kinds = {kind for state in states for kind in state.instructions}
     if any(state.missing for state in states):
         kinds.add(device.instructions())
@@ -120,7 +154,18 @@ def mixed_processors(states: list[PlannedState]) -> str:
 
 
 def as_plan(name: str, arguments: list[str], states: list[PlannedState], common: dict[str, Any], written: str) -> Plan:
-    """The plan of what can be: what was declined is named apart, with the reason."""
+    """The plan of what can be: what was declined is named apart, with the reason.
+
+    Args:
+        name: of the plan.
+        arguments: of the command.
+        states: of all its runs.
+        common: the settings that all share.
+        written: when, as `provenance.now` has it.
+
+    Returns:
+        The plan, as the store keeps it.
+    """
     runs, declined = [], []
     for state in states:
         run = state.planned.run
@@ -146,7 +191,15 @@ def as_plan(name: str, arguments: list[str], states: list[PlannedState], common:
 
 
 def plan_name(experiment: str, arguments: list[str]) -> str:
-    """An experiment's own name where the command changes none of its content; else with a hash of what it changes."""
+    """The name of a plan.
+
+    Args:
+        experiment: its name.
+        arguments: of the command.
+
+    Returns:
+        The experiment's own name where the command changes none of its content; else with a hash of what it changes.
+    """
     told = [*arguments, *estimator_files.as_argument()]
     own = sorted(a for a in told if a.split("=")[0] not in ("experiment", *_CONTROL) and not a.startswith("hydra"))
     experiment = experiment.replace("/", "-")  # of an experiment in a folder of its own

@@ -46,10 +46,16 @@ _UNSEEN = {"io", "data", "gfile", "raw_ops"}
 
 
 def closure(*roots: Path) -> list[Path]:
-    """The files of the house and of its neighbourhood that these files import, directly or not, and themselves, sorted.
+    """The files of the house and of its neighbourhood that these files import, directly or not, and themselves.
 
     What a table of contents lists does not count where it does nothing but enter itself in the book: an estimator's
     record must not become stale because another estimator was entered.
+
+    Args:
+        *roots: the files to begin with.
+
+    Returns:
+        Paths, sorted.
     """
     return list(_closure(frozenset(roots)))
 
@@ -75,7 +81,13 @@ def label(path: Path) -> str:
 @functools.cache
 def tree(path: Path) -> str:
     """SHA-256 of what counts of a file: its syntax tree without docstrings, what is only printed, and, of a table of
-    contents, what it only lists. Of the bytes that this process has loaded, where it is observed (observing.py).
+    contents, what it only lists.
+
+    Args:
+        path: of a Python file. Where the process is observed, the bytes are those that it has loaded (observing.py).
+
+    Returns:
+        64 hexadecimal digits.
     """
     parsed = _Counting(path).visit(_parse(path))
     return hashlib.sha256(ast.dump(parsed).encode()).hexdigest()
@@ -83,15 +95,28 @@ def tree(path: Path) -> str:
 
 @functools.cache
 def imports(path: Path) -> tuple[Path, ...]:
-    """The files that a file imports, in any form that names them: `import`, `from`, relative, `importlib` with a
-    written name; each with the `__init__` pages that are run on the way. Not those of installed packages."""
+    """The files that a file imports, in any form that names them.
+
+    Args:
+        path: of a Python file.
+
+    Returns:
+        The files of `import`, `from`, relative imports and `importlib` with a written name; each with the `__init__`
+        pages that are run on the way. Not those of installed packages.
+    """
     return tuple(dict.fromkeys(file for name in names(path) for file in _located(name)))
 
 
 @functools.cache
 def names(path: Path) -> tuple[str, ...]:
-    """The dotted names that a file imports, in the same forms; of `from a import b` both a and a.b. Outside of the
-    house a relative import has none."""
+    """The dotted names that a file imports, in the same forms.
+
+    Args:
+        path: of a Python file. Outside of the house a relative import has no name.
+
+    Returns:
+        In the order of the file; of `from a import b` both a and a.b.
+    """
     found: list[str] = []
     package = _package(path)
     for node in ast.walk(_parse(path)):
@@ -137,8 +162,14 @@ def enters_itself(path: Path) -> bool:
 
 @functools.cache
 def only_computes(path: Path) -> bool:
-    """Whether nothing in a file reaches for anything beyond its arguments: no file, variable, chance, clock or other
-    code, as far as names say. What is not sure counts as reaching."""
+    """Whether nothing in a file reaches for anything beyond its arguments.
+
+    Args:
+        path: of a Python file.
+
+    Returns:
+        Whether it names no file, variable, chance, clock or other code. What is not sure counts as reaching.
+    """
     for node in ast.walk(_parse(path)):
         if isinstance(node, (ast.Import, ast.ImportFrom)):
             names = [a.name for a in node.names] if isinstance(node, ast.Import) else [node.module or ""]

@@ -21,7 +21,11 @@ if TYPE_CHECKING:
 class Operation:
     """An elementwise function and what its backward pass multiplies the upstream gradient by.
 
-    forward(*inputs) -> output; slope(*inputs) -> one slope, or one for each of several inputs. All have one shape.
+    Attributes:
+        name: how it is printed.
+        forward: forward(*inputs) -> output. All have one shape.
+        slope: slope(*inputs) -> one slope, or one for each of several inputs, of that shape.
+        inputs: how many it takes.
     """
 
     name: str
@@ -59,10 +63,21 @@ def hard(
     normalize: str = "none",
     **parameters: float,
 ) -> Operation:
-    """The hard function `forward` (itself, or its name), through the slope of the surrogate of this name.
+    """The hard function `forward`, through the slope of the surrogate of this name.
 
-    Raises estimators.UserError for a name, a word or a number that cannot be, and Unsupported for a slope that
-    cannot be normalised so.
+    Args:
+        estimator: the surrogate's name.
+        forward: the hard function, or its name.
+        at_zero: the sign that zero is given: 1, 0 or −1; None: the function's own.
+        normalize: as in Surrogate.gain.
+        **parameters: of the surrogate; those not given have its defaults.
+
+    Returns:
+        The operation. A slope that is random draws from one stream, the same in every call.
+
+    Raises:
+        UserError: for a name, a word or a number that cannot be.
+        Unsupported: for a slope that cannot be normalised so.
     """
     from estimators import registry
     from estimators.function import as_hard_function
@@ -84,11 +99,20 @@ def hard(
 def chain(operations: Sequence[Operation], x: Any, *, compiled: bool = False) -> pd.DataFrame:
     """What flows through operations of which each takes the one before's output; a row an operation, last first.
 
-    x: a number or an array (integers count as float32); a tuple of them where the first operation takes several inputs.
-    Returns the columns operation, input, output, upstream, slope, downstream. A cell is a number, an array where x is
-    one, and a tuple of those (but for output and upstream) where an operation has several inputs. The last upstream
-    is 1. compiled: as one XLA program. Raises UserError for a number of inputs that does not fit, for inputs that hold
-    no numbers, and for what is no Operation.
+    Args:
+        operations: in the order in which they are applied.
+        x: a number or an array (integers count as float32); a tuple of them where the first operation takes several
+            inputs.
+        compiled: as one XLA program.
+
+    Returns:
+        The columns operation, input, output, upstream, slope, downstream. A cell is a number, an array where x is one,
+        and a tuple of those (but for output and upstream) where an operation has several inputs. The last upstream is
+        1.
+
+    Raises:
+        UserError: for a number of inputs that does not fit, for inputs that hold no numbers, and for what is no
+            Operation.
     """
     import tensorflow as tf
 
@@ -130,9 +154,17 @@ def chain(operations: Sequence[Operation], x: Any, *, compiled: bool = False) ->
 def gradients(function: Callable, *inputs: Any, compiled: bool = False) -> pd.DataFrame:
     """The gradients of a function's output, and of each of its inputs, by each of its inputs.
 
-    function: an Operation, or any function of tensors. Returns the columns of, value, `by a`, `by b` …, one for each
-    input. A gradient is None where there is no connection: that is not a gradient of zero. Raises UserError for inputs
-    that hold no numbers, and for what is no function.
+    Args:
+        function: an Operation, or any function of tensors.
+        *inputs: numbers or arrays, which it is given.
+        compiled: as one XLA program.
+
+    Returns:
+        The columns of, value, `by a`, `by b` …, one for each input. A gradient is None where there is no connection:
+        that is not a gradient of zero.
+
+    Raises:
+        UserError: for inputs that hold no numbers, and for what is no function.
     """
     import tensorflow as tf
 
@@ -157,7 +189,15 @@ def gradients(function: Callable, *inputs: Any, compiled: bool = False) -> pd.Da
 
 
 def check_inputs(operations: Sequence[tuple[str, int]], given: int) -> None:
-    """Refuses a chain that does not fit together. operations: name and number of inputs of each. Raises UserError."""
+    """Refuses a chain that does not fit together.
+
+    Args:
+        operations: name and number of inputs of each.
+        given: how many inputs the first one gets.
+
+    Raises:
+        UserError: with the operation that takes another number.
+    """
     for name, inputs in operations:
         if inputs != given:
             takes = "1 input" if inputs == 1 else f"{inputs} inputs"
@@ -166,7 +206,16 @@ def check_inputs(operations: Sequence[tuple[str, int]], given: int) -> None:
 
 
 def run_plainly(function, compiled, *arguments):
-    """The function's tensors as numbers (where they have no shape) and arrays; None stays None."""
+    """A function's tensors as numbers and arrays.
+
+    Args:
+        function: of tensors, which returns nested tensors.
+        compiled: as one XLA program.
+        *arguments: which it is given.
+
+    Returns:
+        The same nest: a float for a tensor without a shape, an array for any other; None stays None.
+    """
     import tensorflow as tf
 
     def plain(tensor):

@@ -36,13 +36,25 @@ def first_step(
     """What flows through the hard sites of a task in a replica's first step; a row a site, last first.
 
     The parameters are at their start and the batch is the first one, as the trainer draws both from `seed`.
-    activations, weights: the parameters of the two surrogates, numbers or schedules (of which the first value counts);
-    weights None: those of the activations. normalize: as in Surrogate.gain. compiled: as one XLA program.
 
-    Returns the columns site and elements; `upstream_norm`, `_q05`, `_median`, `_q95` (2-norm and quantiles over
-    the elements of dL/dy, y being the hard output), the same of `slope` and of `downstream`; and saturation, the share
-    of slopes that are exactly zero. Missing where no slope stands, as at Bop's hard weights; and where the loss does
-    not depend on a site. Raises UserError and UserError for numbers and words that cannot be.
+    Args:
+        task: whose sites they are.
+        hard: what stands there.
+        seed: of the replica, at least 0.
+        activations: the parameters of the surrogate of activations, numbers or schedules (of which the first value
+            counts).
+        weights: those of the surrogate of hard weights; None: those of the activations.
+        normalize: as in Surrogate.gain.
+        compiled: as one XLA program.
+
+    Returns:
+        The columns site and elements; `upstream_norm`, `_q05`, `_median`, `_q95` (2-norm and quantiles over the
+        elements of dL/dy, y being the hard output), the same of `slope` and of `downstream`; and saturation, the share
+        of slopes that are exactly zero. Missing where no slope stands, as at Bop's hard weights; and where the loss
+        does not depend on a site.
+
+    Raises:
+        UserError: for numbers and words that cannot be.
     """
     import tensorflow as tf
 

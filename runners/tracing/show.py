@@ -14,7 +14,12 @@ from runners.tracing.first_step import STATISTICS
 
 
 def demonstrations(console, compiled):
-    """Prints three chains that show the rule: downstream = upstream × slope."""
+    """Prints three chains that show the rule: downstream = upstream × slope.
+
+    Args:
+        console: of `make_console`.
+        compiled: as XLA programs.
+    """
     print_chain(
         console,
         chain([square] * 3, 2.0, compiled=compiled),
@@ -61,7 +66,15 @@ def _rich(console, title: str, compiled: bool, texts: Sequence[str], numbers: Se
 
 
 def print_chain(console, frame: pd.DataFrame, title: str, compiled: bool, line: str = "") -> None:
-    """Prints what `chain` or `gradients` gives, and a line below it."""
+    """Prints what `chain` or `gradients` gives.
+
+    Args:
+        console: of `make_console`.
+        frame: the table.
+        title: the line above it.
+        compiled: whether it was compiled, which the title says.
+        line: a line below it, or "".
+    """
     name, *numbers = frame.columns
     table = _rich(console, title, compiled, [name], numbers)
     for row in frame.itertuples(index=False):
@@ -72,7 +85,14 @@ def print_chain(console, frame: pd.DataFrame, title: str, compiled: bool, line: 
 
 
 def print_sites(console, frame: pd.DataFrame, title: str, compiled: bool) -> None:
-    """Prints what `first_step` gives: three rows for each site."""
+    """Prints what `first_step` gives: three rows for each site.
+
+    Args:
+        console: of `make_console`.
+        frame: the table.
+        title: the line above it.
+        compiled: whether it was compiled, which the title says.
+    """
     table = _rich(console, title, compiled, ["site", "gradient"], ["elements", *STATISTICS, "exactly zero"])
     for row in frame.to_dict("records"):
         for name in FLOW:

@@ -19,7 +19,7 @@ QUANTILES = {"q05": 0.05, "median": 0.5, "q95": 0.95}
 class Recorder:
     """Follows operations under a tape, and has the tape tell what came back to each of them.
 
-    Nothing is kept but tensors of the program that is being run or traced, and `flows` hands them out as its values:
+    Nothing is kept but tensors of the program that is being run or traced, and `signals` hands them out as its values:
     so the same code records eagerly, in tf.function and under XLA.
     """
 
@@ -28,7 +28,14 @@ class Recorder:
         self._seen: list[tuple] = []
 
     def watch_input(self, x):
-        """x, apart from all else that x is used for: what comes back here came through this operation alone."""
+        """An operation's input, apart from all else that it is used for.
+
+        Args:
+            x: a tensor.
+
+        Returns:
+            The same values. What comes back here came through this operation alone.
+        """
         import tensorflow as tf
 
         x = tf.identity(x)
@@ -36,13 +43,25 @@ class Recorder:
         return x
 
     def record(self, name: str, inputs: tuple, output, slopes: tuple) -> None:
-        """An operation from its inlets to its output. slopes: one for each input, or () where none stands there."""
+        """An operation from its inputs to its output.
+
+        Args:
+            name: of the operation or the site.
+            inputs: tensors of `watch_input`.
+            output: what the operation made of them.
+            slopes: one for each input, or () where none stands there.
+        """
         self._seen.append((name, inputs, output, slopes))
 
     def signals(self, result) -> list[dict[str, dict[str, Any]]]:
-        """{name: {inputs, output, upstream, slopes, downstreams}} for each operation, last first.
+        """What came back to each operation.
 
-        The gradients are those of `result`; None where it does not depend on the operation.
+        Args:
+            result: a scalar tensor, whose gradients they are.
+
+        Returns:
+            {name: {inputs, output, upstream, slopes, downstreams}} for each operation, last first. A gradient is None
+            where `result` does not depend on the operation.
         """
         ends = [(output, inputs) for _, inputs, output, _ in self._seen]
         gradients = self._tape.gradient(result, ends)
@@ -63,9 +82,18 @@ class Recorder:
 def trace_sites(
     task: Task, hard: Hard, parameters: Mapping, batch: tuple, numbers: Mapping, stream: Chance
 ) -> list[dict]:
-    """`Recorder.signals` of one replica's loss at one batch, an entry a site, last first.
+    """What flows back through each hard site of one replica's loss at one batch.
 
-    numbers: as Hard.operation has them, "normalize" included. stream: what the loss draws from.
+    Args:
+        task: whose loss it is.
+        hard: what stands at its sites.
+        parameters: in the task's own shapes, by name.
+        batch: a slice of each array in the task's examples.
+        numbers: as Hard.operation has them, "normalize" included.
+        stream: what the loss draws from.
+
+    Returns:
+        `Recorder.signals`, an entry a site, last first.
     """
     import tensorflow as tf
 
@@ -83,8 +111,14 @@ def trace_sites(
 
 
 def site_statistics(signals: list[dict]) -> dict[str, tf.Tensor]:
-    """{"site.STATISTIC.SITE": a number} of `follow`: of upstream, slope and downstream the 2-norm and the quantiles
-    over their elements, and `saturation`, the share of slopes that are exactly zero. Nothing of what is not there.
+    """Statistics of what flows back through each site.
+
+    Args:
+        signals: of `trace_sites`.
+
+    Returns:
+        {"site.STATISTIC.SITE": a number}: of upstream, slope and downstream the 2-norm and the quantiles over their
+        elements, and `saturation`, the share of slopes that are exactly zero. Nothing of what is not there.
     """
     import tensorflow as tf
 

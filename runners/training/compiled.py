@@ -37,8 +37,23 @@ def compiled_program(program: Program) -> Compiled:
 class Compiled:
     """What all trainers of a program share: the examples on the device, and its functions, each compiled once.
 
-    `parameters` and the optimizer's variables are what tracing needs. A trainer calls with variables of its own, which
-    take their place in the trace: so one program trains several blocks at a time.
+    A trainer calls with variables of its own, which take the place of the ones here in the trace: so one program trains
+    several blocks at a time.
+
+    Attributes:
+        program: what was compiled.
+        place: the device as TensorFlow names it.
+        examples: the task's, as tensors there.
+        parameters: Keras variables [block, size] by name, which tracing needs.
+        optimizer: the Keras optimizer, whose variables tracing needs.
+        fresh: what the optimizer's variables are before the first step.
+        train: (state, replicas, last step) -> when who diverged, int32 [block].
+        start: as `starter` makes it.
+        judge: as `judgement` makes it.
+        probe: as `batch_probe` makes it.
+        sites: as `site_probe` makes it.
+        warm: the functions that are compiled already.
+        lock: held while one of them is.
     """
 
     def __init__(self, program: Program):
@@ -72,7 +87,11 @@ class Compiled:
         self.lock = threading.Lock()
 
     def _chunk(self, state: TrainState, replicas: Replicas, last: tf.Tensor) -> tf.Tensor:
-        """The steps from `state.step` to `last`, on the variables that are handed in; returns when who diverged."""
+        """The steps from `state.step` to `last`, on the variables that are handed in.
+
+        Returns:
+            int32 [block], the step at which each replica diverged, −1 for none.
+        """
         task, block, per_epoch = self.program.task, self.program.block, steps_per_epoch(self.program.task)
         size, diverged = len(task.examples[0]) if task.examples else 0, state.measures["diverged"]
 

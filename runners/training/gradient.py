@@ -11,9 +11,18 @@ from tasks.base import Task
 
 
 def gradient(task: Task, parameters: Mapping, batch: tuple, hard: Callable, stream: Chance) -> tuple:
-    """(gradients, loss, measures) of one replica at one batch; gradients is a dict like `parameters`.
+    """The gradient of one replica at one batch.
 
-    A parameter that the loss does not reach gets zeros, never None.
+    Args:
+        task: whose loss it is of.
+        parameters: in the task's own shapes, by name.
+        batch: a slice of each array in the task's examples.
+        hard: the hard operation, `hard(x, at=site)`.
+        stream: what the loss draws from.
+
+    Returns:
+        (gradients, loss, measures): gradients is a dict like `parameters`. A parameter that the loss does not reach
+        gets zeros, never None.
     """
     with tf.GradientTape() as tape:
         tape.watch(parameters)

@@ -14,13 +14,17 @@ from steeplechase.random import Chance
 class Hard:
     """Which hard function stands at a site, and which slope goes with it: the forward and the backward choice.
 
-    function, function_weights: of activations and of weights, with their parameters fixed.
+    Attributes:
+        activations: the surrogate of all sites but weights.
+        weights: that of hard weights. None: no latent weights (Bop), the gradient passes to the hard weight itself.
+        function: the hard function of all sites but weights, with its parameters fixed.
+        function_weights: that of hard weights. None: the same.
     """
 
     activations: Surrogate
-    weights: Surrogate | None  # None: no latent weights (Bop), the gradient passes to the hard weight itself
+    weights: Surrogate | None
     function: HardFunction = functions["sign"]
-    function_weights: HardFunction | None = None  # None: the same
+    function_weights: HardFunction | None = None
 
     def at(self, site: str) -> Surrogate | None:
         """The surrogate of a site, by the word after its last slash."""
@@ -33,10 +37,14 @@ class Hard:
     def operation(self, numbers: Mapping, stream: Chance, watch: Callable | None = None) -> Callable:
         """`hard(x, at=site)` with these numbers.
 
-        numbers: {"activations": {...}, "weights": {...}} the parameters of the surrogates, and "normalize" how their
-        slopes are scaled, a name or its index as a tensor (Surrogate.gain). stream: what slopes that are random draw
-        from, at each site apart. `watch(site, x, slope)` is called at each site while the forward pass is traced,
-        where one is given.
+        Args:
+            numbers: {"activations": {...}, "weights": {...}} the parameters of the surrogates, and "normalize" how
+                their slopes are scaled, a name or its index as a tensor (Surrogate.gain).
+            stream: what slopes that are random draw from, at each site apart.
+            watch: `watch(site, x, slope)` is called at each site while the forward pass is traced; None: nothing is.
+
+        Returns:
+            The operation. It has the shape and dtype of x.
         """
 
         def hard(x, *, at: str):

@@ -31,8 +31,12 @@ class Bop(keras.optimizers.Adam):
     """Binary optimizer: flips hard weights where a running gradient asks for it; the other parameters get Adam.
 
     m ← (1 − γ)·m + γ·g;  w ← −w where |m| > τ and sign(m) = sign(w), strictly: at τ = 0 a zero gradient flips nothing.
-    γ is `adaptivity`, τ is `threshold`. Source: Helwegen et al. 2019, arXiv:1906.02107.
-    `flips` holds the names of the variables that are hard weights; they must start at ±1.
+    Source: Helwegen et al. 2019, arXiv:1906.02107.
+
+    Attributes:
+        adaptivity: γ.
+        threshold: τ.
+        flips: the names of the variables that are hard weights; they must start at ±1.
     """
 
     def __init__(self, learning_rate=0.001, adaptivity=1e-4, threshold=1e-8, flips=(), **arguments):
@@ -44,6 +48,13 @@ class Bop(keras.optimizers.Adam):
         self._flipping = [variable.name in self.flips for variable in variables]
 
     def update_step(self, gradient, variable, learning_rate):
+        """One variable's update, as Keras calls it.
+
+        Args:
+            gradient: of the shape of the variable.
+            variable: [replicas, size]: hard weights, where it is named in `flips`.
+            learning_rate: Adam's; hard weights have none.
+        """  # noqa: DOC201 (Adam's returns nothing either)
         index = self._get_variable_index(variable)
         if not self._flipping[index]:
             return super().update_step(gradient, variable, learning_rate)
@@ -56,10 +67,19 @@ class Bop(keras.optimizers.Adam):
 
 
 class WideNadam(keras.optimizers.Nadam):
-    """Keras' Nadam, operation by operation, but with its constant 0.96 in the variable's precision: Keras takes it by
-    way of float32. For float64 only; a test holds it to Keras' own in float32, to the bit."""
+    """Keras' Nadam, operation by operation, but with its constant 0.96 in the variable's precision.
+
+    Keras takes it by way of float32. For float64 only; a test holds it to Keras' own in float32, to the bit.
+    """
 
     def update_step(self, gradient, variable, learning_rate):
+        """One variable's update, as Keras calls it.
+
+        Args:
+            gradient: of the shape of the variable.
+            variable: [replicas, size].
+            learning_rate: a scalar, or [replicas, 1].
+        """
         index, kind = self._get_variable_index(variable), variable.dtype
         gradient, rate = ops.cast(gradient, kind), ops.cast(learning_rate, kind)
         m, v = self._momentums[index], self._velocities[index]
@@ -77,7 +97,18 @@ ADDED = {kind.__name__: kind for kind in (Bop,)}  # beside those that Keras has
 
 
 def check(keras_name: str, arguments: Mapping[str, object]) -> type:
-    """The optimizer's class. Raises UserError where rows would not stay apart, or for what it does not know."""
+    """The optimizer's class.
+
+    Args:
+        keras_name: of a class that Keras has, or that is added here.
+        arguments: by name, what it is going to be built with.
+
+    Returns:
+        The class, which works element by element.
+
+    Raises:
+        UserError: where rows would not stay apart, or for a class or an argument that is not known.
+    """
     mixes, tested = traits(keras_name).mixes, [name for name, known in TRAITS.items() if not known.mixes]
     if mixes:
         raise UserError(f"optimizer {keras_name} is not element-wise, and replicas would mix: {mixes}.")
@@ -97,11 +128,21 @@ def check(keras_name: str, arguments: Mapping[str, object]) -> type:
 
 
 def build(keras_name: str, arguments: Mapping[str, object], rate, variables, weights=(), per_replica: Mapping = {}):
-    """A Keras optimizer, built on stacked variables.
+    """A Keras optimizer, built on stacked variables. All numbers enter in the precision of the variables.
 
-    rate: a callable that returns the learning rates [replicas, 1]. per_replica: arguments with one value per replica,
-    as tensors [replicas, 1]. weights: names of the variables that are hard weights (Bop flips those).
-    All numbers enter in the precision of the variables. Raises UserError as `check` does.
+    Args:
+        keras_name: of a class that `check` accepts.
+        arguments: those that are the same for all replicas.
+        rate: a callable that returns the learning rates [replicas, 1].
+        variables: Keras variables [replicas, size].
+        weights: names of the variables that are hard weights (Bop flips those).
+        per_replica: arguments with one value per replica, as tensors [replicas, 1].
+
+    Returns:
+        The optimizer, at its start.
+
+    Raises:
+        UserError: as `check` does.
     """
     kind = check(keras_name, {**arguments, **per_replica})
     wide = variables[0].dtype == "float64"

@@ -23,7 +23,17 @@ from tasks.base import Task
 
 @functools.cache
 def judgement(task: Task, hard: Hard, block: int, tf32: bool) -> Callable:
-    """{name: [block, size]} -> the task's judgement, {measure: [block]}. No slope is used, so none is asked for."""
+    """The task's judgement, compiled. No slope is used, so none is asked for.
+
+    Args:
+        task: which judges.
+        hard: the hard functions of its sites.
+        block: how many replicas are judged at once.
+        tf32: as in Program; what is compiled with it is another function.
+
+    Returns:
+        {parameter: [block, size]} -> {measure: [block]}.
+    """
 
     def one(flat):
         return task.judge(shaped(task, flat), lambda x, *, at: hard.function_at(at).value(x))
@@ -33,7 +43,18 @@ def judgement(task: Task, hard: Hard, block: int, tf32: bool) -> Callable:
 
 @functools.cache
 def batch_probe(task: Task, hard: Hard, block: int, scheduled: bool, tf32: bool) -> Callable:
-    """The loss, the gradient's norm and the saturation at the batch that comes next, {measure: [block]}."""
+    """The loss, the gradient's norm and the saturation at the batch that comes next, compiled.
+
+    Args:
+        task: whose loss it is.
+        hard: what stands at its sites.
+        block: how many replicas are probed at once.
+        scheduled: whether the replicas' numbers are coded schedules.
+        tf32: as in Program; what is compiled with it is another function.
+
+    Returns:
+        (parameters {name: [block, size]}, Replicas, step, examples) -> {measure: [block]}.
+    """
     gradients = block_gradients(task, hard, block)
 
     def probe(parameters, replicas, step, examples):
@@ -48,7 +69,19 @@ def batch_probe(task: Task, hard: Hard, block: int, scheduled: bool, tf32: bool)
 
 @functools.cache
 def site_probe(task: Task, hard: Hard, block: int, scheduled: bool, tf32: bool) -> Callable:
-    """What flows back through each hard site at the batch that comes next, {measure: [block]} (backward_signals)."""
+    """What flows back through each hard site at the batch that comes next, compiled.
+
+    Args:
+        task: whose sites they are.
+        hard: what stands there.
+        block: how many replicas are probed at once.
+        scheduled: whether the replicas' numbers are coded schedules.
+        tf32: as in Program; what is compiled with it is another function.
+
+    Returns:
+        (parameters {name: [block, size]}, Replicas, step, examples) -> {measure: [block]}, the measures being those of
+        backward_signals.site_statistics.
+    """
 
     def probe(parameters, replicas, step, examples):
         numbers = numbers_now(replicas, step, next(iter(parameters.values())).dtype, scheduled)

@@ -31,7 +31,16 @@ SHARES, SCALARS = 16, 1024
 
 
 def block_size(task: Task, device: str, replicas: int) -> int:
-    """How many replicas one compiled call trains, in a run of so many."""
+    """How many replicas one compiled call trains.
+
+    Args:
+        task: whose parameters count.
+        device: `cpu` or `gpu`.
+        replicas: how many the run has.
+
+    Returns:
+        A power of two; 1 for a task that is not mapped.
+    """
     if not task.mapped:
         return 1
     numbers = sum(int(np.prod(shape)) for shape in task.sizes.values())
@@ -44,9 +53,15 @@ def block_size(task: Task, device: str, replicas: int) -> int:
 
 @dataclass(frozen=True)
 class Replica:
-    """The numbers of one training. The learning rate and the slopes' parameters are numbers or schedules.
+    """The numbers of one training.
 
-    normalize: how the slopes are scaled. It is a number of the replica's, so that it costs no program of its own.
+    Attributes:
+        seed: of all its chance.
+        learning_rate: a number or a schedule.
+        activations: parameters of the slopes of activations, numbers or schedules.
+        weights: those of the slopes of hard weights.
+        optimizer: the optimizer's arguments that each replica has its own value of.
+        normalize: how the slopes are scaled. It is a number of the replica's, so that it costs no program of its own.
     """
 
     seed: int
@@ -67,11 +82,19 @@ class Replica:
 class Program:
     """What makes a program: everything but the numbers of its replicas.
 
-    optimizer: the Keras class name; arguments: those that are the same for all, as sorted pairs; per_replica: the
-    names of those that each replica has its own value of. scheduled: whether numbers of replicas may be schedules; a
-    replica is trained by the program without where none of its own is, so that its numbers do not depend on its
-    neighbours'. tf32: whether a GPU may shorten the factors of float32 products. sites: whether what flows back through
-    each hard site is measured, too.
+    Attributes:
+        task: what is trained.
+        hard: what stands at its hard sites.
+        optimizer: the Keras class name.
+        arguments: those of the optimizer that are the same for all, as sorted pairs.
+        per_replica: the names of those that each replica has its own value of.
+        block: how many replicas one compiled call trains.
+        precision: `float32` or `float64`.
+        device: `cpu` or `gpu`.
+        scheduled: whether numbers of replicas may be schedules; a replica is trained by the program without where none
+            of its own is, so that its numbers do not depend on its neighbours'.
+        tf32: whether a GPU may shorten the factors of float32 products.
+        sites: whether what flows back through each hard site is measured, too.
     """
 
     task: Task
@@ -89,12 +112,18 @@ class Program:
 
 @functools.cache
 def build(text: str, replicas: int) -> tuple[Task, Program]:
-    """The task and the program that this JSON describes, for a run of so many replicas.
+    """The task and the program of a run.
 
-    The same objects for the same description, so that nothing compiles twice.
+    Args:
+        text: the run's program as JSON.
+        replicas: how many the run has.
 
-    Raises what the wings and the optimizers raise for a mistake, each with one sentence; Unsupported for a pair that
-    cannot be.
+    Returns:
+        The same objects for the same description, so that nothing compiles twice.
+
+    Raises:
+        Unsupported: for a pair that cannot be.
+        UserError: what the wings and the optimizers raise for what a user got wrong.
     """
     described = json.loads(text)
     device, chosen = described["device"], described["optimizer"]

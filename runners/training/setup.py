@@ -8,10 +8,15 @@ import tempfile
 
 
 def start_tensorflow(device: str) -> str | None:
-    """Imports and sets up TensorFlow in this process; returns why it cannot be used as asked, or None.
+    """Imports and sets up TensorFlow in this process.
 
     Determinism is on (it changes numbers, and is part of every record), TF32 is off, GPU memory grows as needed.
-    device: `cpu` or `gpu`.
+
+    Args:
+        device: `cpu` or `gpu`.
+
+    Returns:
+        Why it cannot be used as asked, or None.
     """
     os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
     # Some lines are printed by C++ before any log level is read, so the descriptor itself is turned away meanwhile.

@@ -10,10 +10,13 @@ import tensorflow as tf
 class TrainState(NamedTuple):
     """Everything that the future of a block depends on, beside its replicas' own numbers.
 
-    parameters: {name: [block, size]} in the program's precision. optimizer: its variables, in its own order. estimator:
-    what estimators remember or learn, by name; none of today's does. measures: what is followed at every step:
-    `diverged`, int32 [block], the step at which a loss or a parameter was first not finite, −1 before. step: updates
-    that are done, an int32 scalar.
+    Attributes:
+        parameters: {name: [block, size]} in the program's precision.
+        optimizer: its variables, in its own order.
+        estimator: what estimators remember or learn, by name; none of today's does.
+        measures: what is followed at every step: `diverged`, int32 [block], the step at which a loss or a parameter was
+            first not finite, −1 before.
+        step: updates that are done, an int32 scalar.
     """
 
     parameters: dict[str, Any]
@@ -26,9 +29,12 @@ class TrainState(NamedTuple):
 class Replicas(NamedTuple):
     """The numbers of a block's replicas, as tensors.
 
-    keys: uint32 [block, 2], of which every stream is made. numbers: learning rate, parameters of the surrogates and how
-    slopes are scaled, [block] each, or [block, code] where schedules are allowed. optimizer: its arguments that each
-    replica has its own value of, [block, 1]. steps: the length of the training, an int32 scalar.
+    Attributes:
+        keys: uint32 [block, 2], of which every stream is made.
+        numbers: learning rate, parameters of the surrogates and how slopes are scaled, [block] each, or [block, code]
+            where schedules are allowed.
+        optimizer: its arguments that each replica has its own value of, [block, 1].
+        steps: the length of the training, an int32 scalar.
     """
 
     keys: tf.Tensor

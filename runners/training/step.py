@@ -20,9 +20,15 @@ from tasks.base import Task
 
 
 def start(task: Task, hard: Hard, key: tf.Tensor) -> dict[str, tf.Tensor]:
-    """The parameters of a replica before its first step, in the task's own shapes.
+    """The parameters of a replica before its first step.
 
-    Without latent weights the hard ones start at the signs of what the task starts them with.
+    Args:
+        task: which starts them.
+        hard: without latent weights the hard ones start at the signs of what the task starts them with.
+        key: uint32 [2].
+
+    Returns:
+        By name, in the task's own shapes.
     """
     parameters = task.start(Chance(key).of("start"))
     if hard.weights is None:
@@ -37,14 +43,32 @@ def steps_per_epoch(task: Task) -> int:
 
 
 def epoch_order(task: Task, key: tf.Tensor, epoch: tf.Tensor) -> tf.Tensor:
-    """The order in which a replica takes the examples in this epoch, int32 [examples]; [0] where there are none."""
+    """The order in which a replica takes the examples in this epoch.
+
+    Args:
+        task: whose examples they are.
+        key: uint32 [2].
+        epoch: an int32 scalar, from 0.
+
+    Returns:
+        int32 [examples]; [0] where there are none.
+    """
     if not task.examples:
         return tf.zeros([0], tf.int32)
     return Chance(key).of("batches").at(epoch).permutation(len(task.examples[0]))
 
 
 def batch_indices(task: Task, key: tf.Tensor, step: tf.Tensor) -> tf.Tensor:
-    """The examples that a replica takes in this step, int32 [batch]; [0] where there are none."""
+    """The examples that a replica takes in this step.
+
+    Args:
+        task: whose examples they are.
+        key: uint32 [2].
+        step: an int32 scalar, from 0.
+
+    Returns:
+        int32 [batch]; [0] where there are none.
+    """
     if not task.examples:
         return tf.zeros([0], tf.int32)
     epoch, position = step // steps_per_epoch(task), step % steps_per_epoch(task)
@@ -52,17 +76,43 @@ def batch_indices(task: Task, key: tf.Tensor, step: tf.Tensor) -> tf.Tensor:
 
 
 def batch_of(examples: Sequence[tf.Tensor], indices: tf.Tensor) -> tuple[tf.Tensor, ...]:
-    """The examples at these indices, of each array."""
+    """The examples at these indices, of each array.
+
+    Args:
+        examples: [n, ...] each.
+        indices: int32 [batch].
+
+    Returns:
+        [batch, ...] each.
+    """
     return tuple(tf.gather(array, indices) for array in examples)
 
 
 def loss_stream(key: tf.Tensor, step: tf.Tensor) -> Chance:
-    """What a replica's loss and its random slopes draw from in this step."""
+    """What a replica's loss and its random slopes draw from in this step.
+
+    Args:
+        key: uint32 [2].
+        step: an int32 scalar, from 0.
+
+    Returns:
+        A stream for this step alone.
+    """
     return Chance(key).at(step).of("loss")
 
 
 def numbers_now(replicas: Replicas, step: tf.Tensor, precision: str | tf.DType, scheduled: bool) -> dict[str, Any]:
-    """The replicas' numbers at this step, [block] each."""
+    """The replicas' numbers at this step.
+
+    Args:
+        replicas: of a block.
+        step: updates that are done, an int32 scalar.
+        precision: in which the progress of training is calculated.
+        scheduled: whether the numbers are coded schedules.
+
+    Returns:
+        [block] each, as `Replicas.numbers` has them.
+    """
     if not scheduled:
         return dict(replicas.numbers)
     progress = tf.cast(step, precision) / tf.cast(replicas.steps, precision)
@@ -74,6 +124,14 @@ def map_replicas(task: Task, function: Callable, elements):
 
     It fails while tracing, rather than run slowly, where an operation does not vectorise. A task that is not mapped
     (Task.mapped) has one replica to a block, and its function is called as it is.
+
+    Args:
+        task: whose operations they are.
+        function: of one replica, without a replica axis.
+        elements: nested tensors [block, ...].
+
+    Returns:
+        What the function returns, with a first axis [block].
     """
     if task.mapped:
         return tf.vectorized_map(function, elements, fallback_to_while_loop=False)
@@ -82,7 +140,15 @@ def map_replicas(task: Task, function: Callable, elements):
 
 
 def shaped(task: Task, flat: dict[str, tf.Tensor]) -> dict[str, tf.Tensor]:
-    """Flat parameters [size] in the task's own shapes."""
+    """Flat parameters in the task's own shapes.
+
+    Args:
+        task: which says the shapes.
+        flat: [size] each, by name.
+
+    Returns:
+        The same numbers, by name.
+    """
     return {name: tf.reshape(flat[name], shape) for name, shape in task.sizes.items()}
 
 
@@ -91,7 +157,16 @@ def shaped(task: Task, flat: dict[str, tf.Tensor]) -> dict[str, tf.Tensor]:
 
 @functools.cache
 def starter(task: Task, hard: Hard, block: int) -> Callable:
-    """keys [block, 2] -> the parameters at the start, {name: [block, size]}."""
+    """The start of a block, compiled.
+
+    Args:
+        task: as in `start`.
+        hard: as in `start`.
+        block: how many replicas there are.
+
+    Returns:
+        keys [block, 2] -> the parameters at the start, {name: [block, size]}.
+    """
 
     def one(key):
         return {name: tf.reshape(p, [-1]) for name, p in start(task, hard, key).items()}
@@ -103,9 +178,15 @@ def starter(task: Task, hard: Hard, block: int) -> Callable:
 def block_gradients(task: Task, hard: Hard, block: int) -> Callable:
     """The block's gradients at a batch: what training and probing have in common, traced once for both.
 
-    ({name: [block, size]}, indices of examples [block, batch], keys [block, 2], step, the numbers now, the examples) ->
-    (gradients {name: [block, size]}, losses [block], further measures {name: [block]}). What a program does not use of
-    it, XLA leaves out.
+    Args:
+        task: whose loss they are of.
+        hard: what stands at its sites.
+        block: how many replicas there are.
+
+    Returns:
+        ({name: [block, size]}, indices of examples [block, batch], keys [block, 2], step, the numbers now, the
+        examples) -> (gradients {name: [block, size]}, losses [block], further measures {name: [block]}). What a program
+        does not use of it, XLA leaves out.
     """
 
     def gradients(parameters, indices, keys, step, numbers, examples):

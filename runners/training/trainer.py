@@ -27,9 +27,14 @@ from steeplechase.random import key
 
 @functools.cache
 def trainer(program: Program, thread: int = 0) -> Trainer:
-    """The trainer of this program for this thread, the same one whenever it is asked for again in this process.
+    """The trainer of this program for this thread.
 
-    Trainers of one program for several threads train a block each at the same time.
+    Args:
+        program: what it trains.
+        thread: trainers of one program for several threads train a block each at the same time.
+
+    Returns:
+        The same one whenever it is asked for again in this process.
     """
     return Trainer(program)
 
@@ -43,9 +48,17 @@ def release() -> None:
 class Trainer:
     """The state of one block, and the program that trains it.
 
-    `begin` or `restore` a block, then `advance` and `evaluate` in turn. The clocks are seconds since the block began:
-    `compile_s` (tracing and compiling, in the first calls), `train_s` and `judge_s`. sharing: how many trainers are at
-    work at the same time; of training and judging each counts its share, so that sums over blocks are true.
+    `begin` or `restore` a block, then `advance` and `evaluate` in turn. The clocks are seconds since the block began.
+
+    Attributes:
+        program: what is trained.
+        sharing: how many trainers are at work at the same time; of training and judging each counts its share, so that
+            sums over blocks are true.
+        compile_s: seconds of tracing and compiling, in the first calls.
+        train_s: seconds of training.
+        judge_s: seconds of judging.
+        before: the three clocks as they were when this process took over, by name.
+        step: updates that are done.
     """
 
     def __init__(self, program: Program):
@@ -66,7 +79,12 @@ class Trainer:
     # A block
 
     def begin(self, replicas: Sequence[Replica], steps: int) -> None:
-        """Takes these replicas (at most a block of them; dummies fill it up) to step 0 of a training of `steps`."""
+        """Takes replicas to step 0.
+
+        Args:
+            replicas: at most a block of them; dummies fill it up.
+            steps: the length of their training, in updates.
+        """
         self._take(replicas, steps)
         start = self._ask("compile_s", self._compiled.start, self._replicas.keys)
         for name, variable in self._state.parameters.items():
@@ -88,7 +106,13 @@ class Trainer:
         return arrays | {"clocks": clocks, "step": np.array(self.step)}
 
     def restore(self, replicas: Sequence[Replica], steps: int, state: Mapping[str, np.ndarray]) -> None:
-        """Goes on where `state` was taken, with the same replicas and the same number of steps."""
+        """Goes on where a state was taken.
+
+        Args:
+            replicas: the same as then.
+            steps: the same as then.
+            state: what `state` returned.
+        """
         self._take(replicas, steps)
         for name, variable in self._state.parameters.items():
             variable.assign(state[f"parameters/{name}"])
@@ -103,7 +127,14 @@ class Trainer:
         self.step = int(state["step"])
 
     def advance(self, step: int) -> float:
-        """Trains until `step` updates are done; returns the seconds that it took, compiling apart."""
+        """Trains on.
+
+        Args:
+            step: how many updates are done then.
+
+        Returns:
+            The seconds that it took, compiling apart.
+        """
         state, last, before = self._state._replace(step=tf.constant(self.step)), tf.constant(step), self.train_s
         # A chunk of no steps traces and compiles, and changes nothing.
         trial = (state, self._replicas, state.step)
@@ -170,10 +201,13 @@ class Trainer:
         self.step = 0
 
     def _ask(self, clock, function, *arguments, trial=None):
-        """What a compiled function answers, as arrays; its seconds go to the clock, those of compiling to `compile_s`.
+        """What a compiled function answers; its seconds go to the clock, those of compiling to `compile_s`.
 
         The first call of a function compiles it, in one thread while the others wait: it is asked for nothing but that,
         with the arguments of `trial` where asking has effects.
+
+        Returns:
+            Its tensors as arrays.
         """
         with tf.device(self._compiled.place):
             with self._compiled.lock:

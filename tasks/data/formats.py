@@ -47,22 +47,36 @@ class _Stream(Protocol):
 class Array:
     """An array that is still in its file, as its header describes it.
 
-    where: its name for messages. size: the bytes of its values, as the shape and the type have it.
+    Attributes:
+        where: its name for messages.
+        shape: as the header has it.
+        dtype: of its values in the file, byte order included.
+        column_major: whether the values lie column by column.
+        start: bytes of the header.
+        open: gives the file's bytes from their beginning, unpacked.
     """
 
     where: str
     shape: tuple[int, ...]
     dtype: np.dtype
     column_major: bool
-    start: int  # bytes of the header
+    start: int
     open: Callable[[], _Stream]
 
     @property
     def size(self) -> int:
+        """Bytes of the values, as the shape and the type have it."""
         return math.prod(self.shape) * self.dtype.itemsize
 
     def fits(self, count: int) -> None:
-        """Refuses another number of bytes behind the header than the values need (UserError)."""
+        """Refuses another number of bytes behind the header than the values need.
+
+        Args:
+            count: of bytes that follow the header.
+
+        Raises:
+            UserError: for too few, and for any that follow the array.
+        """
         needed = f"{list(self.shape)} {self.dtype} need {self.size}"
         if count < self.size:
             raise UserError(f"{self.where}: is truncated, {max(count, 0)} bytes follow the header and {needed}")
@@ -71,8 +85,14 @@ class Array:
             raise UserError(f"{self.where}: has trailing bytes: {told} follow the array, allowed are none")
 
     def read(self) -> np.ndarray:
-        """The values, [n, ...] with all dimensions after the first in one. Raises UserError for a file that is not
-        whole or that has more than the array."""
+        """The values.
+
+        Returns:
+            [n, ...] with all dimensions after the first in one, in the file's type.
+
+        Raises:
+            UserError: for a file that is not whole or that has more than the array.
+        """
         with _sound(self.where), self.open() as stream:
             _pieces(stream, self.start)
             content = _pieces(stream, self.size)
@@ -87,9 +107,15 @@ class Array:
 def arrays(path: str, raw: bytes) -> Mapping[str, Callable[[], Array]]:
     """What a file's bytes hold, by key: each a function that reads the header and returns the Array.
 
-    The only array of a file, and an NPZ's only one if unnamed, has the key ''. path: the name for messages.
-    Raises UserError, here or when a header is read, for all that is no whole IDX, NPY or NPZ file, or asks for too
-    much.
+    Args:
+        path: the name for messages; nothing is read from there.
+        raw: the file's bytes: IDX, NPY or NPZ, plain or gzipped.
+
+    Returns:
+        Functions by key. The only array of a file, and an NPZ's only one if unnamed, has the key ''.
+
+    Raises:
+        UserError: here or when a header is read, for all that is no whole IDX, NPY or NPZ file, or asks for too much.
     """
     if raw.startswith(b"\x1f\x8b"):
         with _sound(path), gzip.open(io.BytesIO(raw)) as stream:
@@ -105,7 +131,18 @@ def arrays(path: str, raw: bytes) -> Mapping[str, Callable[[], Array]]:
 
 
 def text(path: str, raw: bytes) -> str:
-    """The text in a file's bytes, unpacked if it is gzipped. Raises UserError like `arrays`."""
+    """The text in a file's bytes, unpacked if it is gzipped.
+
+    Args:
+        path: the name for messages; nothing is read from there.
+        raw: the file's bytes, of UTF-8.
+
+    Returns:
+        The text.
+
+    Raises:
+        UserError: for bytes that are damaged, or that unpack to too much.
+    """
     if raw.startswith(b"\x1f\x8b"):
         with _sound(path), gzip.open(io.BytesIO(raw)) as stream:
             raw = _unpacked(path, stream, b"", len(raw))
@@ -113,7 +150,17 @@ def text(path: str, raw: bytes) -> str:
 
 
 def read(path: str) -> bytes:
-    """A file's bytes, of a file that has at most LIMIT. Raises UserError."""
+    """A file's bytes.
+
+    Args:
+        path: of a file with at most LIMIT bytes.
+
+    Returns:
+        All of them.
+
+    Raises:
+        UserError: for a larger file, and for one that cannot be read.
+    """
     try:
         with open(path, "rb") as file:
             size = os.fstat(file.fileno()).st_size

@@ -50,26 +50,40 @@ SETS = {
 
 @dataclass(frozen=True, eq=False)
 class Examples:
-    """x float32 [n, features], y int32 [n] with 0 <= y < classes; test: the set's own test part, if any."""
+    """Images with their labels, and the set's own test part.
+
+    Attributes:
+        x: float32 [n, features].
+        y: int32 [n] with 0 <= y < classes.
+        classes: how many there are.
+        test: the set's own test part, if any.
+        checksum: of a whole set, that of the bytes it was made from, as `checksum` gives it.
+        remarks: what may not be meant so, a sentence each.
+    """
 
     x: np.ndarray
     y: np.ndarray
     classes: int
     test: "Examples | None" = None
-    checksum: str = ""  # of a whole set: that of the bytes it was made from, as `checksum` gives it
-    remarks: tuple[str, ...] = ()  # what may not be meant so, a sentence each
+    checksum: str = ""
+    remarks: tuple[str, ...] = ()
 
 
 def load(data: str, labels: str | None = None) -> Examples:
     """The examples of a named set, or of files that are recognised by their content.
 
-    data: `digits`, `mnist`, `fashion_mnist`, `kmnist`, or the path of an IDX, NPY or NPZ file, or gzipped.
-    labels: the path of the labels, unless the set is named or the NPZ has them (KEYS; x_test, y_test).
-    Returns x float32 [n, features], y int32 [n]; bytes are v / 127.5 - 1, digits v / 8 - 1, floats as given.
-    Raises UserError for whatever is wrong with the name, the files, the labels or the download.
-
     Source: digits: Alpaydin and Kaynak 1998, in scikit-learn; mnist and the format IDX: LeCun et al. 1998,
     http://yann.lecun.com/exdb/mnist/; fashion_mnist: arXiv:1708.07747; kmnist: arXiv:1812.01718.
+
+    Args:
+        data: `digits`, `mnist`, `fashion_mnist`, `kmnist`, or the path of an IDX, NPY or NPZ file, or gzipped.
+        labels: the path of the labels, unless the set is named or the NPZ has them (KEYS; x_test, y_test).
+
+    Returns:
+        x float32 [n, features], y int32 [n]; bytes are v / 127.5 - 1, digits v / 8 - 1, floats as given.
+
+    Raises:
+        UserError: for whatever is wrong with the name, the files, the labels or the download.
     """
     paths = _paths(data, labels)
     if data in SETS:
@@ -84,9 +98,17 @@ def load(data: str, labels: str | None = None) -> Examples:
 def checksum(data: str, labels: str | None = None) -> str:
     """sha256 (hex) of what `load` would read, without a download and without importing scikit-learn.
 
-    Of a file its bytes, of two files their two digests, of a downloaded set its published checksums.
-    Raises UserError for an unknown name, for a file that is missing, empty or not to be read, and for all that is
-    wrong with the headers of its arrays: only their values are left to `load`.
+    Args:
+        data: as in `load`.
+        labels: as in `load`.
+
+    Returns:
+        Of a file the digest of its bytes, of two files that of their two digests, of a downloaded set that of its
+        published checksums.
+
+    Raises:
+        UserError: for an unknown name, for a file that is missing, empty or not to be read, and for all that is wrong
+            with the headers of its arrays: only their values are left to `load`.
     """
     paths = _paths(data, labels)
     if data in SETS:

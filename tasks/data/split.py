@@ -12,7 +12,13 @@ from tasks.data.sets import Examples, file_sha256
 
 @dataclass(frozen=True, eq=False)
 class Splits:
-    """Three disjoint parts that together are all examples."""
+    """Three disjoint parts that together are all examples.
+
+    Attributes:
+        train: what is trained on.
+        validation: what settings are chosen by.
+        test: what is reported.
+    """
 
     train: Examples
     validation: Examples
@@ -22,8 +28,17 @@ class Splits:
 def split(examples: Examples, *, seed: int, validation: float, test: float) -> Splits:
     """Train, validation and test part, by a permutation that follows from the seed alone.
 
-    validation, test: shares of the examples, in (0, 1). A set's own test part is kept, `test` then unused.
-    Raises UserError for a share outside (0, 1) and for one that leaves a part empty.
+    Args:
+        examples: of a set, which may have a test part of its own: that is kept, and `test` then unused.
+        seed: a whole number, at least 0.
+        validation: share of the examples, in (0, 1).
+        test: share of the examples, in (0, 1).
+
+    Returns:
+        The three parts.
+
+    Raises:
+        UserError: for a share outside (0, 1) and for one that leaves a part empty.
     """
     n = len(examples.y)
     shares = {"validation": validation} | ({"test": test} if examples.test is None else {})
