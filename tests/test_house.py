@@ -17,9 +17,10 @@ from packaging.requirements import Requirement
 
 import estimators
 import tasks
+from estimators.function import functions
 from results import tables
 from results.drawing import style
-from runners.configuration import choices, schema
+from runners.configuration import choices, estimator_files, schema
 from steeplechase import schedules
 from tasks.base import parameters
 
@@ -46,6 +47,14 @@ def test_every_estimator_has_its_yaml_with_its_parameters():
             else:
                 assert value == page.parameters[parameter]
     assert all(page["name"] == name for name, page in pages("estimator").items())
+
+
+def test_every_hard_function_has_its_yaml_with_its_parameters():
+    given = pages("function")
+    assert sorted(given) == sorted(functions) == [*estimator_files.function_names()]
+    for name, function in functions.items():
+        assert given[name] == {"name": name, **function.parameters}
+        assert estimator_files.allowed_values(name) == dict(function.allowed)
 
 
 def test_every_task_has_its_yaml_with_its_arguments():
