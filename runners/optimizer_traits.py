@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+from steeplechase.errors import UserError, did_you_mean
+
 
 @dataclass(frozen=True)
 class OptimizerTraits:
@@ -43,3 +45,17 @@ TRAITS = {
 def traits(keras_name: object) -> OptimizerTraits:
     """The traits of the optimizer with this Keras class name; of one that nobody tested those that allow the least."""
     return TRAITS.get(str(keras_name), OptimizerTraits())
+
+
+def check_class(keras_name: object) -> None:
+    """Refuses a Keras class of which nobody has seen that replicas stay apart in it.
+
+    Raises:
+        UserError: with the reason where they would mix, else with the nearest of those that were tested.
+    """
+    mixes, tested = traits(keras_name).mixes, [name for name, known in TRAITS.items() if not known.mixes]
+    if mixes:
+        raise UserError(f"optimizer {keras_name} is not element-wise, and replicas would mix: {mixes}.")
+    if keras_name not in tested:
+        hint = did_you_mean(str(keras_name), tested)
+        raise UserError(f"optimizer.keras is '{keras_name}'{hint} Tested to be element-wise: {', '.join(tested)}.")

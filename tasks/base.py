@@ -41,6 +41,9 @@ class Measure:
 class Task:
     """What is descended, written for one replica: plain functions of tensors, no replica axis anywhere.
 
+    A page takes its own arguments, with defaults, and `dtype`, the name of a floating type that its tensors have, which
+    the runner gives by the key precision.
+
     Attributes:
         name: by which it is asked for: that of its page.
         label: how it is printed.
@@ -49,7 +52,8 @@ class Task:
             `examples`; `hard(x, at=site)` is the hard operation. Sites are named `PLACE/weights` or
             `PLACE/activations`.
         judge: judge(parameters, hard) -> measures over the held-out parts, with no gradient and no chance.
-        measures: what it reports beside losses and accuracies, by the names that `loss` and `judge` use.
+        measures: what `loss` and `judge` measure, by name, beside what every record knows (results/records/schema.py:
+            validation_loss, validation_accuracy, test_loss, test_accuracy).
         selects: the measure by which settings are chosen: never the one that is reported, where there is a choice.
         reports: the measure that is reported.
         target: the measure and value that count as arrived.

@@ -1,5 +1,8 @@
 """What every task promises, and what each is held against."""
 
+import dataclasses
+import json
+
 import numpy as np
 import pytest
 import tensorflow as tf
@@ -9,8 +12,12 @@ import estimators
 import tasks
 from estimators.function import value
 from results.records import schema
+from runners.configuration import choices
+from runners.configuration import schema as schema_of_keys
 from runners.configuration.resolution import resolve
 from runners.configuration.schema import CONF
+from runners.execution import block
+from runners.training import programs
 from steeplechase.errors import UserError
 from steeplechase.random import Chance, key
 from tasks.base import parameters
@@ -192,3 +199,39 @@ def test_a_task_has_the_checksum_and_the_remarks_of_its_data(tmp_path):
 def test_an_unknown_task_gets_the_nearest():
     with pytest.raises(UserError, match="did you mean 'sign_fitting'"):
         tasks.registry["sign_fiting"]
+
+
+def test_what_is_missing_from_a_task_or_its_yaml_is_one_sentence(tmp_path, monkeypatch):
+    """What somebody meets who enters a task of their own."""
+
+    def odd(*, size: int = 1, dtype: str = "float32"):
+        return dataclasses.replace(
+            tasks.registry["binarized_mlp"](hidden=(4,), dtype=dtype), name="odd", batch=5000, measures={}
+        )
+
+    def without(*, size: int = 1):
+        raise AssertionError("it is refused before it is called")
+
+    run = resolve(BASE, "cpu")
+    for name, page, said in (
+        ("odd", odd, "the batch of odd is 5000, but there are 1079 training examples."),
+        ("without", without, "tasks/without.py must take dtype, the precision of its tensors"),
+    ):
+        monkeypatch.setitem(tasks.registry, name, page)
+        program = dict(run.program) | {"task": {"name": name, "size": 2}}
+        with pytest.raises(UserError, match=said):
+            programs.build(json.dumps(program), 1)
+    task = tasks.registry["sign_fitting"](dim=2)
+    block.check_declared(["train_loss", "wrong_signs", "site.saturation.x/weights"], task)
+    with pytest.raises(UserError, match="sign_fitting measures 'tst_error', which it does not declare"):
+        block.check_declared(["train_loss", "tst_error"], task)
+
+    for i, (text, said) in enumerate([("name: a", "has no steps"), ("steps: 2\ndtype: a", "which the key precision")]):
+        page = tmp_path / str(i) / "task" / "sign_fitting.yaml"
+        page.parent.mkdir(parents=True)
+        page.write_text(text, encoding="utf-8")
+        monkeypatch.setattr(schema_of_keys, "CONF", tmp_path / str(i))
+        with pytest.raises(UserError, match=f"conf/task/sign_fitting.yaml .*{said}"):
+            choices.defaults_of("task", "sign_fitting")
+    with pytest.raises(UserError, match="'ste' is in the book, but has no conf/estimator/ste.yaml"):
+        choices.defaults_of("estimator", "ste")

@@ -44,7 +44,13 @@ def defaults_of(group: str, name: str) -> dict[str, Any]:
     path = schema.CONF / group / f"{name}.yaml"
     if path.exists():
         _check_entered(group, name)
-        return _read(path)
+        page = _read(path)
+        if group == "task" and ("steps" not in page or "dtype" in page):
+            wrong = "has no steps" if "steps" not in page else "has dtype, which the key precision gives"
+            raise UserError(f"conf/task/{name}.yaml {wrong}.")
+        return page
+    if group == "estimator" and name in estimator_files.listed_names():
+        raise UserError(f"'{name}' is in the book, but has no conf/estimator/{name}.yaml: its name and parameters.")
     elsewhere = estimator_files.find(name) if group == "estimator" else None
     if elsewhere:
         return elsewhere.defaults

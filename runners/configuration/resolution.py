@@ -18,7 +18,7 @@ from runners.configuration.estimator_files import allowed_values
 from runners.configuration.keys import check_choice_key
 from runners.configuration.run import ReplicaValues, Run
 from runners.configuration.schema import AT_WEIGHTS, INT32_MAX, PARTS, refuse_too_many
-from runners.optimizer_traits import traits
+from runners.optimizer_traits import check_class, traits
 from steeplechase import schedules
 from steeplechase.errors import UserError, did_you_mean
 from tasks import base as tasks
@@ -42,6 +42,7 @@ def resolve(cfg: Mapping[str, Any], device: str) -> Run:
             _typed(group, cfg[part], part)
             if group == "function":
                 _allowed(part, cfg[part])
+    check_class(cfg["optimizer"]["keras"])
     tasks.check(**cfg["task"])
     weights = cfg["estimator_weights"]
     _one_of("normalize", cfg["normalize"], "none", "peak", "area")

@@ -2,15 +2,18 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import Any
 
 import numpy as np
 
+from results.records import schema
 from results.records.checkpoint import Checkpoint
 from runners.configuration.run import ReplicaValues
 from runners.training.programs import Replica
 from runners.training.trainer import Trainer
+from steeplechase.errors import UserError
+from tasks.base import Task
 
 
 def recorded(steps: int, rows: int) -> list[int]:
@@ -74,12 +77,14 @@ def train(
 
     Raises:
         OSError: what `checkpoint` raises where it cannot be read or written.
+        UserError: where the task measures what it does not declare.
     """
     marks = recorded(steps, rows)
     history, seconds_per_step = _restore(trainer, replicas, steps, checkpoint)
     if not history:
         trainer.begin(replicas, steps)
         history, seconds_per_step = [_row(trainer, len(replicas))], []
+        check_declared(history[0], trainer.program.task)
     unsaved = 0.0
     for mark in marks[len(history) :]:
         updates = mark - trainer.step
@@ -94,6 +99,24 @@ def train(
     names = sorted({name for row in history for name in row})
     missing = np.full(len(replicas), np.nan)
     return {name: np.stack([row.get(name, missing) for row in history]) for name in names}, seconds_per_step
+
+
+def check_declared(measures: Iterable[str], task: Task) -> None:
+    """Refuses what a record has no column for, before anything is trained for it.
+
+    Args:
+        measures: the names of what was measured at the start.
+        task: that measured it.
+
+    Raises:
+        UserError: for the first name that nobody declared.
+    """
+    for name in measures:
+        if name not in schema.COLUMNS and name not in task.measures and not name.startswith(schema.SITE):
+            raise UserError(
+                f"{task.name} measures '{name}', which it does not declare among its measures, and which is none "
+                f"of {', '.join(schema.MEASURES)}."
+            )
 
 
 def _row(trainer, replicas):

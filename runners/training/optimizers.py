@@ -14,7 +14,7 @@ import numpy as np
 import tensorflow as tf
 from keras import ops
 
-from runners.optimizer_traits import TRAITS, traits
+from runners.optimizer_traits import check_class
 from steeplechase.errors import UserError, did_you_mean
 
 _WHOLE_ARGUMENTS = {
@@ -109,12 +109,7 @@ def check(keras_name: str, arguments: Mapping[str, object]) -> type:
     Raises:
         UserError: where rows would not stay apart, or for a class or an argument that is not known.
     """
-    mixes, tested = traits(keras_name).mixes, [name for name, known in TRAITS.items() if not known.mixes]
-    if mixes:
-        raise UserError(f"optimizer {keras_name} is not element-wise, and replicas would mix: {mixes}.")
-    if keras_name not in tested:
-        hint = did_you_mean(str(keras_name), tested)
-        raise UserError(f"optimizer.keras is '{keras_name}'{hint} Tested to be element-wise: {', '.join(tested)}.")
+    check_class(keras_name)
     kind = ADDED.get(keras_name) or getattr(keras.optimizers, keras_name)
     known = set(inspect.signature(keras.optimizers.Adam).parameters) if kind is Bop else set()
     known = (known | set(inspect.signature(kind).parameters)) - {"kwargs", "arguments", "flips", "learning_rate"}

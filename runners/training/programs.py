@@ -15,7 +15,8 @@ from estimators.function import HardFunction, as_hard_function
 from runners.optimizer_traits import traits
 from runners.training import optimizers
 from runners.training.hard_sites import Hard
-from steeplechase.errors import Unsupported
+from steeplechase.errors import Unsupported, UserError
+from tasks import base as tasks_base
 from tasks.base import Task
 
 # A block is the largest power of two, at most LIMIT, whose parameters together are at most BUDGET numbers: on a CPU
@@ -163,7 +164,16 @@ def _function(task: Task, described: Mapping) -> HardFunction:
 @functools.cache
 def _task(text: str, precision: str) -> Task:
     arguments = json.loads(text)
-    return tasks.registry[arguments.pop("name")](**arguments, dtype=precision)
+    name = arguments.pop("name")
+    page = tasks.registry[name]
+    if "dtype" not in tasks_base.parameters(page):
+        raise UserError(f"tasks/{name}.py must take dtype, the precision of its tensors, beside its other arguments.")
+    task = page(**arguments, dtype=precision)
+    if task.examples and task.batch > len(task.examples[0]):
+        raise UserError(
+            f"the batch of {name} is {task.batch}, but there are {len(task.examples[0])} training examples."
+        )
+    return task
 
 
 def release() -> None:
