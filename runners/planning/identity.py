@@ -145,7 +145,7 @@ def files(run: Run) -> dict[str, Path]:
     roots = [sources.ROOT / f"runners/{name}.py" for name in EXECUTED]
     roots.append(sources.ROOT / f"tasks/{run.program['task']['name']}.py")
     chosen = [run.program[part] for part in ("function", "function_weights")]
-    roots += [estimator_files.FUNCTIONS_DIR / f"{function['name']}.py" for function in chosen if function]
+    roots += [sources.ROOT / f"estimators/functions/{function['name']}.py" for function in chosen if function]
     elsewhere: dict[str, Path] = {}
     for name in estimators(run):
         if estimator_files.find(name):
