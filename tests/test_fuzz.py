@@ -11,7 +11,6 @@ from tests.fuzz import counts, grammar, harness, stores
 from tests.fuzz.harness import Line, judge
 from tests.oracles.command import ROOT
 
-
 LINES, STORES = 50, 31  # the fewest, about, that have one of each kind; `make fuzz` counts 500 and 60
 
 

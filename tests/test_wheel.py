@@ -16,7 +16,7 @@ import yaml
 from results import claims, load
 from results.records import frozen
 from runners.execution import provenance
-from tests.test_house import ROOT
+from tests.oracles.command import ROOT
 
 SHIPPED = ("conf", "estimators", "hydra_plugins", "results", "runners", "steeplechase", "tasks")
 PIP = [sys.executable, "-m", "pip", "--quiet", "--disable-pip-version-check"]

@@ -14,8 +14,8 @@ from results.statistics import intervals
 from results.tables import printing
 from results.tables import summary as summary_table
 from steeplechase.errors import RecordError
+from tests.oracles.command import ROOT
 from tests.oracles.records import make, name
-from tests.test_house import ROOT
 
 
 def printed(summary, width=100):

@@ -15,8 +15,8 @@ from results.analysis.comparison import ANY
 from results.figures import ranking as figure
 from results.records import reading
 from results.statistics import intervals, paired, survival
+from tests.helpers.worlds import like, world
 from tests.oracles.records import ACCURACY, LOSS, make
-from tests.test_verdicts import _like, world
 
 MLP, SIGNS = ACCURACY["label"], LOSS["label"]
 
@@ -251,6 +251,6 @@ def test_who_arrives_later_than_the_fastest_is_tested_among_all_pairs():
 
 
 def test_an_empty_table_has_no_rows():
-    empty = _like(make().iloc[:0], make())
+    empty = like(make().iloc[:0], make())
     assert aggregates.aggregates(empty).empty and aggregates.improvement(empty).empty
     assert ranking.stability(empty).empty and tuning.tuning(empty).empty and tuning.success_grid(empty).empty

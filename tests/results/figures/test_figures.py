@@ -27,9 +27,9 @@ from results.report import sections
 from runners import figures as command
 from runners import report
 from steeplechase.errors import RecordError
+from tests.oracles.command import ROOT
 from tests.oracles.records import make, name
 
-ROOT = Path(__file__).parents[1]
 NAMES = sorted(module.name for module in pkgutil.iter_modules(figures.__path__))
 every = pytest.mark.parametrize("figure", NAMES)
 

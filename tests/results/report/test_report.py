@@ -19,8 +19,8 @@ from results.statistics import intervals
 from results.tables.printing import Part
 from runners import report as command
 from steeplechase.errors import RecordError
+from tests.helpers.worlds import like, world
 from tests.oracles.records import ACCURACY, make, name
-from tests.test_verdicts import _like, world
 
 HOSTILE = "</script><b>&amp; \"quoted\" 'too' <!--"
 
@@ -115,7 +115,7 @@ def test_what_is_not_known_is_null_and_a_share_that_is_lost_is_the_worst():
     rows = table[(table["task"] == "binarized_mlp") & (table["learning_rate"] == 0.1) & (table["step"] == 400)]
     first = rows[rows["estimator"] == "sigmoid_derivative"]["test_accuracy"].fillna(0)
     assert share == pytest.approx(first.mean(), rel=1e-4)
-    assert explorer.explorer(_like(table.iloc[:0], table)) == []
+    assert explorer.explorer(like(table.iloc[:0], table)) == []
 
 
 def test_of_what_else_was_swept_each_rate_shows_the_best():
@@ -124,7 +124,7 @@ def test_of_what_else_was_swept_each_rate_shows_the_best():
     other["replica"] = "x" + other["replica"]
     better = 0.5 + other[["validation_accuracy", "test_accuracy"]] / 2
     other = other.assign(**better, **{"estimator.scale": 2.0})
-    both = _like(pd.concat([table.assign(**{"estimator.scale": 1.0}), other], ignore_index=True), table)
+    both = like(pd.concat([table.assign(**{"estimator.scale": 1.0}), other], ignore_index=True), table)
     both.attrs["parts"] = [{**table.attrs["parts"][0], "replicas": both["replica"].unique().tolist()}]
     (task,) = explorer.explorer(both)
     last = other[(other["step"] == 400) & (other["learning_rate"] == 0.01)]["test_accuracy"].mean()
@@ -206,7 +206,7 @@ def test_nothing_recorded_is_said(tmp_path):
 
 @pytest.mark.parametrize("kind", ["one seed", "all diverged", "constant", "two measures"])
 def test_odd_tables_are_reported(kind, tmp_path, monkeypatch):
-    monkeypatch.setattr(sections, "FIGURES", ("convergence",))  # tests/test_figures.py draws them all
+    monkeypatch.setattr(sections, "FIGURES", ("convergence",))  # tests/results/figures/test_figures.py draws them all
     table = {
         "one seed": lambda: make(seeds=1),
         "all diverged": lambda: make(diverged=lambda *of: True),

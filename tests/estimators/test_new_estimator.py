@@ -4,11 +4,11 @@ import os
 import shutil
 import subprocess
 import sys
-from pathlib import Path
 
 import pytest
 
-ROOT = Path(__file__).parents[1]
+from tests.oracles.command import ROOT
+
 FOLDERS = ("steeplechase", "estimators", "tasks", "runners", "results", "hydra_plugins", "conf", "docs", "tests")
 FILES = ("pyproject.toml", "requirements.lock", "README.md", "CHANGELOG.md", "CITATION.cff", "Makefile")
 PAGE = '''\
@@ -66,8 +66,12 @@ def test_a_new_estimator_needs_three_files_and_passes_what_is_checked(tree):
 
     Less what takes processes of its own and has nothing to do with estimators: who imports TensorFlow.
     """
-    house = ["tests/test_house.py", "tests/test_gallery.py::test_the_committed_page_is_what_the_book_says"]
-    contract = ["tests/test_estimators.py", "-k", "made_up or (not test_estimators and not need_no_tensorflow)"]
+    house = ["tests/test_house.py", "tests/runners/docs/test_gallery.py::test_the_committed_page_is_what_the_book_says"]
+    contract = [
+        "tests/estimators/test_contract.py",
+        "-k",
+        "made_up or (not test_contract and not need_no_tensorflow)",
+    ]
     done = subprocess.run(
         [sys.executable, "-m", "pytest", "-n0", "-rp", *house, *contract],
         cwd=tree,
@@ -80,6 +84,6 @@ def test_a_new_estimator_needs_three_files_and_passes_what_is_checked(tree):
     assert done.returncode == 0, done.stdout + done.stderr
     passed = {line.removeprefix("PASSED ") for line in done.stdout.splitlines() if line.startswith("PASSED ")}
     for promise in ("shape_and_type", "known_values", "area_and_peak", "same_everywhere", "normalised"):
-        assert f"tests/test_estimators.py::test_the_contract[made_up-{promise}]" in passed
+        assert f"tests/estimators/test_contract.py::test_the_contract[made_up-{promise}]" in passed
     assert "tests/test_house.py::test_every_name_of_the_book_has_a_look" in passed
-    assert "tests/test_gallery.py::test_the_committed_page_is_what_the_book_says" in passed
+    assert "tests/runners/docs/test_gallery.py::test_the_committed_page_is_what_the_book_says" in passed

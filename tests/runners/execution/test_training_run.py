@@ -19,7 +19,7 @@ from runners.execution.training_run import execute
 from runners.planning import device
 from runners.planning.identity import identify
 from steeplechase.errors import StoreError, UserError
-from tests.test_identity import BASE, changed
+from tests.helpers.configurations import BASE, changed
 
 RATES = [0.01, {"from": 0.1, "to": 0.01, "shape": "log"}]
 SIX = {"seed": [0, 1, 2], "optimizer__learning_rate": RATES, "block": 2, "steps": 20, "record_points": 2}

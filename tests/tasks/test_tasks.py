@@ -14,7 +14,7 @@ from runners.configuration.schema import CONF
 from steeplechase.errors import UserError
 from steeplechase.random import Chance, key
 from tasks.base import parameters
-from tests.test_identity import BASE
+from tests.helpers.configurations import BASE
 
 
 def hard(x, *, at):

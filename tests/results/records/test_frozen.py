@@ -25,8 +25,8 @@ from results.records.store import Store
 from runners import claims as command
 from runners import figures, report
 from steeplechase.errors import RecordError, StoreError
+from tests.helpers.worlds import like, world
 from tests.oracles.records import make
-from tests.test_verdicts import _like, world
 
 PLAN = {"name": "race", "command": "steeplechase", "figures": ["convergence"], "tables": ["verdicts"]}
 
@@ -49,7 +49,7 @@ def kept(made, tmp_path):
 def test_a_table_comes_back_as_it_was(tmp_path):
     table = make(diverged=lambda estimator, rate, seed: estimator == "ste", reference="ste", default_rate=0.01)
     own = {"task.hidden": "[4]", "task.dim": np.where(table["task"] == "sign_fitting", 64.0, np.nan)}
-    table = _like(table[sorted(table.columns)].assign(**own), table)
+    table = like(table[sorted(table.columns)].assign(**own), table)
     back, about = frozen.read(frozen.write(table, PLAN, tmp_path))
     pd.testing.assert_frame_equal(back, table)
     assert {k: v for k, v in back.attrs.items() if k != "parts"} == {

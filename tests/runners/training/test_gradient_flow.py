@@ -17,8 +17,8 @@ from runners.training.hard_sites import Hard
 from runners.training.programs import Program, Replica
 from runners.training.trainer import Trainer
 from steeplechase.errors import RecordError
+from tests.helpers.configurations import changed
 from tests.oracles.records import make
-from tests.test_identity import changed
 
 RUN = {"seed": [0, 1], "steps": 20, "record_points": 2, "gradient_flow": True}
 

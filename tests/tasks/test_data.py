@@ -23,8 +23,8 @@ from steeplechase.errors import UserError
 from tasks.data import formats, sets
 from tasks.data.sets import Examples, checksum, load
 from tasks.data.split import split
+from tests.oracles.command import ROOT
 
-ROOT = Path(__file__).parents[1]
 quick = settings(deadline=None, max_examples=40, database=None)
 bytes_arrays = hnp.arrays(np.uint8, hnp.array_shapes(min_dims=2, max_dims=4, min_side=1, max_side=6))
 

@@ -2,7 +2,6 @@
 
 import re
 import warnings
-from pathlib import Path
 
 import numpy as np
 import pytest
@@ -16,9 +15,9 @@ from runners.docs import estimators_markdown
 from runners.docs import shapes as shapes_docs
 from steeplechase.errors import RecordError, UserError
 from steeplechase.random import Chance, key
+from tests.oracles.command import ROOT
 from tests.oracles.records import make
 
-ROOT = Path(__file__).parents[1]
 BOOK = sorted(estimators.registry)
 PLAIN = next(name for name in BOOK if not estimators.registry[name].parameters)
 RANDOM = next(name for name in BOOK if estimators.registry[name].random)

@@ -13,21 +13,10 @@ from results.analysis.comparison import ANY
 from results.statistics import paired
 from results.tables import verdicts as verdicts_table
 from steeplechase.errors import RecordError
+from tests.helpers.worlds import like, world
 from tests.oracles.records import ACCURACY, LOSS, make
 
 MLP, SIGNS = ACCURACY["label"], LOSS["label"]
-MERITS = {"ste": 1.5, "sigmoid_derivative": 2.0, "tanh_slope": 2.02}
-
-
-def merit(estimator, normalize, rate, seed):
-    """Tanh slope is a hair better than sigmoid derivative, and both are far better than STE."""
-    return MERITS[estimator] - 0.8 * abs(math.log10(rate / 0.01)) + 0.1 * math.sin(seed)
-
-
-def world(**more):
-    table = make(**{"seeds": 8, "tasks": ["binarized_mlp"], "merit": merit, "spread": 0.002, **more})
-    table.attrs["margins"] = {"binarized_mlp": 0.02}
-    return table
 
 
 @pytest.fixture(scope="module")
@@ -274,12 +263,7 @@ def test_written_files(found, tmp_path):
 def test_chance_has_a_fixed_seed_and_the_table_is_left_alone():
     table = world()
     before = table.copy(deep=True)
-    one, two = verdicts.verdicts(table), verdicts.verdicts(table.sample(frac=1, random_state=1).pipe(_like, table))
+    one, two = verdicts.verdicts(table), verdicts.verdicts(table.sample(frac=1, random_state=1).pipe(like, table))
     pd.testing.assert_frame_equal(one, two)
     assert one.attrs["firsts"] == two.attrs["firsts"]
     pd.testing.assert_frame_equal(table, before)
-
-
-def _like(shuffled, table):
-    shuffled.attrs = table.attrs
-    return shuffled

@@ -20,8 +20,8 @@ from runners.execution.launch import plan_and_launch
 from runners.execution.outcome import Outcome
 from runners.planning.identity import identify
 from steeplechase.errors import RecordError, StoreError, UserError
+from tests.helpers.configurations import BASE, changed
 from tests.oracles.records import make
-from tests.test_identity import BASE, changed
 
 WANTED = identify(changed(steps=100, record_points=1))
 OTHER = "0123456789abcdef"

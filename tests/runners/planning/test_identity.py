@@ -10,52 +10,14 @@ import pytest
 import yaml
 
 from runners.configuration import estimator_files
-from runners.configuration.resolution import resolve
 from runners.configuration.run import Run
 from runners.configuration.schema import CONF
 from runners.planning import identity, sources
 from steeplechase.errors import UserError
-
-BASE = {
-    "task": yaml.safe_load((CONF / "task/sign_fitting.yaml").read_text(encoding="utf-8")),
-    "estimator": {"name": "tanh_slope", "scale": 1.0},
-    "estimator_weights": {},
-    "optimizer": yaml.safe_load((CONF / "optimizer/adam.yaml").read_text(encoding="utf-8")),
-    "seed": [0, 1],
-    "function": "sign",
-    "at_zero": 1,
-    "normalize": "none",
-    "steps": 100,
-    "record_points": 10,
-    "gradient_flow": False,
-    "precision": "float32",
-    "device": "cpu",
-    "block": None,
-    "store": "results",
-    "checkpoint": 10.0,
-    "parallel_blocks": None,
-    "reference": "",
-    "margins": {},
-    "strict": False,
-    "plan": False,
-    "figures": [],
-    "tables": [],
-    "progress": "",
-}
+from tests.helpers.configurations import BASE, changed
 
 MLP = yaml.safe_load((CONF / "task/binarized_mlp.yaml").read_text(encoding="utf-8"))
 NO_PAGES = ("__init__", "base", "excluded")
-
-
-def changed(**changes) -> Run:
-    cfg = json.loads(json.dumps(BASE))
-    for key, value in changes.items():
-        group, _, name = key.partition("__")
-        if name:
-            cfg[group][name] = value
-        else:
-            cfg[group] = value
-    return resolve(cfg, cfg["device"])
 
 
 def ids(run: Run) -> set[str]:

@@ -4,7 +4,6 @@ import dataclasses
 import math
 import subprocess
 import sys
-from pathlib import Path
 
 import numpy as np
 import pytest
@@ -21,8 +20,8 @@ from runners.training.trainer import Trainer
 from steeplechase.errors import Unsupported, UserError
 from steeplechase.random import Chance, key
 from tasks.base import Task
+from tests.oracles.command import ROOT
 
-ROOT = Path(__file__).parents[1]
 modes = pytest.mark.parametrize("compiled", [False, True], ids=["eager", "compiled"])
 
 
