@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 @dataclass(frozen=True)
 class OptimizerTraits:
-    """What decides how an optimizer is used, as test_optimizers.py and test_trainer.py in tests/runners/training/ hold it.
+    """How an optimizer is used, as test_optimizers.py and test_trainer.py in tests/runners/training/ hold it.
 
     latent_weights: whether hard weights have real-valued ones behind them, which it updates; without, it flips the hard
     weights themselves. per_replica: its arguments that may have one value for each replica: those that are tensors in

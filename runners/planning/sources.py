@@ -77,7 +77,7 @@ def tree(path: Path) -> str:
     """SHA-256 of what counts of a file: its syntax tree without docstrings, what is only printed, and, of a table of
     contents, what it only lists. Of the bytes that this process has loaded, where it is observed (observing.py).
     """
-    parsed = _Counting(path).visit(_parse(path))
+    parsed = _Counting(path).visit(parse(path))
     return hashlib.sha256(ast.dump(parsed).encode()).hexdigest()
 
 
@@ -94,7 +94,7 @@ def names(path: Path) -> tuple[str, ...]:
     house a relative import has none."""
     found: list[str] = []
     package = _package(path)
-    for node in ast.walk(_parse(path)):
+    for node in ast.walk(parse(path)):
         if isinstance(node, ast.Import):
             found += [alias.name for alias in node.names]
         elif isinstance(node, ast.ImportFrom):
@@ -113,7 +113,7 @@ def names(path: Path) -> tuple[str, ...]:
 def enters_itself(path: Path) -> bool:
     """Whether a module does nothing when it is imported but define its functions and enter them in a book."""
     allowed: set[str] = set()
-    for node in _parse(path).body:
+    for node in parse(path).body:
         if isinstance(node, ast.ImportFrom) and node.module in _CONTRACT and not node.level:
             allowed |= {alias.asname or alias.name for alias in node.names}
         elif isinstance(node, (ast.Import, ast.ImportFrom)):
@@ -139,7 +139,7 @@ def enters_itself(path: Path) -> bool:
 def only_computes(path: Path) -> bool:
     """Whether nothing in a file reaches for anything beyond its arguments: no file, variable, chance, clock or other
     code, as far as names say. What is not sure counts as reaching."""
-    for node in ast.walk(_parse(path)):
+    for node in ast.walk(parse(path)):
         if isinstance(node, (ast.Import, ast.ImportFrom)):
             names = [a.name for a in node.names] if isinstance(node, ast.Import) else [node.module or ""]
             inside = all(name.split(".")[0] in (*_COMPUTING, "steeplechase", "estimators") for name in names)
@@ -155,7 +155,7 @@ def only_computes(path: Path) -> bool:
 @functools.cache
 def unseen(path: Path) -> int:
     """The line in which a file uses TensorFlow's own access to files, which cannot be observed; 0 where none does."""
-    parsed, names = _parse(path), {"tensorflow"}
+    parsed, names = parse(path), {"tensorflow"}
     names |= {
         alias.asname
         for node in ast.walk(parsed)
@@ -275,7 +275,8 @@ def _home(top: str) -> Path | None:
     return home.resolve() if near and not observing.is_library(str(home.resolve() / "_")) else None
 
 
-def _parse(path: Path) -> ast.Module:
+def parse(path: Path) -> ast.Module:
+    """The syntax tree of a file, as it was loaded where this process has loaded it. Raises UserError."""
     try:
         return ast.parse(observing.loaded(path) or path.read_bytes())
     except (OSError, SyntaxError, ValueError) as error:

@@ -553,9 +553,9 @@ def test_digits_are_read_from_the_bytes_that_are_hashed(tmp_path, monkeypatch):
     digits = load("digits")
     np.testing.assert_array_equal(digits.x, (x / 8 - 1).astype(np.float32), strict=True)
     np.testing.assert_array_equal(digits.y, y.astype(np.int32), strict=True)
-    assert digits.checksum == checksum("digits") == hashlib.sha256(Path(sets._digits_file()).read_bytes()).hexdigest()
+    assert digits.checksum == checksum("digits") == hashlib.sha256(Path(sets.digits_file()).read_bytes()).hexdigest()
     (other,) = write(tmp_path, other=gzip.compress(b"16,0,1\n0,8,0\n"))
-    monkeypatch.setattr(sets, "_digits_file", lambda: other)
+    monkeypatch.setattr(sets, "digits_file", lambda: other)
     assert load("digits").x.tolist() == [[1, -1], [-1, 0]] and load("digits").checksum == checksum("digits")
 
 

@@ -121,7 +121,7 @@ def test_where_all_are_better_the_interval_says_how_few_they_are():
     """Of n pairs all better, Clopper and Pearson leave (α/2)^(1/n) open."""
     for seeds in (3, 16):
         better = np.ones((1, seeds, seeds))
-        own = aggregates._probability(better, resampling.draw(np.random.default_rng(0), 50, 1, seeds))
+        own = aggregates.probability_of_improvement(better, resampling.draw(np.random.default_rng(0), 50, 1, seeds))
         assert own == pytest.approx({"probability": 1, "low": 0.025 ** (1 / seeds), "high": 1})
 
 

@@ -246,7 +246,7 @@ def test_who_arrives_later_than_the_fastest_is_tested_among_all_pairs():
     steady, gambler = ([250.0] * 20, [10.0] * 16 + [math.inf] * 4)
     own = {i: survival.Reached(np.array(steps), np.full(20, 1000.0)) for i, steps in enumerate((steady, gambler))}
     assert own[0].expected_steps < own[1].expected_steps
-    [(at, (z, p))] = tuning._against_the_fastest([own], ["a", "b"], "").items()
+    [(at, (z, p))] = tuning.against_the_fastest([own], ["a", "b"], "").items()
     assert at == 1 and p < 0.05 and z < 0
 
 

@@ -136,9 +136,8 @@ def test_a_diverged_loss_has_no_mean_and_a_verdict_by_ranks():
     own = row(found, "Tanh slope", "Straight-through")
     assert own.test == paired.RANK_TEST and math.isnan(own.other_mean) and math.isnan(own.difference)
     assert own.verdict == "better"
-    assert "signed-rank" in verdicts_table._caption(found) and "unknown" in set(
-        verdicts_table._printed(found)["difference"]
-    )
+    [part] = verdicts_table.parts(found)
+    assert "signed-rank" in part.caption and "unknown" in set(part.printed["difference"])
 
 
 def test_everybody_diverged_is_undecided_and_said():

@@ -229,7 +229,7 @@ def test_every_command_that_draws_says_so_and_ends_with_1(own, monkeypatch, caps
     Store(own / "store").write_plan(plan)
     for module in (outputs, report):
         monkeypatch.setattr(module, "load", lambda *_: table)
-    monkeypatch.setattr(sections, "_figures", lambda one: one.figures)
+    monkeypatch.setattr(sections, "figures_of", lambda one: one.figures)
     monkeypatch.setattr(sections, "TABLES", ())
     assert command.main(["--store", str(own / "store")]) == 1
     assert (own / "store/output/race/alone.pdf").exists()

@@ -36,7 +36,7 @@ def made(tmp_path_factory):
     """A folder with one frozen table, and what was made of it."""
     folder = tmp_path_factory.mktemp("frozen")
     path = frozen.write(world(optimizers=("adam", "sgd")), PLAN, folder)
-    outputs.make(Console(file=io.StringIO()), *outputs._thawed(path), folder / "race")
+    outputs.make(Console(file=io.StringIO()), *outputs.thawed(path), folder / "race")
     return folder
 
 

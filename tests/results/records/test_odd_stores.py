@@ -280,8 +280,8 @@ def readers(world):
 
 @pytest.mark.parametrize("odd", ODD)
 def test_an_odd_store_is_told_in_sentences(world, odd, capsys, monkeypatch):
-    monkeypatch.setattr(sections, "_made_in_parallel", lambda one, jobs: [_alone(one, job) for job in jobs])
-    monkeypatch.setattr(sections, "_figures", lambda one: list(one.figures))
+    monkeypatch.setattr(sections, "make_parts", lambda one, jobs: [_alone(one, job) for job in jobs])
+    monkeypatch.setattr(sections, "figures_of", lambda one: list(one.figures))
     spoil, words, mended = ODD[odd]
     spoil(world)
     before, said = world.others(), ""
@@ -319,5 +319,5 @@ def test_an_odd_store_is_told_in_sentences(world, odd, capsys, monkeypatch):
 
 
 def _alone(one, job):
-    sections._ONE[:] = [one]
-    return sections._made(job)
+    sections.REPORTED[:] = [one]
+    return sections.make_part(job)

@@ -31,7 +31,7 @@ def loader():
 def node(loader):
     """The `hydra` node of a sweep with a launcher that has numbers and words."""
     cfg = loader.load_configuration("config", ["hydra/launcher=joblib"], RunMode.MULTIRUN)
-    return allowed._plain(cfg.hydra)
+    return allowed.plain(cfg.hydra)
 
 
 def places(node, path=("hydra",)):

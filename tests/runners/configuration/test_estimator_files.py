@@ -44,7 +44,7 @@ def file(tmp_path, monkeypatch):
 
     monkeypatch.setenv("STEEPLECHASE_ESTIMATORS", "")
     yield write
-    estimator_files._files.cache_clear()
+    estimator_files.files_named.cache_clear()
     sources.forget()
 
 
@@ -126,7 +126,7 @@ def test_a_name_of_the_book_stays_the_books(monkeypatch):
 def test_its_code_is_part_of_the_records_identity(file):
     def fingerprint(text):
         file(text)
-        estimator_files._files.cache_clear()
+        estimator_files.files_named.cache_clear()
         sources.forget()
         program = {
             "task": {"name": "sign_fitting"},

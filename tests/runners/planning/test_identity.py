@@ -328,7 +328,7 @@ def test_what_a_gpu_computes_with_counts(tmp_path, monkeypatch):
     from runners.planning import device
 
     driver = tmp_path / "version"
-    monkeypatch.setattr(device, "_KERNEL_DRIVER", driver)
+    monkeypatch.setattr(device, "KERNEL_DRIVER", driver)
     seen = []
     for version, cudnn in (("570.10", "9.1"), ("580.20", "9.1"), ("580.20", "9.9")):
         driver.write_text(f"NVRM version: NVIDIA UNIX x86_64 Kernel Module  {version}  Release", encoding="utf-8")
@@ -408,7 +408,7 @@ def test_a_plan_says_that_its_records_are_of_several_kinds_of_processor(tmp_path
     from runners.planning import device, plans
     from runners.planning.identity import identify
 
-    monkeypatch.setattr(device, "_CPU", tmp_path / "cpuinfo")
+    monkeypatch.setattr(device, "CPU_INFO", tmp_path / "cpuinfo")
     wanted = identify(changed())
     said = []
     for flags, recorded in (("fma avx2", {"avx2 fma"}), ("fma avx2", {"avx2 avx512f fma"}), ("Features : sve", set())):

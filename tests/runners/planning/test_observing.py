@@ -127,4 +127,4 @@ def test_a_page_that_may_read_is_not_planned_unobserved(tmp_path, monkeypatch):
         monkeypatch.setitem(estimator_sources.observed_reads, "page_variable", {})
         assert estimator_sources.unobserved(["page_variable"]) == [] and estimator_sources.observed("ste") == {}
     finally:
-        estimator_files._files.cache_clear()
+        estimator_files.files_named.cache_clear()

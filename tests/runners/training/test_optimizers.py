@@ -178,7 +178,7 @@ def test_bop_flips_nothing_without_a_gradient():
     built = optimizers.build("Bop", {"threshold": 0.0}, lambda: tf.constant([[0.1]]), [weights], ["w"])
     for _ in range(3):
         built.apply([tf.zeros([1, 2])], [weights])
-    assert any(built._flipping)
+    assert any(built.flipping)
     np.testing.assert_array_equal(weights.numpy(), [[1.0, -1.0]])
 
 

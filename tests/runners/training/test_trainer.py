@@ -217,7 +217,7 @@ def test_lanes_that_ask_at_the_same_time_get_one_program(carried):
 
     with ThreadPoolExecutor(2) as pool:
         one, other = pool.map(lane, range(2))
-    assert one is not other and one._compiled is other._compiled
+    assert one is not other and one.compiled is other.compiled
 
 
 def test_a_schedule_is_refused_by_the_program_without():
