@@ -18,7 +18,7 @@ from runners.training.programs import BUDGET, LIMIT, SCALARS, Program, Replica, 
 from runners.training.trainer import Trainer
 from runners.training.trainer import trainer as trainer_of
 from steeplechase.random import Chance, key
-from tests.conftest import SMALL
+from tests.helpers.tasks import SMALL
 from tests.oracles import tasks as tiny
 
 SCALE = {"scale": 1.0}
@@ -248,7 +248,7 @@ def test_normalisation_is_a_number_of_a_replica():
 
 
 def test_a_random_slope_is_drawn_for_each_replica_step_and_site():
-    task = tasks.registry["binarized_mlp"](**SMALL["binarized_mlp"])
+    task = tasks.registry["binarized_mlp"](hidden=[12], batch=16)  # the most is compiling, of every site's draws
     own = estimators.registry["sso"].parameters
     trainer = Trainer(program(task, estimator="sso"))
     seats = [replica(seed, 0.01, own) for seed in (0, 1, 0)]
@@ -395,9 +395,10 @@ def test_a_scalars_block_follows_from_the_replicas_of_its_run():
     assert block_size(scalar, "gpu", 1) == LIMIT["gpu"]
 
 
-FEW = [("sso", "Adam", {}), ("reste", "SGD", {"momentum": 0.9})]
+FEW = [("sso", "Adam", {}, (8, SCALARS)), ("reste", "SGD", {"momentum": 0.9}, (64, SCALARS))]
 WHOLE = [
     ("multi_gauss", "RMSprop", {}),
+    ("reste", "SGD", {"momentum": 0.9}),
     *((name, "Adam", {}) for name in estimators.registry),
     *(("tanh_slope", name, {}) for name in ("AdamW", "Lion", "Nadam", "RMSprop", "SGD")),
     ("tanh_slope", "SGD", {"momentum": 0.9, "nesterov": True}),
@@ -405,17 +406,17 @@ WHOLE = [
 
 
 @pytest.mark.parametrize(
-    ("name", "optimizer", "arguments"),
-    [*FEW, *(pytest.param(*one, marks=pytest.mark.long) for one in WHOLE)],
-    ids=lambda value: value if isinstance(value, str) else "-".join(value) or "plain",
+    ("name", "optimizer", "arguments", "sizes"),
+    [*FEW, *(pytest.param(*one, (8, 64, SCALARS), marks=pytest.mark.long) for one in WHOLE)],
+    ids=lambda value: value if isinstance(value, str) else "-".join(map(str, value)) or "plain",
 )
-def test_a_scalar_is_the_same_in_every_block(name, optimizer, arguments):
+def test_a_scalar_is_the_same_in_every_block(name, optimizer, arguments, sizes):
     """What allows its block to follow from the replicas at hand. With several numbers a replica, nothing promises it:
     sums and products may be cut otherwise."""
     own = estimators.registry[name].parameters
     seats, task = [replica(3, 0.07, own), replica(4, 0.02, own)], SCALAR(start=None)
     alone = run(Trainer(program(task, optimizer, 1, name, **arguments)), seats[:1], marks=(0, 13, 500), total=500)
-    for size in (8, 64, SCALARS):
+    for size in sizes:
         among = run(Trainer(program(task, optimizer, size, name, **arguments)), seats, marks=(0, 13, 500), total=500)
         same(alone, among)
         for held, value in alone[1].items():
