@@ -137,7 +137,7 @@ def freeze(console: Console, store: Store, plan: Plan, folder: Path) -> list[str
     RecordError and StoreError."""
     table = load(store, plan)
     path = frozen.write(table, vars(plan), folder)
-    _, faults = make(console, *_thawed(path), folder / plan.name)
+    _, faults = make(console, *thawed(path), folder / plan.name)
     console.print(f"Frozen: {escape(str(path))}")
     return faults
 
@@ -190,7 +190,8 @@ def _version(package: str) -> str:
         return "none"
 
 
-def _thawed(path: Path) -> tuple[pd.DataFrame, list[str], list[str]]:
+def thawed(path: Path) -> tuple[pd.DataFrame, list[str], list[str]]:
+    """(the table, the names of its tables, those of its figures) of a frozen table's file."""
     table, about = frozen.read(path)
     return table, about["plan"]["tables"], about["plan"]["figures"]
 

@@ -9,7 +9,7 @@ from steeplechase.errors import UserError, did_you_mean
 
 @dataclass(frozen=True)
 class OptimizerTraits:
-    """What decides how an optimizer is used, as tests/test_optimizers.py and tests/test_trainer.py hold it.
+    """How an optimizer is used, as test_optimizers.py and test_trainer.py in tests/runners/training/ hold it.
 
     Attributes:
         latent_weights: whether hard weights have real-valued ones behind them, which it updates; without, it flips the

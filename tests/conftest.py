@@ -1,5 +1,8 @@
 """What the tests share: TensorFlow started as records are made, and each estimator and each task at a small size."""
 
+from collections import Counter
+from pathlib import Path
+
 import jaxtyping
 import pytest
 
@@ -11,9 +14,18 @@ jaxtyping.install_import_hook("estimators", "tests.oracles.typecheck.check")
 
 import estimators  # noqa: E402
 import tasks  # noqa: E402
+from tests.helpers.tasks import SMALL  # noqa: E402
 
-# A task whose default is large is tested at these arguments; one that is not listed, at its defaults.
-SMALL = {"binarized_mlp": {"hidden": [12, 8], "batch": 16}, "sign_fitting": {"dim": 6, "rows": 12}}
+# Whose few tests wait for many processes. Handed out last, they would leave one of two workers idle.
+FIRST = ("runners/test_sweep", "test_fuzz", "runners/configuration/test_estimator_files", "test_command", "test_wheel")
+FIRST += ("test_contributing", "estimators/test_new_estimator", "runners/planning/test_observing")
+
+
+def pytest_collection_modifyitems(items):
+    """Files in the order in which workers get them: those that take long, then those of many tests."""
+    sizes = Counter(item.path for item in items)
+    first = {Path(__file__).parent / f"{name}.py": at for at, name in enumerate(FIRST)}
+    items.sort(key=lambda item: (first.get(item.path, len(first)), -sizes[item.path], str(item.path)))
 
 
 @pytest.fixture(params=sorted(estimators.registry), scope="session")

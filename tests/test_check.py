@@ -58,7 +58,7 @@ def test_numbers_that_differ_too_much_are_not_judged():
 
 
 def test_all_splits_are_taken_where_they_are_few():
-    few, many = verdict._splits(3), verdict._splits(8)
+    few, many = verdict.splits(3), verdict.splits(8)
     assert len(few) == 20 == len({frozenset(split[:3]) for split in few.tolist()})
     assert many.shape == (verdict.SPLITS, 16) and (np.sort(many, 1) == np.arange(16)).all()
 
@@ -169,7 +169,7 @@ def planted(monkeypatch, tmp_path):
         monkeypatch.setattr(trees, "measure", measure)
         return seen
 
-    monkeypatch.setattr(check, "_fit_to_start", lambda: None)
+    monkeypatch.setattr(check, "fit_to_start", lambda: None)
     monkeypatch.setattr(check.Window, "state", lambda self: Machine(2))
     monkeypatch.setattr(trees, "environment", lambda *_: tmp_path)
     monkeypatch.setattr(trees, "need_benchmarks", lambda *_: None)
@@ -281,14 +281,14 @@ def test_a_base_that_cannot_be_imported_is_told(repository):
 
 def test_a_base_whose_lock_cannot_be_installed_is_told(tmp_path, monkeypatch):
     (tmp_path / trees.LOCK).write_text("no-such-package==1\n", encoding="utf-8")
-    real = trees._run
+    real = trees.run_command
 
     def run(words, cwd, environ=None):
         if "pip" in map(str, words):
             return subprocess.CompletedProcess(words, 1, "", "ERROR: No matching distribution found\n\n")
         return real([*words[:3], "--without-pip", *words[3:]], cwd, environ)
 
-    monkeypatch.setattr(trees, "_run", run)
+    monkeypatch.setattr(trees, "run_command", run)
     with pytest.raises(UserError, match="BASE does not build: ERROR: No matching distribution found"):
         trees.environment(tmp_path, "BASE", tmp_path / "own", cache=tmp_path / "cache")
     assert not any((tmp_path / "cache").iterdir())

@@ -11,6 +11,8 @@ from tests.fuzz import counts, grammar, harness, stores
 from tests.fuzz.harness import Line, judge
 from tests.oracles.command import ROOT
 
+LINES, STORES = 50, 31  # the fewest, about, that have one of each kind; `make fuzz` counts 500 and 60
+
 
 def fuzzed(folder, *arguments, timeout):
     """(what the fuzzer found, what it printed). It runs in a process without TensorFlow, and forks from that."""
@@ -25,8 +27,9 @@ def fuzzed(folder, *arguments, timeout):
 
 @pytest.fixture(scope="module")
 def short(tmp_path_factory):
-    """500 lines, 60 stores and the planted faults, in one process."""
-    return fuzzed(tmp_path_factory.mktemp("fuzz"), "--lines", "500", "--stores", "60", "--planted", timeout=1800)
+    """A line and a store of each kind, and the planted faults, in one process."""
+    own = ("--lines", str(LINES), "--stores", str(STORES), "--planted")
+    return fuzzed(tmp_path_factory.mktemp("fuzz"), *own, timeout=1800)
 
 
 def all_good(found, printed, capsys):
@@ -37,7 +40,7 @@ def all_good(found, printed, capsys):
 
 
 def test_lines_and_stores_are_accepted_or_refused(short, capsys):
-    assert {what: sum(own.values()) for what, own in short[0]["counts"].items()} == {"lines": 500, "stores": 60}
+    assert {what: sum(own.values()) for what, own in short[0]["counts"].items()} == {"lines": LINES, "stores": STORES}
     all_good(*short, capsys)
 
 
@@ -58,10 +61,11 @@ def test_each_planted_fault_is_counted(short):
 
 
 def test_every_kind_is_among_the_lines_and_stores():
+    for seed in (0, 3):
+        assert {line.kind for line in grammar.Grammar(seed).lines(LINES)} == set(grammar.Grammar(seed).kinds)
+        assert {kind for kind, _ in stores.kinds(STORES, seed)} == set(stores.Spoiler.KINDS)
     lines = [*grammar.Grammar(3).lines(500)]
-    assert {line.kind for line in lines} == set(grammar.Grammar(3).kinds)
     assert [*map(str, lines)] == [*map(str, grammar.Grammar(3).lines(500))], "a seed says it all"
-    assert {kind for kind, _ in stores.kinds(60, 3)} == set(stores.Spoiler.KINDS)
     assert not any("\0" in word for line in lines for word in line.arguments)
 
 

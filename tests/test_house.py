@@ -353,3 +353,78 @@ def test_a_section_that_is_missing_or_short_is_seen(docstring, said):
     faults = [*lacking(ast.parse(code))]
     assert len(faults) == len(said) and all(words in fault for words, fault in zip(said, faults, strict=True)), faults
     assert not [*lacking(ast.parse(code.replace("def add", "def _add")))]
+
+
+OURS = ("steeplechase", "estimators", "tasks", "runners", "results", "hydra_plugins", "tests")
+
+
+def private(name):
+    return name.startswith("_") and not name.endswith("_")
+
+
+def private_names(tree):
+    """Private names that a file gives: of functions, classes, attributes and constants."""
+    for node in ast.walk(tree):
+        if isinstance(node, (ast.FunctionDef, ast.ClassDef)) and private(node.name):
+            yield node.name
+        if isinstance(node, (ast.Name, ast.Attribute)) and isinstance(node.ctx, ast.Store):
+            name = node.id if isinstance(node, ast.Name) else node.attr
+            if private(name):
+                yield name
+
+
+def private_uses(tree, given):
+    """Private names of our packages that a file asks another one for, by line: imported, read, or told to `setattr`."""
+    for node in ast.walk(tree):
+        if isinstance(node, ast.ImportFrom) and (node.module or "").split(".")[0] in OURS:
+            names = [*(alias.name for alias in node.names), *node.module.split(".")]
+        elif isinstance(node, ast.Attribute) and getattr(node.value, "id", "") not in ("self", "cls"):
+            names = [node.attr]
+        elif isinstance(node, ast.Call) and ast.unparse(node.func).endswith(("attr", "patch.object")):
+            names = [a.value for a in node.args if isinstance(a, ast.Constant) and isinstance(a.value, str)]
+        else:
+            continue
+        yield from ((node.lineno, name) for name in names if private(name) and name in given)
+
+
+def test_no_test_needs_a_private_name_or_another_test():
+    """What a test needs is public in its own module; what tests share stands in tests/helpers and tests/oracles."""
+    paths = [path for folder in OURS for path in (ROOT / folder).rglob("*.py")]
+    trees = {path: ast.parse(path.read_text(encoding="utf-8")) for path in paths}
+    given = {name for tree in trees.values() for name in private_names(tree)}
+    tests = {path: tree for path, tree in trees.items() if path.is_relative_to(ROOT / "tests")}
+    found = {str(path.relative_to(ROOT)): [*private_uses(tree, given)] for path, tree in tests.items()}
+    assert not {path: uses for path, uses in found.items() if uses}
+    others = {str(path.relative_to(ROOT)): [*map(ast.unparse, imports_of_tests(tree))] for path, tree in tests.items()}
+    assert not {path: imports for path, imports in others.items() if imports}
+
+
+def imports_of_tests(tree):
+    """The imports of test modules in a file."""
+    for node in ast.walk(tree):
+        modules = [node.module or ""] if isinstance(node, ast.ImportFrom) else []
+        modules += [alias.name for alias in node.names] if isinstance(node, (ast.Import, ast.ImportFrom)) else []
+        if any(part.startswith("test_") for module in modules for part in module.split(".")):
+            yield node
+
+
+@pytest.mark.parametrize(
+    "line, seen",
+    [
+        ("from runners.execution.provenance import _name", True),
+        ("import results\nresults._name()", True),
+        ("monkeypatch.setattr(results, '_name', 1)", True),
+        ("getattr(results, '_name')", True),
+        ("from hydra._internal.utils import x", False),
+        ("os._exit(1)", False),
+        ("self._name = 1", False),
+    ],
+)
+def test_a_private_name_of_another_file_is_seen(line, seen):
+    assert bool([*private_uses(ast.parse(line), {"_name"})]) == seen
+
+
+def test_an_import_of_a_test_is_seen():
+    for line in ("from tests.tasks.test_data import x", "import tests.test_house", "from tests.tasks import test_data"):
+        assert [*imports_of_tests(ast.parse(line))]
+    assert not [*imports_of_tests(ast.parse("from tests.helpers import worlds"))]

@@ -92,11 +92,11 @@ def test_seconds_are_said_in_the_unit_that_suits_them():
 
 
 def test_a_gpu_is_not_asked_for_what_uses_none(capsys):
-    assert scaling._options(["--device", "gpu"]).only == ["scalars", "networks", "widths", "steps"]
+    assert scaling.parse_options(["--device", "gpu"]).only == ["scalars", "networks", "widths", "steps"]
     with pytest.raises(SystemExit):
-        scaling._options(["--device", "gpu", "--only", "drawing"])
+        scaling.parse_options(["--device", "gpu", "--only", "drawing"])
     with pytest.raises(SystemExit):
-        scaling._options(["--rounds", "1"])
+        scaling.parse_options(["--rounds", "1"])
     assert "at least 2" in capsys.readouterr().err
 
 
@@ -136,8 +136,8 @@ def test_a_job_is_composed_as_hydra_composes_it(line):
 def test_hydra_composes_each_page_once_and_not_each_job(monkeypatch):
     with sweep_of.sweeper(LINES["instances"]) as made:
         jobs, asked = made.split(made.typed), []
-        whole = made.composer._by_hydra
-        monkeypatch.setattr(made.composer, "_by_hydra", lambda lines: asked.append(lines) or whole(lines))
+        whole = made.composer.compose_whole
+        monkeypatch.setattr(made.composer, "compose_whole", lambda lines: asked.append(lines) or whole(lines))
         for job in jobs:
             made.compose(job)
     assert len(jobs) == 30 and len(asked) <= 1 + 5 + 2
@@ -162,7 +162,7 @@ def odd(request, tmp_path, monkeypatch):
     (conf / "optimizer" / "odd.yaml").write_text(ELSEWHERE, encoding="utf-8")
     monkeypatch.setattr(schema, "CONF", conf)
     if request.param != "looked at before":
-        monkeypatch.setattr(composition, "_choices_stay_apart", lambda *_: True)
+        monkeypatch.setattr(composition, "choices_stay_apart", lambda *_: True)
 
 
 @pytest.mark.usefixtures("odd")
@@ -178,16 +178,16 @@ def test_pages_that_ask_for_others_are_left_to_hydra(tmp_path, monkeypatch):
     conf = shutil.copytree(schema.CONF, tmp_path / "conf")
     monkeypatch.setattr(schema, "CONF", conf)
     with sweep_of.sweeper(["~experiment"]) as made:
-        assert made.composer._apart
+        assert made.composer.apart
     (conf / "optimizer" / "odd.yaml").write_text("defaults:\n  - adam\n", encoding="utf-8")
     with sweep_of.sweeper(["~experiment"]) as made:
-        assert not made.composer._apart
+        assert not made.composer.apart
 
 
 def test_files_are_parsed_once_however_many_runs_are_planned(monkeypatch):
     """Runs that differ in a number share all their code, and it is hashed once."""
-    parsed, whole = [], sources._parse
-    monkeypatch.setattr(sources, "_parse", lambda path: parsed.append(path) or whole(path))
+    parsed, whole = [], sources.parse
+    monkeypatch.setattr(sources, "parse", lambda path: parsed.append(path) or whole(path))
     counts = []
     for instances in (2, 20):
         sources.forget()

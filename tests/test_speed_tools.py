@@ -273,9 +273,9 @@ def test_the_checks_of_a_device_pass_on_the_cpu_and_can_fail(monkeypatch, files)
     """The CPU stands in for a GPU: it is right, until its products are shortened or its chunks begin elsewhere."""
     found = gpu.checks("cpu")
     assert all(check["right"] for check in found.values()), found
-    monkeypatch.setattr(gpu, "_product", lambda device: 3e-4)  # what TF32 gives
-    real = gpu._train
-    monkeypatch.setattr(gpu, "_train", lambda *a, cuts=(), **k: real(*a, seeds=(4, 5) if cuts else (0, 1)))
+    monkeypatch.setattr(gpu, "product_error", lambda device: 3e-4)  # what TF32 gives
+    real = gpu.train
+    monkeypatch.setattr(gpu, "train", lambda *a, cuts=(), **k: real(*a, seeds=(4, 5) if cuts else (0, 1)))
     wrong = {name for name, check in gpu.checks("cpu").items() if not check["right"]}
     assert wrong == {
         "products are float32",

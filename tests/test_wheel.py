@@ -16,7 +16,7 @@ import yaml
 from results import claims, load
 from results.records import frozen
 from runners.execution import provenance
-from tests.test_house import ROOT
+from tests.oracles.command import ROOT
 
 SHIPPED = ("conf", "estimators", "hydra_plugins", "results", "runners", "steeplechase", "tasks")
 PIP = [sys.executable, "-m", "pip", "--quiet", "--disable-pip-version-check"]
@@ -164,7 +164,7 @@ def test_the_commit_is_ours_or_none(tmp_path, monkeypatch):
         run(*git, *words)
     head = run(*git, "rev-parse", "HEAD").strip()
     monkeypatch.setenv("GIT_DIR", str(tmp_path / ".git"))
-    asked = provenance._git.__wrapped__
+    asked = provenance.git_state.__wrapped__
     assert asked(inside) == asked(None) == {"commit": None, "dirty": None}
     assert asked(tmp_path) == {"commit": head, "dirty": False}
 

@@ -116,11 +116,11 @@ def improvement(table: pd.DataFrame) -> pd.DataFrame:
             better = resampling.beats(costs[:, i], costs[:, j], higher=False)
             names = {"estimator": one.names[i], "method": one.methods[i]}
             names |= {"other_estimator": one.names[j], "other": one.methods[j]}
-            rows.append({**one.where(), **names, **_probability(better, picks)})
+            rows.append({**one.where(), **names, **probability_of_improvement(better, picks)})
     return pd.DataFrame(rows, columns=list(IMPROVEMENT))
 
 
-def _probability(better: np.ndarray, resampled_seeds: np.ndarray) -> dict[str, float]:
+def probability_of_improvement(better: np.ndarray, resampled_seeds: np.ndarray) -> dict[str, float]:
     """The probability that beats [tasks, seeds, seeds] stand for, with the ends of its interval."""
     (tasks, seeds), share = better.shape[:2], float(better.mean())
     low, high = map(float, resampling.percentile_ends(resampling.improvement(better, resampled_seeds), seeds))

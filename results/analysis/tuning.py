@@ -150,13 +150,13 @@ def success_grid(table: pd.DataFrame) -> pd.DataFrame:
             )
     names, reference = [row["estimator"] for row in rows], table.attrs.get("reference", "")
     for by_optimizer in own.values():
-        for at, (z, p) in _against_the_fastest(by_optimizer.values(), names, reference).items():
+        for at, (z, p) in against_the_fastest(by_optimizer.values(), names, reference).items():
             rows[at] |= {"p": p, "later": z > 0 and p < paired.LEVEL}
     found = pd.DataFrame(rows, columns=[*NAMES, *TARGETS])
     return found.sort_values(["task_label", "optimizer_label", "method"], kind="stable", ignore_index=True)
 
 
-def _against_the_fastest(
+def against_the_fastest(
     families: Iterable[Mapping[int, survival.Reached]], names: Sequence[str], reference: str
 ) -> dict[int, tuple[float, float]]:
     """(z, p) of each method against the one with the fewest expected updates in its family: z > 0 where that one is

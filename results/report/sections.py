@@ -63,10 +63,10 @@ def write(reported: list[Reported], path: Path, report: Callable[[str], None], c
 
 
 def _section(one: Reported, report: Callable[[str], None]) -> document.Section:
-    jobs = [("figure", name) for name in _figures(one)] + [("table", name) for name in _tables(one)]
+    jobs = [("figure", name) for name in figures_of(one)] + [("table", name) for name in _tables(one)]
     report(f"{one.name}: {len(jobs)} tables and figures")
     jobs += [(kind, "") for kind in ("coverage", "remarks", "source", "curves", "frozen")]
-    found = dict(zip(jobs, _made_in_parallel(one, jobs), strict=True))
+    found = dict(zip(jobs, make_parts(one, jobs), strict=True))
     accounts = one.table.attrs.get("parts", [])
     return document.Section(
         name=one.name,
@@ -92,7 +92,7 @@ def _tables(one: Reported) -> list[str]:
     return [] if one.table.empty else list(dict.fromkeys([*one.tables, *(TABLES if _runs(one) > 1 else ())]))
 
 
-def _figures(one: Reported) -> list[str]:
+def figures_of(one: Reported) -> list[str]:
     """The plan's own figures, and where they can be read those of every report."""
     if one.table.empty:
         return []
@@ -113,22 +113,23 @@ def _remarks(table: pd.DataFrame) -> Iterator[str]:
 
 # The parts of a page do not depend on one another, so they are made on all cores. A fork shares the table, which takes
 # longer to send than some of them take to make; nothing here has started TensorFlow, or a thread.
-_ONE: list[Reported] = []
+REPORTED: list[Reported] = []
 
 
-def _made_in_parallel(one: Reported, jobs: list[tuple[str, str]]) -> list:
-    _ONE[:] = [one]
+def make_parts(one: Reported, jobs: list[tuple[str, str]]) -> list:
+    """What `make_part` makes of each of these jobs, (kind, name), on all cores and in their order."""
+    REPORTED[:] = [one]
     try:
         forked = multiprocessing.get_context("fork")
         with ProcessPoolExecutor(min(len(jobs), len(os.sched_getaffinity(0))), mp_context=forked) as pool:
-            return list(pool.map(_made, jobs))
+            return list(pool.map(make_part, jobs))
     finally:
-        _ONE.clear()
+        REPORTED.clear()
 
 
-def _made(job: tuple[str, str]) -> Any:
+def make_part(job: tuple[str, str]) -> Any:
     """One of the parts of a page. What a table or figure refuses, or fails of, is told in its place."""
-    (kind, name), (one,) = job, _ONE
+    (kind, name), (one,) = job, REPORTED
     table = one.table
     if kind == "coverage":
         return coverage.coverage(table, one.planned)

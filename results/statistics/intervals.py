@@ -1,7 +1,7 @@
 """Intervals over seeds: of a mean, an interquartile mean or a median, each by the method that covers what it says.
 
-Which method that is was measured (tests/test_intervals.py prints it): at 3 to 8 seeds percentile intervals of a
-bootstrap cover 73 to 89 % where they promise 95 %, so no interval of a single task's seeds is one.
+Which method that is was measured (tests/results/statistics/test_intervals.py prints it): at 3 to 8 seeds percentile
+intervals of a bootstrap cover 73 to 89 % where they promise 95 %, so no interval of a single task's seeds is one.
 """
 
 from __future__ import annotations

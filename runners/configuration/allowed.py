@@ -96,14 +96,14 @@ class Loader(ConfigLoaderImpl):
             UserError: for what is not in the list.
         """
         cfg = super().load_configuration(config_name, *arguments, **options)
-        check(_plain(cfg.hydra), bare=config_name is None, filled=True)
+        check(plain(cfg.hydra), bare=config_name is None, filled=True)
         return cfg
 
     def _process_config_searchpath(self, config_name, parsed_overrides, repo):
         for override in parsed_overrides:
             check_override(override)
         primary = repo.load_config(config_path=config_name) if config_name is not None else None
-        given = _plain(primary.config) if primary is not None and OmegaConf.is_dict(primary.config) else {}
+        given = plain(primary.config) if primary is not None and OmegaConf.is_dict(primary.config) else {}
         own = given.get("hydra") or {}
         if not isinstance(own, Mapping):
             _refuse("hydra")
@@ -120,7 +120,7 @@ class Loader(ConfigLoaderImpl):
 
     def _compose_config_from_defaults_list(self, defaults, repo):
         cfg = super()._compose_config_from_defaults_list(defaults, repo)
-        check(_plain(cfg.get("hydra")), bare=not any(default.primary for default in defaults))
+        check(plain(cfg.get("hydra")), bare=not any(default.primary for default in defaults))
         return cfg
 
 
@@ -291,13 +291,13 @@ def _registered(kind: str, name: str) -> Mapping[str, Any]:
     """What the code of a plugin registers as its configuration, or nothing where it is not installed."""
     found = ConfigStore.instance().repo.get("hydra", {}).get(kind, {})
     node = found.get(f"{name}.yaml") if isinstance(found, Mapping) else None
-    return _plain(node.node) if node is not None else {}
+    return plain(node.node) if node is not None else {}
 
 
 @functools.cache
 def _shipped(bare: bool) -> dict[str, list[Any]]:
     """What the other keys may be: as Hydra's own files have them, or as conf/config.yaml does."""
-    schema = {key: [value] for key, value in _plain(OmegaConf.structured(HydraConf())).items() if key != "defaults"}
+    schema = {key: [value] for key, value in plain(OmegaConf.structured(HydraConf())).items() if key != "defaults"}
     for key, value in _REQUIRED.items():
         schema[key].append(value)
     for key in ("hydra_logging", "job_logging"):
@@ -315,7 +315,7 @@ def _packaged(name: str) -> Any:
     return yaml.safe_load(resources.files("hydra.conf").joinpath("hydra", name).read_text(encoding="utf-8"))
 
 
-def _plain(node: Any) -> Any:
+def plain(node: Any) -> Any:
     """A node as plain data, interpolations as they are written."""
     return OmegaConf.to_container(node, resolve=False, enum_to_str=True) if OmegaConf.is_config(node) else node
 

@@ -40,7 +40,7 @@ class Composer:
         """master: the configuration that the sweep was started with."""
         self._loader, self._master = loader, master
         self._groups = {*loader.list_groups("")}
-        self._apart = _choices_stay_apart(loader, master)
+        self.apart = choices_stay_apart(loader, master)
         self._bases: dict[tuple, tuple[dict[str, str], DictConfig]] = {}
         self._pages: dict[tuple, DictConfig | None] = {}
 
@@ -57,10 +57,10 @@ class Composer:
             HydraException: or an OmegaConfBaseException, what Hydra raises.
         """
         try:
-            cfg = self._assembled(overrides) if self._apart else None
+            cfg = self._assembled(overrides) if self.apart else None
         except (HydraException, OmegaConfBaseException):
             cfg = None
-        return self._by_hydra(overrides) if cfg is None else cfg
+        return self.compose_whole(overrides) if cfg is None else cfg
 
     def _assembled(self, overrides: Sequence[str]) -> DictConfig | None:
         """The job's configuration from parts, or None where that cannot be had."""
@@ -78,7 +78,7 @@ class Composer:
                 return None
         context = (*pages, *others)
         if context not in self._bases:
-            self._bases[context] = pages, self._by_hydra([*pages.values(), *others])
+            self._bases[context] = pages, self.compose_whole([*pages.values(), *others])
         first, base = self._bases[context]
         cfg = copy.deepcopy(base)
         for key, line in pages.items():
@@ -95,12 +95,13 @@ class Composer:
 
     def _choice(self, key: str, choices: dict[str, str], others: list[str], base: DictConfig) -> DictConfig | None:
         """The part that a page stands for, or None where the page changes anything else."""
-        cfg, part = self._by_hydra([*choices.values(), *others]), PARTS[key]
+        cfg, part = self.compose_whole([*choices.values(), *others]), PARTS[key]
         plain, before = (OmegaConf.to_container(c, resolve=False) for c in (cfg, base))
         same = {k: v for k, v in plain.items() if k != part} == {k: v for k, v in before.items() if k != part}
         return cfg[part] if same and isinstance(cfg[part], DictConfig) else None
 
-    def _by_hydra(self, overrides: Sequence[str]) -> DictConfig:
+    def compose_whole(self, overrides: Sequence[str]) -> DictConfig:
+        """A job's configuration without Hydra's own part, composed by Hydra alone."""
         cfg = self._loader.load_sweep_config(self._master, list(overrides))
         with open_dict(cfg):
             cfg.pop("hydra")
@@ -128,8 +129,12 @@ def _is_choice(override: Override) -> bool:
     return (named or deleted) and not override.is_sweep_override() and "${" not in override.input_line
 
 
-def _choices_stay_apart(loader: ConfigLoader, master: DictConfig) -> bool:
+def choices_stay_apart(loader: ConfigLoader, master: DictConfig) -> bool:
     """Whether each file's place in the configuration follows from the choice in its own group alone.
+
+    Args:
+        loader: which knows where files are looked for.
+        master: the configuration that the sweep was started with.
 
     Returns:
         True where all files are those of conf/ and of Hydra, where no list of defaults has an interpolation, by which

@@ -106,7 +106,7 @@ def as_argument(whole: bool = False) -> list[str]:
 
 def files() -> dict[str, EstimatorFile]:
     """The pages in the files that the user named, by name."""
-    return _files(os.environ.get(NAMED, ""))
+    return files_named(os.environ.get(NAMED, ""))
 
 
 def named_estimators(arguments: Sequence[str]) -> list[EstimatorFile]:
@@ -247,7 +247,12 @@ def allowed_values(name: str) -> dict[str, tuple[float, ...]]:
 
 
 @functools.cache
-def _files(named: str) -> dict[str, EstimatorFile]:
+def files_named(named: str) -> dict[str, EstimatorFile]:
+    """By their estimators' names, the files of a JSON list of paths; "" is no file. Read once each.
+
+    Raises:
+        UserError: for a file that holds no estimator of its own name, and for one that is taken.
+    """
     found: dict[str, EstimatorFile] = {}
     for path in map(Path, json.loads(named or "[]")):
         page = read(path)

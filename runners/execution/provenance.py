@@ -46,7 +46,7 @@ def surroundings(device: str) -> dict[str, Any]:
         "cores": len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count(),
         "threads": tf.config.threading.get_intra_op_parallelism_threads() or os.cpu_count(),
         "matrix_product_flops": _matrix_product_rate(device),
-        **_git(),
+        **git_state(),
     }
 
 
@@ -106,11 +106,11 @@ def _processor() -> str:
 
 def commit() -> str | None:
     """The commit of this checkout; None where it is none."""
-    return _git()["commit"]
+    return git_state()["commit"]
 
 
 @functools.cache
-def _git(folder: Path | None = CHECKOUT) -> dict[str, Any]:
+def git_state(folder: Path | None = CHECKOUT) -> dict[str, Any]:
     """The commit of the repository whose own folder this is, and whether files differ from it.
 
     Returns:

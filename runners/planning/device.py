@@ -11,8 +11,8 @@ from pathlib import Path
 
 from steeplechase.errors import UserError
 
-_KERNEL_DRIVER = Path("/proc/driver/nvidia/version")
-_CPU = Path("/proc/cpuinfo")
+KERNEL_DRIVER = Path("/proc/driver/nvidia/version")
+CPU_INFO = Path("/proc/cpuinfo")
 # The instructions by which processors compute differently: of x86, and of ARM.
 _INSTRUCTIONS = re.compile(r"sse4_2|avx\w*|fma|amx_\w+|f16c|asimd\w*|sve\w*|bf16|i8mm|fphp")
 _STACK = re.compile(r"nvidia-.*|(cuda|cudnn) of TensorFlow|driver")
@@ -68,7 +68,7 @@ def share(place: int) -> str | None:
 def instructions() -> str:
     """The processor's instruction set, as far as numbers may depend on it: its words, sorted; "" where unknown."""
     try:
-        lines = _CPU.read_text(encoding="utf-8", errors="replace").splitlines()
+        lines = CPU_INFO.read_text(encoding="utf-8", errors="replace").splitlines()
     except OSError:
         return ""
     words = next((line.partition(":")[2].split() for line in lines if line.lower().startswith(("flags", "feat"))), [])
@@ -103,7 +103,7 @@ def stack(device: str) -> dict[str, str]:
     build = tf.sysconfig.get_build_info()
     for name in ("cuda", "cudnn"):
         found[f"{name} of TensorFlow"] = str(build.get(f"{name}_version", "none"))
-    if _KERNEL_DRIVER.is_file():
-        version = re.search(r"\d+\.\d+(\.\d+)?", _KERNEL_DRIVER.read_text(encoding="utf-8", errors="replace"))
+    if KERNEL_DRIVER.is_file():
+        version = re.search(r"\d+\.\d+(\.\d+)?", KERNEL_DRIVER.read_text(encoding="utf-8", errors="replace"))
         found["driver"] = version[0] if version else "unknown"
     return found

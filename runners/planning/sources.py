@@ -89,7 +89,7 @@ def tree(path: Path) -> str:
     Returns:
         64 hexadecimal digits.
     """
-    parsed = _Counting(path).visit(_parse(path))
+    parsed = _Counting(path).visit(parse(path))
     return hashlib.sha256(ast.dump(parsed).encode()).hexdigest()
 
 
@@ -119,7 +119,7 @@ def names(path: Path) -> tuple[str, ...]:
     """
     found: list[str] = []
     package = _package(path)
-    for node in ast.walk(_parse(path)):
+    for node in ast.walk(parse(path)):
         if isinstance(node, ast.Import):
             found += [alias.name for alias in node.names]
         elif isinstance(node, ast.ImportFrom):
@@ -138,7 +138,7 @@ def names(path: Path) -> tuple[str, ...]:
 def enters_itself(path: Path) -> bool:
     """Whether a module does nothing when it is imported but define its functions and enter them in a book."""
     allowed: set[str] = set()
-    for node in _parse(path).body:
+    for node in parse(path).body:
         if isinstance(node, ast.ImportFrom) and node.module in _CONTRACT and not node.level:
             allowed |= {alias.asname or alias.name for alias in node.names}
         elif isinstance(node, (ast.Import, ast.ImportFrom)):
@@ -170,7 +170,7 @@ def only_computes(path: Path) -> bool:
     Returns:
         Whether it names no file, variable, chance, clock or other code. What is not sure counts as reaching.
     """
-    for node in ast.walk(_parse(path)):
+    for node in ast.walk(parse(path)):
         if isinstance(node, (ast.Import, ast.ImportFrom)):
             names = [a.name for a in node.names] if isinstance(node, ast.Import) else [node.module or ""]
             inside = all(name.split(".")[0] in (*_COMPUTING, "steeplechase", "estimators") for name in names)
@@ -186,7 +186,7 @@ def only_computes(path: Path) -> bool:
 @functools.cache
 def unseen(path: Path) -> int:
     """The line in which a file uses TensorFlow's own access to files, which cannot be observed; 0 where none does."""
-    parsed, names = _parse(path), {"tensorflow"}
+    parsed, names = parse(path), {"tensorflow"}
     names |= {
         alias.asname
         for node in ast.walk(parsed)
@@ -306,7 +306,12 @@ def _home(top: str) -> Path | None:
     return home.resolve() if near and not observing.is_library(str(home.resolve() / "_")) else None
 
 
-def _parse(path: Path) -> ast.Module:
+def parse(path: Path) -> ast.Module:
+    """The syntax tree of a file, as it was loaded where this process has loaded it.
+
+    Raises:
+        UserError: where it cannot be read as Python.
+    """
     try:
         return ast.parse(observing.loaded(path) or path.read_bytes())
     except (OSError, SyntaxError, ValueError) as error:

@@ -45,7 +45,7 @@ class Bop(keras.optimizers.Adam):
 
     def build(self, variables):
         super().build(variables)
-        self._flipping = [variable.name in self.flips for variable in variables]
+        self.flipping = [variable.name in self.flips for variable in variables]
 
     def update_step(self, gradient, variable, learning_rate):
         """One variable's update, as Keras calls it.
@@ -56,7 +56,7 @@ class Bop(keras.optimizers.Adam):
             learning_rate: Adam's; hard weights have none.
         """  # noqa: DOC201 (Adam's returns nothing either)
         index = self._get_variable_index(variable)
-        if not self._flipping[index]:
+        if not self.flipping[index]:
             return super().update_step(gradient, variable, learning_rate)
         momentum = self._momentums[index]
         rate, threshold = (tf.cast(number, variable.dtype) for number in (self.adaptivity, self.threshold))

@@ -64,11 +64,11 @@ class Trainer:
     def __init__(self, program: Program):
         self.program, self.sharing = program, 1
         with COMPILE_LOCK:
-            self._compiled = compiled_program(program)
-        with tf.device(self._compiled.place):
+            self.compiled = compiled_program(program)
+        with tf.device(self.compiled.place):
             self._state = TrainState(
-                parameters={n: tf.Variable(v.value, name=v.name) for n, v in self._compiled.parameters.items()},
-                optimizer=[tf.Variable(v.value, name=v.name) for v in self._compiled.optimizer.variables],
+                parameters={n: tf.Variable(v.value, name=v.name) for n, v in self.compiled.parameters.items()},
+                optimizer=[tf.Variable(v.value, name=v.name) for v in self.compiled.optimizer.variables],
                 estimator={},
                 measures={"diverged": tf.Variable(tf.fill([program.block], -1))},
                 step=tf.constant(0),
@@ -86,10 +86,10 @@ class Trainer:
             steps: the length of their training, in updates.
         """
         self._take(replicas, steps)
-        start = self._ask("compile_s", self._compiled.start, self._replicas.keys)
+        start = self._ask("compile_s", self.compiled.start, self._replicas.keys)
         for name, variable in self._state.parameters.items():
             variable.assign(start[name], read_value=False)
-        for variable, fresh in zip(self._state.optimizer, self._compiled.fresh, strict=True):
+        for variable, fresh in zip(self._state.optimizer, self.compiled.fresh, strict=True):
             variable.assign(fresh, read_value=False)
         sound = np.logical_and.reduce([np.isfinite(v.numpy()).all(1) for v in self._state.parameters.values()])
         self._state.measures["diverged"].assign(np.where(sound, -1, 0).astype(np.int32))
@@ -138,14 +138,14 @@ class Trainer:
         state, last, before = self._state._replace(step=tf.constant(self.step)), tf.constant(step), self.train_s
         # A chunk of no steps traces and compiles, and changes nothing.
         trial = (state, self._replicas, state.step)
-        self._ask("train_s", self._compiled.train, state, self._replicas, last, trial=trial)
+        self._ask("train_s", self.compiled.train, state, self._replicas, last, trial=trial)
         self.step = step
         return self.train_s - before
 
     def evaluate(self) -> dict[str, np.ndarray]:
         """The measures of the block's replicas now, float64 [replicas] by name; NaN where not applicable."""
         parameters = {name: tf.convert_to_tensor(v) for name, v in self._state.parameters.items()}
-        step, compiled = tf.constant(self.step), self._compiled
+        step, compiled = tf.constant(self.step), self.compiled
         measures = self._ask("judge_s", compiled.judge, parameters)
         for probe in (compiled.probe, compiled.sites) if self.program.sites else (compiled.probe,):
             measures |= self._ask("judge_s", probe, parameters, self._replicas, step, compiled.examples)
@@ -168,7 +168,7 @@ class Trainer:
     def functions(self) -> dict[str, tf.types.experimental.PolymorphicFunction]:
         """What is compiled, by name: `start`, `train`, `judge`, `probe`, and `sites` where those are measured."""
         names = ("start", "train", "judge", "probe", *(["sites"] if self.program.sites else []))
-        return {name: getattr(self._compiled, name) for name in names}
+        return {name: getattr(self.compiled, name) for name in names}
 
     # Small things
 
@@ -209,12 +209,12 @@ class Trainer:
         Returns:
             Its tensors as arrays.
         """
-        with tf.device(self._compiled.place):
-            with self._compiled.lock:
-                if function not in self._compiled.warm:
+        with tf.device(self.compiled.place):
+            with self.compiled.lock:
+                if function not in self.compiled.warm:
                     tf.config.experimental.enable_tensor_float_32_execution(self.program.tf32)  # read while compiling
                     self._timed("compile_s", function, arguments if trial is None else trial)
-                    self._compiled.warm.add(function)
+                    self.compiled.warm.add(function)
             return self._timed(clock, function, arguments)
 
     def _timed(self, clock, function, arguments):

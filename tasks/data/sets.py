@@ -130,7 +130,7 @@ def _paths(data: str, labels: str | None) -> list[str]:
     if data in names and labels is not None:
         raise UserError(f"labels={labels}: the set {data} brings its own labels, none are allowed beside it")
     if data in names:
-        return [_digits_file()] if data == "digits" else []
+        return [digits_file()] if data == "digits" else []
     paths = []
     for key, value in {"data": data, "labels": labels}.items():
         if value is None:
@@ -151,7 +151,12 @@ def _paths(data: str, labels: str | None) -> list[str]:
     return paths
 
 
-def _digits_file() -> str:
+def digits_file() -> str:
+    """The path of the digits that come with scikit-learn.
+
+    Raises:
+        UserError: where they are not installed.
+    """
     spec = find_spec("sklearn")  # finds a top-level package without importing it
     for root in (spec.submodule_search_locations or ()) if spec else ():
         path = os.path.join(root, "datasets", "data", "digits.csv.gz")

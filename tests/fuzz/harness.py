@@ -100,6 +100,7 @@ def preload() -> None:
     from tests.fuzz import quick
 
     quick.install()
+    quick.read_all()
     Plugins.instance()
     with initialize_config_dir(str(schema.CONF), version_base="1.3"):
         compose("config", ["~experiment", "estimator.scale={from:0.1,to:1,shape:log}"])

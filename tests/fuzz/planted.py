@@ -14,7 +14,7 @@ from tests.fuzz.ground import Pickled
 from tests.fuzz.harness import LOST, Harness, Line
 from tests.fuzz.watch import BAIT, CANARY
 
-SOON = 3.0  # seconds after which what is planted hangs
+SOON = 1.5  # seconds after which what is planted hangs
 PLAN = Line("runners.sweep", ["plan=true"])
 TRAINS = Line("runners.sweep", [])
 

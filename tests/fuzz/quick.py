@@ -25,12 +25,21 @@ def install() -> None:
 
 
 def learnt() -> bytes:
-    """What this process has composed, for `learn` of another."""
-    return pickle.dumps(_composed)
+    """What this process has read and composed, for `learn` of another."""
+    return pickle.dumps((_read, _composed))
 
 
 def learn(content: bytes) -> None:
-    _composed.update(pickle.loads(content))
+    """Takes over what another process has `learnt`."""
+    for own, more in zip((_read, _composed), pickle.loads(content), strict=True):
+        own.update(more)
+
+
+def read_all() -> None:
+    """Reads every file below `conf/` once: the forks of this process then read none of them."""
+    source = FileConfigSource("main", f"file://{schema.CONF}")
+    for path in sorted(schema.CONF.rglob("*.yaml")):
+        source.load_config(str(path.relative_to(schema.CONF).with_suffix("")))
 
 
 def _remembering(load: Callable) -> Callable:

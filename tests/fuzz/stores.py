@@ -67,14 +67,21 @@ def make(folder: Path, run: Harness, clock: bool) -> None:
     run.lay_out(_beside)
     work = run.ground / "work"
     for step in (_wanted, _records, lambda: _plans(clock), *([] if clock else [_draw])):
-        outcome = run.call(step, allowed=[work], limit=600)
+        outcome = run.call(lambda step=step: _learning(step), allowed=[work], limit=600)
         if outcome.kind != "accepted":
             raise AssertionError(f"the store cannot be made: {outcome.why}\n{outcome.out}\n{outcome.err}")
+        quick.learn((work / "learnt").read_bytes())
     for path in work.iterdir():
         if path.name in ("results", "frozen"):
             shutil.copytree(path, folder / path.name)
     if not clock:
         shutil.copy(work / "truth", folder)
+
+
+def _learning(step: Callable[[], None]) -> None:
+    """Does this, and leaves what was composed for it to those that come after: they compose the same."""
+    step()
+    Path("learnt").write_bytes(quick.learnt())
 
 
 def _typed(arguments) -> str:
@@ -501,7 +508,6 @@ def prepare(run: Harness, folder: Path) -> None:
     for place in (plain, fast):
         place.mkdir(parents=True)
         make(place, run, clock=place == fast)
-    _learn(run, plain)
 
 
 def kinds(count: int, seed: int) -> Iterator[tuple[str, str]]:
@@ -512,19 +518,6 @@ def kinds(count: int, seed: int) -> Iterator[tuple[str, str]]:
             turn = list(Spoiler.KINDS)
             draw.shuffle(turn)
         yield turn.pop(), f"{seed}/{number}"
-
-
-def _learn(run: Harness, base: Path) -> None:
-    """Has what every case plans composed once."""
-    run.lay_out(lambda ground: shutil.copytree(base / "results", ground / "work" / "results"))
-    path = run.ground / "work" / "learnt"
-
-    def plan():
-        _typed([*SWEEPS[0], "plan=true"])
-        path.write_bytes(quick.learnt())
-
-    run.call(plan, allowed=[path], limit=600)
-    quick.learn(path.read_bytes())
 
 
 def _beside(ground: Path) -> None:

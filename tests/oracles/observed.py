@@ -1,6 +1,6 @@
 """A fresh, observed interpreter: what each page's slope is there, whose code ran for it, and what planted pages read.
 
-Started by tests/test_observing.py, twice, with the folder of the planted pages; prints JSON.
+Started by tests/runners/planning/test_observing.py, twice, with the folder of the planted pages; prints JSON.
 """
 
 import json
@@ -26,7 +26,7 @@ from runners.planning import estimator_sources, identity  # noqa: E402
 from runners.training import programs  # noqa: E402
 from runners.training.gradient import gradient  # noqa: E402
 from steeplechase.random import Chance, key  # noqa: E402
-from tests.test_identity import changed  # noqa: E402
+from tests.helpers.configurations import changed  # noqa: E402
 
 
 def once(wanted):

@@ -67,7 +67,7 @@ class Unfit(Exception):
 def check(options: argparse.Namespace) -> tuple[dict, int]:
     """Compares the working tree with BASE, prints the table; returns (everything found, the exit code)."""
     commit = trees.resolve(options.base)
-    _fit_to_start()
+    fit_to_start()
     about = machine.describe(("tensorflow", "keras", "numpy", "pytest-benchmark"))
     with trees.checkout(commit) as path, _places(path, f"BASE ({commit[:7]})") as (base, ours):
         there, here = trees.names(base), trees.names(ours)
@@ -149,7 +149,8 @@ class Window:
         return Machine(self._cores, None, busy, steal, _free())
 
 
-def _fit_to_start():
+def fit_to_start():
+    """Raises Unfit where this machine is too busy for a comparison."""
     load = os.getloadavg()[0] if hasattr(os, "getloadavg") else None
     window = Window()
     time.sleep(3)
@@ -250,7 +251,7 @@ def show(rows: Mapping[str, dict], commit: str, processes: int, expected: float,
 
 def self_test(options: argparse.Namespace) -> tuple[dict, int]:
     """This tree against itself, as it is and really slowed down; prints how often the rule calls it slower."""
-    _fit_to_start()
+    fit_to_start()
     n = options.processes  # 2n against 2n of the same pool are the most that is drawn, so that holds 4n
     window = Window()
     with _places(ROOT, "this tree, as it is") as (plain, same):

@@ -58,15 +58,15 @@ def main(words: Sequence[str] | None = None) -> int:
 def checks(device: str) -> dict[str, dict]:
     """{what must be true: {found, most, right}}, on this device (`gpu`, or `cpu` to try the checks themselves)."""
     asked: Mapping[str, tuple[Callable[[], float], float]] = {
-        "products are float32": (lambda: _product(device), 1e-5),
+        "products are float32": (lambda: product_error(device), 1e-5),
         **{
             f"{name} ends as it does on the CPU": (lambda name=name: _against_cpu(name, device), APART)
             for name in ("notebook", "mlp-256")
         },
         "a replica is the same alone and among others": (lambda: _alone(device), 0.0),
-        "the same again": (lambda: _distance(_train("mlp-256", device), _train("mlp-256", device)), 0.0),
+        "the same again": (lambda: _distance(train("mlp-256", device), train("mlp-256", device)), 0.0),
         "steps may be cut anywhere": (
-            lambda: _distance(_train("mlp-256", device), _train("mlp-256", device, cuts=(3, 11))),
+            lambda: _distance(train("mlp-256", device), train("mlp-256", device, cuts=(3, 11))),
             0.0,
         ),
     }
@@ -74,7 +74,7 @@ def checks(device: str) -> dict[str, dict]:
     return {name: {"found": found, "most": most, "right": found <= most} for name, (found, most) in seen.items()}
 
 
-def _product(device):
+def product_error(device):
     """The largest relative error of a compiled product against float64."""
     import tensorflow as tf
 
@@ -87,7 +87,7 @@ def _product(device):
     return np.abs(got - exact).max() / np.abs(exact).max()
 
 
-def _train(name, device, seeds=(0, 1), cuts=()):
+def train(name, device, seeds=(0, 1), cuts=()):
     """Parameters and the loss after STEPS, [replicas, numbers]."""
     from runners.training.trainer import Trainer
 
@@ -113,13 +113,13 @@ def _distance(one, other):
 
 
 def _against_cpu(name, device):
-    theirs, ours = (_train(name, place, seeds=(0,))[0] for place in ("cpu", device))
+    theirs, ours = (train(name, place, seeds=(0,))[0] for place in ("cpu", device))
     return np.abs(theirs - ours).max()
 
 
 def _alone(device):
-    losses, parameters = _train("notebook", device, seeds=(3,))
-    others, among = _train("notebook", device, seeds=(7, 3, 9))
+    losses, parameters = train("notebook", device, seeds=(3,))
+    others, among = train("notebook", device, seeds=(7, 3, 9))
     return max(abs(losses[0] - others[1]), np.abs(parameters[0] - among[1]).max())
 
 

@@ -242,7 +242,7 @@ def _say(text: str) -> None:
 
 def main(words: Sequence[str] | None = None) -> int:
     """The command."""
-    options = _options(words)
+    options = parse_options(words)
     if options.device == "cpu":
         os.environ["CUDA_VISIBLE_DEVICES"] = "-1"
     from runners.training import setup
@@ -311,7 +311,7 @@ def _end(one, at):
     return f"{one['x'][at]:,} {one['unit']}{'s' * (one['x'][at] > 1)}", seconds(one["seconds"][at])
 
 
-def _options(words):
+def parse_options(words):
     parser = argparse.ArgumentParser(prog="python -m tests.perf.scaling", description=__doc__.partition(": ")[2])
     parser.add_argument("--json", type=Path, help="also write the numbers to this file")
     parser.add_argument("--figure", type=Path, help="also draw them: this name with .png, .svg and .pdf")

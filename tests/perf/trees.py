@@ -93,7 +93,7 @@ def environment(tree: Path, name: str, folder: Path, root: Path = ROOT, cache: P
         shutil.rmtree(built, ignore_errors=True)
         print(f"{name} has another lock: building its environment", file=sys.stderr, flush=True)
         words = ("-m", "pip", "install", "--quiet", "--disable-pip-version-check", "--require-hashes")
-        done = _run([_venv(built), *words, "--requirement", tree / LOCK], tree)
+        done = run_command([_venv(built), *words, "--requirement", tree / LOCK], tree)
         if done.returncode:
             shutil.rmtree(built, ignore_errors=True)
             raise UserError(f"{name} does not build: {_last(done.stderr)}")
@@ -119,7 +119,7 @@ def names(tree: Tree) -> list[str]:
 
 def compile_python(tree: Tree, folders: Sequence[str]) -> None:
     """Writes the byte code of these folders, so that the first process of a new tree is like the others."""
-    _run([tree.python, "-m", "compileall", "-q", *folders], tree.path)
+    run_command([tree.python, "-m", "compileall", "-q", *folders], tree.path)
 
 
 def measure(tree: Tree, wanted: Sequence[str], environ: Mapping[str, str] | None = None) -> dict[str, Timing]:
@@ -162,7 +162,7 @@ def sources(tree: Path, benchmark: str) -> dict[str, str]:
 
 
 def _venv(folder, *options):
-    done = _run([sys.executable, "-m", "venv", *options, folder], ROOT)
+    done = run_command([sys.executable, "-m", "venv", *options, folder], ROOT)
     if done.returncode:
         raise UserError(f"no environment can be made: {_last(done.stderr or done.stdout)}")
     return folder / "bin" / "python"
@@ -171,10 +171,11 @@ def _venv(folder, *options):
 def _pytest(tree, wanted, *options, environ=None):
     """Without the options that the tree gives to its other tests: it may have some that forbid benchmarks."""
     fixed = ("-q", "--benchmark-only", "-o", "addopts=", "-p", "no:cacheprovider", "-m", "not long")
-    return _run([tree.python, "-m", "pytest", *wanted, *fixed, *options], tree.path, environ)
+    return run_command([tree.python, "-m", "pytest", *wanted, *fixed, *options], tree.path, environ)
 
 
-def _run(words, cwd, environ=None):
+def run_command(words, cwd, environ=None):
+    """What a command says and ends with, started in this folder with no settings of this process's tests."""
     kept = {k: v for k, v in os.environ.items() if not k.startswith(("GIT_", "PYTEST_", "PYTHONPATH"))}
     kept.pop("STEEPLECHASE_DELAY", None)
     kept.setdefault("STEEPLECHASE_MNIST", str(ROOT.parent / "shared" / "data" / "mnist-10k"))  # the same data for both
@@ -196,7 +197,7 @@ def _run(words, cwd, environ=None):
 
 
 def _git(root, *words):
-    return _run(["git", "-C", root, "-c", "core.hooksPath=/dev/null", *words], root)
+    return run_command(["git", "-C", root, "-c", "core.hooksPath=/dev/null", *words], root)
 
 
 def _failure(done):

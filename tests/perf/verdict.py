@@ -56,7 +56,7 @@ def thresholds(base: np.ndarray, ours: np.ndarray) -> np.ndarray:
     rest = np.concatenate([side - np.median(side, 1, keepdims=True) for side in (base, ours)], 1)
     found = []
     for some in np.array_split(rest, 1 + len(rest) // 100):  # all at once would be gigabytes
-        halves = some[:, _splits(n)]
+        halves = some[:, splits(n)]
         gaps = np.abs(np.median(halves[..., :n], -1) - np.median(halves[..., n:], -1))
         found.append(np.percentile(gaps, QUANTILE, axis=1))
     return np.maximum(LEAST, np.expm1(np.concatenate(found) * math.sqrt(n / (n - 1))))
@@ -70,7 +70,7 @@ def beyond(base: np.ndarray, ours: np.ndarray, limit: np.ndarray) -> np.ndarray:
 
 
 @functools.cache
-def _splits(n):
+def splits(n):
     """[ways, 2n]: indices whose first n are one half and whose last n the other."""
     every = range(2 * n)
     if math.comb(2 * n, n) <= SPLITS:

@@ -1,0 +1,48 @@
+"""A configuration of a small run, as Hydra hands it over, and runs that differ from it in what a test names."""
+
+import json
+
+import yaml
+
+from runners.configuration.resolution import resolve
+from runners.configuration.run import Run
+from runners.configuration.schema import CONF
+
+BASE = {
+    "task": yaml.safe_load((CONF / "task/sign_fitting.yaml").read_text(encoding="utf-8")),
+    "estimator": {"name": "tanh_slope", "scale": 1.0},
+    "estimator_weights": {},
+    "optimizer": yaml.safe_load((CONF / "optimizer/adam.yaml").read_text(encoding="utf-8")),
+    "seed": [0, 1],
+    "function": {"name": "sign", "at_zero": 1},
+    "function_weights": {},
+    "normalize": "none",
+    "steps": 100,
+    "record_points": 10,
+    "gradient_flow": False,
+    "precision": "float32",
+    "device": "cpu",
+    "block": None,
+    "store": "results",
+    "checkpoint": 10.0,
+    "parallel_blocks": None,
+    "reference": "",
+    "margins": {},
+    "strict": False,
+    "plan": False,
+    "figures": [],
+    "tables": [],
+    "progress": "",
+}
+
+
+def changed(**changes) -> Run:
+    """The run of `BASE` with these values in place of its own. `group__key`: of a key inside a group."""
+    cfg = json.loads(json.dumps(BASE))
+    for key, value in changes.items():
+        group, _, name = key.partition("__")
+        if name:
+            cfg[group][name] = value
+        else:
+            cfg[group] = value
+    return resolve(cfg, cfg["device"])

@@ -1,0 +1,320 @@
+"""What every figure promises: it draws from a complete table, refuses any other, and is the same twice."""
+
+import errno
+import importlib
+import io
+import itertools
+import os
+import pkgutil
+import subprocess
+import sys
+from pathlib import Path
+
+import matplotlib as mpl
+import numpy as np
+import pandas as pd
+import pytest
+from matplotlib.colors import to_hex
+from matplotlib.figure import Figure
+from rich.console import Console
+
+from results import figures, outputs
+from results.drawing import style
+from results.records import sealed
+from results.records.plan import Plan
+from results.records.store import Store
+from results.report import sections
+from runners import figures as command
+from runners import report
+from steeplechase.errors import RecordError
+from tests.oracles.command import ROOT
+from tests.oracles.records import make, name
+
+NAMES = sorted(module.name for module in pkgutil.iter_modules(figures.__path__))
+every = pytest.mark.parametrize("figure", NAMES)
+
+
+@pytest.fixture(autouse=True)
+def few_resamples(monkeypatch):
+    """How many there are decides how exact a band is, and most of the time that it takes."""
+    for module in ("results.analysis.ranking", "results.figures.profiles", "results.figures.tuning"):
+        monkeypatch.setattr(f"{module}.RESAMPLES", 50)
+
+
+def draw(figure, table, columns=2):
+    return importlib.import_module(f"results.figures.{figure}").draw(table, columns)
+
+
+CASES = {
+    "tiny": {"estimators": ("ste",), "tasks": ("sign_fitting",), "seeds": 1, "rates": (0.1,), "rows": 2},
+    "two tasks": {},
+    "five estimators": {
+        "estimators": ("sigmoid_derivative", "ste", "tanh_slope", "zero", "somebody's own"),
+        "optimizers": ("adam", "sgd"),
+        "rows": 3,
+    },
+    "some diverged": {"diverged": lambda estimator, rate, seed: estimator == "ste" and seed == 1},
+    "all diverged": {"diverged": lambda estimator, rate, seed: True},
+    "only the start": {"rows": 1, "seeds": 2},
+    "several parts": {"parts": 3, "seeds": 2},
+    "two scales": {
+        "normalizes": ("none", "area"),
+        "reference": "ste",
+        "default_rate": 0.001,
+        "controls": ("tanh_slope",),
+        "declined": {"tanh_slope": "its slope has no finite area"},
+        "diverged": lambda estimator, rate, seed: estimator == "sigmoid_derivative" and seed == 1,
+    },
+}
+
+
+# In one column, where there is least room; in two as well in the long form.
+NARROW = ("five estimators", "two scales")
+
+
+@every
+@pytest.mark.parametrize("case", [pytest.param(c, marks=[pytest.mark.long] * (c in NARROW)) for c in CASES])
+def test_draws_from_a_complete_table(figure, case):
+    drawn = draw(figure, make(**CASES[case]))
+    drawn.draw_without_rendering()
+    assert isinstance(drawn, Figure) and any(axes.get_title() for axes in drawn.axes)
+
+
+@every
+@pytest.mark.parametrize("case", NARROW)
+def test_fits_one_column_of_a_page(figure, case, tmp_path):
+    """As wide as a column, and nothing that is drawn sticks out of it or of its height."""
+    drawn = draw(figure, make(**CASES[case]), 1)
+    assert drawn.get_size_inches()[0] == style.COLUMN
+    style.save(drawn, tmp_path, figure, kinds=["svg"], columns=1)
+    box, (width, height) = drawn.get_tightbbox(), drawn.get_size_inches()
+    assert min(box.x0, box.y0) >= -0.02 and box.x1 <= width + 0.02 and box.y1 <= height + 0.02, box
+    boxes = [axes.get_window_extent() for axes in drawn.axes if axes.get_visible()]
+    assert min(min(box.width, box.height) for box in boxes) > 0.3 * drawn.dpi, "no panel was squeezed away"
+
+
+@every
+def test_refuses_an_incomplete_table(figure):
+    runs = {name("t", str(i), "o"): i + 1 for i in range(5)}
+    with pytest.raises(RecordError, match="lacks 15 replicas.*and 2 more runs"):
+        draw(figure, make(missing=runs))
+    with pytest.raises(RecordError, match="lacks 2 replicas: 2 of some-run"):
+        draw(figure, make(missing={"some-run": 2}))
+
+
+@every
+def test_refuses_an_empty_table_and_one_of_unknown_origin(figure):
+    with pytest.raises(RecordError, match="empty"):
+        draw(figure, _with_attrs(make().iloc[:0], missing={}))
+    with pytest.raises(RecordError, match="lacks 3 replicas"):
+        draw(figure, _with_attrs(make().iloc[:0], missing={"some-run": 3}))
+    with pytest.raises(RecordError, match="results.load"):
+        draw(figure, _with_attrs(make()))
+    with pytest.raises(RecordError, match="no account"):
+        draw(figure, _with_attrs(make(), missing={}, parts=[]))
+
+
+def _with_attrs(table, **attrs):
+    table.attrs = attrs
+    return table
+
+
+@every
+def test_the_same_table_gives_the_same_bytes(figure, tmp_path):
+    first, second = (style.save(draw(figure, make()), tmp_path / which, figure) for which in "ab")
+    assert [path.suffix for path in first] == [".png", ".svg", ".pdf"]
+    for one, other in zip(first, second, strict=True):
+        assert one.stat().st_size > 1000
+        assert one.read_bytes() == other.read_bytes(), one.suffix
+    text = first[1].read_text(encoding="utf-8")
+    assert "<dc:date>" not in text and "Straight-through" in text, "text stays text"
+
+
+@every
+def test_drawing_leaves_table_settings_and_chance_alone(figure):
+    table, settings, state = make(), dict(mpl.rcParams), np.random.get_state()[1].copy()
+    before = table.copy()
+    draw(figure, table)
+    assert table.equals(before) and table.attrs == before.attrs
+    assert dict(mpl.rcParams) == settings and (np.random.get_state()[1] == state).all()
+
+
+@every
+def test_order_of_rows_means_nothing(figure, tmp_path):
+    table = make(optimizers=("adam", "sgd"))
+    mixed = table.sample(frac=1, random_state=np.random.default_rng(0)).reset_index(drop=True)
+    mixed.attrs = table.attrs
+    plain = _labels(draw(figure, table))
+    assert _labels(draw(figure, mixed)) == plain
+
+
+def _labels(figure):
+    return [text.get_text() for text in figure.findobj(mpl.text.Text)]
+
+
+def _colours(figure):
+    """What the legend says: label and colour."""
+    legend = figure.legends[0]
+    lines = legend.legend_handles
+    return {text.get_text(): to_hex(line.get_color()) for text, line in zip(legend.get_texts(), lines, strict=True)}
+
+
+def test_a_name_has_one_colour_in_every_figure():
+    few = make(estimators=("tanh_slope", "somebody's own"))
+    many = make(estimators=("zero", "somebody's own", "ste", "tanh_slope", "sigmoid_derivative"))
+    of_estimators = sorted(set(NAMES) - {"surrogates", "ranking"})  # whose colours are of conditions and shares
+    shown = [_colours(draw(figure, table)) for figure in of_estimators for table in (few, many)]
+    for label, name_ in (("Tanh slope", "tanh_slope"), ("somebody's own", "somebody's own")):
+        assert {colours[label] for colours in shown} == {style.style_of(name_).colour}
+
+
+# A figure of one's own
+
+OWN = {
+    "alone": "from matplotlib.figure import Figure\ndef draw(table):\n    return Figure()\n",
+    "both": "from matplotlib.figure import Figure\n"
+    "def draw(table, columns=2):\n    return Figure(figsize=(columns, 1))\n",
+    "failing": "def draw(table):\n    return table['no such column']\n",
+    "nothing": "def draw(table):\n    pass\n",
+    "undrawable": "from matplotlib.figure import Figure\ndef draw(table):\n    figure = Figure()\n"
+    "    figure.text(0, 0, '$\\\\frac$')\n    return figure\n",
+    "unwritten": "def draw(table:\n",
+    "empty": "",
+}
+
+
+@pytest.fixture
+def own(tmp_path, monkeypatch):
+    """Pages beside those of results/figures."""
+    for name_, text in OWN.items():
+        (tmp_path / "pages").mkdir(exist_ok=True)
+        (tmp_path / "pages" / f"{name_}.py").write_text(text, encoding="utf-8")
+        monkeypatch.delitem(sys.modules, f"results.figures.{name_}", raising=False)
+    monkeypatch.setattr(figures, "__path__", [*figures.__path__, str(tmp_path / "pages")])
+    return tmp_path
+
+
+@pytest.mark.parametrize("columns", [1, 2])
+def test_a_figure_may_take_the_table_alone(own, columns):
+    """As the README has it: draw(table) -> figure."""
+    assert isinstance(figures.drawn("alone", make(), columns), Figure)
+    assert figures.drawn("both", make(), columns).get_size_inches()[0] == columns
+
+
+def test_a_figure_that_fails_is_one_sentence_and_the_others_are_drawn(own):
+    console = Console(file=io.StringIO())
+    names = [*OWN, "unknown", "throughput"]
+    written, faults = outputs.make(console, make(seeds=1, rows=2), ["mine", "summary"], names, own / "out", ["svg"])
+    assert sorted(path.name for path in written if path.suffix == ".svg") == ["alone.svg", "both.svg", "throughput.svg"]
+    assert (own / "out" / "summary.csv").exists()
+    for fault, words in zip(
+        faults,
+        (
+            "the table mine could not be made: there is none of this name.",
+            "the figure failing could not be drawn: KeyError: 'no such column' (failing.py, line 2).",
+            "the figure nothing could not be drawn: draw in results/figures/nothing.py returns NoneType, and no",
+            "the figure undrawable could not be drawn: ValueError:",
+            "the figure unwritten could not be drawn: SyntaxError: '(' was never closed (unwritten.py, line 1).",
+            "the figure empty could not be drawn: results/figures/empty.py has no function draw(table).",
+            "the figure unknown could not be drawn: there is no figure 'unknown' in results/figures.",
+        ),
+        strict=True,
+    ):
+        assert fault.startswith(words) and "\n" not in fault, fault
+
+
+def test_every_command_that_draws_says_so_and_ends_with_1(own, monkeypatch, capsys):
+    table = make(tasks=("sign_fitting",), seeds=1, rows=2, rates=(0.1,))
+    plan = Plan("race", "steeplechase", "2026-01-01", (), ("failing", "alone"))
+    Store(own / "store").write_plan(plan)
+    for module in (outputs, report):
+        monkeypatch.setattr(module, "load", lambda *_: table)
+    monkeypatch.setattr(sections, "figures_of", lambda one: one.figures)
+    monkeypatch.setattr(sections, "TABLES", ())
+    assert command.main(["--store", str(own / "store")]) == 1
+    assert (own / "store/output/race/alone.pdf").exists()
+    assert report.main(["--store", str(own / "store")]) == 1
+    err = capsys.readouterr().err
+    assert err.count("KeyError: 'no such column'") == 2 and "Traceback" not in err
+    assert "KeyError" in (own / "store/output/report.html").read_text(encoding="utf-8")
+
+
+@pytest.mark.parametrize("number", [errno.EROFS, errno.ENOSPC, errno.EACCES])
+def test_a_folder_that_cannot_be_written_is_named(own, monkeypatch, number, capsys):
+    def fails(*_, **__):
+        raise OSError(number, os.strerror(number))
+
+    table = make(tasks=("sign_fitting",), seeds=1, rows=2, rates=(0.1,))
+    Store(own / "store").write_plan(Plan("race", "steeplechase", "2026-01-01", (), ("throughput",), ("summary",)))
+    monkeypatch.setattr(outputs, "load", lambda *_: table)
+    for owner, call in ((Path, "mkdir"), (sealed, "replace"), (pd.DataFrame, "to_csv")):
+        with monkeypatch.context() as patch:
+            patch.setattr(owner, call, fails)
+            assert command.main(["--store", str(own / "store")]) == 1
+        err = capsys.readouterr().err
+        assert err == f"steeplechase: {own / 'store/output/race'} cannot be written: {os.strerror(number)}.\n"
+
+
+# Looks
+
+
+def test_looks_are_distinct_or_said_to_be_the_same():
+    assert len(set(style.PINNED.values())) == len(style.PINNED)
+    assert not {pinned.marker for pinned in style.PINNED.values()} & set(style.MARKERS)
+    seen = {}
+    for i in itertools.count():
+        first = seen.setdefault(style.style_of(f"mine {i}"), f"mine {i}")
+        if first != f"mine {i}":
+            break
+    with pytest.warns(UserWarning, match=f"'{first}' and 'mine {i}' look the same|'mine {i}' and '{first}'"):
+        style.styles_of([first, f"mine {i}"])
+
+
+def test_the_look_of_a_name_depends_on_the_name_alone():
+    assert style.styles_of(["b", "ste", "a"])["a"] == style.style_of("a") == style.styles_of(["a"])["a"]
+    code = "from results.drawing import style; print(style.style_of('somebody'), style.style_of('ste'))"
+    first, second = (_python(code, PYTHONHASHSEED=seed) for seed in ("1", "2"))
+    assert first == second
+
+
+def test_the_print_settings_are_known_to_matplotlib_and_undone():
+    before = dict(mpl.rcParams)
+    with mpl.rc_context({"font.size": 30}):
+        with style.context():
+            assert mpl.rcParams["pdf.fonttype"] == 42 and mpl.rcParams["font.size"] == 8
+        assert mpl.rcParams["font.size"] == 30
+    assert dict(mpl.rcParams) == before
+
+
+# Imports
+
+
+def test_results_and_drawing_import_no_tensorflow():
+    code = f"""
+import sys
+from tests.oracles.records import make
+import results
+from results.analysis import summary as found
+from results.tables import summary
+import importlib
+table = make(tasks=("sign_fitting",), rows=2, seeds=1)
+summary.show(found.summary(table))
+for name in {NAMES!r}:
+    importlib.import_module("results.figures." + name).draw(table)
+named = {{name.split(".")[0] for name in sys.modules}}
+print(sorted(named & {{"tensorflow", "keras", "hydra", "estimators", "tasks", "runners"}}))
+"""
+    assert _python(code).splitlines()[-1] == "[]"
+
+
+def _python(code, **environment):
+    done = subprocess.run(
+        [sys.executable, "-c", code],
+        capture_output=True,
+        text=True,
+        env={"PYTHONPATH": str(ROOT), **environment},
+        timeout=120,
+        encoding="utf-8",
+    )
+    assert done.returncode == 0, done.stderr
+    return done.stdout

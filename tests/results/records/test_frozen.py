@@ -1,0 +1,395 @@
+"""Frozen tables and claims: what is frozen comes back as it was, damage is seen, and claims are decided by it."""
+
+import importlib.metadata
+import io
+import json
+import math
+import shutil
+import zlib
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+import pyarrow as pa
+import pytest
+import yaml
+from pyarrow import parquet
+from rich.console import Console
+
+import results
+from results import claims, outputs
+from results.analysis import verdicts
+from results.records import frozen, sealed
+from results.records.plan import Plan
+from results.records.store import Store
+from runners import claims as command
+from runners import figures, report
+from steeplechase.errors import RecordError, StoreError
+from tests.helpers.worlds import like, world
+from tests.oracles.records import make
+
+PLAN = {"name": "race", "command": "steeplechase", "figures": ["convergence"], "tables": ["verdicts"]}
+
+
+@pytest.fixture(scope="module")
+def made(tmp_path_factory):
+    """A folder with one frozen table, and what was made of it."""
+    folder = tmp_path_factory.mktemp("frozen")
+    path = frozen.write(world(optimizers=("adam", "sgd")), PLAN, folder)
+    outputs.make(Console(file=io.StringIO()), *outputs.thawed(path), folder / "race")
+    return folder
+
+
+@pytest.fixture
+def kept(made, tmp_path):
+    """A copy of it that a test may spoil."""
+    return Path(shutil.copytree(made, tmp_path, dirs_exist_ok=True))
+
+
+def test_a_table_comes_back_as_it_was(tmp_path):
+    table = make(diverged=lambda estimator, rate, seed: estimator == "ste", reference="ste", default_rate=0.01)
+    own = {"task.hidden": "[4]", "task.dim": np.where(table["task"] == "sign_fitting", 64.0, np.nan)}
+    table = like(table[sorted(table.columns)].assign(**own), table)
+    back, about = frozen.read(frozen.write(table, PLAN, tmp_path))
+    pd.testing.assert_frame_equal(back, table)
+    assert {k: v for k, v in back.attrs.items() if k != "parts"} == {
+        k: v for k, v in table.attrs.items() if k != "parts"
+    }
+    assert [part["labels"] for part in back.attrs["parts"]] == [part["labels"] for part in table.attrs["parts"]]
+    assert about["plan"] == PLAN and "matplotlib" in about["versions"]
+    one, two = verdicts.verdicts(back), verdicts.verdicts(table)
+    pd.testing.assert_frame_equal(one, two)
+
+
+def test_an_incomplete_table_is_not_frozen(tmp_path):
+    with pytest.raises(RecordError, match="lacks 3 replicas"):
+        frozen.write(make(missing={"some-run": 3}), PLAN, tmp_path)
+
+
+def test_what_is_no_frozen_table_is_told(tmp_path):
+    with pytest.raises(RecordError, match="there is no frozen table"):
+        frozen.read(tmp_path / "nothing.parquet")
+    make().to_parquet(tmp_path / "other.parquet")
+    (tmp_path / "text.parquet").write_text("text", encoding="utf-8")
+    for name in ("other", "text"):
+        with pytest.raises(RecordError, match="is no frozen table"):
+            frozen.read(tmp_path / f"{name}.parquet")
+
+
+@pytest.mark.parametrize(
+    "edit",
+    [
+        {"attrs": None},
+        {"attrs": {"parts": ["x"]}},
+        {"attrs": "x"},
+        {"versions": "x"},
+        {"plan": {"name": "race"}},
+        {"plan": []},
+        {"rows": 1},
+    ],
+    ids=str,
+)
+def test_what_says_too_little_of_its_rows_is_refused(edit, kept, tmp_path):
+    """Under a right seal, too."""
+    arrow = parquet.read_table(kept / "race.parquet")
+    about = sealed.parsed(zlib.decompress(arrow.schema.metadata[frozen.KEY]), frozen.VERSION, "it")
+    content = zlib.compress(sealed.text({key: value for key, value in {**about, **edit}.items() if key != "seal"}))
+    parquet.write_table(arrow.replace_schema_metadata({frozen.KEY: content}), tmp_path / "race.parquet")
+    with pytest.raises(RecordError, match="does not say what a frozen table says"):
+        frozen.read(tmp_path / "race.parquet")
+
+
+def test_a_table_under_another_tables_name_is_refused(kept, tmp_path):
+    """As when two files change places, each whole and sealed."""
+    (tmp_path / "control.parquet").write_bytes((kept / "race.parquet").read_bytes())
+    with pytest.raises(RecordError, match="control.parquet holds the table of 'race'"):
+        frozen.read(tmp_path / "control.parquet")
+
+
+def test_rows_that_were_changed_are_seen(kept):
+    arrow = parquet.read_table(kept / "race.parquet")
+    at = arrow.schema.get_field_index("test_accuracy")
+    values = arrow["test_accuracy"].to_pylist()
+    values[0] += 1e-9
+    changed = arrow.set_column(at, arrow.schema.field(at), pa.array(values, arrow.schema.field(at).type))
+    parquet.write_table(changed, kept / "race.parquet")
+    with pytest.raises(RecordError, match="is damaged"):
+        frozen.read(kept / "race.parquet")
+
+
+def _edited(path, change):
+    """Writes what a frozen table says beside its rows anew, by hand: with the seal that it had."""
+    arrow = parquet.read_table(path)
+    about = json.loads(zlib.decompress(arrow.schema.metadata[frozen.KEY]))
+    change(about)
+    text = zlib.compress(json.dumps(about).encode())
+    parquet.write_table(arrow.replace_schema_metadata({**arrow.schema.metadata, frozen.KEY: text}), path)
+
+
+EDITS = {
+    "a margin": lambda about: about["attrs"]["margins"].update(binarized_mlp=0.5),
+    "the reference": lambda about: about["attrs"].update(reference="zero"),
+    "a label": lambda about: about["attrs"]["parts"][0]["labels"].update(estimator="Another"),
+    "what is missing": lambda about: about["attrs"].update(missing={"a-run": 1}),
+    "the figures": lambda about: about["plan"].update(figures=[]),
+    "the command": lambda about: about["plan"].update(command="another"),
+    "a version": lambda about: about["versions"].update(matplotlib="0"),
+    "the seal": lambda about: about.pop("seal"),
+}
+
+
+@pytest.mark.parametrize("edit", EDITS)
+def test_what_a_plan_declared_is_sealed_like_the_rows(kept, edit, capsys):
+    _edited(kept / "race.parquet", EDITS[edit])
+    with pytest.raises(RecordError, match="race.parquet is damaged, or was edited: it"):
+        frozen.read(kept / "race.parquet")
+    assert figures.main(["--verify", "--frozen", str(kept)]) == 1
+    assert report.main(["--frozen", str(kept), "--output", str(kept / "report.html")]) == 1
+    err = capsys.readouterr().err.splitlines()
+    assert len(err) == 2 and all(line.startswith("steeplechase: ") for line in err)
+
+
+@pytest.mark.parametrize("every", [9973, pytest.param(331, marks=pytest.mark.long)])
+def test_a_flipped_bit_of_a_frozen_table_is_noticed_or_changes_nothing(tmp_path, every):
+    path = frozen.write(make(tasks=("sign_fitting",), seeds=1, rows=2, rates=(0.1,)), PLAN, tmp_path)
+    whole, (wanted, about), noticed = path.read_bytes(), frozen.read(path), 0
+    for at in range(0, 8 * len(whole), every):
+        content = bytearray(whole)
+        content[at // 8] ^= 1 << at % 8
+        path.write_bytes(content)
+        try:
+            table, said = frozen.read(path)
+        except RecordError:
+            noticed += 1
+            continue
+        pd.testing.assert_frame_equal(table, wanted, check_exact=True)
+        assert said == about and table.attrs == wanted.attrs
+    assert noticed > 8 * len(whole) / every / 3
+
+
+def test_a_frozen_table_of_another_version_is_left_as_it_is(kept, monkeypatch):
+    monkeypatch.setattr(frozen, "VERSION", 0)
+    with pytest.raises(StoreError, match="version 1, and this program reads version 0"):
+        frozen.read(kept / "race.parquet")
+
+
+def test_tables_are_frozen_beside_their_store_and_read_from_there(tmp_path, monkeypatch, capsys):
+    """Never into the package, which may be somebody's site-packages; its own are read where a store has none."""
+    assert frozen.chosen(tmp_path) == frozen.FOLDER == frozen.beside(Path(results.__file__).parent)
+    table = make(tasks=("sign_fitting",), seeds=1, rows=2, rates=(0.1,))
+    plan = Plan("race", "steeplechase", "2026-01-01", (), ("throughput",))
+    Store(tmp_path).write_plan(plan)
+    monkeypatch.setattr(outputs, "load", lambda *_: table)
+    before = sorted(frozen.FOLDER.rglob("*"))
+    assert figures.main(["--store", str(tmp_path), "--freeze", "race"]) == 0
+    made = sorted(path.name for path in (tmp_path / "frozen").rglob("*") if path.is_file())
+    assert made == ["race.parquet", "throughput.pdf", "throughput.png", "throughput.svg"]
+    assert sorted(frozen.FOLDER.rglob("*")) == before
+    assert figures.main(["--store", str(tmp_path), "--verify"]) == 0
+    assert "race: 1 files made again and compared." in capsys.readouterr().out
+
+
+def test_verify_makes_everything_again_and_names_what_became_another(kept):
+    console = Console(file=io.StringIO(), width=200)
+    assert outputs.verify(console, kept) == []
+    assert "race: 4 files made again and compared." in console.file.getvalue()  # csv, md, tex and one svg
+    assert figures.main(["--verify", "--frozen", str(kept)]) == 0
+    svg = kept / "race" / "convergence.svg"
+    svg.write_bytes(svg.read_bytes().replace(b"Tanh", b"Tan ", 1))
+    (kept / "race" / "verdicts.csv").unlink()
+    said = outputs.verify(console, kept)
+    assert said == ["race/verdicts.csv is missing.", "race/convergence.svg is not what its table gives."]
+    assert figures.main(["--verify", "--frozen", str(kept)]) == 1
+
+
+def test_other_versions_compare_data_alone(kept, monkeypatch):
+    monkeypatch.setattr(
+        outputs, "version", lambda name: "0" if name == "matplotlib" else importlib.metadata.version(name)
+    )
+    (kept / "race" / "convergence.svg").write_text("drawn by another", encoding="utf-8")
+    console = Console(file=io.StringIO(), width=200)
+    assert outputs.verify(console, kept) == [] and "since matplotlib have other versions" in console.file.getvalue()
+
+
+def test_verify_needs_something_to_verify(tmp_path, capsys):
+    assert figures.main(["--verify", "--frozen", str(tmp_path)]) == 1
+    assert "there is no frozen table" in capsys.readouterr().err
+    assert figures.main(["--verify", "race", "--frozen", str(tmp_path)]) == 1
+    assert "there is no frozen table" in capsys.readouterr().err
+    assert figures.main(["--verify", "--freeze", "race"]) == 2 and figures.main(["--freeze"]) == 2
+
+
+def test_a_figures_files_say_where_they_come_from(kept):
+    table, _ = frozen.read(kept / "race.parquet")
+    svg = (kept / "race" / "convergence.svg").read_text(encoding="utf-8")
+    assert frozen.digest(table)[:16] in svg and all(run in svg for run in table["run"].unique())
+
+
+# Claims
+
+
+def claim(**own):
+    return {"says": "So it is.", "table": "race", "task": "binarized_mlp", "optimizer": "adam", **own}
+
+
+@pytest.fixture(scope="module")
+def ranked(tmp_path_factory):
+    """A folder with a frozen table of surrogates, of which each has a rate of its own at which it is like the others;
+    only `ste`, the reference, is worse."""
+    folder = tmp_path_factory.mktemp("ranked")
+
+    def merit(estimator, normalize, rate, seed):
+        best = {"ste": -1, "sigmoid_derivative": -2, "tanh_slope": -3}[estimator]
+        return 2 - 0.5 * (estimator == "ste") - 0.5 * abs(math.log10(rate) - best) + 0.01 * (seed * (best + 7) % 5)
+
+    table = make(tasks=["binarized_mlp"], seeds=5, merit=merit, spread=0.002, reference="ste", default_rate=0.1)
+    frozen.write(table, PLAN, folder)
+    return folder
+
+
+RANKED = [
+    (claim(unbeaten="ste", condition="default"), "supported", "0 better"),
+    (claim(unbeaten="ste", condition="tuned"), "refuted", "2 better"),
+    (claim(survives="tuned", less_than=0.9), "supported", "of the variance between 3 estimators"),
+    (claim(survives="tuned", less_than=1e-4), "refuted", "at the default rate is left"),
+    (claim(always="tanh_slope"), "supported", "5 of 5 trainings"),
+]
+
+
+@pytest.mark.parametrize(("own", "verdict", "words"), RANKED)
+def test_claims_about_rankings_are_decided_by_the_table(ranked, own, verdict, words):
+    (ranked / "claims.yaml").write_text(yaml.safe_dump([own]), encoding="utf-8")
+    [found] = claims.evaluate(ranked / "claims.yaml", ranked)
+    assert found.verdict == verdict and words in found.evidence
+
+
+@pytest.mark.parametrize(
+    ("own", "words"),
+    [
+        (claim(unbeaten="tanh_slope", condition="tuned"), "as the reference"),
+        (claim(unbeaten="ste", condition="area_tuned"), "the condition area_tuned"),
+        (claim(survives="tuned"), "needs exactly the keys"),
+    ],
+)
+def test_claims_about_rankings_that_cannot_be_decided_are_errors(ranked, own, words):
+    (ranked / "claims.yaml").write_text(yaml.safe_dump([own]), encoding="utf-8")
+    with pytest.raises(RecordError, match=words):
+        claims.evaluate(ranked / "claims.yaml", ranked)
+
+
+CASES = [
+    (claim(better="tanh_slope", than="ste"), "supported"),
+    (claim(better="ste", than="tanh_slope"), "refuted"),
+    (claim(better="tanh_slope", than="sigmoid_derivative"), "refuted"),  # they are equivalent
+    (claim(equivalent="sigmoid_derivative", to="tanh_slope"), "supported"),
+    (claim(equivalent="tanh_slope", to="ste", optimizer="best"), "refuted"),
+    (claim(never="tanh_slope"), "refuted"),
+]
+
+
+@pytest.mark.parametrize(("own", "verdict"), CASES)
+def test_claims_are_decided_by_the_table(kept, own, verdict):
+    (kept / "claims.yaml").write_text(yaml.safe_dump([own]), encoding="utf-8")
+    [found] = claims.evaluate(kept / "claims.yaml", kept)
+    assert found.verdict == verdict and found.text == "So it is."
+    assert ("8 seeds" in found.evidence and "Holm over 9" in found.evidence) or "of 8 trainings" in found.evidence
+
+
+def test_without_enough_seeds_a_claim_is_undecided(tmp_path):
+    frozen.write(world(seeds=1), PLAN, tmp_path)
+    (tmp_path / "claims.yaml").write_text(yaml.safe_dump([claim(better="tanh_slope", than="ste")]), encoding="utf-8")
+    assert [found.verdict for found in claims.evaluate(tmp_path / "claims.yaml", tmp_path)] == ["undecided"]
+
+
+WRONG = {
+    "nothing of it": claim(better="atan", than="ste"),
+    "has nothing": claim(never="tanh_slope", optimizer="lion"),
+    "needs exactly the keys": claim(better="ste", to="tanh_slope"),
+    "there is no frozen table": claim(table="other", never="ste"),
+    "must be words": claim(table=["race"], never="ste"),
+    "must be a number": claim(survives="tuned", less_than="all"),
+    "but has no reason": claim(better="tanh_slope", than="ste", withdrawn=""),
+    "half a sentence": claim(better="tanh_slope", than="ste", withdrawn="It is not so."),
+    "of which the table race has nothing": claim(better="atan", than="ste", withdrawn="nobody ran it"),
+}
+
+
+@pytest.mark.parametrize("words", WRONG)
+def test_a_claim_that_cannot_be_decided_is_an_error(kept, words):
+    (kept / "claims.yaml").write_text(yaml.safe_dump([WRONG[words]]), encoding="utf-8")
+    with pytest.raises(RecordError, match="nothing" if "noth" in words else words):
+        claims.evaluate(kept / "claims.yaml", kept)
+
+
+@pytest.mark.parametrize("content", [b"# gr\xf6\xdfe\n", b"1\n", b"a: 1\n", b"[1\n"])
+def test_claims_that_are_none_are_an_error(tmp_path, content):
+    (tmp_path / "claims.yaml").write_bytes(content)
+    with pytest.raises(RecordError, match=r"claims.yaml (cannot be read|are no list)"):
+        claims.evaluate(tmp_path / "claims.yaml", tmp_path)
+
+
+def test_what_is_withdrawn_says_why_instead_of_what_was_decided(kept):
+    (kept / "claims.yaml").write_text(
+        yaml.safe_dump([claim(better="ste", than="tanh_slope", withdrawn="it was luck")]), encoding="utf-8"
+    )
+    found = claims.evaluate(kept / "claims.yaml", kept)
+    assert [*claims.lines(found)] == ["- So it is. *Withdrawn:* it was luck."]
+
+
+@pytest.fixture(scope="module")
+def told():
+    """What became of every claim of results/claims.yaml."""
+    return claims.evaluate()
+
+
+def test_what_is_known_to_be_false_is_withdrawn(told):
+    """What was tried again on other splits, instances and widths and did not hold is not said any more."""
+    fallen = {
+        "better than the sigmoid derivative": 2,  # they are one function at two scales
+        "are equivalent": 1,  # by a p value of differences without any spread
+        "found better than the clipped": 1,  # by tests that would have found nothing
+        "Nor is one with momentum": 1,
+        "third of the variance": 1,  # which is one page's
+        "With momentum it does so": 2,
+        "fits all signs with every seed": 1,  # of one instance
+        "clipped straight-through estimator never": 1,  # at one width
+    }
+    for words, count in fallen.items():
+        assert [one.verdict for one in told if words in one.text] == ["withdrawn"] * count, words
+    page = " ".join(command.README.read_text(encoding="utf-8").split())
+    for sentence in ("one has to race them", "How these go together", "Methods meet the same luck", "says little"):
+        after = page[page.index(sentence) :]
+        assert "*Withdrawn" in after[:900], sentence
+
+
+def test_the_readme_says_what_the_claims_became(told):
+    """The page's sentences about results are those of results/claims.yaml, with what the frozen tables say of them."""
+    page = command.README.read_text(encoding="utf-8")
+    assert command.replaced(page, told) == page
+
+
+def test_the_command_writes_the_page_and_notices_when_it_says_something_else(kept, capsys):
+    (kept / "claims.yaml").write_text(yaml.safe_dump([CASES[0][0]]), encoding="utf-8")
+    page = kept / "page.md"
+    words = ["--claims", str(kept / "claims.yaml"), "--frozen", str(kept), "--readme", str(page)]
+    page.write_text("no marks", encoding="utf-8")
+    assert command.main(words) == 1 and "has no lines" in capsys.readouterr().err
+    page.write_text(command.BEGIN.format("race"), encoding="utf-8")
+    assert command.main(words) == 1 and "has no lines" in capsys.readouterr().err
+    page.write_text(f"before\n{command.BEGIN.format('race')}\nold\n{command.END}\nafter\n", encoding="utf-8")
+    assert command.main(words) == 1 and "says something else" in capsys.readouterr().err
+    assert command.main([*words, "--write"]) == 0 and command.main(words) == 0
+    assert "- So it is. *Supported:* test accuracy, difference 0." in page.read_text(encoding="utf-8")
+    assert page.read_text(encoding="utf-8").startswith("before\n") and page.read_text(encoding="utf-8").endswith(
+        "\nafter\n"
+    )
+
+
+FROZEN = sorted(path.stem for path in frozen.FOLDER.glob("*.parquet"))
+LONG = {"surrogates"}  # whose rankings take longer than the rest of this file
+
+
+@pytest.mark.parametrize("name", [pytest.param(n, marks=[pytest.mark.long] * (n in LONG)) for n in FROZEN])
+def test_committed_tables_give_what_is_committed(name):
+    """results/frozen is what its tables give today, to the byte."""
+    assert outputs.verify(Console(file=io.StringIO()), frozen.FOLDER, [name]) == []

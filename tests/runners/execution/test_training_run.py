@@ -1,0 +1,167 @@
+"""A run in one process: its blocks, in lanes or one by one, in a memory that is large enough or not."""
+
+import json
+from dataclasses import replace
+
+import numpy as np
+import pandas as pd
+import pytest
+import tensorflow as tf
+import yaml
+
+from results import load
+from results.records import sealed
+from results.records.store import Store
+from runners.configuration.resolution import resolve
+from runners.configuration.schema import CONF
+from runners.execution import block
+from runners.execution.training_run import execute
+from runners.planning import device
+from runners.planning.identity import identify
+from steeplechase.errors import StoreError, UserError
+from tests.helpers.configurations import BASE, changed
+
+RATES = [0.01, {"from": 0.1, "to": 0.01, "shape": "log"}]
+SIX = {"seed": [0, 1, 2], "optimizer__learning_rate": RATES, "block": 2, "steps": 20, "record_points": 2}
+
+
+def trained(store, **changes) -> tuple[object, pd.DataFrame]:
+    """The outcome of a run of six replicas, two of them with a schedule, and its records."""
+    outcome = execute(changed(**SIX | {"store": str(store)} | changes), lambda *_: None)
+    table = load(store).drop(columns="train_s").sort_values(["replica", "step"], ignore_index=True)
+    return outcome, table
+
+
+@pytest.fixture(scope="module")
+def plain(tmp_path_factory):
+    """The records of that run, trained block after block."""
+    return trained(tmp_path_factory.mktemp("plain"), parallel_blocks=1)[1]
+
+
+def test_lanes_change_no_record(plain, tmp_path):
+    told = []
+    run = changed(
+        seed=[0, 1, 2],
+        optimizer__learning_rate=RATES,
+        block=2,
+        steps=20,
+        record_points=2,
+        store=str(tmp_path),
+        parallel_blocks=3,
+    )
+    outcome = execute(run, lambda *progress: told.append(progress))
+    assert not outcome.error and outcome.trained == 6
+    table = load(tmp_path)
+    assert {account["lanes"] for account in table.attrs["parts"]} == {1, 3}  # four blocks in three lanes
+    table = table.drop(columns="train_s").sort_values(["replica", "step"], ignore_index=True)
+    pd.testing.assert_frame_equal(table, plain, check_exact=True)
+    done = [progress[0] for progress in told]
+    assert done == sorted(done) and done[-1] == told[-1][1] == 6 * 20
+
+
+def test_a_constant_replica_is_the_same_beside_a_schedule_or_not(plain, tmp_path):
+    _, alone = trained(tmp_path, optimizer__learning_rate=RATES[:1], seed=[1])
+    same = plain[plain.replica.isin(alone.replica)].reset_index(drop=True)
+    assert len(alone) == 3
+    pd.testing.assert_frame_equal(alone, same[alone.columns], check_exact=True)
+
+
+def test_what_is_too_much_for_the_memory_is_trained_in_smaller_blocks(plain, monkeypatch, tmp_path):
+    real, sizes = block.train, []
+
+    def train(trainer, *rest):
+        sizes.append(trainer.program.block)
+        if trainer.program.block > 2:
+            raise tf.errors.ResourceExhaustedError(None, None, "Out of memory while trying to allocate")
+        return real(trainer, *rest)
+
+    monkeypatch.setattr(block, "train", train)
+    outcome, table = trained(tmp_path, block=8, parallel_blocks=1)
+    assert not outcome.error and outcome.trained == 6
+    assert sizes == [8, 4, 2, 2, 2, 2] and set(table.block) == {2}
+    assert ["8 replicas" in remark or "4 replicas" in remark for remark in outcome.remarks] == [True, True]
+    keys = ["seed", "learning_rate", "step"]  # not the name: a block that was asked for is part of it
+    columns = [*keys, "train_loss", "test_loss", "gradient_norm"]
+    one, other = (t[columns].sort_values(keys, ignore_index=True) for t in (table, plain))
+    pd.testing.assert_frame_equal(one, other, check_exact=True)
+
+
+def test_what_a_tasks_data_may_not_mean_is_remarked_on(monkeypatch, tmp_path):
+    def train(*_):
+        raise OSError("nothing is trained")
+
+    monkeypatch.setattr(block, "train", train)
+    np.savez(tmp_path / "own.npz", x=np.zeros((60, 3), np.uint8), y=np.arange(60) % 5 + 1)
+    task = yaml.safe_load((CONF / "task/binarized_mlp.yaml").read_text(encoding="utf-8")) | {"hidden": [4], "batch": 8}
+    task["data"] = str(tmp_path / "own.npz")
+    outcome = execute(changed(task=task, steps=5, record_points=1, store=str(tmp_path)), lambda *_: None)
+    assert outcome.error == "nothing is trained" and [
+        "no example to train on (0)" in remark for remark in outcome.remarks
+    ] == [True]
+
+
+def test_one_replica_that_is_too_much_is_told(monkeypatch, tmp_path):
+    def train(*_):
+        raise tf.errors.ResourceExhaustedError(None, None, "Out of memory while trying to allocate")
+
+    monkeypatch.setattr(block, "train", train)
+    with pytest.raises(tf.errors.ResourceExhaustedError):
+        execute(changed(store=str(tmp_path), block=1), lambda *_: None)
+
+
+def test_a_state_is_resumed_where_it_belongs_and_set_aside_elsewhere(monkeypatch, tmp_path):
+    """The state of another estimator, of other code, of another block, or damaged, where this block's is looked for."""
+    run = changed(store=str(tmp_path), seed=[0], steps=20, record_points=2, checkpoint=0.0)
+    wanted = identify(run)
+    other = identify(changed(store=str(tmp_path), seed=[0], steps=20, record_points=2, estimator={"name": "ste"}))
+
+    def full(*_):
+        raise StoreError("full")
+
+    states = {}
+    with monkeypatch.context() as patch:
+        patch.setattr(Store, "write", full)
+        for one in (wanted, other):
+            assert execute(replace(one.run, checkpoint=0.0), lambda *_: None).error == "full"
+            [states[one.name]] = (path for path in tmp_path.rglob("state-*.npz") if one.name in str(path))
+    mine = states[wanted.name]
+    whole, theirs = mine.read_bytes(), states[other.name].read_bytes()
+    header, _, arrays = whole.partition(b"\n")
+    old = b"PK" + arrays[2:]  # as a version before had it, that believed whatever lay here
+
+    def ends(content):
+        for path in (*mine.parent.glob("run-*"), *mine.parent.glob("record-*")):
+            path.unlink()
+        mine.write_bytes(content)
+        outcome = execute(run, lambda *_: None)
+        assert not outcome.error and outcome.trained == 1 and not mine.exists()
+        return outcome, load(tmp_path).drop(columns="train_s")
+
+    outcome, wanted_rows = ends(whole)
+    assert outcome.resumed == 1 and not outcome.remarks
+    for content, words in (
+        (theirs, f"it is the state of another block (its run: '{other.name}'"),
+        (sealed.text({**json.loads(header), "fingerprint": "0ther"}, indent=None) + b"\n" + arrays, "its fingerprint"),
+        (sealed.text({**json.loads(header), "block": 3}, indent=None) + b"\n" + arrays, "its block: 3 instead of"),
+        (whole[:-100] + bytes(100), "it was damaged (its arrays"),
+        (old, "it was damaged"),
+    ):
+        outcome, rows = ends(content)
+        assert outcome.resumed == 0 and len(outcome.remarks) == 1 and words in outcome.remarks[0], outcome.remarks
+        assert "set aside as damaged-" in outcome.remarks[0]
+        pd.testing.assert_frame_equal(rows, wanted_rows, check_exact=True)
+
+
+def test_tf32_is_a_gpus_and_another_program():
+    with pytest.raises(UserError, match="only a GPU has"):
+        resolve(BASE | {"precision": "tf32"}, "cpu")
+    one, other = (resolve(BASE | {"precision": kind}, "gpu") for kind in ("float32", "tf32"))
+    assert one.program["precision"] != other.program["precision"]
+
+
+def test_processes_of_a_launcher_take_the_gpus_in_turn(monkeypatch):
+    monkeypatch.setenv("CUDA_VISIBLE_DEVICES", "2,5")
+    assert [device.share(place) for place in range(3)] == ["2", "5", "2"]
+    for alone in ("3", "", "-1"):
+        monkeypatch.setenv("CUDA_VISIBLE_DEVICES", alone)
+        assert device.share(1) is None

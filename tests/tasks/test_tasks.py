@@ -1,0 +1,237 @@
+"""What every task promises, and what each is held against."""
+
+import dataclasses
+import json
+
+import numpy as np
+import pytest
+import tensorflow as tf
+import yaml
+
+import estimators
+import tasks
+from estimators.function import value
+from results.records import schema
+from runners.configuration import choices
+from runners.configuration import schema as schema_of_keys
+from runners.configuration.resolution import resolve
+from runners.configuration.schema import CONF
+from runners.execution import block
+from runners.training import programs
+from steeplechase.errors import UserError
+from steeplechase.random import Chance, key
+from tasks.base import parameters
+from tests.helpers.configurations import BASE
+
+
+def hard(x, *, at):
+    return estimators.registry["tanh_slope"].hard(x)
+
+
+def first_batch(task):
+    return tuple(tf.constant(a[: task.batch]) for a in task.examples)
+
+
+def test_contract(task):
+    start = task.start(Chance(key(0)).of("start"))
+    assert {n: tuple(p.shape) for n, p in start.items()} == dict(task.sizes)
+    assert set(task.weights) <= set(task.sizes) and set(task.bounds) <= set(task.sizes)
+    with tf.GradientTape() as tape:
+        tape.watch(start)
+        loss, measures = task.loss(start, first_batch(task), hard, Chance(key(0)))
+    assert loss.shape == () and np.isfinite(loss)
+    gradients = tape.gradient(loss, start)
+    assert all(gradients[name] is not None and np.abs(gradients[name]).max() > 0 for name in start)
+    judged = task.judge(start, lambda x, *, at: value(x))
+    known = {**schema.MEASURES, **task.measures}
+    for name, number in {**judged, **measures}.items():
+        assert name in known, f"{name} is neither in the schema nor declared"
+        assert number.shape == () and np.isfinite(number)
+        assert known[name].bounds[0] <= number <= known[name].bounds[1], f"{name} lies outside its bounds"
+    assert task.selects in judged or task.selects == "train_loss"
+    assert task.reports in judged or task.reports == "train_loss"
+    assert task.target[0] in judged or task.target[0] == "train_loss"
+    assert task.flops > 0
+
+
+def test_only_hard_weights_are_called_weights(task):
+    """Every site's name says what it is, and a latent weight enters through a hard function alone."""
+    sites, start = [], task.start(Chance(key(0)).of("start"))
+
+    def watch(x, *, at):
+        sites.append(at)
+        return value(x)
+
+    with tf.GradientTape() as tape:
+        tape.watch(start)
+        loss, _ = task.loss(start, first_batch(task), watch, Chance(key(0)))
+    gradients = tape.gradient(loss, start)
+    assert len(sites) == len(set(sites)) and all(s.endswith(("/weights", "/activations")) for s in sites)
+    for name in task.weights:
+        assert gradients[name] is None or not np.abs(gradients[name]).any(), f"{name} reaches the loss by a soft way"
+
+
+def test_starts_differ_by_seed_only(task):
+    one, again, other = (task.start(Chance(key(seed)).of("start")) for seed in (0, 0, 1))
+    assert all((one[n].numpy() == again[n].numpy()).all() for n in one)
+    assert any((one[n].numpy() != other[n].numpy()).any() for n in one)
+
+
+def test_sign_fitting_against_numpy():
+    task = tasks.registry["sign_fitting"](dim=5, rows=9, instance_seed=3)
+    draw = np.random.Generator(np.random.PCG64([3, 5, 9]))
+    s = draw.choice([-1.0, 1.0], 5)
+    matrices = [np.round(draw.normal(0, 1 / 3, [9, 5]) * 4096) / 4096 for _ in range(3)]
+    x = np.array([0.3, -2.0, 0.0, 5.0, -0.1], np.float32)
+    y = np.where(x >= 0, 1.0, -1.0)
+    losses = [0.5 * np.sum((a @ y - a @ s) ** 2) for a in matrices]
+    parameters = {"x": tf.constant(x)}
+    np.testing.assert_allclose(task.loss(parameters, (), lambda x, at: value(x), None)[0], losses[0], rtol=1e-5)
+    judged = task.judge(parameters, lambda x, at: value(x))
+    np.testing.assert_allclose([judged["validation_loss"], judged["test_loss"]], losses[1:], rtol=1e-5)
+    np.testing.assert_allclose(judged["wrong_signs"], np.mean(y != s), rtol=1e-6)
+    solved = task.judge({"x": tf.constant(s * 7, tf.float32)}, lambda x, at: value(x))
+    assert solved["wrong_signs"] == 0 and solved["test_loss"] == task.optimum == 0
+
+
+def test_the_notebooks_case():
+    task = tasks.registry["sign_fitting"](dim=1, mixing="identity", start=-1.0, target=1.0)
+    start = task.start(Chance(key(0)))
+    assert start["x"].numpy().tolist() == [-1.0]
+    assert task.loss(start, (), lambda x, at: value(x), None)[0] == 2.0
+
+
+@pytest.mark.parametrize("batch_norm", [True, False])
+@pytest.mark.parametrize("loss", ["cross_entropy", "squared_hinge"])
+def test_binarized_mlp_against_numpy(batch_norm, loss):
+    """The training loss at random parameters, and the judgement, restated in NumPy float64."""
+    task = tasks.registry["binarized_mlp"](hidden=[9, 7], batch=16, batch_norm=batch_norm, loss=loss, reference=100)
+    p = {n: v.numpy().astype(np.float64) for n, v in task.start(Chance(key(2)).of("start")).items()}
+    for name in p:
+        if not name.endswith("weights"):
+            p[name] += np.random.Generator(np.random.PCG64(4)).normal(0, 0.3, p[name].shape)
+    tensors = {n: tf.constant(v, tf.float32) for n, v in p.items()}
+
+    def forward(x, statistics=None):
+        used = []
+        for i in (1, 2, 3):
+            h = x @ np.where(p[f"layer{i}/weights"] >= 0, 1.0, -1.0)
+            mean, variance = statistics[i - 1] if statistics else (h.mean(0), h.var(0))
+            used.append((mean, variance))
+            if batch_norm:
+                x = (h - mean) / np.sqrt(variance + 1e-4) * p[f"layer{i}/scale"] + p[f"layer{i}/shift"]
+            else:
+                x = h / np.sqrt(x.shape[1]) + p[f"layer{i}/shift"]
+            if i < 3:
+                x = np.where(x >= 0, 1.0, -1.0)
+        return x, used
+
+    def losses(z, y):
+        if loss == "cross_entropy":
+            return np.log(np.exp(z - z.max(1, keepdims=True)).sum(1)) + z.max(1) - z[np.arange(len(y)), y]
+        signs = np.where(np.arange(10) == y[:, None], 1.0, -1.0)
+        return (np.maximum(1 - signs * z, 0) ** 2).mean(1)
+
+    x, y = task.examples[0].astype(np.float64), task.examples[1]
+    got, _ = task.loss(tensors, (tf.constant(task.examples[0][:16]), tf.constant(y[:16])), lambda x, at: value(x), None)
+    np.testing.assert_allclose(got, losses(forward(x[:16])[0], y[:16]).mean(), rtol=1e-4)
+
+    from tasks.data.sets import load
+    from tasks.data.split import split
+
+    parts = split(load("digits"), seed=0, validation=0.2, test=0.2)
+    _, statistics = forward(x[:100])
+    judged = task.judge(tensors, lambda x, at: value(x))
+    for name, part in (("validation", parts.validation), ("test", parts.test)):
+        z, _ = forward(part.x.astype(np.float64), statistics)
+        np.testing.assert_allclose(judged[f"{name}_loss"], losses(z, part.y).mean(), rtol=1e-3)
+        np.testing.assert_allclose(judged[f"{name}_accuracy"], (z.argmax(1) == part.y).mean(), atol=0.01)
+
+
+def test_judging_answers_nan_for_a_network_of_nan():
+    task = tasks.registry["binarized_mlp"](hidden=[8], batch=16)
+    start = task.start(Chance(key(0)).of("start"))
+    start["layer1/weights"] = start["layer1/weights"] * np.nan
+    assert np.isnan(task.judge(start, lambda x, at: value(x))["test_accuracy"])
+
+
+@pytest.mark.parametrize(
+    "name, arguments, said",
+    [
+        ("binarized_mlp", {"hidden": [16, 0]}, "task.hidden[1] is 0"),
+        ("binarized_mlp", {"batch": 0}, "task.batch is 0"),
+        ("binarized_mlp", {"batch": 5000}, "task.batch is 5000, but digits leaves only"),
+        ("binarized_mlp", {"loss": "cross_entrpy"}, "did you mean 'cross_entropy'"),
+        ("binarized_mlp", {"split_seed": -1}, "task.split_seed is -1"),
+        ("binarized_mlp", {"validation": 0.0}, "task.validation is 0.0, but must be a share of the examples, above 0"),
+        ("binarized_mlp", {"test": 1.5}, "task.test is 1.5"),
+        ("sign_fitting", {"dim": 0}, "task.dim is 0"),
+        ("sign_fitting", {"mixing": "identity"}, "needs 1 or -1"),
+        ("sign_fitting", {"target": 1.0}, "needs null"),
+        ("sign_fitting", {"mixing": "identity", "target": 0.5}, "can only reach 1 or -1"),
+    ],
+)
+def test_bad_arguments_are_one_sentence(name, arguments, said):
+    with pytest.raises(UserError) as caught:
+        tasks.registry[name](**arguments)
+    assert said in str(caught.value) and "\n" not in str(caught.value)
+    if "leaves only" not in said:  # what does not depend on the data is refused by a plan, in the same words
+        page = {**yaml.safe_load((CONF / f"task/{name}.yaml").read_text(encoding="utf-8")), **arguments}
+        with pytest.raises(UserError) as planned:
+            resolve(BASE | {"task": page}, "cpu")
+        assert str(planned.value) == str(caught.value)
+
+
+def test_a_task_has_the_checksum_and_the_remarks_of_its_data(tmp_path):
+    from tasks.data.sets import checksum
+
+    made = {name: tasks.registry[name]() for name in tasks.registry}
+    for name, task in made.items():
+        data = parameters(tasks.registry[name]).get("data")
+        assert task.checksum == (checksum(data) if data else "") and task.remarks == ()
+    labels = np.arange(60) % 5 + 1
+    np.savez(tmp_path / "own.npz", x=np.zeros((60, 3), np.uint8), y=labels)
+    own = tasks.registry["binarized_mlp"](data=str(tmp_path / "own.npz"), hidden=[4], batch=8)
+    assert own.checksum == checksum(str(tmp_path / "own.npz"))
+    assert ["no example to train on (0)" in remark for remark in own.remarks] == [True]
+
+
+def test_an_unknown_task_gets_the_nearest():
+    with pytest.raises(UserError, match="did you mean 'sign_fitting'"):
+        tasks.registry["sign_fiting"]
+
+
+def test_what_is_missing_from_a_task_or_its_yaml_is_one_sentence(tmp_path, monkeypatch):
+    """What somebody meets who enters a task of their own."""
+
+    def odd(*, size: int = 1, dtype: str = "float32"):
+        return dataclasses.replace(
+            tasks.registry["binarized_mlp"](hidden=(4,), dtype=dtype), name="odd", batch=5000, measures={}
+        )
+
+    def without(*, size: int = 1):
+        raise AssertionError("it is refused before it is called")
+
+    run = resolve(BASE, "cpu")
+    for name, page, said in (
+        ("odd", odd, "the batch of odd is 5000, but there are 1079 training examples."),
+        ("without", without, "tasks/without.py must take dtype, the precision of its tensors"),
+    ):
+        monkeypatch.setitem(tasks.registry, name, page)
+        program = dict(run.program) | {"task": {"name": name, "size": 2}}
+        with pytest.raises(UserError, match=said):
+            programs.build(json.dumps(program), 1)
+    task = tasks.registry["sign_fitting"](dim=2)
+    block.check_declared(["train_loss", "wrong_signs", "site.saturation.x/weights"], task)
+    with pytest.raises(UserError, match="sign_fitting measures 'tst_error', which it does not declare"):
+        block.check_declared(["train_loss", "tst_error"], task)
+
+    for i, (text, said) in enumerate([("name: a", "has no steps"), ("steps: 2\ndtype: a", "which the key precision")]):
+        page = tmp_path / str(i) / "task" / "sign_fitting.yaml"
+        page.parent.mkdir(parents=True)
+        page.write_text(text, encoding="utf-8")
+        monkeypatch.setattr(schema_of_keys, "CONF", tmp_path / str(i))
+        with pytest.raises(UserError, match=f"conf/task/sign_fitting.yaml .*{said}"):
+            choices.defaults_of("task", "sign_fitting")
+    with pytest.raises(UserError, match="'ste' is in the book, but has no conf/estimator/ste.yaml"):
+        choices.defaults_of("estimator", "ste")
