@@ -248,7 +248,10 @@ def allowed_values(name: str) -> dict[str, tuple[float, ...]]:
 
 @functools.cache
 def files_named(named: str) -> dict[str, EstimatorFile]:
-    """By their estimators' names, the files of a JSON list of paths; "" is no file. Read once each.
+    """The files of a JSON list of paths, read once each; "" is no file.
+
+    Returns:
+        Each by its estimator's name.
 
     Raises:
         UserError: for a file that holds no estimator of its own name, and for one that is taken.

@@ -307,7 +307,10 @@ def _home(top: str) -> Path | None:
 
 
 def parse(path: Path) -> ast.Module:
-    """The syntax tree of a file, as it was loaded where this process has loaded it.
+    """What a file says.
+
+    Returns:
+        The syntax tree, of the bytes that this process has loaded where it has loaded it.
 
     Raises:
         UserError: where it cannot be read as Python.

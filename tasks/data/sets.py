@@ -152,7 +152,10 @@ def _paths(data: str, labels: str | None) -> list[str]:
 
 
 def digits_file() -> str:
-    """The path of the digits that come with scikit-learn.
+    """Where the digits lie that come with scikit-learn.
+
+    Returns:
+        The path of the file.
 
     Raises:
         UserError: where they are not installed.
