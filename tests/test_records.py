@@ -21,6 +21,7 @@ from results.records import frozen, schema, sealed
 from results.records.account import Account, needed_kinds
 from results.records.place import DEFAULT
 from results.records.plan import Plan, PlanFacts
+from results.records.result_set import ResultSet
 from results.records.store import Store
 from runners import sweep
 from runners.configuration.schema import CONF, Sweep
@@ -543,7 +544,7 @@ def test_a_name_never_leads_out_of_the_store(store, tmp_path):
             lambda name=name: store.stale(name, made[1]),
             lambda name=name: store.write_plan(plan((name, *made[1:]))),
             lambda name=name: frozen.write(
-                made[2], {"name": name, "command": "", "figures": [], "tables": []}, tmp_path
+                ResultSet(made[2], (made[3],)), {"name": name, "command": "", "figures": [], "tables": []}, tmp_path
             ),
         ):
             with pytest.raises(StoreError, match="cannot be the name of a|something else as its runs.run"):

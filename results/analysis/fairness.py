@@ -24,10 +24,10 @@ def violations(results: ResultSet) -> list[str]:
     described, named = results.runs(), lookup.run_labels(results)
     last = results.final_rows()
     own = {
-        "seeds differ": last.groupby("run")["seed"].agg(lambda s: tuple(sorted({int(x) for x in s}))),
+        "seeds differ": last.groupby("run")["seed"].agg(lambda s: str(tuple(sorted({int(x) for x in s})))),
         "number of updates differs": last.groupby("run")["step"].max(),
         "learning rates differ": last.groupby("run")["learning_rate"].agg(
-            lambda s: tuple(sorted({float(x) for x in s}))
+            lambda s: str(tuple(sorted({float(x) for x in s})))
         ),
         "device class differs": last.groupby("run")["device"].first(),
     }

@@ -140,8 +140,8 @@ def _speeds(results: ResultSet) -> dict[tuple[str, str], dict[str, dict[str, flo
 
     arrived = targets.reached_by_run(results, settings, targets_of)
     for one, method in zip(settings.itertuples(), lookup.methods(settings), strict=True):
-        own = {word: reached.expected_steps for word, reached in arrived[one.run].items()}
-        found.setdefault((one.task_label, one.optimizer_label), {})[method] = own
+        own = {word: reached.expected_steps for word, reached in arrived[str(one.run)].items()}
+        found.setdefault((str(one.task_label), str(one.optimizer_label)), {})[method] = own
     return found
 
 

@@ -78,7 +78,7 @@ def spread(rankings: Rankings) -> Spread:
         others = sorted(set(rows.loc[~rows["control"], "estimator_label"]) - set(shared))
         left_out += [(label, f"{pair[1]}, {pair[3]}") for label in others]
         by = {
-            name: own.set_index("estimator_label").loc[shared]
+            str(name): own.set_index("estimator_label").loc[shared]
             for name, own in rows[rows["estimator_label"].isin(shared)].groupby("condition")
         }
         for condition in conditions:

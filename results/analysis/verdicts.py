@@ -88,10 +88,10 @@ def verdicts(results: ResultSet) -> Verdicts:
     for row in rows:
         families.setdefault(row["task_label"], []).append(row)
     for family in families.values():
-        for key in ("p", "p_margin"):
-            corrected = paired.holm([row[key] for row in family])
+        for column in ("p", "p_margin"):
+            corrected = paired.holm([row[column] for row in family])
             for row, p in zip(family, corrected, strict=True):
-                row[key] = float(p)
+                row[column] = float(p)
         for row in family:
             word = paired.verdict(row.pop("contrast"), row["p"], row["p_margin"], row["better"])
             row |= {"family": len(family), "verdict": word}

@@ -110,7 +110,12 @@ def _odd(plan: Plan) -> Iterator[str]:
     own = {"command": str, "written": str, "reference": str, "margins": Mapping, "strict": bool}
     yield from (key for key, kind in own.items() if not isinstance(getattr(plan, key), kind))
     yield from ("margins" for number in plan.margins.values() if not isinstance(number, (int, float)))
-    lists = {"figures": (str, {}), "tables": (str, {}), "runs": (Mapping, entry), "declined": (Mapping, words)}
+    lists: dict[str, tuple[Any, dict[str, Any]]] = {
+        "figures": (str, {}),
+        "tables": (str, {}),
+        "runs": (Mapping, entry),
+        "declined": (Mapping, words),
+    }
     for key, (kind, keys) in lists.items():
         listed = getattr(plan, key)
         if not isinstance(listed, tuple) or not all(isinstance(one, kind) for one in listed):

@@ -31,7 +31,7 @@ class Kind(NamedTuple):
     show: Callable
     write: Callable[..., list[Path]]
     parts: Callable[..., Iterable[printing.Part]]
-    findings: Callable[..., list[str]] = lambda *found: []
+    findings: Callable[..., list[str]] = lambda *results: []
 
 
 def _rankings(results: ResultSet) -> tuple:
@@ -44,7 +44,7 @@ TABLES = {
     "summary": Kind(
         lambda results: (summary_analysis.summary(results),),
         summary.show,
-        lambda found, folder: summary.write(found, folder, "summary"),
+        lambda result, folder: summary.write(result, folder, "summary"),
         summary.parts,
     ),
     "verdicts": Kind(
@@ -52,7 +52,7 @@ TABLES = {
         verdicts.show,
         verdicts.write,
         verdicts.parts,
-        lambda found: [*verdicts.findings(found), *found.remarks],
+        lambda result: [*verdicts.findings(result), *result.remarks],
     ),
     "aggregates": Kind(
         lambda results: (aggregates_analysis.aggregates(results), aggregates_analysis.improvement(results)),
