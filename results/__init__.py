@@ -5,10 +5,11 @@ from typing import TYPE_CHECKING
 if TYPE_CHECKING:
     from results.records.plan import Plan as Plan
     from results.records.reading import load as load
+    from results.records.result_set import ResultSet as ResultSet
 
 
 def __getattr__(name):
-    """`load` and `Plan` on demand: they import pandas, and a command that only asks for help has no use for it."""
+    """`load`, `Plan` and `ResultSet` on demand: they import pandas, and a command that asks for help has no use for it."""
     if name == "load":
         from results.records.reading import load
 
@@ -17,4 +18,8 @@ def __getattr__(name):
         from results.records.plan import Plan
 
         return Plan
+    if name == "ResultSet":
+        from results.records.result_set import ResultSet
+
+        return ResultSet
     raise AttributeError(f"module 'results' has no attribute '{name}'")

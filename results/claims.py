@@ -15,7 +15,11 @@ from results import wording
 from results.analysis import selection, surrogates, targets, verdicts
 from results.analysis import spread as spread_analysis
 from results.analysis.comparison import ANY
-from results.records import frozen, reading
+from results.analysis.spread import Spread
+from results.analysis.surrogates import Rankings
+from results.analysis.verdicts import Verdicts
+from results.records import frozen
+from results.records.result_set import ResultSet
 from steeplechase.errors import RecordError
 
 FILE = Path(__file__).parent / "claims.yaml"
@@ -45,18 +49,18 @@ class _Frozen:
     """A frozen table, and what is found in it, each once and only if a claim asks for it."""
 
     def __init__(self, path: Path):
-        self.table, _ = frozen.read(path)
+        self.results, _ = frozen.read(path)
 
     @cached_property
-    def verdicts(self) -> pd.DataFrame:
-        return verdicts.verdicts(self.table)
+    def verdicts(self) -> Verdicts:
+        return verdicts.verdicts(self.results)
 
     @cached_property
-    def rankings(self) -> pd.DataFrame:
-        return surrogates.rankings(self.table)
+    def rankings(self) -> Rankings:
+        return surrogates.rankings(self.results)
 
     @cached_property
-    def spread(self) -> pd.DataFrame:
+    def spread(self) -> Spread:
         return spread_analysis.spread(self.rankings)
 
 
@@ -103,12 +107,12 @@ def _decided(kind: str, claim: Mapping, of: _Frozen) -> tuple[str, str]:
     """The verdict and its evidence. Raises LookupError for what was not run."""
     match kind:
         case "never" | "always":
-            return _arrival(kind, claim, of.table)
+            return _arrival(kind, claim, of.results)
         case "unbeaten":
-            return _unbeaten(claim, of.rankings)
+            return _unbeaten(claim, of.rankings.rows)
         case "survives":
-            return _survival(claim, of.spread)
-    return _contrast(kind, claim, of.verdicts)
+            return _survival(claim, of.spread.rows)
+    return _contrast(kind, claim, of.verdicts.rows)
 
 
 def lines(claims: Iterable[Claim]) -> Iterator[str]:
@@ -152,14 +156,14 @@ def _contrast(kind: str, claim: Mapping, decided: pd.DataFrame) -> tuple[str, st
     return "supported" if word == kind else "refuted", evidence
 
 
-def _arrival(kind: str, claim: Mapping, table: pd.DataFrame) -> tuple[str, str]:
-    settings = selection.chosen_settings(table)
+def _arrival(kind: str, claim: Mapping, results: ResultSet) -> tuple[str, str]:
+    settings = selection.chosen_settings(results)
     own = settings[(settings["task"] == claim["task"]) & (settings["estimator"] == claim[kind])]
     if claim["optimizer"] != "best":
         own = own[own["optimizer_label"] == claim["optimizer"]]
     if own.empty:
         raise LookupError(_not_run(claim, claim[kind], 0))
-    accounts, rows, steps = reading.accounts(table), reading.without_attrs(table), []
+    accounts, rows, steps = results.runs(), results.rows, []
     for one in own.itertuples():
         chosen = rows[rows["replica"].isin(one.replicas)]
         steps += targets.reached(chosen, accounts[one.run]).steps.tolist()

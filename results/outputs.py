@@ -10,16 +10,16 @@ from collections.abc import Iterable
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 
-import pandas as pd
 from rich.console import Console
 from rich.markup import escape
 
 from results import figures as figure_pages
 from results import tables
 from results.drawing import style
-from results.records import frozen, reading, sealed
+from results.records import frozen, sealed
 from results.records.plan import Plan
 from results.records.reading import load
+from results.records.result_set import ResultSet
 from results.records.store import Store
 from steeplechase.errors import RecordError, StoreError, UserError, did_you_mean, first_line
 
@@ -36,10 +36,10 @@ def draw(console: Console, store: Store, plan: Plan, columns: int = 2) -> list[s
     wanted, folder = plan.tables, store.root / "output" / plan.name
     if columns == 1:
         wanted, folder = (), folder / "one_column"
-    table = load(store, plan)
-    if table.empty:
-        reading.complete(table)  # which says what is missing
-    written, faults = make(console, table, wanted, plan.figures, folder, columns=columns)
+    results = load(store, plan)
+    if results.rows.empty:
+        results.complete()  # which says what is missing
+    written, faults = make(console, results, wanted, plan.figures, folder, columns=columns)
     if written:
         kinds = sorted({str(path.with_suffix(".*")) for path in written})
         console.print(f"Tables and figures: {escape(', '.join(kinds))}")
@@ -48,7 +48,7 @@ def draw(console: Console, store: Store, plan: Plan, columns: int = 2) -> list[s
 
 def make(
     console: Console,
-    table: pd.DataFrame,
+    results: ResultSet,
     table_names: Iterable[str],
     figures: Iterable[str],
     folder: Path,
@@ -71,23 +71,23 @@ def make(
             try:
                 if name not in tables.TABLES:
                     raise RecordError("there is none of this name")
-                written += tables.make(name, table, folder, console)
+                written += tables.make(name, results, folder, console)
             except OSError:
                 raise
             except Exception as error:  # whatever a table meets in records that others wrote is told
                 faults.append(f"the table {name} could not be made: {why(error)}.")
         try:
             if figures:
-                reading.complete(table)
+                results.complete()
         except RecordError as error:
             return written, [*faults, str(error)]
         for name in figures:
             try:
-                figure = figure_pages.drawn(name, table, columns)
+                figure = figure_pages.drawn(name, results, columns)
             except Exception as error:  # a figure is anybody's code
                 faults.append(f"the figure {name} could not be drawn: {why(error)}.")
                 continue
-            source = source or frozen.source(table)  # it takes seconds of a large table
+            source = source or frozen.source(results)  # it takes seconds of many rows
             try:
                 written += style.save(figure, folder, name, source, kinds, columns)
             except OSError:
@@ -135,8 +135,7 @@ def _make_ready(folder: Path) -> None:
 def freeze(console: Console, store: Store, plan: Plan, folder: Path) -> list[str]:
     """Freezes a plan's table, and beside it what is made of it; returns what of that could not be made. Raises
     RecordError and StoreError."""
-    table = load(store, plan)
-    path = frozen.write(table, vars(plan), folder)
+    path = frozen.write(load(store, plan), vars(plan), folder)
     _, faults = make(console, *thawed(path), folder / plan.name)
     console.print(f"Frozen: {escape(str(path))}")
     return faults
@@ -163,12 +162,12 @@ def verify(console: Console, folder: Path, names: Iterable[str] = ()) -> list[st
 
 def _compared(console: Console, path: Path) -> list[str]:
     """What of that has become another than what is made of this table now. Raises RecordError and StoreError."""
-    table, about = frozen.read(path)
+    results, about = frozen.read(path)
     others = [name for name, then in about["versions"].items() if _version(name) != then]
     with tempfile.TemporaryDirectory() as fresh:
         plan = about["plan"]
         drawn = [] if others else plan["figures"]
-        compared, said = make(Console(file=io.StringIO()), table, plan["tables"], drawn, Path(fresh), ["svg"])
+        compared, said = make(Console(file=io.StringIO()), results, plan["tables"], drawn, Path(fresh), ["svg"])
         said = [f"{path.stem}: {fault}" for fault in said]
         for new in compared:
             old = path.with_suffix("") / new.name
@@ -190,10 +189,10 @@ def _version(package: str) -> str:
         return "none"
 
 
-def thawed(path: Path) -> tuple[pd.DataFrame, list[str], list[str]]:
-    """(the table, the names of its tables, those of its figures) of a frozen table's file."""
-    table, about = frozen.read(path)
-    return table, about["plan"]["tables"], about["plan"]["figures"]
+def thawed(path: Path) -> tuple[ResultSet, list[str], list[str]]:
+    """(the results, the names of their tables, those of their figures) of a frozen table's file."""
+    results, about = frozen.read(path)
+    return results, about["plan"]["tables"], about["plan"]["figures"]
 
 
 def check_names(figures: list[str], table_names: list[str]) -> None:

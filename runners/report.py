@@ -64,8 +64,8 @@ def main(arguments: list[str] | None = None) -> int:
         command.say(f"{'; '.join(own[:3])}{more}: {fault}")
     faults += unmade
     for one in reported:
-        lacking = sum(one.table.attrs.get("missing", {}).values())
-        if lacking or one.table.empty:
+        lacking = sum(one.results.missing.values())
+        if lacking or one.results.rows.empty:
             what = f"lacks {wording.count(lacking, 'replica')}" if lacking else "has no records"
             faults.append(f"{one.name} {what}, and the report says so.")
             command.say(faults[-1])
@@ -88,11 +88,11 @@ def _recorded(options: argparse.Namespace, store: Store) -> tuple[list[Reported]
             plan: Plan = store.plan(name)
             if not options.stale:
                 freshness.check_fresh(plan)
-            table = load(store, plan)
+            results = load(store, plan)
         except UserError as error:
             faults.append(str(error))
             continue
-        found.append(Reported(plan.name, plan.command, table, plan.tables, plan.figures, plan.runs))
+        found.append(Reported(plan.name, plan.command, results, plan.tables, plan.figures, plan.runs))
     return found, faults
 
 
@@ -109,12 +109,12 @@ def _frozen(options: argparse.Namespace, folder: Path) -> tuple[list[Reported], 
     found, faults = [], []
     for name in options.names or known:
         try:
-            table, about = frozen.read(known[name])
+            results, about = frozen.read(known[name])
         except (RecordError, StoreError) as error:
             faults.append(str(error))
             continue
         plan = about["plan"]
-        found.append(Reported(name, plan["command"], table, tuple(plan["tables"]), tuple(plan["figures"])))
+        found.append(Reported(name, plan["command"], results, tuple(plan["tables"]), tuple(plan["figures"])))
     return found, faults
 
 

@@ -1,7 +1,7 @@
 """Steeplechase, the benchmark that decides which gradient to use where there is none: what others import of it.
 
     from steeplechase import surrogate, positive    # a page of one's own
-    from steeplechase import load                   # records as a table
+    from steeplechase import load                   # records as a result set
 
 A name is loaded when it is first asked for: estimators import TensorFlow, and records do not.
 """
@@ -14,6 +14,7 @@ _PLACES = {
     "Plan": "results.records.plan",
     "Range": "estimators.parameters",
     "RecordError": "steeplechase.errors",
+    "ResultSet": "results.records.result_set",
     "StoreError": "steeplechase.errors",
     "Surrogate": "estimators.surrogate",
     "Task": "tasks.base",

@@ -37,10 +37,10 @@ def test_a_pair_that_cannot_be_is_declined_and_listed(mixed):
     store, done = mixed
     assert "1 run was declined" in done.stdout
     assert "ste cannot be normalised by area: its area is inf." in done.stdout
-    table = load(store, "none-" + next((store / "plans").iterdir()).name.split("-")[1])
-    assert set(table.estimator) == {"tanh_slope"} and table.step.max() == 20
-    assert [(one["estimator"], one["normalize"]) for one in table.attrs["declined"]] == [("ste", "area")]
-    assert table.attrs["missing"] == {}, "what cannot be is not missing"
+    results = load(store, "none-" + next((store / "plans").iterdir()).name.split("-")[1])
+    assert set(results.rows.estimator) == {"tanh_slope"} and results.rows.step.max() == 20
+    assert [(one.estimator, one.normalize) for one in results.plan.unsupported] == [("ste", "area")]
+    assert results.missing == {}, "what cannot be is not missing"
 
 
 def test_a_table_that_cannot_be_made_is_one_sentence(mixed):
@@ -56,7 +56,7 @@ def test_one_failing_run_leaves_the_others(tmp_path):
     )
     assert mixed.returncode == 1
     assert "1 of 2 runs failed" in mixed.stdout and "q_pseudo.alpha is 1.0" in mixed.stdout
-    assert set(load(tmp_path).estimator) == {"atan"}
+    assert set(load(tmp_path).rows.estimator) == {"atan"}
     assert "Traceback" not in mixed.stdout + mixed.stderr
 
 
@@ -67,7 +67,7 @@ def test_joblib_launches_too_and_bop_runs(tmp_path):
         store=tmp_path,
     )
     assert done.returncode == 0, done.stdout + done.stderr
-    table = load(tmp_path).set_index("optimizer")
+    table = load(tmp_path).rows.set_index("optimizer")
     assert set(table.index) == {"sgd", "bop"}
     assert table.loc["bop", "estimator_weights"].isna().all(), "without latent weights nobody estimates there"
     assert (

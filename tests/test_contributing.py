@@ -102,16 +102,15 @@ def added_task(*, dim: int = 3, dtype: str = "float32") -> Task:
 '''
 FIGURE = '''"""The last loss of every replica, made for a test."""
 
-import pandas as pd
 from matplotlib.figure import Figure
 
-from results.analysis import lookup
+from results import ResultSet
 
 
-def draw(table: pd.DataFrame) -> Figure:
+def draw(results: ResultSet) -> Figure:
     """A bar for each replica."""
     figure = Figure(layout="constrained")
-    losses = lookup.final_rows(table)["train_loss"]
+    losses = results.final_rows()["train_loss"]
     figure.subplots().bar(range(len(losses)), losses)
     return figure
 '''
@@ -119,10 +118,12 @@ ANALYSIS = '''"""The analysis `added_table`: how many rows each run has. Made fo
 
 import pandas as pd
 
+from results import ResultSet
 
-def added_table(table: pd.DataFrame) -> pd.DataFrame:
+
+def added_table(results: ResultSet) -> pd.DataFrame:
     """A row for each estimator: how many rows were recorded."""
-    return table.groupby("estimator").size().rename("rows").reset_index()
+    return results.rows.groupby("estimator").size().rename("rows").reset_index()
 '''
 TABLE = '''"""The table `added_table`, as it is printed and written. Made for a test."""
 
@@ -177,7 +178,7 @@ from results.analysis import added_table as added_analysis
 from results.tables import added_table
 """
 LINE = """    "added_table": Kind(
-        lambda table: (added_analysis.added_table(table),), added_table.show, added_table.write, added_table.parts
+        lambda results: (added_analysis.added_table(results),), added_table.show, added_table.write, added_table.parts
     ),
 """
 # What goes into each file of a list: a new one's text, or what becomes of the text of one that is there.
@@ -250,9 +251,9 @@ def test_what_the_lists_add_is_planned_trained_printed_and_drawn(tree, tmp_path)
     done = sweep("experiment=added_figure", store=store, root=tree)
     assert done.returncode == 0, done.stdout + done.stderr
     assert "Rows of each estimator" in done.stdout
-    table = load(store)
-    [run] = table[["estimator", "task", "optimizer"]].drop_duplicates().itertuples(index=False)
-    assert tuple(run) == ("added_slope", "added_task", "added_optimizer") and len(table) == 6
+    rows = load(store).rows
+    [run] = rows[["estimator", "task", "optimizer"]].drop_duplicates().itertuples(index=False)
+    assert tuple(run) == ("added_slope", "added_task", "added_optimizer") and len(rows) == 6
     made = {path.name for path in (store / "output" / "added_figure").iterdir()}
     assert {"added_figure.png", "added_table.csv"} <= made
     refused = sweep("experiment=added_figure", "task.dim=0", "plan=true", store=store, root=tree)

@@ -208,5 +208,5 @@ def test_a_finished_sweep_made_from_one_run_is_recognised(tmp_path):
     sweep_of.finish(wanted, Store(tmp_path), *sweep_of.train(wanted[0]))
     store = Store(tmp_path)
     assert all(store.done(one.name, one.fingerprint, pytest.fail) == {*one.ids} for one in wanted)
-    table = load(store)
+    table = load(store).rows
     assert table["run"].nunique() == 10 and table["replica"].nunique() == 40

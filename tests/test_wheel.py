@@ -122,9 +122,9 @@ def journey(place):
     assert "<html" in (place.work / "results/output/report.html").read_text(encoding="utf-8")
     assert (place.work / "results/output" / plan / "summary.csv").exists()
     assert files(place) == before, "an installed copy is not written to"
-    table, _ = frozen.read(place.work / "results/frozen" / f"{plan}.parquet")
-    assert set(table.estimator) == {"my_slope"}
-    accounts = load(place.work / "results", plan).attrs["parts"]
+    results, _ = frozen.read(place.work / "results/frozen" / f"{plan}.parquet")
+    assert set(results.rows.estimator) == {"my_slope"}
+    accounts = load(place.work / "results", plan).accounts
     assert {account["commit"] for account in accounts} == {None}, "an installed copy is of no commit"
     assert str(place.work) not in str(accounts) and str(place.packages) not in str(accounts)
     return told

@@ -12,6 +12,7 @@ from scipy import stats
 
 from results.analysis import comparison
 from results.analysis.comparison import Group
+from results.records.result_set import ResultSet
 from results.statistics import intervals, resampling
 
 RESAMPLES, SEED = 10_000, 0
@@ -73,15 +74,15 @@ class Compared(NamedTuple):
         return dict(zip(WHERE, (*words, first.optimizer, len(self.groups), len(self.seeds)), strict=True))
 
 
-def aggregates(table: pd.DataFrame) -> pd.DataFrame:
-    """One row a method of each task and optimizer, at its chosen setting (columns: COLUMNS); controls take no part.
+def aggregates(results: ResultSet) -> pd.DataFrame:
+    """One row per method of each task and optimizer, at its chosen setting (columns: COLUMNS); controls take no part.
 
     Where several tasks were run with an optimizer, one row more a method over all of them: of its rank among the
     methods at each seed, since measures of different tasks have no common mean. Raises RecordError as
     comparison.groups does.
     """
     rows = []
-    for one in _gathered(table):
+    for one in _gathered(results):
         measure, together = one.groups[0].reports, len(one.groups) > 1
         spanning = {name: _over_tasks(one.ranks(), name) for name in intervals.STATISTICS} if together else {}
         for m, method in enumerate(one.methods):
@@ -99,7 +100,7 @@ def aggregates(table: pd.DataFrame) -> pd.DataFrame:
     return pd.DataFrame(rows, columns=list(COLUMNS))
 
 
-def improvement(table: pd.DataFrame) -> pd.DataFrame:
+def improvement(results: ResultSet) -> pd.DataFrame:
     """One row a pair of methods of each task and optimizer, and over all tasks together (columns: IMPROVEMENT): the
     probability of improvement (Agarwal et al. 2021).
 
@@ -107,8 +108,8 @@ def improvement(table: pd.DataFrame) -> pd.DataFrame:
     would leave open (Clopper and Pearson 1934) where all or none are better, since their resamples do not vary. Pairs
     are those of the table `verdicts`. Raises RecordError as comparison.groups does.
     """
-    rows, chance, reference = [], np.random.default_rng(SEED), table.attrs.get("reference", "")
-    for one in _gathered(table):
+    rows, chance, reference = [], np.random.default_rng(SEED), results.plan.reference
+    for one in _gathered(results):
         costs, (tasks, seeds) = one.costs(), (len(one.groups), len(one.seeds))
         picks = resampling.draw(chance, RESAMPLES, tasks, seeds)
         order = np.argsort((costs if tasks == 1 else one.ranks()).mean((0, 2)), kind="stable").tolist()
@@ -132,10 +133,10 @@ def probability_of_improvement(better: np.ndarray, resampled_seeds: np.ndarray) 
     return {"probability": share, "low": low, "high": high}
 
 
-def _gathered(table: pd.DataFrame) -> Iterator[Compared]:
+def _gathered(results: ResultSet) -> Iterator[Compared]:
     """Each group alone, without its controls; then, for each optimizer with several tasks, theirs together: the methods
     and the seeds that all of them have, with the settings that each has chosen by all of its seeds."""
-    groups = [racers for group in comparison.groups(table) if (racers := group.without_controls).methods]
+    groups = [racers for group in comparison.groups(results) if (racers := group.without_controls).methods]
     for group in groups:
         yield Compared([group], group.names, group.methods, group.seeds, group.values()[None])
     for optimizer in dict.fromkeys(group.optimizer for group in groups):

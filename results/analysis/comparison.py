@@ -1,6 +1,6 @@
 """What is compared with what: the methods that met the same seeds on one task, and what each setting reached at a seed.
 
-Pure functions of a record's table (results/records/schema.py).
+Pure functions of a result set.
 """
 
 from __future__ import annotations
@@ -14,7 +14,7 @@ import pandas as pd
 
 from results.analysis import lookup, measures, selection
 from results.analysis.measures import Measure
-from results.records import reading
+from results.records.result_set import ResultSet
 from steeplechase.errors import RecordError
 
 ANY = "each with its best optimizer"
@@ -75,16 +75,17 @@ class Group:
         return np.stack([values[at] for values, at in pairs]) if self.methods else np.empty((0, len(self.seeds)))
 
 
-def groups(table: pd.DataFrame) -> list[Group]:
+def groups(results: ResultSet) -> list[Group]:
     """A group for each task and optimizer, and where a task has several optimizers one more over all of them.
 
-    Raises RecordError for a table that does not come from `results.load`; where runs of one task choose or
-    report by different measures, or by one without a direction; and where methods have no seed in common.
+    Raises:
+        RecordError: for a result set that does not come from `results.load`; where runs of one task choose or report by
+            different measures, or by one without a direction; and where methods have no seed in common.
     """
-    if table.empty:
+    if results.rows.empty:
         return []
-    described, last = reading.accounts(table), lookup.final_rows(table)
-    named = lookup.runs(table)
+    described, last = results.runs(), results.final_rows()
+    named = lookup.run_labels(results)
     by_run = dict(zip(sorted(last["run"].unique()), selection.tested_settings(last), strict=True))
     found: list[Group] = []
     for task, of_task in named.groupby("task_label", sort=True):

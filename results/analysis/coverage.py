@@ -7,7 +7,7 @@ from collections.abc import Mapping, Sequence
 import pandas as pd
 
 from results.analysis import lookup
-from steeplechase.errors import RecordError
+from results.records.result_set import ResultSet
 
 KINDS = ("task", "optimizer", "estimator")
 COLUMNS = {  # of coverage(): name and what it holds
@@ -23,15 +23,19 @@ COLUMNS = {  # of coverage(): name and what it holds
 }
 
 
-def coverage(table: pd.DataFrame, planned: Sequence[Mapping] = ()) -> pd.DataFrame:
-    """One row a run of the plan, recorded or not, and one a declined pair (columns: COLUMNS).
+def coverage(results: ResultSet, planned: Sequence[Mapping] = ()) -> pd.DataFrame:
+    """What became of each run of the plan.
 
-    planned: the runs of the plan (store.Plan); without it, what the table has and says to be missing.
+    Args:
+        results: what is recorded of it.
+        planned: the runs of the plan (Plan.runs); without it, what is recorded and known to be missing.
+
+    Returns:
+        One row per run, recorded or not, and one per unsupported pair (columns: COLUMNS).
     """
-    rows, attrs = [], table.attrs
-    missing: Mapping[str, int] = attrs.get("missing", {})
-    if len(table):
-        named, last = lookup.runs(table), lookup.final_rows(table)
+    rows, missing = [], results.missing
+    if len(results.rows):
+        named, last = lookup.run_labels(results), results.final_rows()
         lost = last["diverged"].notna() if "diverged" in last else pd.Series(False, last.index)
         counts = lost.groupby(last["run"]).agg(["sum", "size"])
         for one, method in zip(named.itertuples(), lookup.methods(named), strict=True):
@@ -42,22 +46,20 @@ def coverage(table: pd.DataFrame, planned: Sequence[Mapping] = ()) -> pd.DataFra
             rows.append((*labels, recorded + gone, recorded, diverged, status, ""))
     known = {row[3] for row in rows}
     words = {run["run"]: run["configuration"] for run in planned}
-    labels = _labels(attrs.get("parts", ()))
+    labels = _labels(results.accounts)
     for run, gone in missing.items():
         if run not in known:
             own = words.get(run)
             names = _names(labels, {kind: own[kind]["name"] for kind in KINDS}, own) if own else ["", "", run]
             rows.append((*names, run, gone, 0, 0, "missing", ""))
-    for pair in attrs.get("declined", ()):
-        rows.append((*_names(labels, pair, pair), "", 0, 0, 0, "declined", pair["reason"]))
+    for pair in results.plan.unsupported:
+        rows.append((*_names(labels, vars(pair), vars(pair)), "", 0, 0, 0, "declined", pair.reason))
     found = pd.DataFrame(rows, columns=list(COLUMNS))
     return found.sort_values(["task_label", "optimizer_label", "method", "run"], ignore_index=True)
 
 
-def provenance(table: pd.DataFrame) -> pd.DataFrame:
-    """One row a part of the records: its run, how many replicas, where it comes from and what it cost."""
-    if "parts" not in table.attrs:
-        raise RecordError("the table has no accounts; take it from results.load as it is.")
+def provenance(results: ResultSet) -> pd.DataFrame:
+    """One row per part of the records: its run, how many replicas, where it comes from and what it cost."""
     rows = [
         {
             "run": account["run"],
@@ -72,7 +74,7 @@ def provenance(table: pd.DataFrame) -> pd.DataFrame:
             "train (s)": account["train_s"],
             "started": str(account["started"])[:19].replace("T", " "),
         }
-        for account in table.attrs["parts"]
+        for account in results.accounts
     ]
     return pd.DataFrame(rows)
 

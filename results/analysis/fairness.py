@@ -1,35 +1,33 @@
 """The rules of a comparison: what must be the same for all, and what a table says where it is not.
 
-Pure functions of a record's table; damaged and stale records are found where records are read.
+Pure functions of a result set; damaged and stale records are found where records are read.
 """
 
 from __future__ import annotations
-
-from collections.abc import Mapping
 
 import pandas as pd
 
 from results import wording
 from results.analysis import lookup, selection
-from results.records import reading
+from results.records.result_set import ResultSet
 from steeplechase.errors import RecordError
 
 
-def violations(table: pd.DataFrame) -> list[str]:
-    """The rules that this table breaks, a sentence each; none for a table without rows.
+def violations(results: ResultSet) -> list[str]:
+    """The rules that a comparison of these results breaks, a sentence each; none where nothing is recorded.
 
     On each task with each optimizer all methods have the same seeds, number of updates, learning rates, judged measures
     and device class; nothing that was planned is missing; no chosen rate is the smallest or largest of three or more.
     """
-    if table.empty:
+    if results.rows.empty:
         return []
-    described, named = reading.accounts(table), lookup.runs(table)
-    last = lookup.final_rows(table)
+    described, named = results.runs(), lookup.run_labels(results)
+    last = results.final_rows()
     own = {
-        "seeds differ": last.groupby("run")["seed"].agg(lambda s: tuple(sorted({int(x) for x in s}))),
+        "seeds differ": last.groupby("run")["seed"].agg(lambda s: str(tuple(sorted({int(x) for x in s})))),
         "number of updates differs": last.groupby("run")["step"].max(),
         "learning rates differ": last.groupby("run")["learning_rate"].agg(
-            lambda s: tuple(sorted({float(x) for x in s}))
+            lambda s: str(tuple(sorted({float(x) for x in s})))
         ),
         "device class differs": last.groupby("run")["device"].first(),
     }
@@ -46,25 +44,24 @@ def violations(table: pd.DataFrame) -> list[str]:
             names = {described[run][key] for run in rows["run"]}
             if len(names) > 1:
                 said.append(f"Not all are {what} the same measure {where}: {' and '.join(sorted(names))}.")
-    missing: Mapping[str, int] = table.attrs.get("missing", {})
-    if missing:
-        said.append(wording.missing(missing))
-    return said + _edges(table)
+    if results.missing:
+        said.append(wording.missing(results.missing))
+    return said + _edges(results)
 
 
-def check(table: pd.DataFrame) -> list[str]:
-    """The same, or, where the table's plan is strict, RecordError with the first of them."""
-    found = violations(table)
-    if found and table.attrs.get("strict"):
+def check(results: ResultSet) -> list[str]:
+    """The same, or, where the plan is strict, RecordError with the first of them."""
+    found = violations(results)
+    if found and results.plan.strict:
         more = f" (and {len(found) - 1} more)" if len(found) > 1 else ""
         raise RecordError(f"strict=true, and a rule of comparison is broken: {found[0]}{more}")
     return found
 
 
-def _edges(table: pd.DataFrame) -> list[str]:
+def _edges(results: ResultSet) -> list[str]:
     """Where the grid of rates was too narrow. Raises what choosing raises."""
-    settings, said = selection.chosen_settings(table), []
-    controls = {account["run"] for account in table.attrs["parts"] if account.get("control")}
+    settings, said = selection.chosen_settings(results), []
+    controls = {account["run"] for account in results.accounts if account.get("control")}
     for (task, optimizer), rows in settings[settings["edge"] != ""].groupby(["task_label", "optimizer_label"]):
         labels = rows.loc[~rows["run"].isin(controls), "estimator_label"]  # no rate suits a slope that is zero
         if len(labels):

@@ -4,18 +4,19 @@ from __future__ import annotations
 
 import pandas as pd
 
-from results.records import reading, schema
+from results.records import schema
+from results.records.result_set import ResultSet
 from steeplechase.errors import RecordError
 
 KEYS = ["run", "task", "estimator", "optimizer", "replica", "seed", "learning_rate", "step"]
 
 
-def gradient_flow(table: pd.DataFrame) -> pd.DataFrame:
+def gradient_flow(results: ResultSet) -> pd.DataFrame:
     """The columns KEYS, `site` and those of schema.SITES that were recorded; sites in the order of their names.
 
     A site that a run does not have has no rows of it. Raises RecordError where nothing of it was recorded.
     """
-    rows = reading.without_attrs(table)
+    rows = results.rows
     wide = [name for name in rows.columns if name.startswith(schema.SITE)]
     if not wide:
         raise RecordError("nothing was recorded of layers: run the sweep with gradient_flow=true.")

@@ -1,26 +1,34 @@
-"""Runs of a table: what they are called, in what they differ, and the last rows of their replicas.
+"""Runs: what they are called, in what they differ, and where their rows stand.
 
-Pure functions of a record's table (results/records/schema.py) and of a run's account; no chance anywhere.
+Pure functions of a result set, of its rows and of a run's account; no chance anywhere.
 """
 
 from __future__ import annotations
 
 import json
 from collections.abc import Iterable, Mapping, Sequence
+from typing import Any
 
 import numpy as np
 import pandas as pd
 
 from results.records import schema
-from results.records.reading import accounts, without_attrs
+from results.records.result_set import ResultSet
 from steeplechase.errors import RecordError
 
 
-def runs(table: pd.DataFrame) -> pd.DataFrame:
-    """One row a run: `run, task, estimator, optimizer` (names), `task_label, estimator_label, optimizer_label`, and
-    `variant`: in what it differs from other runs of the same three labels, as "normalize=peak"; "" where there is none.
+def run_labels(results: ResultSet) -> pd.DataFrame:
+    """How runs are called.
+
+    Returns:
+        One row per run: `run, task, estimator, optimizer` (names), `task_label, estimator_label, optimizer_label`, and
+        `variant`: in what it differs from other runs of the same three labels, as "normalize=peak"; "" where there is
+        none.
+
+    Raises:
+        RecordError: as ResultSet.runs does.
     """
-    described, table = accounts(table), without_attrs(table)
+    described, table = results.runs(), results.rows
     columns = ["run", "task", "estimator", "optimizer"]
     out = table[columns].drop_duplicates("run").sort_values(columns[1:] + ["run"]).reset_index(drop=True)
     for kind in ("task", "estimator", "optimizer"):
@@ -44,22 +52,14 @@ def runs(table: pd.DataFrame) -> pd.DataFrame:
     return out
 
 
-def methods(runs: pd.DataFrame) -> pd.Series:
-    """How each of these `runs` is called: by its estimator, and its variant where there are several."""
-    return runs["estimator_label"] + runs["variant"].map(lambda v: f" ({v})" if v else "").astype("string")
+def methods(labels: pd.DataFrame) -> pd.Series:
+    """How each run of `run_labels` is called: by its estimator, and its variant where there are several."""
+    return labels["estimator_label"] + labels["variant"].map(lambda v: f" ({v})" if v else "").astype("string")
 
 
-def final_rows(table: pd.DataFrame) -> pd.DataFrame:
-    """The last recorded row of every replica. Raises RecordError where replicas of one run end differently."""
-    table = without_attrs(table)
-    last = table.loc[table.groupby(["run", "replica"], sort=True)["step"].idxmax()].reset_index(drop=True)
-    uneven = last.groupby("run")["step"].nunique()
-    if (uneven > 1).any():
-        raise RecordError(f"the replicas of run {uneven.idxmax()} do not end at one step.")
-    return last
-
-
-def group_by_measures(described: Mapping[str, Mapping], runs: Iterable[str]) -> list[tuple[Mapping, list[str]]]:
+def group_by_measures(
+    described: Mapping[str, Mapping[str, Any]], runs: Iterable[str]
+) -> list[tuple[Mapping[str, Any], list[str]]]:
     """An account, and the runs whose accounts ask for the same measures: what a table of them is asked at once."""
     found: dict[str, tuple[Mapping, list[str]]] = {}
     for run in runs:
@@ -69,10 +69,10 @@ def group_by_measures(described: Mapping[str, Mapping], runs: Iterable[str]) -> 
     return list(found.values())
 
 
-def only_columns(table: pd.DataFrame, *measures: str) -> pd.DataFrame:
-    """The columns that say which row it is, and these, without the table's attributes."""
+def only_columns(rows: pd.DataFrame, *measures: str) -> pd.DataFrame:
+    """The columns that say which row it is, and these; the rows numbered from 0."""
     kept = dict.fromkeys(["run", "replica", "step", *measures, "diverged"])
-    return without_attrs(table)[[name for name in kept if name in table]]
+    return rows.reset_index(drop=True)[[name for name in kept if name in rows]]
 
 
 def recorded(rows: pd.DataFrame, name: str) -> pd.Series:

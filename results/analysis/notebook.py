@@ -4,16 +4,17 @@ from __future__ import annotations
 
 import pandas as pd
 
+from results.records.result_set import ResultSet
 from steeplechase.errors import RecordError
 
 
-def notebook(table: pd.DataFrame) -> pd.DataFrame:
+def notebook(results: ResultSet) -> pd.DataFrame:
     """The table that the notebook of this project printed: its step k has the loss, the gradient and y before update k,
     and x after it; every tenth step.
 
-    Raises RecordError where the table is not one replica of a scalar task with a row for every step.
+    Raises RecordError where the records are not one replica of a scalar task with a row for every step.
     """
-    rows = table.sort_values("step").reset_index(drop=True)
+    rows = results.rows.sort_values("step").reset_index(drop=True)
     needed = ["train_loss", "gradient", "x", "y"]
     if not {*needed} <= {*rows.columns} or list(rows["step"]) != list(range(len(rows))) or len(rows) < 2:
         raise RecordError("the notebook's table needs one replica of a scalar task with a row for every step.")

@@ -11,6 +11,7 @@ from scipy import stats
 
 from results.analysis import comparison, lookup, measures, selection, targets
 from results.analysis.comparison import Group, tuned
+from results.records.result_set import ResultSet
 from results.statistics import resampling
 
 RESAMPLES, SEED = 2_000, 0
@@ -44,16 +45,16 @@ ACROSS = {  # of across(): name and what it holds
 }
 
 
-def stability(table: pd.DataFrame) -> pd.DataFrame:
-    """One row a method of each task and optimizer (columns: COLUMNS), the best mean first; controls take no part.
+def stability(results: ResultSet) -> pd.DataFrame:
+    """One row per method of each task and optimizer (columns: COLUMNS), the best mean first; controls take no part.
 
     A longer budget than the one that was trained is not known. A target is moved by 5 % of its value, or of a share of
     1 where it is zero. Raises RecordError as comparison.groups does.
     """
     chance, rows = np.random.default_rng(SEED), []
-    cut = {(group.task_label, group.optimizer): group for group in comparison.groups(truncate(table))}
-    speeds = _speeds(table)
-    for group in (group.without_controls for group in comparison.groups(table)):
+    cut = {(group.task_label, group.optimizer): group for group in comparison.groups(truncate(results))}
+    speeds = _speeds(results)
+    for group in (group.without_controls for group in comparison.groups(results)):
         if not group.methods:
             continue
         key, several = (group.task_label, group.optimizer), len(group.seeds) >= resampling.FEWEST
@@ -108,14 +109,13 @@ def across(ranking: pd.DataFrame) -> pd.DataFrame:
     return pd.DataFrame(rows, columns=list(ACROSS))
 
 
-def truncate(table: pd.DataFrame, share: float = 1 - MOVED) -> pd.DataFrame:
-    """The table without what was recorded after this share of each run's updates."""
-    if table.empty:
-        return table
-    whole = table.groupby("run")["step"].transform("max").astype("float64")
-    out = table[(table["step"].astype("float64") <= share * whole).to_numpy()].reset_index(drop=True)
-    out.attrs = table.attrs
-    return out
+def truncate(results: ResultSet, share: float = 1 - MOVED) -> ResultSet:
+    """The results without what was recorded after this share of each run's updates."""
+    rows = results.rows
+    if rows.empty:
+        return results
+    whole = rows.groupby("run")["step"].transform("max").astype("float64")
+    return results.with_rows(rows[(rows["step"].astype("float64") <= share * whole).to_numpy()])
 
 
 def perturbed_targets(target: float, share: bool, better: str) -> dict[str, float]:
@@ -126,22 +126,22 @@ def perturbed_targets(target: float, share: bool, better: str) -> dict[str, floa
     return {name: min(max(value, 0.0), 1.0) if share else value for name, value in found.items()}
 
 
-def _speeds(table: pd.DataFrame) -> dict[tuple[str, str], dict[str, dict[str, float]]]:
+def _speeds(results: ResultSet) -> dict[tuple[str, str], dict[str, dict[str, float]]]:
     """By task and optimizer, by method: expected updates to the target, as it is, easier and harder."""
     found: dict[tuple[str, str], dict[str, dict[str, float]]] = {}
-    if table.empty:
+    if results.rows.empty:
         return found
-    settings = selection.chosen_settings(table)
+    settings = selection.chosen_settings(results)
 
     def targets_of(account: Mapping) -> dict[str, float]:
         name, value = account["target"]
         measure = measures.measure(name, account)
         return perturbed_targets(value, measure.share, measure.better)
 
-    arrived = targets.reached_by_run(table, settings, targets_of)
+    arrived = targets.reached_by_run(results, settings, targets_of)
     for one, method in zip(settings.itertuples(), lookup.methods(settings), strict=True):
-        own = {word: reached.expected_steps for word, reached in arrived[one.run].items()}
-        found.setdefault((one.task_label, one.optimizer_label), {})[method] = own
+        own = {word: reached.expected_steps for word, reached in arrived[str(one.run)].items()}
+        found.setdefault((str(one.task_label), str(one.optimizer_label)), {})[method] = own
     return found
 
 

@@ -10,18 +10,17 @@ import numpy as np
 import pandas as pd
 
 from results.analysis.lookup import (
-    final_rows,
     format_value,
     group_by_measures,
     only_columns,
     recorded,
     rows_by_run,
-    runs,
+    run_labels,
     varies_within,
 )
 from results.analysis.measures import Measure, measure
 from results.records import schema
-from results.records.reading import accounts
+from results.records.result_set import ResultSet
 from steeplechase.errors import RecordError
 
 
@@ -31,8 +30,8 @@ def best(means: Sequence[float] | np.ndarray) -> np.ndarray:
     return np.argmin(means, axis=0)
 
 
-def choose(table: pd.DataFrame, account: Mapping) -> pd.DataFrame:
-    """The settings that the `selects` measure chooses, one row a run of this account's task.
+def choose(results: ResultSet, account: Mapping) -> pd.DataFrame:
+    """The settings that the `selects` measure chooses, one row per run of this account's task.
 
     A setting is a learning rate and the value of everything else that was swept over replicas (the columns of
     estimator, weights' estimator, task and optimizer that vary within the run). The best one has the best mean over
@@ -51,7 +50,7 @@ def choose(table: pd.DataFrame, account: Mapping) -> pd.DataFrame:
     Raises RecordError where `selects` has no direction or was not recorded, or two replicas of one setting have
     the same seed.
     """
-    return _choose(final_rows(table), measure(account["selects"], account))
+    return _choose(results.final_rows(), measure(account["selects"], account))
 
 
 def _choose(last: pd.DataFrame, chosen: Measure) -> pd.DataFrame:
@@ -84,7 +83,7 @@ def _choose(last: pd.DataFrame, chosen: Measure) -> pd.DataFrame:
 def tested_settings(last: pd.DataFrame) -> Iterator[tuple[list[str], list[tuple[tuple, list[int]]]]]:
     """For each run, in the order of their names: (what was swept beside the rate, its settings).
 
-    last: the last rows of `ends`. A setting is (the rate and the other values, where its rows stand: one a seed), in
+    last: of ResultSet.final_rows. A setting is (the rate and the other values, where its rows stand: one a seed), in
     the order in which the first of equally good ones is chosen. Raises RecordError where two replicas of a
     setting have the same seed.
     """
@@ -108,15 +107,15 @@ def tested_settings(last: pd.DataFrame) -> Iterator[tuple[list[str], list[tuple[
         yield swept, sorted(found.items(), key=lambda setting: [_order(value) for value in setting[0]])
 
 
-def chosen_settings(table: pd.DataFrame) -> pd.DataFrame:
-    """`choose` for every run of a table, each by its own account, beside the columns of `runs`."""
-    described, last = accounts(table), final_rows(table)
+def chosen_settings(results: ResultSet) -> pd.DataFrame:
+    """`choose` for every run, each by its own account, beside the columns of lookup.run_labels."""
+    described, last = results.runs(), results.final_rows()
     parts = [
         _choose(last[last["run"].isin(names)].reset_index(drop=True), measure(account["selects"], account))
         for account, names in group_by_measures(described, last["run"].unique())
     ]
     chosen = pd.concat(parts, ignore_index=True).drop(columns=["task", "estimator", "optimizer"])
-    return runs(table).merge(chosen, on="run", validate="one_to_one")
+    return run_labels(results).merge(chosen, on="run", validate="one_to_one")
 
 
 def short_names(parameters: str) -> str:
@@ -124,7 +123,7 @@ def short_names(parameters: str) -> str:
     return parameters.replace("estimator.", "").replace("optimizer.", "")
 
 
-def validated(table: pd.DataFrame, account: Mapping) -> pd.DataFrame:
+def validated(rows: pd.DataFrame, account: Mapping) -> pd.DataFrame:
     """Per replica, the step at which the `selects` measure is best along the training, the earliest of equals, and the
     `reports` measure there: `run, replica, step` (updates), `value` (the reported measure's unit; NaN if not finite).
 
@@ -132,7 +131,7 @@ def validated(table: pd.DataFrame, account: Mapping) -> pd.DataFrame:
     one of the whole training, and too good for that.
     """
     selects, reports = account["selects"], account["reports"]
-    rows = only_columns(table, selects, reports).sort_values(["run", "replica", "step"], ignore_index=True)
+    rows = only_columns(rows, selects, reports).sort_values(["run", "replica", "step"], ignore_index=True)
     cost = measure(selects, account).cost(recorded(rows, selects))
     recorded(rows, reports)
     at = cost.groupby([rows["run"], rows["replica"]]).idxmin()
@@ -140,13 +139,13 @@ def validated(table: pd.DataFrame, account: Mapping) -> pd.DataFrame:
     return out.rename(columns={reports: "value"})
 
 
-def steps_to_target(table: pd.DataFrame, account: Mapping) -> pd.DataFrame:
+def steps_to_target(rows: pd.DataFrame, account: Mapping) -> pd.DataFrame:
     """Per replica, the first recorded step (updates) at which the task's target was reached: `run, replica, steps`.
 
     Missing where it never was. It is known to the spacing of the recorded steps, and never too small.
     """
     name, value = account["target"]
-    rows = only_columns(table, name)
+    rows = only_columns(rows, name)
     reached = rows[measure(name, account).reached(recorded(rows, name), value)]
     first = reached.groupby(["run", "replica"])["step"].min().rename("steps")
     every = rows[["run", "replica"]].drop_duplicates().sort_values(["run", "replica"])

@@ -4,12 +4,12 @@ from __future__ import annotations
 
 import math
 from collections.abc import Mapping
+from dataclasses import dataclass
 
 import numpy as np
 import pandas as pd
 
-from results.analysis.surrogates import PAIR
-from results.records import reading
+from results.analysis.surrogates import PAIR, Rankings, Reference
 from results.statistics.variance import (
     noise_variance,
     rank_correlation,
@@ -44,16 +44,33 @@ SPREAD = {  # of spread(): name and what it holds
 }
 
 
-def spread(rankings: pd.DataFrame) -> pd.DataFrame:
-    """One row a task, optimizer and condition (columns: SPREAD), over the same estimators in every condition.
+@dataclass(frozen=True)
+class Spread:
+    """How far estimators lie apart in each condition.
+
+    Attributes:
+        rows: one row per task, optimizer and condition (columns: SPREAD), over the same estimators in every condition.
+        reference: the estimator that the others were contrasted with.
+        left_out: estimators that are not known in every condition, as they are printed, and of which task and
+            optimizer.
+    """
+
+    rows: pd.DataFrame
+    reference: Reference
+    left_out: list[tuple[str, str]]
+
+
+def spread(rankings: Rankings) -> Spread:
+    """The spread of the means in each condition, and what is left of the differences at the default rate.
 
     The seeds' noise is what is left of the values by estimator and seed when both have their means taken off: what all
     estimators have in common at a seed, start and batches, does not part them, and is no noise between them (two-way
     analysis of variance without replication, as in Searle, Casella, McCulloch 1992). One seed does not tell noise from
     spread, which is then NaN.
     """
-    found, left_out = [], []
-    for pair, rows in reading.without_attrs(rankings).groupby(PAIR, sort=False):
+    found: list[dict] = []
+    left_out: list[tuple[str, str]] = []
+    for pair, rows in rankings.rows.groupby(PAIR, sort=False):
         conditions = list(dict.fromkeys(rows["condition"]))
         usable = rows[~rows["control"] & rows["mean"].notna()]
         counts = usable.groupby("estimator_label")["condition"].nunique()
@@ -61,7 +78,7 @@ def spread(rankings: pd.DataFrame) -> pd.DataFrame:
         others = sorted(set(rows.loc[~rows["control"], "estimator_label"]) - set(shared))
         left_out += [(label, f"{pair[1]}, {pair[3]}") for label in others]
         by = {
-            name: own.set_index("estimator_label").loc[shared]
+            str(name): own.set_index("estimator_label").loc[shared]
             for name, own in rows[rows["estimator_label"].isin(shared)].groupby("condition")
         }
         for condition in conditions:
@@ -73,8 +90,7 @@ def spread(rankings: pd.DataFrame) -> pd.DataFrame:
     shares = ["share_of_default", "share_low", "share_high"]
     numbers = ["spread", *shares, "middle_half", "noise", "range", "rho", "rho_tuned"]
     out = out.astype({**dict.fromkeys(counted, "Int64"), **dict.fromkeys(numbers, "float64")})
-    out.attrs = {**rankings.attrs, "left_out": left_out}
-    return out
+    return Spread(out, rankings.reference, left_out)
 
 
 def _spread(condition: str, by: Mapping[str, pd.DataFrame]) -> dict:

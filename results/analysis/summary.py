@@ -3,11 +3,14 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
 
 import pandas as pd
 
 from results.analysis import lookup, measures, selection
-from results.records import reading
+from results.records.result_set import ResultSet
 from results.statistics import intervals
 
 COLUMNS = {  # of summary(): name and what it holds
@@ -44,47 +47,55 @@ COLUMNS = {  # of summary(): name and what it holds
 }
 
 
-def summary(table: pd.DataFrame) -> pd.DataFrame:
-    """The result table (columns: COLUMNS), one row a task, estimator and optimizer: that is, one a run.
+@dataclass(frozen=True)
+class Summary:
+    """The result table.
 
-    An incomplete table has its summary too: the remark says of each row how many replicas are missing, and
-    `summary.attrs["missing"]` has what `table.attrs["missing"]` had. No records give no rows.
-    Raises RecordError for a table that does not come from `results.load`.
+    Attributes:
+        rows: one row per task, estimator and optimizer, that is, one per run (columns: COLUMNS).
+        missing: how many planned replicas are missing, by run.
     """
-    missing = dict(table.attrs.get("missing", {}))
-    if table.empty:
-        out = pd.DataFrame(columns=list(COLUMNS))
-    else:
-        accounts, settings = reading.accounts(table), selection.chosen_settings(table)
-        paces = [(account["run"], account["replica_steps_per_s"]) for account in table.attrs["parts"]]
-        rates = pd.DataFrame(paces, columns=["run", "rate"]).groupby("run")["rate"].median()
-        reached = _reached(table, settings, accounts)
-        out = pd.DataFrame(
-            [
-                {
-                    **setting,
-                    **_row(reached[setting["run"]], setting, accounts[setting["run"]], missing.get(setting["run"], 0)),
-                }
-                | {"replica_steps_per_s": rates[setting["run"]]}
-                for setting in settings.to_dict("records")
-            ]
-        )[list(COLUMNS)].astype({"steps_to_target": "float64"})
-        out = out.sort_values(["task_label", "optimizer_label", "estimator_label", "variant"], ignore_index=True)
-    out.attrs = {"missing": missing}
-    return out
+
+    rows: pd.DataFrame
+    missing: Mapping[str, int]
 
 
-def _reached(table: pd.DataFrame, settings: pd.DataFrame, accounts: dict[str, dict]) -> dict[str, dict]:
+def summary(results: ResultSet) -> Summary:
+    """What each run reached at its chosen setting.
+
+    Incomplete results have their summary too: the remark says of each row how many replicas are missing. No records
+    give no rows.
+
+    Raises:
+        RecordError: for a result set that does not come from `results.load`.
+    """
+    missing = results.missing
+    if results.rows.empty:
+        return Summary(pd.DataFrame(columns=list(COLUMNS)), missing)
+    accounts, settings = results.runs(), selection.chosen_settings(results)
+    paces = [(account["run"], account["replica_steps_per_s"]) for account in results.accounts]
+    rates = pd.DataFrame(paces, columns=["run", "rate"]).groupby("run")["rate"].median()
+    reached, rows = _reached(results, settings, accounts), []
+    for setting in settings.to_dict("records"):
+        run = setting["run"]
+        row = _row(reached[run], setting, accounts[run], missing.get(run, 0))
+        rows.append({**setting, **row, "replica_steps_per_s": rates[run]})
+    table = pd.DataFrame(rows)[list(COLUMNS)].astype({"steps_to_target": "float64"})
+    by = ["task_label", "optimizer_label", "estimator_label", "variant"]
+    return Summary(table.sort_values(by, ignore_index=True), missing)
+
+
+def _reached(results: ResultSet, settings: pd.DataFrame, accounts: Mapping[str, Mapping[str, Any]]) -> dict[str, dict]:
     """By run, what its replicas with the chosen setting reached: the reported measure at the `end` and at the
     `validated` step, and the `steps` to the target; and of all its replicas how many `diverged`, of how many."""
-    table, found = reading.without_attrs(table), {}
-    every = lookup.final_rows(table)
+    found: dict[str, dict] = {}
+    every = results.final_rows()
     lost = every["diverged"].notna() if "diverged" in every else pd.Series(False, every.index)
     lost = lost.groupby(every["run"]).agg(["sum", "size"])
     chosen = settings.set_index("run")["replicas"]
     for account, runs in lookup.group_by_measures(accounts, settings["run"]):
         ids = chosen[runs].explode()
-        kept, last = (rows[rows["replica"].isin(ids)] for rows in (table, every))
+        kept, last = (rows[rows["replica"].isin(ids)] for rows in (results.rows, every))
         measured = {
             "end": (last, account["reports"]),
             "validated": (selection.validated(kept, account), "value"),
@@ -98,7 +109,7 @@ def _reached(table: pd.DataFrame, settings: pd.DataFrame, accounts: dict[str, di
     return found
 
 
-def _row(reached: dict, setting: dict, account: dict, missing: int) -> dict:
+def _row(reached: dict, setting: dict, account: Mapping[str, Any], missing: int) -> dict:
     """What one run's rows say at its chosen setting."""
     measure = measures.measure(account["reports"], account)
     end = intervals.t_interval(reached["end"], measure.worst)

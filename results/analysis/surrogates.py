@@ -5,14 +5,16 @@ from __future__ import annotations
 import math
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
+from typing import NamedTuple
 
 import numpy as np
 import pandas as pd
 from scipy import stats
 
 from results import wording
-from results.analysis import lookup, measures, selection
-from results.records import reading
+from results.analysis import measures, selection
+from results.records.plan import UnsupportedPair
+from results.records.result_set import ResultSet
 from results.statistics import intervals, paired
 from steeplechase.errors import RecordError
 
@@ -68,16 +70,45 @@ COLUMNS = {  # of rankings(): name and what it holds
 }
 
 
-def rankings(table: pd.DataFrame) -> pd.DataFrame:
-    """One row a task, optimizer, condition and estimator (columns: COLUMNS).
+class Reference(NamedTuple):
+    """The estimator that the others are contrasted with: its name, and as it is printed; both "" where none is."""
 
-    A condition without runs is absent; so are the default rates of an optimizer where they were not trained. `attrs`
-    has what captions must say: "reference" (name and label), "declined", "missing" and "remarks"; and "bounds", those
-    of each reported measure, by task and name. Raises RecordError for a table that does not come from `results.load`,
-    and where something else than normalize and the learning rate was swept: the question would have two answers.
+    name: str
+    label: str
+
+
+@dataclass(frozen=True)
+class Rankings:
+    """How estimators rank in each condition.
+
+    Attributes:
+        rows: one row per task, optimizer, condition and estimator (columns: COLUMNS).
+        reference: the estimator that the others are contrasted with.
+        unsupported: what cannot be, each with its estimator as it is printed.
+        missing: how many planned replicas are missing, by run.
+        remarks: what must be said of what is absent, a sentence each.
+        bounds: those of each reported measure, by task and name.
     """
-    entries, notes = _entries(table) if len(table) else ([], [])
-    reference, labels = table.attrs.get("reference", ""), {e["estimator"]: e["estimator_label"] for e in entries}
+
+    rows: pd.DataFrame
+    reference: Reference
+    unsupported: list[tuple[UnsupportedPair, str]]
+    missing: Mapping[str, int]
+    remarks: list[str]
+    bounds: Mapping[tuple[str, str], tuple[float, float]]
+
+
+def rankings(results: ResultSet) -> Rankings:
+    """Ranks the estimators in each condition, and contrasts each with the reference.
+
+    A condition without runs is absent; so are the default rates of an optimizer where they were not trained.
+
+    Raises:
+        RecordError: for a result set that does not come from `results.load`, and where something else than normalize
+            and the learning rate was swept: the question would have two answers.
+    """
+    entries, notes = _entries(results) if len(results.rows) else ([], [])
+    reference, labels = results.plan.reference, {e["estimator"]: e["estimator_label"] for e in entries}
     families: dict[tuple, list[dict]] = {}
     for entry in entries:
         families.setdefault(tuple(entry[key] for key in (*PAIR, "condition")), []).append(entry)
@@ -85,67 +116,59 @@ def rankings(table: pd.DataFrame) -> pd.DataFrame:
     out = pd.DataFrame(rows, columns=list(COLUMNS))
     order = {name: at for at, name in enumerate(TITLES)}
     by = ["task_label", "optimizer_label", "condition", "rank", "estimator_label"]
-    out = out.sort_values(by, key=lambda c: c.map(order) if c.name == "condition" else c, ignore_index=True)
-    declined = [
-        {**pair, "estimator_label": labels.get(pair["estimator"], pair["estimator"])}
-        for pair in table.attrs.get("declined", ())
-    ]
-    out.attrs = {
-        "reference": {"name": reference, "label": labels.get(reference, reference)},
-        "declined": declined,
-        "missing": dict(table.attrs.get("missing", {})),
-        "remarks": notes,
-        "bounds": {(entry["task"], entry["measure"]): entry["bounds"] for entry in entries},
-    }
-    return out
+    return Rankings(
+        out.sort_values(by, key=lambda c: c.map(order) if c.name == "condition" else c, ignore_index=True),
+        Reference(reference, labels.get(reference, reference)),
+        [(pair, labels.get(pair.estimator, pair.estimator)) for pair in results.plan.unsupported],
+        results.missing,
+        notes,
+        {(entry["task"], entry["measure"]): entry["bounds"] for entry in entries},
+    )
 
 
-def remarks(rankings: pd.DataFrame) -> list[str]:
+def remarks(rankings: Rankings) -> list[str]:
     """What one must know of the whole table, a sentence each: what is a control, declined, missing, at an edge."""
-    said = []
-    controls = sorted(set(rankings.loc[rankings["control"], "estimator_label"]))
+    said, rows = [], rankings.rows
+    controls = sorted(set(rows.loc[rows["control"], "estimator_label"]))
     if controls:
         said.append(
             f"Controls{CONTROL}, whose slope is zero everywhere, are ranked but left out of every spread and "
             f"correlation: {', '.join(controls)}."
         )
-    reasons: dict[tuple[str, str], set[str]] = {}
-    for pair in rankings.attrs["declined"]:
-        kind = pair["reason"].removeprefix(pair["estimator"]).rpartition(": ")[2].strip(" .")  # what others share
-        reasons.setdefault((pair["normalize"], kind), set()).add(pair["estimator_label"])
-    for (normalize, reason), labels in sorted(reasons.items()):
-        said.append(f"Declined with normalize={normalize} ({reason}): {', '.join(sorted(labels))}.")
-    reference = rankings.attrs["reference"]
-    if not reference["name"]:
+    causes: dict[tuple[str, str], set[str]] = {}
+    for pair, label in rankings.unsupported:
+        causes.setdefault((pair.normalize, pair.cause), set()).add(label)
+    for (normalize, cause), labels in sorted(causes.items()):
+        said.append(f"Declined with normalize={normalize} ({cause}): {', '.join(sorted(labels))}.")
+    reference = rankings.reference
+    if not reference.name:
         said.append("No reference was declared: there are no contrasts.")
-    without = rankings[rankings["verdict"] == ""][[*PAIR, "condition"]].drop_duplicates()
-    if reference["name"] and len(without):
+    without = rows[rows["verdict"] == ""][[*PAIR, "condition"]].drop_duplicates()
+    if reference.name and len(without):
         where = [f"{row.task_label}, {row.optimizer_label}, {TITLES[row.condition]}" for row in without.itertuples()]
-        said.append(f"The reference {reference['label']} was not run in: {'; '.join(where)}.")
-    said += rankings.attrs["remarks"]
-    for title, rows in pairs(rankings[rankings["edge"] != ""]):
+        said.append(f"The reference {reference.label} was not run in: {'; '.join(where)}.")
+    said += rankings.remarks
+    for title, at_edge in pairs(rows[rows["edge"] != ""]):
         by = [
             f"{TITLES[name]}: {', '.join(own['estimator_label'])}"
-            for name, own in rows.groupby("condition", sort=False)
+            for name, own in at_edge.groupby("condition", sort=False)
         ]
         said.append(f"Rate at an edge of the grid, {title}, {'; '.join(by)}.")
-    missing = rankings.attrs["missing"]
-    if missing:
-        said.append(f"INCOMPLETE: {wording.missing(missing)}")
+    if rankings.missing:
+        said.append(f"INCOMPLETE: {wording.missing(rankings.missing)}")
     return said
 
 
-def _entries(table: pd.DataFrame) -> tuple[list[dict], list[str]]:
+def _entries(results: ResultSet) -> tuple[list[dict], list[str]]:
     """What each run says in each condition, with the value of each seed; and what must be said of what is absent."""
-    accounts, last, rates = reading.accounts(table), lookup.final_rows(table), table.attrs.get("default_rates", {})
+    accounts, last, rates = results.runs(), results.final_rows(), results.plan.default_rates
     entries, untrained = [], {}
     for normalize in dict.fromkeys(condition.normalize for condition in CONDITIONS):
         rows = last[last["normalize"] == normalize]
         if rows.empty:
             continue
         by_run = dict(list(rows.groupby("run")))
-        rows.attrs = {"parts": table.attrs["parts"]}
-        settings = selection.chosen_settings(rows)
+        settings = selection.chosen_settings(results.with_rows(rows))
         _check_one_setting(settings)
         for setting in settings.to_dict("records"):
             run, own = setting["run"], by_run[setting["run"]]
@@ -235,7 +258,7 @@ def _contrast(values: pd.Series, reference: pd.Series) -> paired.Contrast:
     return paired.paired(values[seeds], reference[seeds])
 
 
-def pairs(rankings: pd.DataFrame) -> Iterator[tuple[str, pd.DataFrame]]:
-    """Each task and optimizer as it is titled, with its rows."""
-    for (_, task, _, optimizer), rows in reading.without_attrs(rankings).groupby(PAIR, sort=False):
-        yield f"{task}, {optimizer}", rows
+def pairs(rows: pd.DataFrame) -> Iterator[tuple[str, pd.DataFrame]]:
+    """Each task and optimizer as it is titled, with its rows of a ranking."""
+    for (_, task, _, optimizer), of_pair in rows.groupby(PAIR, sort=False):
+        yield f"{task}, {optimizer}", of_pair

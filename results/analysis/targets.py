@@ -1,6 +1,6 @@
 """Targets: after how many steps each replica reached its task's target, or any other value of its measure.
 
-Pure functions of a record's table and a run's account; no chance anywhere.
+Pure functions of a result set, of its rows and of a run's account; no chance anywhere.
 """
 
 from __future__ import annotations
@@ -12,27 +12,27 @@ import numpy as np
 import pandas as pd
 
 from results.analysis import lookup, selection
-from results.records import reading
+from results.records.result_set import ResultSet
 from results.statistics.survival import Reached
 
 
-def reached(table: pd.DataFrame, account: Mapping, target: float | None = None) -> Reached:
-    """What the replicas in this table did. target: another value of the target's measure than the account's own."""
+def reached(rows: pd.DataFrame, account: Mapping, target: float | None = None) -> Reached:
+    """What the replicas in these rows did. target: another value of the target's measure than the account's own."""
     own = account if target is None else {**account, "target": [account["target"][0], target]}
-    found = selection.steps_to_target(table, own)
-    budget = table.groupby(["run", "replica"])["step"].max()
+    found = selection.steps_to_target(rows, own)
+    budget = rows.groupby(["run", "replica"])["step"].max()
     at = pd.MultiIndex.from_frame(found[["run", "replica"]])
     return Reached(found["steps"].astype("float64").fillna(math.inf).to_numpy(), budget[at].to_numpy("float64"))
 
 
 def reached_by_run(
-    table: pd.DataFrame, settings: pd.DataFrame, targets_of: Callable[[Mapping], Mapping[str, float]]
+    results: ResultSet, settings: pd.DataFrame, targets_of: Callable[[Mapping], Mapping[str, float]]
 ) -> dict[str, dict[str, Reached]]:
     """By run, what its replicas with the chosen setting did, for each of the targets that are wanted, by their names.
 
     settings: of selection.chosen_settings. targets_of: from a run's account to values of its target's measure.
     """
-    described, rows = reading.accounts(table), reading.without_attrs(table)
+    described, rows = results.runs(), results.rows
     rows = rows[rows["replica"].isin(settings["replicas"].explode())]
     found: dict[str, dict[str, Reached]] = {run: {} for run in settings["run"]}
     for account, runs in lookup.group_by_measures(described, settings["run"]):

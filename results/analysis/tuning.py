@@ -14,7 +14,7 @@ import pandas as pd
 
 from results.analysis import comparison, lookup, measures, selection, targets
 from results.analysis.comparison import ANY, Group
-from results.records import reading
+from results.records.result_set import ResultSet
 from results.statistics import intervals, paired, resampling, survival
 
 HARDER = (4, 2, 1, 0.5)  # distances to what is perfect, in that of the task's target
@@ -49,15 +49,14 @@ TARGETS = {  # of grid(): name and what it holds, beside NAMES
 }
 
 
-def tuning(table: pd.DataFrame) -> pd.DataFrame:
-    """One row a task, optimizer and method (columns: NAMES and COLUMNS). Raises RecordError as
+def tuning(results: ResultSet) -> pd.DataFrame:
+    """One row per task, optimizer and method (columns: NAMES and COLUMNS). Raises RecordError as
     comparison.groups does."""
-    areas, rows = _areas(table), []
-    margins: Mapping[str, float] = table.attrs.get("margins", {})
-    for group in comparison.groups(table):
+    areas, rows = _areas(results), []
+    for group in comparison.groups(results):
         if group.optimizer == ANY:
             continue
-        margin = float(margins.get(group.task, math.nan))
+        margin = float(results.plan.margins.get(group.task, math.nan))
         for m, method in enumerate(group.methods):
             curve = best_of(group, m)
             curve = [math.nan if not np.isfinite(value) else value for value in curve]
@@ -102,24 +101,24 @@ def best_of(group: Group, method: int, resampled_seeds: np.ndarray | None = None
     return np.stack([sign * resampling.best_of(*own) for own in taken])
 
 
-def success_grid(table: pd.DataFrame) -> pd.DataFrame:
+def success_grid(results: ResultSet) -> pd.DataFrame:
     """When each method arrives at each of several targets, at its chosen setting (columns: NAMES and TARGETS).
 
     The targets are four, two, one and half times as far from what is perfect as the task's own: 1 or 0 of a share, 0 of
     a loss. Where the own one is perfect itself, they are 0.2, 0.1, 0.05 away and itself.
     """
     rows, own = [], {}
-    if table.empty:
+    if results.rows.empty:
         return pd.DataFrame(columns=[*NAMES, *TARGETS])
-    described, settings = reading.accounts(table), selection.chosen_settings(table)
+    described, settings = results.runs(), selection.chosen_settings(results)
 
     def targets_of(account: Mapping) -> dict[str, float]:
         name, value = account["target"]
         measure = measures.measure(name, account)
         return {f"{target:g}": target for target in target_grid(value, measure.share, measure.better)}
 
-    arrived = targets.reached_by_run(table, settings, targets_of)
-    ends = lookup.final_rows(table).drop_duplicates("run").set_index("run")
+    arrived = targets.reached_by_run(results, settings, targets_of)
+    ends = results.final_rows().drop_duplicates("run").set_index("run")
     updates = ends["step"].clip(lower=1).astype("float64")
     examples, seconds = ends["examples"].astype("float64") / updates, ends["train_s"] / updates
     for one, method in zip(settings.itertuples(), lookup.methods(settings), strict=True):
@@ -148,7 +147,7 @@ def success_grid(table: pd.DataFrame) -> pd.DataFrame:
                     "later": False,
                 }
             )
-    names, reference = [row["estimator"] for row in rows], table.attrs.get("reference", "")
+    names, reference = [row["estimator"] for row in rows], results.plan.reference
     for by_optimizer in own.values():
         for at, (z, p) in against_the_fastest(by_optimizer.values(), names, reference).items():
             rows[at] |= {"p": p, "later": z > 0 and p < paired.LEVEL}
@@ -197,15 +196,15 @@ def _names(group: Group, method: int) -> dict[str, str]:
     return dict(zip(NAMES, words, strict=True))
 
 
-def _areas(table: pd.DataFrame) -> dict[tuple[str, str, str], tuple[float, float, float]]:
+def _areas(results: ResultSet) -> dict[tuple[str, str, str], tuple[float, float, float]]:
     """By task, optimizer and method the area under the curve, with its interval over seeds."""
-    if table.empty:
+    if results.rows.empty:
         return {}
-    described, settings, bare = reading.accounts(table), selection.chosen_settings(table), reading.without_attrs(table)
-    bare = bare[bare["replica"].isin(settings["replicas"].explode())]
+    described, settings, rows = results.runs(), selection.chosen_settings(results), results.rows
+    rows = rows[rows["replica"].isin(settings["replicas"].explode())]
     means: dict[str, np.ndarray] = {}
     for account, runs in lookup.group_by_measures(described, settings["run"]):
-        measure, own = measures.measure(account["reports"], account), bare[bare["run"].isin(runs)]
+        measure, own = measures.measure(account["reports"], account), rows[rows["run"].isin(runs)]
         own = own.sort_values(["run", "replica", "step"], ignore_index=True)
         values = lookup.recorded(own, measure.name).to_numpy("float64")
         values, steps = np.where(np.isfinite(values), values, measure.worst), own["step"].to_numpy("float64")

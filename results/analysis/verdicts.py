@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping
+from dataclasses import dataclass
 
 import numpy as np
 import pandas as pd
@@ -11,6 +11,7 @@ import pandas as pd
 from results import wording
 from results.analysis import comparison, fairness
 from results.analysis.comparison import PAIRS, Group, tuned
+from results.records.result_set import ResultSet
 from results.statistics import paired, resampling
 
 RESAMPLES, SEED = 10_000, 0
@@ -44,21 +45,41 @@ COLUMNS = {  # of verdicts(): name and what it holds
 }
 
 
-def verdicts(table: pd.DataFrame) -> pd.DataFrame:
-    """One row a contrast (columns: COLUMNS): on each task with each optimizer, and with each method's best one.
+@dataclass(frozen=True)
+class Verdicts:
+    """Who is better than whom.
 
-    Up to PAIRS methods are compared in all pairs, the better mean first; more, with the table's declared reference.
-    Controls, whose slope is zero everywhere, take no part. A task is the family for whose contrasts p is corrected.
-    `attrs`: "remarks", what a reader must know; "orders", for each task and optimizer the methods, best first;
-    "firsts", in the same way how often each is first when seeds are resampled and settings chosen anew, a share.
-    Raises RecordError as comparison.groups and fairness.check do.
+    Attributes:
+        rows: one row per contrast (columns: COLUMNS).
+        remarks: what a reader must know, a sentence each.
+        orders: for each task and optimizer, as they are printed, the methods, the best mean first.
+        firsts: in the same way how often each method is first when seeds are resampled and settings chosen anew, a
+            share.
     """
-    remarks = fairness.check(table)
-    margins: Mapping[str, float] = table.attrs.get("margins", {})
-    rows, orders, firsts, chance = [], {}, {}, np.random.default_rng(SEED)
-    for group in comparison.groups(table):
-        margin = float(margins.get(group.task, math.nan))
-        found, order = _contrasts(group, margin, table.attrs.get("reference", ""))
+
+    rows: pd.DataFrame
+    remarks: list[str]
+    orders: dict[tuple[str, str], list[str]]
+    firsts: dict[tuple[str, str], dict[str, float]]
+
+
+def verdicts(results: ResultSet) -> Verdicts:
+    """The contrasts on each task with each optimizer, and with each method's best one.
+
+    Up to PAIRS methods are compared in all pairs, the better mean first; more, with the plan's declared reference.
+    Controls, whose slope is zero everywhere, take no part. A task is the family for whose contrasts p is corrected.
+
+    Raises:
+        RecordError: as comparison.groups and fairness.check do.
+    """
+    remarks = fairness.check(results)
+    rows: list[dict] = []
+    orders: dict[tuple[str, str], list[str]] = {}
+    firsts: dict[tuple[str, str], dict[str, float]] = {}
+    chance = np.random.default_rng(SEED)
+    for group in comparison.groups(results):
+        margin = float(results.plan.margins.get(group.task, math.nan))
+        found, order = _contrasts(group, margin, results.plan.reference)
         rows += found
         key = group.task_label, group.optimizer
         orders[key], firsts[key] = order, _firsts(group, order, chance)
@@ -67,16 +88,14 @@ def verdicts(table: pd.DataFrame) -> pd.DataFrame:
     for row in rows:
         families.setdefault(row["task_label"], []).append(row)
     for family in families.values():
-        for key in ("p", "p_margin"):
-            corrected = paired.holm([row[key] for row in family])
+        for column in ("p", "p_margin"):
+            corrected = paired.holm([row[column] for row in family])
             for row, p in zip(family, corrected, strict=True):
-                row[key] = float(p)
+                row[column] = float(p)
         for row in family:
             word = paired.verdict(row.pop("contrast"), row["p"], row["p_margin"], row["better"])
             row |= {"family": len(family), "verdict": word}
-    out = pd.DataFrame(rows, columns=list(COLUMNS))
-    out.attrs = {"remarks": list(dict.fromkeys(remarks)), "orders": orders, "firsts": firsts}
-    return out
+    return Verdicts(pd.DataFrame(rows, columns=list(COLUMNS)), list(dict.fromkeys(remarks)), orders, firsts)
 
 
 def _contrasts(group: Group, margin: float, reference: str) -> tuple[list[dict], list[str]]:

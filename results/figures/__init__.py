@@ -1,7 +1,7 @@
 """The figures by name: those in this folder, and how one of them is drawn.
 
 columns: 1 or 2, how many columns of a page the figure spans. What draw says of rows and columns of panels is so over
-two; in one the panels stand as `place` has them. A figure that takes the table alone is the same over both.
+two; in one the panels stand as `place` has them. A figure that takes the results alone is the same over both.
 """
 
 from __future__ import annotations
@@ -10,9 +10,9 @@ import importlib
 import inspect
 import pkgutil
 
-import pandas as pd
 from matplotlib.figure import Figure
 
+from results.records.result_set import ResultSet
 from steeplechase.errors import RecordError
 
 RENAMED = {"contrasts": "surrogates", "flow": "gradient_flow"}  # what plans and frozen tables of before ask for
@@ -23,20 +23,20 @@ def names() -> list[str]:
     return sorted(module.name for module in pkgutil.iter_modules(__path__))
 
 
-def drawn(name: str, table: pd.DataFrame, columns: int = 2) -> Figure:
+def drawn(name: str, results: ResultSet, columns: int = 2) -> Figure:
     """The figure of this name. Raises RecordError where there is none, and whatever drawing it raises."""
     if name not in names() and name not in RENAMED:
         raise RecordError(f"there is no figure '{name}' in results/figures")
     name = RENAMED.get(name, name)
     draw = getattr(importlib.import_module(f"results.figures.{name}"), "draw", None)
     if not callable(draw):
-        raise RecordError(f"results/figures/{name}.py has no function draw(table)")
+        raise RecordError(f"results/figures/{name}.py has no function draw(results)")
     try:
-        inspect.signature(draw).bind(table, columns)
-    except TypeError:  # it takes the table alone, as the README has it
-        figure = draw(table)
+        inspect.signature(draw).bind(results, columns)
+    except TypeError:  # it takes the results alone, as the README has it
+        figure = draw(results)
     else:
-        figure = draw(table, columns)
+        figure = draw(results, columns)
     if not isinstance(figure, Figure):
         raise RecordError(f"draw in results/figures/{name}.py returns {type(figure).__name__}, and no figure")
     return figure

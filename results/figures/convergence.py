@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Mapping
 
 import numpy as np
 import pandas as pd
@@ -13,19 +14,19 @@ from matplotlib.lines import Line2D
 from results import wording
 from results.analysis import lookup, measures, selection
 from results.drawing import layout, style
-from results.records import reading
+from results.records.result_set import ResultSet
 from results.statistics import intervals
 
 RATES = 4  # lines of learning rates above a panel; where there would be more, they are left to the table
 
 
-def draw(table: pd.DataFrame, columns: int = 2) -> Figure:
+def draw(results: ResultSet, columns: int = 2) -> Figure:
     """A row a task, a column an optimizer; mean over seeds and its 95 % t interval at every recorded step.
 
-    Raises RecordError for an incomplete table.
+    Raises RecordError for incomplete results.
     """
-    reading.complete(table)
-    accounts, settings = reading.accounts(table), selection.chosen_settings(table)
+    results.complete()
+    accounts, settings = results.runs(), selection.chosen_settings(results)
     settings["entry"] = lookup.methods(settings)
     tasks, optimizers = sorted(settings["task_label"].unique()), sorted(settings["optimizer_label"].unique())
     with style.context(columns):
@@ -37,7 +38,7 @@ def draw(table: pd.DataFrame, columns: int = 2) -> Figure:
             of_task = settings[settings["task_label"] == task]
             account = accounts[of_task["run"].iloc[0]]
             measure = measures.measure(account["reports"], account)
-            curves = _curves(table, of_task, measure)
+            curves = _curves(results.rows, of_task, measure)
             for optimizer, axes in zip(optimizers, row, strict=True):
                 here = of_task[of_task["optimizer_label"] == optimizer]
                 _panel(axes, curves[curves["run"].isin(here["run"])], handles)
@@ -52,10 +53,9 @@ def draw(table: pd.DataFrame, columns: int = 2) -> Figure:
     return figure
 
 
-def _curves(table: pd.DataFrame, settings: pd.DataFrame, measure: measures.Measure) -> pd.DataFrame:
+def _curves(rows: pd.DataFrame, settings: pd.DataFrame, measure: measures.Measure) -> pd.DataFrame:
     """`run, entry, step, mean, low, high` of the measure over the seeds of each chosen setting, and how many of them
     are `lost`: not finite."""
-    rows = reading.without_attrs(table)
     kept = rows.loc[rows["replica"].isin(settings["replicas"].explode()), ["run", "step", measure.name]]
     entry, found = settings.set_index("run")["entry"].to_dict(), []
     for (run, step), column in kept.groupby(["run", "step"], sort=True)[measure.name]:
@@ -161,7 +161,7 @@ def _per_line(settings: pd.DataFrame, columns: int) -> int:
     return max(1, min(len(labels), int(letters / (6 + max(map(len, labels))))))
 
 
-def _caption(settings: pd.DataFrame, accounts: dict[str, dict], shown: bool) -> str:
+def _caption(settings: pd.DataFrame, accounts: Mapping[str, Mapping], shown: bool) -> str:
     seeds = settings["replicas"].map(len)
     text = f"Mean over {wording.how_many(seeds, 'seed')}" + (
         " with 95 % t interval at each step. " if seeds.max() > 1 else "; one seed has no interval. "

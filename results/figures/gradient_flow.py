@@ -11,20 +11,20 @@ from matplotlib.lines import Line2D
 from results import wording
 from results.analysis import gradient_flow, lookup, selection
 from results.drawing import layout, style
-from results.records import reading
+from results.records.result_set import ResultSet
 from results.statistics import intervals
 
 SHOWN = {"downstream_norm": "norm of the\ngradient handed on", "saturation": "share of slopes\nthat are zero"}
 
 
-def draw(table: pd.DataFrame, columns: int = 2) -> Figure:
+def draw(results: ResultSet, columns: int = 2) -> Figure:
     """Two rows for each task and optimizer, a column a site (in one column of a page the other way round); of each
     estimator at its chosen setting the mean over seeds with its 95 % t interval, of the norms the geometric mean.
 
-    Raises RecordError for an incomplete table, and where nothing was recorded of layers.
+    Raises RecordError for incomplete results, and where nothing was recorded of layers.
     """
-    reading.complete(table)
-    found, settings = gradient_flow.gradient_flow(table), selection.chosen_settings(table)
+    results.complete()
+    found, settings = gradient_flow.gradient_flow(results), selection.chosen_settings(results)
     settings["entry"] = lookup.methods(settings)
     found = found[found["replica"].isin(settings["replicas"].explode())]
     found = found.merge(settings[["run", "task_label", "optimizer_label", "entry"]], on="run")

@@ -11,19 +11,19 @@ from matplotlib.lines import Line2D
 from results.analysis import comparison
 from results.analysis.comparison import ANY, Group
 from results.drawing import layout, style
-from results.records import reading
+from results.records.result_set import ResultSet
 from results.statistics import intervals
 
 
-def draw(table: pd.DataFrame, columns: int = 2) -> Figure:
+def draw(results: ResultSet, columns: int = 2) -> Figure:
     """A row a task, a column an optimizer; mean over seeds of what is reported and its 95 % t interval at each rate.
 
     Where more than the rate was swept, the other numbers are chosen anew at each rate. A rate at which a seed diverged
-    without bound has no mean, and is marked at the worse edge. Raises RecordError for an incomplete table, and
+    without bound has no mean, and is marked at the worse edge. Raises RecordError for incomplete results, and
     as comparison.groups does.
     """
-    reading.complete(table)
-    groups = [group for group in comparison.groups(table) if group.optimizer != ANY]
+    results.complete()
+    groups = [group for group in comparison.groups(results) if group.optimizer != ANY]
     with style.context(columns):
         tasks, optimizers, handles = layout.sides(groups)
         figure, panels = layout.grid(tasks, optimizers, list(handles), 1.9, columns, sharey="row")

@@ -11,22 +11,22 @@ from matplotlib.lines import Line2D
 from results.analysis import comparison
 from results.analysis.comparison import ANY, Group
 from results.drawing import layout, style
-from results.records import reading
+from results.records.result_set import ResultSet
 from results.statistics import resampling
 
 RESAMPLES, SEED = 1_000, 0
 POINTS = 200  # thresholds at most
 
 
-def draw(table: pd.DataFrame, columns: int = 2) -> Figure:
+def draw(results: ResultSet, columns: int = 2) -> Figure:
     """A row a task, a column an optimizer; each estimator at its chosen setting, with a band that covers its curve.
 
     Controls take no part. A training that diverged is at least as good as nothing: its curve does not reach 1. Tasks
-    have measures that cannot be laid over one another, so none is averaged. Raises RecordError for an incomplete
-    table, and as comparison.groups does.
+    have measures that cannot be laid over one another, so none is averaged. Raises RecordError for incomplete
+    results, and as comparison.groups does.
     """
-    reading.complete(table)
-    groups = [group.without_controls for group in comparison.groups(table) if group.optimizer != ANY]
+    results.complete()
+    groups = [group.without_controls for group in comparison.groups(results) if group.optimizer != ANY]
     chance = np.random.default_rng(SEED)
     with style.context(columns):
         tasks, optimizers, handles = layout.sides(groups)

@@ -16,7 +16,7 @@ from results import wording
 from results.analysis import comparison, ranking
 from results.analysis.comparison import ANY, Group, tuned
 from results.drawing import layout, style
-from results.records import reading
+from results.records.result_set import ResultSet
 from results.statistics import resampling
 
 TASKS = 10  # from which on a critical-difference diagram says something
@@ -25,16 +25,16 @@ LETTERS = 20  # of a method's name, up to which two panels stand abreast in one 
 SHADES = LinearSegmentedColormap.from_list("shades", ["white", style.BLUE])
 
 
-def draw(table: pd.DataFrame, columns: int = 2) -> Figure:
+def draw(results: ResultSet, columns: int = 2) -> Figure:
     """A row a task, a column an optimizer (the last: each estimator with its best one). A cell is an estimator and a
     rank, its shade the share of resamples in which it has that rank. From TASKS tasks on, below them the critical
     differences.
 
-    Controls take no part. Raises RecordError for an incomplete table, and as comparison.groups does.
+    Controls take no part. Raises RecordError for incomplete results, and as comparison.groups does.
     """
-    reading.complete(table)
-    found = ranking.stability(table)
-    groups = {(group.task_label, group.optimizer): group.without_controls for group in comparison.groups(table)}
+    results.complete()
+    found = ranking.stability(results)
+    groups = {(group.task_label, group.optimizer): group.without_controls for group in comparison.groups(results)}
     tasks = sorted({task for task, _ in groups})
     optimizers = sorted({optimizer for _, optimizer in groups}, key=lambda name: (name == ANY, name))
     many = max((len(rows) for _, rows in found.groupby(["task_label", "optimizer_label"])), default=1)

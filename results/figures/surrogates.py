@@ -15,7 +15,7 @@ from matplotlib.ticker import MaxNLocator
 from results import wording
 from results.analysis import measures, surrogates
 from results.drawing import layout, style
-from results.records import reading
+from results.records.result_set import ResultSet
 
 # Told apart by marker, filling, and lightness in grey; a control has the markers in grey.
 LOOKS = {
@@ -27,17 +27,16 @@ OFFSETS = {"default": -0.27, "tuned": 0.0, "area_tuned": 0.27}  # of a row
 ROW = 0.2  # inches
 
 
-def draw(table: pd.DataFrame, columns: int = 2) -> Figure:
+def draw(results: ResultSet, columns: int = 2) -> Figure:
     """A panel a task and optimizer, a row an estimator; mean over seeds and its 95 % t interval in each condition.
 
     Rows stand in the order of the tuned means, averaged over the task's optimizers. A point that lies far outside the
     others is drawn at the panel's edge as an arrowhead, an unknown mean as a cross at the worse side.
-    Raises RecordError for an incomplete table, and as results.rankings does.
+    Raises RecordError for incomplete results, and as surrogates.rankings does.
     """
-    reading.complete(table)
-    ranked = surrogates.rankings(table)
-    shown = reading.without_attrs(ranked)
-    shown = shown[shown["condition"].isin(list(LOOKS))]
+    results.complete()
+    ranked = surrogates.rankings(results)
+    shown = ranked.rows[ranked.rows["condition"].isin(list(LOOKS))]
     pairs = shown[surrogates.PAIR].drop_duplicates()
     count, tasks = shown.groupby("task_label")["estimator"].nunique().max(), pairs["task_label"].nunique()
     with style.context(columns):
@@ -52,7 +51,7 @@ def draw(table: pd.DataFrame, columns: int = 2) -> Figure:
             of_task = shown[shown["task_label"] == pair.task_label]
             rows = of_task[of_task["optimizer_label"] == pair.optimizer_label]
             first = pair.optimizer_label == of_task["optimizer_label"].iloc[0]
-            measure = _measure(rows, ranked.attrs["bounds"])
+            measure = _measure(rows, ranked.bounds)
             axes.set_title(pair.optimizer_label)
             axes.set_title(f"{pair.task_label if first else ''}\n", loc="left")  # which runs on over the next panel
             if columns != 1:
@@ -66,7 +65,10 @@ def draw(table: pd.DataFrame, columns: int = 2) -> Figure:
         handles = [Line2D([], [], linestyle="", **LOOKS[name]) for name in LOOKS if name in set(shown["condition"])]
         labels = [surrogates.TITLES[name] for name in LOOKS if name in set(shown["condition"])]
         layout.legend(figure, handles, labels)
-        layout.caption(figure, " ".join([*_caption(shown, ranked), *dict.fromkeys(said), *surrogates.remarks(ranked)]))
+        layout.caption(
+            figure,
+            " ".join([*_caption(shown, ranked.reference.label), *dict.fromkeys(said), *surrogates.remarks(ranked)]),
+        )
     return figure
 
 
@@ -167,12 +169,12 @@ def _bulk(values: pd.Series) -> tuple[float, float]:
     return kept.min() - room, kept.max() + room
 
 
-def _caption(shown: pd.DataFrame, ranked: pd.DataFrame) -> list[str]:
-    reference, several = ranked.attrs["reference"], shown["seeds"].max() > 1
+def _caption(shown: pd.DataFrame, reference: str) -> list[str]:
+    several = shown["seeds"].max() > 1
     many = wording.how_many(shown["seeds"], "seed")
     text = [f"Mean over {many} at the last step" + (" with 95 % t interval." if several else ", no interval.")]
     if ((shown["verdict"] == "reference") & (shown["condition"] == "tuned")).any():
-        text.append(f"Vertical line: {reference['label']} at its tuned rate.")
+        text.append(f"Vertical line: {reference} at its tuned rate.")
     absent = [surrogates.TITLES[name] for name in LOOKS if name not in set(shown["condition"])]
     if absent:
         text.append(f"Absent: {' and '.join(absent)}.")

@@ -13,18 +13,18 @@ from matplotlib.ticker import EngFormatter
 from results import wording
 from results.analysis import lookup
 from results.drawing import layout, style
-from results.records import reading
+from results.records.result_set import ResultSet
 
 SMALL = {"size": 3, "edgecolor": "white", "linewidth": 0.4, "zorder": 4}
 
 
-def draw(table: pd.DataFrame, columns: int = 2) -> Figure:
+def draw(results: ResultSet, columns: int = 2) -> Figure:
     """A panel a task, a row an optimizer; a small point is one recorded part, the large one a run's median.
 
-    Raises RecordError for an incomplete table.
+    Raises RecordError for incomplete results.
     """
-    reading.complete(table)
-    rates = _rates(table)
+    results.complete()
+    rates = _rates(results)
     tasks = sorted(rates["task_label"].unique())
     looks = style.styles_of(rates["estimator"])
     labels = rates.groupby("estimator", sort=True)["estimator_label"].first()
@@ -54,13 +54,13 @@ def draw(table: pd.DataFrame, columns: int = 2) -> Figure:
     return figure
 
 
-def _rates(table: pd.DataFrame) -> pd.DataFrame:
-    """One row a part: the columns of `lookup.runs`, `device`, `block`, `rate` (replica-steps/s, NaN if unknown)."""
+def _rates(results: ResultSet) -> pd.DataFrame:
+    """One row per part: the columns of `lookup.run_labels`, `device`, `block`, `rate` (1/s, NaN if unknown)."""
     parts = [
         {"run": a["run"], "device": a["device"], "block": a["block"], "rate": a.get("replica_steps_per_s")}
-        for a in table.attrs["parts"]
+        for a in results.accounts
     ]
-    found = lookup.runs(table).merge(pd.DataFrame(parts), on="run", validate="one_to_many")
+    found = lookup.run_labels(results).merge(pd.DataFrame(parts), on="run", validate="one_to_many")
     return found.assign(rate=found["rate"].astype("float64"))
 
 

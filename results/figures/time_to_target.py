@@ -9,20 +9,20 @@ from matplotlib.figure import Figure
 from results import wording
 from results.analysis import lookup, measures, selection, targets
 from results.drawing import layout, style
-from results.records import reading
+from results.records.result_set import ResultSet
 
 
-def draw(table: pd.DataFrame, columns: int = 2) -> Figure:
+def draw(results: ResultSet, columns: int = 2) -> Figure:
     """A row a task, a column an optimizer; each estimator at its chosen setting, with 95 % bands.
 
     Trainings that never reach the target are censored at the end of their budget and stay in view: their curve stays
-    below 1. Raises RecordError for an incomplete table.
+    below 1. Raises RecordError for incomplete results.
     """
-    reading.complete(table)
-    described, settings = reading.accounts(table), selection.chosen_settings(table)
+    results.complete()
+    described, settings = results.runs(), selection.chosen_settings(results)
     settings["entry"] = lookup.methods(settings)
     tasks, optimizers = (sorted(settings[key].unique()) for key in ("task_label", "optimizer_label"))
-    arrived = targets.reached_by_run(table, settings, lambda account: {"own": account["target"][1]})
+    arrived = targets.reached_by_run(results, settings, lambda account: {"own": account["target"][1]})
     with style.context(columns):
         handles = layout.lines(zip(settings["estimator"], settings["entry"], strict=True))
         figure, panels = layout.grid(tasks, optimizers, list(handles), 1.8, columns, sharey=True)

@@ -12,21 +12,21 @@ from matplotlib.ticker import MaxNLocator
 from results.analysis import comparison, tuning
 from results.analysis.comparison import ANY, Group
 from results.drawing import layout, style
-from results.records import reading
+from results.records.result_set import ResultSet
 from results.statistics import resampling
 
 RESAMPLES, SEED = 400, 0
 
 
-def draw(table: pd.DataFrame, columns: int = 2) -> Figure:
+def draw(results: ResultSet, columns: int = 2) -> Figure:
     """A row a task, a column an optimizer: the expected mean of the best of k settings, with 95 % bands over seeds.
 
     Controls take no part. Where one of the settings diverged without bound, the expectation of fewer settings than are
-    sure to avoid it is unknown, and the curve begins later. Raises RecordError for an incomplete table, and as
+    sure to avoid it is unknown, and the curve begins later. Raises RecordError for incomplete results, and as
     comparison.groups does.
     """
-    reading.complete(table)
-    groups = [group.without_controls for group in comparison.groups(table) if group.optimizer != ANY]
+    results.complete()
+    groups = [group.without_controls for group in comparison.groups(results) if group.optimizer != ANY]
     chance = np.random.default_rng(SEED)
     with style.context(columns):
         tasks, optimizers, handles = layout.sides(groups)

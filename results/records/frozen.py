@@ -19,14 +19,22 @@ import pandas as pd
 import pyarrow as pa
 from pyarrow import parquet
 
-from results.records import reading, schema, sealed
-from results.records.reading import Accounts
+from results.records import schema, sealed
+from results.records.plan import WRITTEN, PlanFacts, UnsupportedPair
+from results.records.result_set import ResultSet
 from steeplechase.errors import RecordError, StoreError
 
 FOLDER = Path(__file__).parents[1] / "frozen"  # those that ship with the project
 VERSION = 1
 KEY = b"steeplechase"
 LARGEST = 2**28  # bytes of what a table says beside its rows
+UNDECLARED: dict[str, Any] = {  # what a plan declares, where the file, as an older one, does not say it
+    "reference": "",
+    "declined": [],
+    "margins": {},
+    "strict": False,
+    "default_rates": {},
+}
 DRAWN_WITH = ("matplotlib", "numpy", "pandas", "scipy", "seaborn")  # what figures depend on beside this project
 
 
@@ -40,21 +48,29 @@ def chosen(root: Path) -> Path:
     return beside(root) if any(beside(root).glob("*.parquet")) else FOLDER
 
 
-def write(table: pd.DataFrame, plan: Mapping, folder: str | Path) -> Path:
-    """Writes NAME.parquet of a complete table from `results.load`; returns its path.
+def write(results: ResultSet, plan: Mapping, folder: str | Path) -> Path:
+    """Writes NAME.parquet of a complete result set.
 
-    plan: `name`, `command`, `figures` and `tables`. An older file of that name is replaced: git keeps it.
-    Raises RecordError for an incomplete table, StoreError where it cannot be written.
+    Args:
+        results: from `results.load`.
+        plan: `name`, `command`, `figures` and `tables`.
+        folder: where it goes. An older file of that name is replaced: git keeps it.
+
+    Returns:
+        The file's path.
+
+    Raises:
+        RecordError: for an incomplete result set.
+        StoreError: where it cannot be written.
     """
-    reading.complete(table)
-    attrs = {**table.attrs, "parts": [_frozen_account(account) for account in table.attrs["parts"]]}
+    results.complete()
     about = {
         "plan": {key: plan[key] for key in ("name", "command", "figures", "tables")},
-        "attrs": attrs,
+        "attrs": _facts_written(results),
         "versions": {name: importlib.metadata.version(name) for name in DRAWN_WITH},
-        "rows": digest(table),
+        "rows": digest(results.rows),
     }
-    arrow = pa.Table.from_pandas(reading.without_attrs(table), preserve_index=False)
+    arrow = pa.Table.from_pandas(results.rows, preserve_index=False)
     path = Path(folder) / f"{sealed.named('frozen table', plan['name'])}.parquet"
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
@@ -74,11 +90,16 @@ def _file(arrow: pa.Table, about: Mapping) -> bytes:
     return buffer.getvalue()
 
 
-def read(path: str | Path) -> tuple[pd.DataFrame, dict]:
-    """(the table as `results.load` gave it, {"plan", "versions"}).
+def read(path: str | Path) -> tuple[ResultSet, dict]:
+    """A frozen table.
 
-    Raises RecordError for a file that is none, for one under another table's name, or where anything it says is not
-    what was written, and StoreError for one that cannot be read now or was written by another version.
+    Returns:
+        (the result set as `results.load` gave it, {"plan", "versions"}).
+
+    Raises:
+        RecordError: for a file that is none, for one under another table's name, or where anything it says is not what
+            was written.
+        StoreError: for one that cannot be read now or was written by another version.
     """
     path = Path(path)
     try:
@@ -105,13 +126,34 @@ def read(path: str | Path) -> tuple[pd.DataFrame, dict]:
     metadata = {key: value for key, value in arrow.schema.metadata.items() if key != KEY}
     damaged = RecordError(f"{path} is damaged: its rows are not those that were frozen.")
     try:
-        table = schema.check(arrow.replace_schema_metadata(metadata).to_pandas(), declared)[arrow.column_names]
+        rows = schema.check(arrow.replace_schema_metadata(metadata).to_pandas(), declared)[arrow.column_names]
     except (RecordError, pa.ArrowException, KeyError, ValueError, TypeError) as error:
         raise damaged from error
-    if digest(table) != about["rows"]:
+    if digest(rows) != about["rows"]:
         raise damaged
-    table.attrs = {**about["attrs"], "parts": Accounts(about["attrs"]["parts"])}
-    return table, {key: about[key] for key in ("plan", "versions")}
+    return _facts_read(rows, about["attrs"]), {key: about[key] for key in ("plan", "versions")}
+
+
+def _facts_written(results: ResultSet) -> dict[str, Any]:
+    """What the file says under "attrs": its name is of the time when a data frame carried all this."""
+    plan = results.plan
+    return {
+        "parts": [_frozen_account(account) for account in results.accounts],
+        "missing": dict(results.missing),
+        "reference": plan.reference,
+        "declined": [pair.written() for pair in plan.unsupported],
+        "margins": dict(plan.margins),
+        "strict": plan.strict,
+        "default_rates": dict(plan.default_rates),
+    }
+
+
+def _facts_read(rows: pd.DataFrame, facts: Mapping[str, Any]) -> ResultSet:
+    """The same the other way round, beside the rows."""
+    facts = {**UNDECLARED, **facts}
+    pairs = tuple(map(UnsupportedPair.read, facts["declined"]))
+    plan = PlanFacts(facts["reference"], pairs, facts["margins"], facts["strict"], facts["default_rates"])
+    return ResultSet(rows, tuple(facts["parts"]), facts["missing"], plan)
 
 
 def _is_account(about: Mapping) -> bool:
@@ -123,30 +165,31 @@ def _is_account(about: Mapping) -> bool:
     return (
         has(about, {"plan": dict, "attrs": dict, "versions": dict, "rows": str})
         and has(about["plan"], {"name": str, "command": str, "figures": list, "tables": list})
-        and has(about["attrs"], {"parts": list})
+        and has(about["attrs"], {"parts": list, "missing": dict})
         and all(has(account, {"measures": dict}) for account in about["attrs"]["parts"])
+        and has(facts := {**UNDECLARED, **about["attrs"]}, {key: type(fact) for key, fact in UNDECLARED.items()})
+        and all(has(pair, dict.fromkeys(WRITTEN, str)) for pair in facts["declined"])
     )
 
 
-def digest(table: pd.DataFrame) -> str:
+def digest(rows: pd.DataFrame) -> str:
     """SHA-256 of the rows, by what they say: column by column, as text."""
     found = hashlib.sha256()
-    for name in table.columns:
-        column = table[name]
+    for name in rows.columns:
+        column = rows[name]
         found.update(f"{name}:{column.dtype}\n".encode())
         found.update(pd.util.hash_pandas_object(column, index=False).to_numpy().tobytes())
     return found.hexdigest()
 
 
-def source(table: pd.DataFrame) -> str:
+def source(results: ResultSet) -> str:
     """What a figure's file says of where it comes from: the digest of its rows, how many replicas, the commits that
     trained them, and its runs."""
-    accounts = table.attrs["parts"]
-    runs = sorted({account["run"] for account in accounts})
-    commits = sorted({str(account.get("commit") or "unknown")[:12] for account in accounts})
+    runs = sorted({account["run"] for account in results.accounts})
+    commits = sorted({str(account.get("commit") or "unknown")[:12] for account in results.accounts})
     return (
-        f"Steeplechase; rows {digest(table)[:16]}; {table['replica'].nunique()} replicas; commit {', '.join(commits)}; "
-        f"runs {', '.join(runs)}"
+        f"Steeplechase; rows {digest(results.rows)[:16]}; {results.rows['replica'].nunique()} replicas; "
+        f"commit {', '.join(commits)}; runs {', '.join(runs)}"
     )
 
 

@@ -5,13 +5,51 @@ from __future__ import annotations
 import json
 import re
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, fields
 from typing import Any
 
 from results.records import sealed
 from steeplechase.errors import StoreError
 
 PLAN_FILE = re.compile(r"plan-(\d{1,9})\.json")
+
+
+@dataclass(frozen=True)
+class UnsupportedPair:
+    """An estimator and an optimizer of a plan that do not go together on a task: their names, and why."""
+
+    run: str
+    task: str
+    estimator: str
+    optimizer: str
+    normalize: str
+    reason: str  # a sentence
+    cause: str  # of the reason what others may share, without the estimator's name
+
+    @classmethod
+    def read(cls, pair: Mapping[str, str]) -> UnsupportedPair:
+        """The pair from what a plan's file and a frozen table say of it (WRITTEN): the cause stands in the reason,
+        behind its last colon."""
+        cause = pair["reason"].removeprefix(pair["estimator"]).rpartition(": ")[2].strip(" .")
+        return cls(**{key: pair[key] for key in WRITTEN}, cause=cause)
+
+    def written(self) -> dict[str, str]:
+        """What `read` takes."""
+        return {key: getattr(self, key) for key in WRITTEN}
+
+
+WRITTEN = tuple(entry.name for entry in fields(UnsupportedPair) if entry.name != "cause")
+
+
+@dataclass(frozen=True)
+class PlanFacts:
+    """What tables and figures must know of a plan beside the records that it asked for."""
+
+    reference: str = ""  # the estimator that the others are contrasted with, or ""
+    unsupported: tuple[UnsupportedPair, ...] = ()
+    margins: Mapping[str, float] = field(default_factory=dict)  # by task the difference that does not matter
+    strict: bool = False  # whether tables refuse a comparison that breaks a rule
+    default_rates: Mapping[str, float] = field(default_factory=dict)  # by run its optimizer's, where it is known
 
 
 @dataclass(frozen=True)
@@ -28,7 +66,7 @@ class Plan:
     runs: tuple[Mapping, ...]  # {"run", "fingerprint", "sources", "configuration", "replicas"}
     figures: tuple[str, ...] = ()  # what is drawn of it
     tables: tuple[str, ...] = ()
-    declined: tuple[Mapping, ...] = ()  # {"run", "task", "estimator", "optimizer", "normalize", "reason"}
+    declined: tuple[Mapping, ...] = ()  # what UnsupportedPair.read takes
     reference: str = ""
     margins: Mapping[str, float] = field(default_factory=dict)
     strict: bool = False
@@ -36,6 +74,17 @@ class Plan:
     @property
     def replicas(self) -> int:
         return sum(len(run["replicas"]) for run in self.runs)
+
+    @property
+    def facts(self) -> PlanFacts:
+        """What a result set keeps of it."""
+        return PlanFacts(
+            self.reference,
+            tuple(map(UnsupportedPair.read, self.declined)),
+            dict(self.margins),
+            self.strict,
+            {run["run"]: run["default_rate"] for run in self.runs if "default_rate" in run},
+        )
 
 
 def as_json(plan: Plan) -> dict[str, Any]:
@@ -56,12 +105,17 @@ def check_plan(plan: Plan) -> None:
 
 def _odd(plan: Plan) -> Iterator[str]:
     """What in a plan is not of its kind."""
-    words = dict.fromkeys(("run", "task", "estimator", "optimizer", "normalize", "reason"), str)
+    words = dict.fromkeys(WRITTEN, str)
     entry = {"run": str, "fingerprint": str, "sources": Mapping, "configuration": Mapping, "replicas": list}
     own = {"command": str, "written": str, "reference": str, "margins": Mapping, "strict": bool}
     yield from (key for key, kind in own.items() if not isinstance(getattr(plan, key), kind))
     yield from ("margins" for number in plan.margins.values() if not isinstance(number, (int, float)))
-    lists = {"figures": (str, {}), "tables": (str, {}), "runs": (Mapping, entry), "declined": (Mapping, words)}
+    lists: dict[str, tuple[Any, dict[str, Any]]] = {
+        "figures": (str, {}),
+        "tables": (str, {}),
+        "runs": (Mapping, entry),
+        "declined": (Mapping, words),
+    }
     for key, (kind, keys) in lists.items():
         listed = getattr(plan, key)
         if not isinstance(listed, tuple) or not all(isinstance(one, kind) for one in listed):

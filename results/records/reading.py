@@ -1,4 +1,4 @@
-"""Reading: all rows that a plan wants, as one table, with the accounts of the parts that they are from."""
+"""Reading: all rows that a plan wants, as a result set, with the accounts of the parts that they are from."""
 
 from __future__ import annotations
 
@@ -12,26 +12,32 @@ import pandas as pd
 import pyarrow as pa
 from pyarrow import compute, parquet
 
-from results import wording
 from results.records import schema
 from results.records.place import DEFAULT as DEFAULT
-from results.records.plan import Plan
+from results.records.plan import Plan, PlanFacts
+from results.records.result_set import ResultSet
 from results.records.store import Store, uncounted
-from steeplechase.errors import RecordError
 
 
-def load(store: str | Path | Store = DEFAULT, plan: str | Plan | None = None) -> pd.DataFrame:
-    """All recorded rows that a plan wants, as one table (columns: results/records/schema.py).
+def load(store: str | Path | Store = DEFAULT, plan: str | Plan | None = None) -> ResultSet:
+    """All recorded rows that a plan wants, with the accounts of their parts and what the plan declared.
 
-    store: its folder; without it the one that commands use, `results` in the current folder. plan: a plan or its name;
-    None takes, of every run, the fingerprint whose newest part is the youngest.
-    `table.attrs` holds: `parts`, the accounts of the parts that were read; `missing`, how many replicas of the plan
-    were not found, by run; and of the plan `reference`, `declined` and, by run, `default_rates`. Raises
-    RecordError for a part that does not count, StoreError for an unknown plan and what cannot be read.
+    Args:
+        store: its folder; without it the one that commands use, `results` in the current folder.
+        plan: a plan or its name; None takes, of every run, the fingerprint whose newest part is the youngest.
+
+    Returns:
+        The result set; its `rows` have the columns of results/records/schema.py.
+
+    Raises:
+        RecordError: for a part that does not count.
+        StoreError: for an unknown plan and what cannot be read.
     """
     store = store if isinstance(store, Store) else Store(store)
     plan = store.plan(plan) if isinstance(plan, str) else plan
-    wanted_rows, accounts, missing = [], Accounts(), {}
+    wanted_rows: list[tuple[Path, bytes, set[str]]] = []
+    accounts: list[dict] = []
+    missing: dict[str, int] = {}
     for run, fingerprint, sources, wanted in _planned_parts(store, plan):
         found: set[str] = set()
         for path, account, content, fault in store.contents(run, fingerprint, sources):
@@ -47,23 +53,10 @@ def load(store: str | Path | Store = DEFAULT, plan: str | Plan | None = None) ->
     with ThreadPoolExecutor() as pool:  # parquet is read without Python's lock
         tables = list(pool.map(lambda part: _rows(*part), wanted_rows))
     del wanted_rows
-    whole = _joined(tables, accounts) if tables else pd.DataFrame(columns=list(schema.COLUMNS))
+    rows = _joined(tables, accounts) if tables else pd.DataFrame(columns=list(schema.COLUMNS))
     del tables
     pa.default_memory_pool().release_unused()  # of a thousand runs it holds half a GiB that nobody asks for again
-    whole.attrs = {"parts": accounts, "missing": missing}
-    if plan is not None:
-        whole.attrs["reference"], whole.attrs["declined"] = plan.reference, [dict(one) for one in plan.declined]
-        whole.attrs["margins"], whole.attrs["strict"] = dict(plan.margins), plan.strict
-        whole.attrs["default_rates"] = {run["run"]: run["default_rate"] for run in plan.runs if "default_rate" in run}
-    return whole
-
-
-class Accounts(list):
-    """The accounts of a table's parts. pandas copies what a table's `attrs` hold at nearly every step, and deeply: of
-    a thousand accounts that would take most of the time that a figure takes. Nobody changes them, so they stay."""
-
-    def __deepcopy__(self, memo: dict) -> Accounts:
-        return self
+    return ResultSet(rows, tuple(accounts), missing, PlanFacts() if plan is None else plan.facts)
 
 
 def _rows(path: Path, content: bytes, replicas: set[str]) -> pa.Table:
@@ -111,37 +104,3 @@ def _planned_parts(store: Store, plan: Plan | None) -> Iterable[tuple[str, str, 
         return [(run["run"], run["fingerprint"], run["sources"], set(run["replicas"])) for run in plan.runs]
     chosen = ((run, store.youngest(run)) for run in store._runs())
     return [(run, fingerprint, None, None) for run, fingerprint in chosen if fingerprint]
-
-
-def accounts(table: pd.DataFrame) -> dict[str, dict]:
-    """The account of each run, from `table.attrs["parts"]`; of several parts of one run the last.
-
-    Raises RecordError where a run has none: such a table did not come from `results.load`.
-    """
-    found = {account["run"]: account for account in table.attrs.get("parts", ())}
-    absent = sorted(set(without_attrs(table)["run"].unique()) - set(found)) if len(table) else []
-    if absent:
-        raise RecordError(f"run {absent[0]} has no account; take the table from results.load as it is.")
-    return found
-
-
-def without_attrs(table: pd.DataFrame) -> pd.DataFrame:
-    """The table without its attributes, which pandas would copy deeply at every step."""
-    out = table.reset_index(drop=True)
-    out.attrs = {}
-    return out
-
-
-def complete(table: pd.DataFrame) -> None:
-    """Raises RecordError, naming what is missing, unless the table holds every replica that its plan wants."""
-    missing = table.attrs.get("missing")
-    if missing:
-        named = [f"{count} of {run}" for run, count in sorted(missing.items())]
-        more = f" and {wording.count(len(named) - 3, 'more run')}" if len(named) > 3 else ""
-        lacking = wording.count(sum(missing.values()), "replica")
-        raise RecordError(f"the table lacks {lacking}: {', '.join(named[:3])}{more}.")
-    if table.empty:
-        raise RecordError("the table is empty: nothing has been recorded yet.")
-    if missing is None:
-        raise RecordError("the table does not say whether it is complete; take it from results.load as it is.")
-    accounts(table)

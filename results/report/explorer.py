@@ -3,19 +3,20 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Mapping
 
 import numpy as np
 import pandas as pd
 
 from results.analysis import lookup, measures, selection
 from results.drawing import layout
-from results.records import reading
+from results.records.result_set import ResultSet
 from results.statistics import intervals
 
 DIGITS = 5  # significant ones
 
 
-def explorer(table: pd.DataFrame) -> list[dict]:
+def explorer(results: ResultSet) -> list[dict]:
     """For each task what its curves are made of, as JSON has it: no NaN, no infinity.
 
     {task, measures: [{name, title, better, share}], steps: [...], curves: [{optimizer, method, colour, dash, seeds,
@@ -24,16 +25,15 @@ def explorer(table: pd.DataFrame) -> list[dict]:
     recorded nothing. chosen: which of the rates was. Where more than the rate was swept, at each rate what the choosing
     measure prefers.
     """
-    if table.empty:
+    if results.rows.empty:
         return []
-    described, named, last = reading.accounts(table), lookup.runs(table), lookup.final_rows(table)
-    settings = selection.chosen_settings(table).set_index("run")
+    described, named, last = results.runs(), lookup.run_labels(results), results.final_rows()
+    settings = selection.chosen_settings(results).set_index("run")
     named["entry"] = lookup.methods(named)
     looks = layout.lines(zip(named["estimator"], named["entry"], strict=True))
     by_run = dict(zip(sorted(last["run"].unique()), selection.tested_settings(last), strict=True))
     place = _preferred(by_run, last, described)
-    rows = reading.without_attrs(table)
-    rows["rate"] = rows["replica"].map(place)
+    rows = results.rows.assign(rate=results.rows["replica"].map(place))
     rows = rows[rows["rate"].notna()]
     found = []
     for task, of_task in named.groupby("task_label", sort=True):
@@ -77,13 +77,13 @@ def explorer(table: pd.DataFrame) -> list[dict]:
     return found
 
 
-def _measures(accounts: list[dict], rows: pd.DataFrame) -> list[measures.Measure]:
+def _measures(accounts: list[Mapping], rows: pd.DataFrame) -> list[measures.Measure]:
     """What the task reports and chooses by, and its loss, each once."""
     names = [name for account in accounts for name in (account["reports"], account["selects"], "train_loss")]
     return [measures.measure(name, accounts[0]) for name in dict.fromkeys(names) if name in rows]
 
 
-def _preferred(by_run: dict, last: pd.DataFrame, described: dict) -> dict[str, float]:
+def _preferred(by_run: dict, last: pd.DataFrame, described: Mapping[str, Mapping]) -> dict[str, float]:
     """The rate of each replica that is shown: at each rate those of the setting that the choosing measure prefers."""
     found, replicas = {}, last["replica"].tolist()
     costs: dict[str, np.ndarray] = {}

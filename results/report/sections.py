@@ -12,13 +12,12 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
-import pandas as pd
-
 from results import figures as figure_pages
 from results import outputs, tables
 from results.analysis import coverage, fairness
 from results.drawing import style
 from results.records import frozen, sealed
+from results.records.result_set import ResultSet
 from results.report import document, explorer
 from steeplechase.errors import RecordError, StoreError
 
@@ -29,11 +28,11 @@ FIGURES = ("convergence", "learning_rate", "profiles", "time_to_target", "rankin
 
 @dataclass(frozen=True)
 class Reported:
-    """A table of records, and what its plan says of it."""
+    """What was recorded, and what its plan says of it."""
 
     name: str
     command: str
-    table: pd.DataFrame
+    results: ResultSet
     tables: tuple[str, ...]
     figures: tuple[str, ...]
     planned: tuple[Mapping, ...] = ()
@@ -67,13 +66,13 @@ def _section(one: Reported, report: Callable[[str], None]) -> document.Section:
     report(f"{one.name}: {len(jobs)} tables and figures")
     jobs += [(kind, "") for kind in ("coverage", "remarks", "source", "curves", "frozen")]
     found = dict(zip(jobs, make_parts(one, jobs), strict=True))
-    accounts = one.table.attrs.get("parts", [])
+    accounts = one.results.accounts
     return document.Section(
         name=one.name,
         command=one.command,
         source=found["source", ""],
         coverage=found["coverage", ""],
-        provenance=coverage.provenance(one.table),
+        provenance=coverage.provenance(one.results),
         account={key: value for key, value in accounts[0].items() if key != "replicas"} if accounts else {},
         tables=[item for (kind, _), item in found.items() if kind == "table"],
         figures=[item for (kind, _), item in found.items() if kind == "figure"],
@@ -84,34 +83,36 @@ def _section(one: Reported, report: Callable[[str], None]) -> document.Section:
 
 
 def _runs(one: Reported) -> int:
-    return len({account["run"] for account in one.table.attrs.get("parts", ())})
+    return len({account["run"] for account in one.results.accounts})
 
 
 def _tables(one: Reported) -> list[str]:
     """The plan's own tables, and where several runs can be compared those of every report."""
-    return [] if one.table.empty else list(dict.fromkeys([*one.tables, *(TABLES if _runs(one) > 1 else ())]))
+    return [] if one.results.rows.empty else list(dict.fromkeys([*one.tables, *(TABLES if _runs(one) > 1 else ())]))
 
 
 def figures_of(one: Reported) -> list[str]:
     """The plan's own figures, and where they can be read those of every report."""
-    if one.table.empty:
+    if one.results.rows.empty:
         return []
-    methods = one.table[["task", "optimizer", "run"]].drop_duplicates().groupby(["task", "optimizer"]).size().max()
+    methods = (
+        one.results.rows[["task", "optimizer", "run"]].drop_duplicates().groupby(["task", "optimizer"]).size().max()
+    )
     return list(dict.fromkeys([*one.figures, *(FIGURES if methods <= FEW and _runs(one) > 1 else ())]))
 
 
-def _remarks(table: pd.DataFrame) -> Iterator[str]:
+def _remarks(results: ResultSet) -> Iterator[str]:
     """What a reader must know before all else."""
-    if table.empty:
+    if results.rows.empty:
         yield "Nothing is recorded of this plan yet: run its command."
         return
     try:
-        yield from fairness.violations(table)
+        yield from fairness.violations(results)
     except RecordError as error:
         yield str(error)
 
 
-# The parts of a page do not depend on one another, so they are made on all cores. A fork shares the table, which takes
+# The parts of a page do not depend on one another, so they are made on all cores. A fork shares the rows, which take
 # longer to send than some of them take to make; nothing here has started TensorFlow, or a thread.
 REPORTED: list[Reported] = []
 
@@ -130,30 +131,30 @@ def make_parts(one: Reported, jobs: list[tuple[str, str]]) -> list:
 def make_part(job: tuple[str, str]) -> Any:
     """One of the parts of a page. What a table or figure refuses, or fails of, is told in its place."""
     (kind, name), (one,) = job, REPORTED
-    table = one.table
+    results = one.results
     if kind == "coverage":
-        return coverage.coverage(table, one.planned)
+        return coverage.coverage(results, one.planned)
     if kind == "remarks":
-        return list(_remarks(table))
+        return list(_remarks(results))
     if kind == "source":
-        return frozen.source(table) if len(table) else "Nothing is recorded."
+        return frozen.source(results) if len(results.rows) else "Nothing is recorded."
     try:
         if kind == "curves":
-            return explorer.explorer(table)
+            return explorer.explorer(results)
         with tempfile.TemporaryDirectory() as folder:
             if kind == "table" and name not in tables.TABLES:
                 raise RecordError("there is no table of this name")
             if kind == "table":
                 of = tables.TABLES[name]
-                found = of.find(table)
+                found = of.find(results)
                 files = _read(of.write(*found, folder))
                 return document.Item(name, files, list(of.parts(*found)), of.findings(*found))
             if kind == "figure":
-                drawn = figure_pages.drawn(name, table)
+                drawn = figure_pages.drawn(name, results)
                 files = _read(style.save(drawn, folder, name, f"Steeplechase, {one.name}"))
                 return document.Item(name, picture=files.pop(f"{name}.svg"), files=files)
             own = {"name": one.name, "command": one.command, "figures": one.figures, "tables": one.tables}
-            return _read([frozen.write(table, own, folder)])
+            return _read([frozen.write(results, own, folder)])
     except RecordError as error:
         return {"curves": [], "frozen": {}}.get(kind, document.Item(name, fault=str(error)))
     except Exception as error:  # a figure is anybody's code, and a table may meet records that others wrote

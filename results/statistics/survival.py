@@ -61,8 +61,8 @@ class Reached:
         steps, share = fitted.cdf.quantiles, fitted.cdf.probabilities
         low = np.minimum(np.nan_to_num(bounds.low.probabilities, nan=1.0), share)
         high = np.maximum(np.nan_to_num(bounds.high.probabilities, nan=0.0), share)
-        ends = [np.concatenate([[first], values, values[-1:]]) for first, values in ((0, share), (0, low), (0, high))]
-        return np.concatenate([[0.0], steps, [max(end, steps[-1])]]), *ends
+        share, low, high = (np.concatenate([[0], values, values[-1:]]) for values in (share, low, high))
+        return np.concatenate([[0.0], steps, [max(end, steps[-1])]]), share, low, high
 
 
 def log_rank(one: Reached, other: Reached) -> tuple[float, float]:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from pathlib import Path
 
 import pandas as pd
@@ -14,11 +14,11 @@ from rich.table import Table
 
 from results import wording
 from results.analysis import selection
-from results.analysis.summary import edge_words
+from results.analysis.summary import Summary, edge_words
 from results.tables import printing
 
 
-def show(summary: pd.DataFrame, console: Console | None = None) -> list[Table]:
+def show(summary: Summary, console: Console | None = None) -> list[Table]:
     """Prints the summary as one table a task, at most 100 columns wide with short names; returns the tables."""
     console, tables = printing.wide(console or Console()), []
     for task, rows in _tasks(summary):
@@ -26,7 +26,7 @@ def show(summary: pd.DataFrame, console: Console | None = None) -> list[Table]:
         name = _called(first, "reports")
         table = Table(
             title=escape(f"{task}: {name}"),
-            caption=escape(_caption(rows, summary)),
+            caption=escape(_caption(rows, summary.missing)),
             title_justify="left",
             caption_justify="left",
             box=SIMPLE,
@@ -62,19 +62,19 @@ def show(summary: pd.DataFrame, console: Console | None = None) -> list[Table]:
     return tables
 
 
-def write(summary: pd.DataFrame, folder: str | Path, name: str) -> list[Path]:
+def write(summary: Summary, folder: str | Path, name: str) -> list[Path]:
     """Writes NAME.csv (every number as it is, columns as in COLUMNS), and NAME.md and NAME.tex (as one would print it,
     a table a task). Returns their paths."""
-    return printing.write(folder, name, summary, *printing.texts(parts(summary), name))
+    return printing.write(folder, name, summary.rows, *printing.texts(parts(summary), name))
 
 
-def parts(summary: pd.DataFrame) -> list[printing.Part]:
+def parts(summary: Summary) -> list[printing.Part]:
     """A table a task, as one would print it."""
-    return [printing.Part(str(task), _printed(rows), _caption(rows, summary)) for task, rows in _tasks(summary)]
+    return [printing.Part(str(task), _printed(rows), _caption(rows, summary.missing)) for task, rows in _tasks(summary)]
 
 
-def _tasks(summary: pd.DataFrame) -> Iterator[tuple[str, pd.DataFrame]]:
-    yield from summary.groupby("task_label", sort=True)
+def _tasks(summary: Summary) -> Iterator[tuple[str, pd.DataFrame]]:
+    yield from summary.rows.groupby("task_label", sort=True)
 
 
 def _printed(rows: pd.DataFrame) -> pd.DataFrame:
@@ -97,7 +97,7 @@ def _printed(rows: pd.DataFrame) -> pd.DataFrame:
     return pd.DataFrame({k: v for k, v in columns.items() if k not in ("Parameters", "Remark") or any(v)})
 
 
-def _caption(rows: pd.DataFrame, summary: pd.DataFrame) -> str:
+def _caption(rows: pd.DataFrame, missing: Mapping[str, int]) -> str:
     first = rows.iloc[0]
     text = f"Mean over {wording.how_many(rows['seeds'], 'seed')}"
     text += " with 95 % t interval" if rows["seeds"].max() > 1 else ""
@@ -109,7 +109,6 @@ def _caption(rows: pd.DataFrame, summary: pd.DataFrame) -> str:
         text += " Unknown: at least one of the seeds diverged, and its value is not finite."
     elif rows["diverged"].any() and wording.is_share(first["unit"]):
         text += " A seed that diverged counts as the worst share."
-    missing = summary.attrs.get("missing")
     if missing:
         text += f" INCOMPLETE: {wording.missing(missing)}"
     return text

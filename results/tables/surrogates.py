@@ -14,7 +14,8 @@ from rich.markup import escape
 from rich.table import Table
 
 from results import wording
-from results.analysis.surrogates import CONDITIONS, CONTROL, PAIR, TITLES, pairs, remarks
+from results.analysis.spread import Spread
+from results.analysis.surrogates import CONDITIONS, CONTROL, PAIR, TITLES, Rankings, pairs, remarks
 from results.tables import printing
 
 MARKS = {"better": "▲", "worse": "▼", "undecided": "·", "reference": "ref", "": ""}
@@ -22,27 +23,26 @@ EDGES = {"low": "≤", "high": "≥", "": ""}
 LEFT = "What is left of the differences"
 
 
-def findings(spread: pd.DataFrame) -> list[str]:
+def findings(spread: Spread) -> list[str]:
     """What the numbers say, in one sentence a task and optimizer."""
-    reference = spread.attrs["reference"]["label"]
     return [
-        f"{task}, {optimizer}: {_finding(rows.set_index('condition'), reference)}."
-        for (_, task, _, optimizer), rows in spread.groupby(PAIR, sort=False)
+        f"{task}, {optimizer}: {_finding(rows.set_index('condition'), spread.reference.label)}."
+        for (_, task, _, optimizer), rows in spread.rows.groupby(PAIR, sort=False)
     ]
 
 
-def show(rankings: pd.DataFrame, spread: pd.DataFrame, console: Console | None = None) -> list[Table]:
+def show(rankings: Rankings, spread: Spread, console: Console | None = None) -> list[Table]:
     """Prints a table a task and optimizer, one of the spreads, and the findings; returns the tables.
 
     An interval stands below its mean where the console is too narrow for one line.
     """
     console, shown = printing.wide(console or Console()), []
-    for title, rows in pairs(rankings):
+    for title, rows in pairs(rankings.rows):
         wide = _ranked(title, rows, rankings, apart=" ")
         fits = console.measure(wide, options=console.options.update(max_width=1000)).maximum <= console.width
         shown.append(wide if fits else _ranked(title, rows, rankings, apart="\n"))
     if shown:
-        shown.append(_left(spread, _sentences(rankings, spread)))
+        shown.append(_left(spread.rows, _sentences(rankings, spread)))
     for table in shown:
         console.print(table, "", soft_wrap=False)
     for sentence in findings(spread):
@@ -50,7 +50,7 @@ def show(rankings: pd.DataFrame, spread: pd.DataFrame, console: Console | None =
     return shown
 
 
-def write(rankings: pd.DataFrame, spread: pd.DataFrame, folder: str | Path) -> list[Path]:
+def write(rankings: Rankings, spread: Spread, folder: str | Path) -> list[Path]:
     """Writes surrogates.csv and surrogates_spread.csv (every number as it is), and surrogates.md and surrogates.tex (as
     one would print it, a table a task and optimizer, and one of the spreads). Returns their paths."""
     markdown, latex = io.StringIO(), io.StringIO()
@@ -59,18 +59,18 @@ def write(rankings: pd.DataFrame, spread: pd.DataFrame, folder: str | Path) -> l
         markdown.write("\n" * (number == 1) + printing.as_markdown(printed, title, text))
         latex.write(printing.as_latex(printed, f"{title}. {text}", f"tab:surrogates-{number}"))
     latex.writelines(f"{printing.tex(sentence)}\n\n" for sentence in findings(spread))
-    numbers = rankings.assign(values=rankings["values"].map(json.dumps))
+    numbers = rankings.rows.assign(values=rankings.rows["values"].map(json.dumps))
     first, *texts = printing.write(folder, "surrogates", numbers, markdown.getvalue(), latex.getvalue())
     spreads = first.with_name("surrogates_spread.csv")
-    printing.csv(spread, spreads)
+    printing.csv(spread.rows, spreads)
     return [first, spreads, *texts]
 
 
-def parts(rankings: pd.DataFrame, spread: pd.DataFrame) -> list[printing.Part]:
+def parts(rankings: Rankings, spread: Spread) -> list[printing.Part]:
     """A table a task and optimizer, and one of the spreads, as one would print them."""
-    found = [printing.Part(title, _printed(rows), _caption(rows, rankings)) for title, rows in pairs(rankings)]
+    found = [printing.Part(title, _printed(rows), _caption(rows, rankings)) for title, rows in pairs(rankings.rows)]
     if found:
-        found.append(printing.Part(LEFT, _printed_spread(spread), _sentences(rankings, spread)))
+        found.append(printing.Part(LEFT, _printed_spread(spread.rows), _sentences(rankings, spread)))
     return found
 
 
@@ -143,7 +143,7 @@ def _joined(parts: tuple[str, ...], wide: list[int], apart: str) -> str:
     return " ".join(text for text in (lead, mean, ends, rate) if text)
 
 
-def _ranked(title: str, rows: pd.DataFrame, rankings: pd.DataFrame, apart: str) -> Table:
+def _ranked(title: str, rows: pd.DataFrame, rankings: Rankings, apart: str) -> Table:
     table = _rich(title, _caption(rows, rankings))
     labels, headers, texts = _cells(rows, apart)
     table.add_column("estimator", overflow="fold")
@@ -208,9 +208,9 @@ def _printed_spread(spread: pd.DataFrame) -> pd.DataFrame:
     )
 
 
-def _caption(rows: pd.DataFrame, rankings: pd.DataFrame) -> str:
+def _caption(rows: pd.DataFrame, rankings: Rankings) -> str:
     """What one needs to read the table of one task and optimizer."""
-    first, reference = rows.iloc[0], rankings.attrs["reference"]
+    first, reference = rows.iloc[0], rankings.reference
     many = wording.how_many(rows["seeds"], "seed")
     interval = " with 95 % t interval" if rows["seeds"].max() > 1 else ""
     text = f"Rank (1 is best) and mean {_called(first['measure'])} over {many}{interval} at the last step"
@@ -218,7 +218,7 @@ def _caption(rows: pd.DataFrame, rankings: pd.DataFrame) -> str:
     text += ", which is what is reported: nothing is held out." if first["selects"] == first["measure"] else "."
     if (rows["verdict"] != "").any():
         text += (
-            f" {MARKS['better']} better, {MARKS['worse']} worse than {reference['label']} ({MARKS['reference']}), "
+            f" {MARKS['better']} better, {MARKS['worse']} worse than {reference.label} ({MARKS['reference']}), "
             f"{MARKS['undecided']} undecided: t tests paired by seed, corrected by Holm for the contrasts of a column."
         )
     if (rows["edge"] != "").any():
@@ -234,7 +234,7 @@ def _caption(rows: pd.DataFrame, rankings: pd.DataFrame) -> str:
     return text
 
 
-def _sentences(rankings: pd.DataFrame, spread: pd.DataFrame) -> str:
+def _sentences(rankings: Rankings, spread: Spread) -> str:
     """The caption of the table of spreads: its columns, and what must be known of the whole."""
     text = [
         "Over the n estimators that are known in every condition of their task and optimizer.",
@@ -246,10 +246,10 @@ def _sentences(rankings: pd.DataFrame, spread: pd.DataFrame) -> str:
         "ρ: Spearman's correlation of the means with those at the default and at the tuned rate.",
         *remarks(rankings),
     ]
-    declined = {pair["estimator_label"] for pair in rankings.attrs["declined"]}
+    unsupported = {label for _, label in rankings.unsupported}
     others: dict[str, list[str]] = {}
-    for label, where in spread.attrs["left_out"]:
-        if label not in declined:
+    for label, where in spread.left_out:
+        if label not in unsupported:
             others.setdefault(where, []).append(label)
     text += [f"Not known in every condition, {where}: {', '.join(labels)}." for where, labels in others.items()]
     return " ".join(text)

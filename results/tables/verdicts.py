@@ -13,18 +13,19 @@ from rich.table import Table
 
 from results import wording
 from results.analysis.comparison import ANY
-from results.analysis.verdicts import RESAMPLES
+from results.analysis.verdicts import RESAMPLES, Verdicts
 from results.statistics import paired, resampling
 from results.tables import printing
 
 MARKS = {"better": "▲", "worse": "▼", "equivalent": "=", "undecided": "·"}
 
 
-def findings(frame: pd.DataFrame) -> list[str]:
+def findings(verdicts: Verdicts) -> list[str]:
     """What the numbers say, in one sentence a task and optimizer; of a task with several optimizers the last sentence
     is the one in which each method has its best."""
     said = []
-    for (task, optimizer), order in frame.attrs["orders"].items():
+    frame = verdicts.rows
+    for (task, optimizer), order in verdicts.orders.items():
         rows = frame[(frame["task_label"] == task) & (frame["optimizer_label"] == optimizer)]
         where = f"{task}, {optimizer}"
         if rows.empty:
@@ -40,7 +41,7 @@ def findings(frame: pd.DataFrame) -> list[str]:
                 f"{where}: {told}. {wording.count(seeds, 'seed').capitalize()} cannot show who is first: take 8."
             )
             continue
-        share = frame.attrs["firsts"][task, optimizer]
+        share = verdicts.firsts[task, optimizer]
         first = max(share, key=share.get)
         said.append(
             f"{where}: {'; '.join(_clauses(rows, order))}. {first} is first in {share[first]:.0%} of {RESAMPLES:,} "
@@ -77,26 +78,26 @@ def _interval(row) -> tuple[float, float]:
     return sign * row.low, sign * row.high
 
 
-def show(frame: pd.DataFrame, console: Console | None = None) -> list[Table]:
+def show(verdicts: Verdicts, console: Console | None = None) -> list[Table]:
     """Prints a table a task, its remarks and the findings; returns the tables."""
     console = printing.wide(console or Console())
-    tables = printing.show(parts(frame), console)
-    for sentence in [*findings(frame), *frame.attrs["remarks"]]:
+    tables = printing.show(parts(verdicts), console)
+    for sentence in [*findings(verdicts), *verdicts.remarks]:
         console.print(escape(sentence), highlight=False)
     return tables
 
 
-def write(frame: pd.DataFrame, folder: str | Path) -> list[Path]:
+def write(verdicts: Verdicts, folder: str | Path) -> list[Path]:
     """Writes verdicts.csv (every number as it is), verdicts.md and verdicts.tex (as one would print it). Returns their
     paths."""
-    said = "".join(f"- {sentence}\n" for sentence in [*findings(frame), *frame.attrs["remarks"]])
-    markdown, latex = printing.texts(parts(frame), "verdicts")
-    return printing.write(folder, "verdicts", frame, f"{said}\n{markdown}", latex)
+    said = "".join(f"- {sentence}\n" for sentence in [*findings(verdicts), *verdicts.remarks])
+    markdown, latex = printing.texts(parts(verdicts), "verdicts")
+    return printing.write(folder, "verdicts", verdicts.rows, f"{said}\n{markdown}", latex)
 
 
-def parts(frame: pd.DataFrame) -> list[printing.Part]:
+def parts(verdicts: Verdicts) -> list[printing.Part]:
     """A table a task, as one would print it."""
-    by_task = frame.groupby("task_label", sort=False)
+    by_task = verdicts.rows.groupby("task_label", sort=False)
     return [printing.Part(f"{task}: who is better", _printed(rows), _caption(rows)) for task, rows in by_task]
 
 

@@ -41,11 +41,8 @@ def _forgets() -> None:
     load = results.load
 
     def less(*known):
-        table = load(*known)
-        attributes = table.attrs
-        table = table[table["replica"] != table["replica"].min()]
-        table.attrs = attributes
-        return table
+        whole = load(*known)
+        return whole.with_rows(whole.rows[whole.rows["replica"] != whole.rows["replica"].min()])
 
     results.load = less
 

@@ -135,18 +135,17 @@ def _records() -> None:
                 run["run"], run["fingerprint"], "ste cannot be normalised by area: its area is inf."
             )
             continue
-        table = records.make(
+        made = records.make(
             tasks=("sign_fitting",), estimators=(name,), optimizers=("sgd",), seeds=SEEDS, rates=RATES, rows=4,
             normalizes=("area",), chance=len(name),
         )  # fmt: skip
-        account = table.attrs["parts"][0]
+        account, table = made.accounts[0], made.rows
         order = [(rate, seed) for rate in RATES for seed in range(SEEDS)]
         given = dict(zip(account["replicas"], order, strict=True))
         wanted = dict(zip(((rate, seed) for seed in range(SEEDS) for rate in RATES), run["replicas"], strict=True))
         ids = {old: wanted[values] for old, values in given.items()}
         table["replica"], table["run"] = table["replica"].map(ids).astype("string"), run["run"]
         table["run"] = table["run"].astype("string")
-        table.attrs = {}
         for own in (run["replicas"][:1], run["replicas"][1:]):
             info = {
                 **account,
@@ -195,12 +194,12 @@ def _draw() -> None:
     assert figures.main(names[:1]) == 0
     for name in names:
         assert figures.main(["--freeze", name, "--frozen", "frozen"]) == 0
-    tables = {name: results.load("results", name) for name in names}
+    loaded = {name: results.load("results", name) for name in names}
     from results.records import frozen
 
     truth = {
         "plans": names,
-        "tables": {name: (table, _attributes(table)) for name, table in tables.items()},
+        "loaded": loaded,
         "whole": results.load("results"),
         "summary": Path(f"results/output/{names[0]}/summary.csv").read_bytes(),
         "frozen": {name: frozen.read(f"frozen/{name}.parquet")[0] for name in names},
@@ -208,12 +207,6 @@ def _draw() -> None:
     }
     shutil.rmtree("results/output")
     Path("truth").write_bytes(pickle.dumps(truth))
-
-
-def _attributes(table) -> dict:
-    """What a table says beside its rows, without what is missing and with its accounts in a fixed order."""
-    own = {key: value for key, value in table.attrs.items() if key not in ("parts", "missing")}
-    return json.loads(json.dumps(own, sort_keys=True, default=str))
 
 
 def _counted(printed: str) -> tuple[int, ...]:
@@ -613,10 +606,10 @@ def loaded(truth: dict, sealed: bool) -> None:
             continue
         if sealed:
             continue
-        whole, attributes = truth["tables"][name] if name else (truth["whole"], {})
+        whole = truth["loaded"][name] if name else truth["whole"]
         fault = _differs(got, whole, strict=name is not None)
-        if not fault and name and _attributes(got) != attributes:
-            fault = "the table's attributes are others"
+        if not fault and got.plan != whole.plan:
+            fault = "what the plan declared is something else"
         if fault:
             print(f"LOST {name}: {fault}")
             sys.exit(LOSS)
@@ -647,15 +640,15 @@ def _thawed(truth: dict, sealed: bool) -> None:
 
 
 def _differs(got, whole, strict: bool) -> str:
-    """What is silently wrong with a table beside the one that was written, or "". strict: whether what is absent must
-    be counted in its attributes."""
+    """What is silently wrong with results beside those that were written, or "". strict: whether what is absent must be
+    counted as missing."""
     key = ["replica", "step"]
     if strict:
-        absent = set(whole["replica"]) - set(got["replica"])
-        if len(absent) > sum(got.attrs["missing"].values()):
-            return f"{len(absent)} replicas are absent, and {got.attrs['missing']} are said to be missing"
-    if not len(got):
+        absent = set(whole.rows["replica"]) - set(got.rows["replica"])
+        if len(absent) > sum(got.missing.values()):
+            return f"{len(absent)} replicas are absent, and {got.missing} are said to be missing"
+    if not len(got.rows):
         return ""
-    own = whole[whole["replica"].isin(set(got["replica"]))]
-    one, two = (t.sort_values(key).reset_index(drop=True)[sorted(t.columns)] for t in (got, own))
+    own = whole.rows[whole.rows["replica"].isin(set(got.rows["replica"]))]
+    one, two = (t.sort_values(key).reset_index(drop=True)[sorted(t.columns)] for t in (got.rows, own))
     return "" if one.equals(two) else "rows that were not written, or other values"

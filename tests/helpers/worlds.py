@@ -2,7 +2,7 @@
 
 import math
 
-from tests.oracles.records import make
+from tests.oracles.records import declaring, make
 
 MERITS = {"ste": 1.5, "sigmoid_derivative": 2.0, "tanh_slope": 2.02}
 
@@ -14,11 +14,5 @@ def merit(estimator, normalize, rate, seed):
 
 def world(**more):
     """Records of that world, 8 seeds of one task with a margin. more: arguments of `make` in place of these."""
-    table = make(**{"seeds": 8, "tasks": ["binarized_mlp"], "merit": merit, "spread": 0.002, **more})
-    table.attrs["margins"] = {"binarized_mlp": 0.02}
-    return table
-
-
-def like(shuffled, table):
-    shuffled.attrs = table.attrs
-    return shuffled
+    results = make(**{"seeds": 8, "tasks": ["binarized_mlp"], "merit": merit, "spread": 0.002, **more})
+    return declaring(results, margins={"binarized_mlp": 0.02})

@@ -5,11 +5,15 @@ from __future__ import annotations
 import hashlib
 import itertools
 from collections.abc import Callable, Mapping, Sequence
+from dataclasses import replace
+from typing import Any
 
 import numpy as np
 import pandas as pd
 
 from results.records import schema
+from results.records.plan import PlanFacts, UnsupportedPair
+from results.records.result_set import ResultSet
 
 LABELS = {"sigmoid_derivative": "Sigmoid derivative", "ste": "Straight-through", "tanh_slope": "Tanh slope"}
 ACCURACY = {  # a task that holds examples out, and is judged by accuracy
@@ -58,16 +62,16 @@ def make(
     default_rate: float | None = None,
     controls: Sequence[str] = (),
     declined: Mapping[str, str] | None = None,
-) -> pd.DataFrame:
-    """A table that is checked by the schema, with `attrs` as `results.load` gives them.
+) -> ResultSet:
+    """Rows that are checked by the schema, with accounts and facts of a plan as `results.load` gives them.
 
     Runs are tasks × estimators × optimizers × normalizes, replicas rates × seeds, and each has `rows` rows, 100 updates
     apart. The middle one of the rates is the best; estimators rank as they are given, the first is the worst.
     diverged(estimator, rate, seed) says which replicas lose their finite numbers half way. parts: how many parts each
     run was recorded in. spread: standard deviation over seeds, in logits of accuracy or natural logarithms of loss.
-    missing: what the table claims to lack, by run. tasks: names in TASKS, or accounts like those by name.
+    missing: what it claims to lack, by run. tasks: names in TASKS, or accounts like those by name.
     merit(estimator, normalize, rate, seed): how far a replica gets, in place of that ranking; 1 to 4 is usual, more is
-    better. reference, default_rate, controls: what the attributes and accounts say. declined: the estimators that have
+    better. reference, default_rate, controls: what the plan and the accounts say. declined: the estimators that have
     no run with normalize=area, and why.
     """
     tasks = tasks if isinstance(tasks, Mapping) else {name: TASKS[name] for name in tasks}
@@ -122,11 +126,15 @@ def make(
                 account = _account(has, (task, estimator, optimizer, normalize), ids[part::parts], draw)
                 accounts.append({**account, "control": True} if estimator in controls else account)
     declared = {k: v for has in tasks.values() for k, v in has["measures"].items()}
-    table = schema.check(pd.concat(frames, ignore_index=True), declared)
+    made = schema.check(pd.concat(frames, ignore_index=True), declared)
     rates_of = {account["run"]: default_rate for account in accounts if default_rate is not None}
-    table.attrs = {"parts": accounts, "missing": dict(missing or {})}
-    table.attrs |= {"reference": reference, "default_rates": rates_of, "declined": refused}
-    return table
+    plan = PlanFacts(reference, tuple(map(UnsupportedPair.read, refused)), default_rates=rates_of)
+    return ResultSet(made, tuple(accounts), dict(missing or {}), plan)
+
+
+def declaring(results: ResultSet, **facts: Any) -> ResultSet:
+    """The same results of a plan that declared something else."""
+    return replace(results, plan=replace(results.plan, **facts))
 
 
 def name(task: str, estimator: str, optimizer: str, normalize: str = "none") -> str:

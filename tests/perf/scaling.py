@@ -146,9 +146,9 @@ class Sweep:
         with tempfile.TemporaryDirectory(dir=self.folder) as other, clock("recording"):
             sweep_of.finish([state.planned for state in states], Store(other), *self.trained)
         with clock("reading"):
-            table = load(self.store, plan)
+            results = load(self.store, plan)
         with clock("drawing"):
-            _draw(table, plan, self.folder)
+            _draw(results, plan, self.folder)
         return clock.seconds
 
 
@@ -165,17 +165,17 @@ class Clock:
         self.seconds[name] = time.perf_counter() - started
 
 
-def _draw(table, plan, folder: Path) -> None:
-    """The plan's tables and figures, as `python -m runners.figures` makes them of a table that was read."""
+def _draw(results, plan, folder: Path) -> None:
+    """The plan's tables and figures, as `python -m runners.figures` makes them of records that were read."""
     from rich.console import Console
 
     from results import tables
     from results.drawing import style
 
     for name in plan.tables:
-        tables.make(name, table, folder, Console(file=io.StringIO()))
+        tables.make(name, results, folder, Console(file=io.StringIO()))
     for name in plan.figures:
-        style.save(importlib.import_module(f"results.figures.{name}").draw(table), folder, name)
+        style.save(importlib.import_module(f"results.figures.{name}").draw(results), folder, name)
 
 
 # The rounds

@@ -98,9 +98,9 @@ def train(wanted: PlannedRun) -> tuple[pd.DataFrame, dict]:
         outcome = training_run.execute(own, lambda *_: None)
         if outcome.error or outcome.trained != len(wanted.ids):
             raise RuntimeError(f"{wanted.name} could not be trained: {outcome.error or outcome.unsupported}")
-        table = load(folder)
-    [account] = table.attrs["parts"]
-    return table, account
+        results = load(folder)
+    [account] = results.accounts
+    return results.rows, account
 
 
 def anew(wanted: PlannedRun, table: pd.DataFrame, account: dict) -> tuple[pd.DataFrame, dict]:

@@ -26,7 +26,7 @@ LARGE = [*SMALL[:1], "task=sign_fitting,binarized_mlp", *ONE[2:4], "task.steps=2
 
 
 def records(store) -> pd.DataFrame:
-    table = load(store).drop(columns="train_s")
+    table = load(store).rows.drop(columns="train_s")
     return table.sort_values(["replica", "step"], ignore_index=True)
 
 
@@ -53,16 +53,16 @@ def finished(tmp_path_factory):
 
 def test_a_sweep_trains_records_and_says_so(finished):
     store, _, done = finished
-    table = load(store)
-    assert table.replica.nunique() == 8 and table.run.nunique() == 2
-    assert (table.groupby("replica").step.nunique() == 21).all()
+    results = load(store)
+    assert results.rows.replica.nunique() == 8 and results.rows.run.nunique() == 2
+    assert (results.rows.groupby("replica").step.nunique() == 21).all()
     assert "Trained 8 replicas" in done.stdout and "Traceback" not in done.stderr
-    assert table.attrs["missing"] == {}
-    [account, *_] = table.attrs["parts"]
+    assert results.missing == {}
+    [account, *_] = results.accounts
     for key in ("versions", "commit", "dirty", "cores", "started", "ended", "compile_s", "step_s", "peak_memory_bytes"):
         assert key in account
     assert account["replica_steps_per_s"] > 0
-    text = json.dumps(table.attrs["parts"])
+    text = json.dumps(results.accounts)
     assert str(Path.home()) not in text and str(ROOT) not in text and os.uname().nodename not in text
 
 
@@ -191,7 +191,7 @@ def test_the_notebook(tmp_path):
             row = printed.loc[k]
             np.testing.assert_allclose([row.train_loss, row.gradient, row.y, row.x], [loss, gradient, y, x], atol=5e-5)
             assert f"{row.x:.6f}" in done.stdout
-    assert load(tmp_path).step.tolist() == list(range(101))
+    assert load(tmp_path).rows.step.tolist() == list(range(101))
 
 
 @pytest.fixture

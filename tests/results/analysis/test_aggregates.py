@@ -24,21 +24,21 @@ def few_resamples(monkeypatch):
 
 
 @pytest.fixture(scope="module")
-def table():
+def results():
     return make(seeds=9, optimizers=("adam", "sgd"), spread=0.2, controls=("ste",))
 
 
-def values(table, task, optimizer):
-    (group,) = [g for g in comparison.groups(table) if (g.task_label, g.optimizer) == (task, optimizer)]
+def values(results, task, optimizer):
+    (group,) = [g for g in comparison.groups(results) if (g.task_label, g.optimizer) == (task, optimizer)]
     return dict(zip(group.methods, group.values(), strict=True))
 
 
-def test_each_aggregate_is_scipys_of_the_chosen_settings(table):
-    found = aggregates.aggregates(table)
+def test_each_aggregate_is_scipys_of_the_chosen_settings(results):
+    found = aggregates.aggregates(results)
     assert list(found.columns) == list(aggregates.COLUMNS) and "ste" not in set(found["estimator"])
     assert found.groupby("task_label").size().to_dict() == {MLP: 6, SIGNS: 6, aggregates.TOGETHER: 6}
     for row in found[found["tasks"] == 1].itertuples():
-        own = values(table, row.task_label, row.optimizer_label)[row.method]
+        own = values(results, row.task_label, row.optimizer_label)[row.method]
         assert row.mean == pytest.approx(own.mean()) and row.median == np.median(own)
         assert row.iqm == pytest.approx(stats.trim_mean(own, 0.25))
         half = stats.t.ppf(0.975, 8) * stats.sem(own)
@@ -47,13 +47,13 @@ def test_each_aggregate_is_scipys_of_the_chosen_settings(table):
         assert row.task_label == SIGNS or row.iqm_low < row.iqm_high and row.median_low < row.median_high
 
 
-def test_over_all_tasks_ranks_at_a_seed_are_aggregated(table):
-    found = aggregates.aggregates(table)
+def test_over_all_tasks_ranks_at_a_seed_are_aggregated(results):
+    found = aggregates.aggregates(results)
     own = found[(found["task_label"] == aggregates.TOGETHER) & (found["optimizer_label"] == "adam")]
     assert set(own["measure_label"]) == {aggregates.RANK} and set(own["tasks"]) == {2}
     ranks = []
     for task, sign in ((MLP, -1), (SIGNS, 1)):
-        by_method = values(table, task, "adam")
+        by_method = values(results, task, "adam")
         del by_method["Straight-through"]
         ranks.append(stats.rankdata([sign * v for v in by_method.values()], axis=0))
     expected = dict(zip(by_method, np.concatenate(ranks, axis=1).mean(1), strict=True))
@@ -63,11 +63,11 @@ def test_over_all_tasks_ranks_at_a_seed_are_aggregated(table):
     ).all()
 
 
-def test_a_probability_of_improvement_is_mann_and_whitneys(table):
-    found = aggregates.improvement(table)
+def test_a_probability_of_improvement_is_mann_and_whitneys(results):
+    found = aggregates.improvement(results)
     assert list(found.columns) == list(aggregates.IMPROVEMENT) and len(found) == 3 * 3
     for row in found[found["tasks"] == 1].itertuples():
-        of = values(table, row.task_label, row.optimizer_label)
+        of = values(results, row.task_label, row.optimizer_label)
         own, other = of[row.method], of[row.other]
         if row.task_label == SIGNS:  # a loss
             own, other = -own, -other
@@ -90,28 +90,28 @@ def test_many_methods_are_held_against_the_reference_alone():
 
 
 def test_a_seed_that_diverged_loses_and_hides_nothing_but_the_mean():
-    table = make(
+    results = make(
         tasks=("sign_fitting",), seeds=8, rates=(0.01,), diverged=lambda e, rate, seed: e == "tanh_slope" and seed == 3
     )
-    row = aggregates.aggregates(table).set_index("estimator").loc["tanh_slope"]
+    row = aggregates.aggregates(results).set_index("estimator").loc["tanh_slope"]
     assert math.isnan(row["mean"]) and math.isfinite(row["median"]) and math.isfinite(row["iqm"])
     assert "diverged without bound" in row["how"]
-    lost = values(table, SIGNS, "adam")["Tanh slope"]
+    lost = values(results, SIGNS, "adam")["Tanh slope"]
     assert resampling.beats(lost, np.zeros(1), higher=False)[3] == 0
 
 
 def test_a_diverged_seed_among_many_can_be_printed(tmp_path):
     """The end of a median's interval may be infinite."""
-    table = make(
+    results = make(
         estimators=("sigmoid_derivative",),
         tasks=("sign_fitting",),
         seeds=8,
         rates=(0.01,),
         diverged=lambda *of: of[2] == 3,
     )
-    row = aggregates.aggregates(table).iloc[0]
+    row = aggregates.aggregates(results).iloc[0]
     assert math.isfinite(row["median"]) and math.isinf(row["median_high"]) and row["median"] > 0
-    tables.make("aggregates", table, tmp_path, Console(file=io.StringIO()))
+    tables.make("aggregates", results, tmp_path, Console(file=io.StringIO()))
     assert "∞]" in (tmp_path / "aggregates.md").read_text(encoding="utf-8") and r"\infty" in (
         tmp_path / "aggregates.tex"
     ).read_text(encoding="utf-8")
@@ -133,11 +133,14 @@ def test_one_seed_has_no_interval():
 
 
 def test_methods_and_seeds_that_only_some_tasks_have_are_left_out():
-    table = make(seeds=4)
-    kept = table[~((table["task"] == "sign_fitting") & ((table["estimator"] == "ste") | (table["seed"] == 0)))]
-    kept = kept.reset_index(drop=True)
-    kept.attrs = table.attrs
-    whole = aggregates.aggregates(kept)
+    results = make(seeds=4)
+    kept = results.rows[
+        ~(
+            (results.rows["task"] == "sign_fitting")
+            & ((results.rows["estimator"] == "ste") | (results.rows["seed"] == 0))
+        )
+    ]
+    whole = aggregates.aggregates(results.with_rows(kept))
     whole = whole[whole["task_label"] == aggregates.TOGETHER]
     assert set(whole["estimator"]) == {"sigmoid_derivative", "tanh_slope"} and set(whole["seeds"]) == {3}
 
@@ -155,15 +158,14 @@ def test_the_interval_covers_the_probability():
     assert 0.91 <= np.mean(covered) <= 0.985
 
 
-def test_the_order_of_rows_means_nothing(table):
-    mixed = table.sample(frac=1, random_state=np.random.default_rng(0)).reset_index(drop=True)
-    mixed.attrs = table.attrs
+def test_the_order_of_rows_means_nothing(results):
+    mixed = results.with_rows(results.rows.sample(frac=1, random_state=np.random.default_rng(0)))
     for make_it in (aggregates.aggregates, aggregates.improvement):
-        assert make_it(mixed).equals(make_it(table))
+        assert make_it(mixed).equals(make_it(results))
 
 
-def test_every_pair_is_there_once(table):
-    found = aggregates.improvement(table)
+def test_every_pair_is_there_once(results):
+    found = aggregates.improvement(results)
     for _, rows in found.groupby(["task_label", "optimizer_label"]):
         pairs = {frozenset(pair) for pair in zip(rows["method"], rows["other"], strict=True)}
         methods = set(rows["method"]) | set(rows["other"])

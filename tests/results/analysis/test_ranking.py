@@ -13,10 +13,9 @@ from results import tables
 from results.analysis import aggregates, comparison, ranking, selection, targets, tuning
 from results.analysis.comparison import ANY
 from results.figures import ranking as figure
-from results.records import reading
 from results.statistics import intervals, paired, survival
-from tests.helpers.worlds import like, world
-from tests.oracles.records import ACCURACY, LOSS, make
+from tests.helpers.worlds import world
+from tests.oracles.records import ACCURACY, LOSS, declaring, make
 
 MLP, SIGNS = ACCURACY["label"], LOSS["label"]
 
@@ -42,12 +41,12 @@ def test_who_is_far_ahead_is_always_before_and_shares_add_up(found):
 
 def test_a_coin_between_equals():
     """Two methods that differ by noise alone are first about as often as the chance of resamples says."""
-    table = make(
+    results = make(
         estimators=("ste", "tanh_slope"), tasks=("binarized_mlp",), rates=(0.01,), seeds=12, spread=0.3,
         merit=lambda *of: 2.0,
     )  # fmt: skip
-    rows = ranking.stability(table).set_index("estimator")
-    (group,) = comparison.groups(table)
+    rows = ranking.stability(results).set_index("estimator")
+    (group,) = comparison.groups(results)
     values = dict(zip(group.names, group.values(), strict=True))
     gaps, chance = values["tanh_slope"] - values["ste"], np.random.default_rng(1)
     share = (chance.choice(gaps, (20_000, 12)).mean(1) > 0).mean()
@@ -57,12 +56,12 @@ def test_a_coin_between_equals():
 
 def test_a_shorter_budget_is_the_table_that_was_cut():
     """A method that is overtaken in the last twentieth is first with 95 % of the budget."""
-    table = make(tasks=("binarized_mlp",), rows=21, seeds=4, spread=0.001)
-    late = (table["estimator"] == "ste") & (table["step"] == table["step"].max())
-    table.loc[late, ["validation_accuracy", "test_accuracy"]] = 0.999
-    rows = ranking.stability(table).set_index("estimator")
+    results = make(tasks=("binarized_mlp",), rows=21, seeds=4, spread=0.001)
+    late = (results.rows["estimator"] == "ste") & (results.rows["step"] == results.rows["step"].max())
+    results.rows.loc[late, ["validation_accuracy", "test_accuracy"]] = 0.999
+    rows = ranking.stability(results).set_index("estimator")
     assert rows.loc["ste", "rank"] == 1 and rows.loc["ste", "shorter"] == 2
-    assert ranking.truncate(table)["step"].max() == 0.95 * table["step"].max()
+    assert ranking.truncate(results).rows["step"].max() == 0.95 * results.rows["step"].max()
 
 
 @pytest.mark.parametrize(
@@ -79,11 +78,13 @@ def test_a_target_is_moved_by_a_twentieth(target, share, better, expected):
 
 
 def test_speed_ranks_are_those_of_expected_steps():
-    table = make(tasks=("binarized_mlp",), rows=21, seeds=4)
-    rows, settings = ranking.stability(table).set_index("method"), selection.chosen_settings(table)
-    accounts, bare = reading.accounts(table), reading.without_attrs(table)
+    results = make(tasks=("binarized_mlp",), rows=21, seeds=4)
+    rows, settings = ranking.stability(results).set_index("method"), selection.chosen_settings(results)
+    accounts, whole = results.runs(), results.rows
     steps = {
-        one.estimator_label: targets.reached(bare[bare["replica"].isin(one.replicas)], accounts[one.run]).expected_steps
+        one.estimator_label: targets.reached(
+            whole[whole["replica"].isin(one.replicas)], accounts[one.run]
+        ).expected_steps
         for one in settings.itertuples()
     }
     ranked = stats.rankdata(list(steps.values()))
@@ -115,13 +116,13 @@ def test_one_seed_and_diverged_seeds_say_no_more_than_they_know():
 
 @pytest.mark.parametrize("name", ["aggregates", "ranking", "tuning"])
 def test_tables_are_printed_and_written(name, tmp_path):
-    table = make(seeds=3, optimizers=("adam", "momentum"), diverged=lambda e, rate, seed: e == "ste" and rate == 0.1)
+    results = make(seeds=3, optimizers=("adam", "momentum"), diverged=lambda e, rate, seed: e == "ste" and rate == 0.1)
     stream = io.StringIO()
-    paths = tables.make(name, table, tmp_path, Console(file=stream, width=140))
+    paths = tables.make(name, results, tmp_path, Console(file=stream, width=140))
     assert {path.suffix for path in paths} == {".csv", ".md", ".tex"} and all(path.stat().st_size for path in paths)
     text = stream.getvalue()
     assert "Tanh slope" in text and MLP in text and "nan" not in text.lower().replace("nanmean", "")
-    again = tables.make(name, table, tmp_path / "again", Console(file=io.StringIO()))
+    again = tables.make(name, results, tmp_path / "again", Console(file=io.StringIO()))
     assert [path.read_bytes() for path in paths] == [path.read_bytes() for path in again]
 
 
@@ -164,18 +165,20 @@ def test_the_best_of_k_is_the_mean_over_all_choices_of_k():
 
 
 def test_a_setting_that_diverged_without_bound_is_unknown_until_it_is_sure_to_be_avoided():
-    table = make(tasks=("sign_fitting",), rates=(0.001, 0.01, 0.1), diverged=lambda e, rate, seed: rate == 0.1)
-    (group,) = comparison.groups(table)
+    results = make(tasks=("sign_fitting",), rates=(0.001, 0.01, 0.1), diverged=lambda e, rate, seed: rate == 0.1)
+    (group,) = comparison.groups(results)
     assert np.isfinite(tuning.best_of(group, 0)).tolist() == [False, True, True]
-    row = tuning.tuning(table).iloc[0]
+    row = tuning.tuning(results).iloc[0]
     assert math.isnan(row.best_of_1) and row.best_of_2 > 0 and row.best_of_3 == row.best
 
 
 def test_the_area_is_that_of_trapezoids():
-    table = make(tasks=("binarized_mlp",), seeds=5, rows=6)
-    settings, rows = selection.chosen_settings(table), tuning.tuning(table).set_index("estimator")
+    results = make(tasks=("binarized_mlp",), seeds=5, rows=6)
+    settings, rows = selection.chosen_settings(results), tuning.tuning(results).set_index("estimator")
     for one in settings.itertuples():
-        own = table[table["replica"].isin(one.replicas)].pivot(index="replica", columns="step", values="test_accuracy")
+        own = results.rows[results.rows["replica"].isin(one.replicas)].pivot(
+            index="replica", columns="step", values="test_accuracy"
+        )
         areas = np.trapezoid(own.to_numpy("float64"), own.columns.to_numpy("float64"), axis=1) / own.columns.max()
         row = rows.loc[one.estimator]
         assert (row.auc, row.auc_low, row.auc_high) == pytest.approx(intervals.t_interval(areas))
@@ -186,16 +189,15 @@ def test_the_area_is_that_of_trapezoids():
 
 def test_rates_that_serve():
     """Of five rates those within the margin of the best, and how many decades they span."""
-    table = world(rates=(0.0001, 0.001, 0.01, 0.1, 1.0))
-    rows = tuning.tuning(table).set_index("estimator")
-    (group,) = comparison.groups(table)
+    results = world(rates=(0.0001, 0.001, 0.01, 0.1, 1.0))
+    rows = tuning.tuning(results).set_index("estimator")
+    (group,) = comparison.groups(results)
     at = group.names.index("tanh_slope")
     means = group.reported[at].mean(1)
     good = [rate for rate, mean in zip(group.rates[at], means, strict=True) if mean >= means.max() - 0.02]
     assert rows.loc["tanh_slope", "serving"] == len(good) / 5
     assert rows.loc["tanh_slope", "decades"] == pytest.approx(math.log10(max(good) / min(good)))
-    table.attrs["margins"] = {}
-    assert tuning.tuning(table)["serving"].isna().all()
+    assert tuning.tuning(declaring(results, margins={}))["serving"].isna().all()
 
 
 @pytest.mark.parametrize(
@@ -212,13 +214,13 @@ def test_the_grid_of_targets(target, share, better, expected):
 
 
 def test_arrivals_are_those_of_targets_one_by_one():
-    table = make(seeds=4, rows=11, diverged=lambda e, rate, seed: e == "ste" and seed == 0)
-    settings, accounts, bare = selection.chosen_settings(table), reading.accounts(table), reading.without_attrs(table)
-    found = tuning.success_grid(table)
+    results = make(seeds=4, rows=11, diverged=lambda e, rate, seed: e == "ste" and seed == 0)
+    settings, accounts, whole = selection.chosen_settings(results), results.runs(), results.rows
+    found = tuning.success_grid(results)
     assert list(found.columns) == [*tuning.NAMES, *tuning.TARGETS] and found.groupby("task")["own"].sum().eq(3).all()
     for one in settings.itertuples():
         for row in found[(found["task"] == one.task) & (found["estimator"] == one.estimator)].itertuples():
-            own = targets.reached(bare[bare["replica"].isin(one.replicas)], accounts[one.run], row.target)
+            own = targets.reached(whole[whole["replica"].isin(one.replicas)], accounts[one.run], row.target)
             assert (row.steps, row.reached) == (own.expected_steps, np.isfinite(own.steps).sum())
             assert row.examples == pytest.approx(row.steps * 64)
 
@@ -226,16 +228,16 @@ def test_arrivals_are_those_of_targets_one_by_one():
 def test_who_arrives_later_than_the_fastest_is_tested_among_all_pairs():
     """Against tests one by one; and a method that mostly arrives far sooner than the one with the fewest expected
     updates is not called later."""
-    table = make(seeds=8, rows=21, optimizers=("adam", "sgd"), spread=0.1, controls=("ste",))
-    settings, accounts, bare = selection.chosen_settings(table), reading.accounts(table), reading.without_attrs(table)
-    found = tuning.success_grid(table)
+    results = make(seeds=8, rows=21, optimizers=("adam", "sgd"), spread=0.1, controls=("ste",))
+    settings, accounts, whole = selection.chosen_settings(results), results.runs(), results.rows
+    found = tuning.success_grid(results)
     assert found[~found["own"] | (found["estimator"] == "ste")]["p"].isna().all()
     for task, rows in found[found["own"] & (found["estimator"] != "ste")].groupby("task"):
         raw = {}
         for optimizer in ("adam", "sgd"):
             here = settings[(settings["task"] == task) & (settings["optimizer_label"] == optimizer)]
             arrived = [
-                targets.reached(bare[bare["replica"].isin(one.replicas)], accounts[one.run])
+                targets.reached(whole[whole["replica"].isin(one.replicas)], accounts[one.run])
                 for one in here[here["estimator"] != "ste"].itertuples()
             ]
             raw[optimizer] = survival.log_rank(*arrived)[1]
@@ -251,6 +253,6 @@ def test_who_arrives_later_than_the_fastest_is_tested_among_all_pairs():
 
 
 def test_an_empty_table_has_no_rows():
-    empty = like(make().iloc[:0], make())
+    empty = make().with_rows(make().rows.iloc[:0])
     assert aggregates.aggregates(empty).empty and aggregates.improvement(empty).empty
     assert ranking.stability(empty).empty and tuning.tuning(empty).empty and tuning.success_grid(empty).empty

@@ -2,6 +2,7 @@
 
 import io
 import math
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -14,10 +15,12 @@ from results import tables
 from results.analysis import spread
 from results.analysis import surrogates as surrogates_analysis
 from results.figures import surrogates as surrogates_figure
+from results.records.plan import PlanFacts
+from results.records.result_set import ResultSet
 from results.statistics.variance import share_left_interval, variance_between
 from results.tables import surrogates
 from steeplechase.errors import RecordError
-from tests.oracles.records import LOSS, make, name
+from tests.oracles.records import LOSS, declaring, make, name
 
 NAMES = ("first", "second", "third", "fourth", "fifth", "sixth")
 RATES = (0.001, 0.01, 0.1)
@@ -37,14 +40,18 @@ def plain(estimator, normalize, rate, seed):
     return 1.5 + 0.05 * at - (0.3 + 0.05 * at) * abs(math.log10(rate / best)) + 0.05 * (seed * (at + 2) % 3)
 
 
-def ends(table, rate, normalize="none"):
+def ends(results, rate, normalize="none"):
     """Seeds down, estimators across: test accuracy at the last step."""
-    kept = table[(table.learning_rate == rate) & (table.normalize == normalize) & (table.step == table.step.max())]
+    kept = results.rows[
+        (results.rows.learning_rate == rate)
+        & (results.rows.normalize == normalize)
+        & (results.rows.step == results.rows.step.max())
+    ]
     return pd.DataFrame(kept).pivot(index="seed", columns="estimator", values="test_accuracy").astype("float64")
 
 
 def only(ranked, condition):
-    return ranked[ranked.condition == condition].set_index("estimator")
+    return ranked.rows[ranked.rows.condition == condition].set_index("estimator")
 
 
 def printed(ranked, width=140):
@@ -58,29 +65,30 @@ def said(ranked):
 
 
 @pytest.fixture(scope="module")
-def table():
+def results():
     return world(plain, seeds=4, controls=("fourth",), declined={"fifth": "its slope has no finite area"})
 
 
 @pytest.fixture(scope="module")
-def ranked(table):
-    return surrogates_analysis.rankings(table)
+def ranked(results):
+    return surrogates_analysis.rankings(results)
 
 
 # Numbers
 
 
 def test_a_row_an_estimator_in_each_condition(ranked):
-    assert list(ranked.columns) == list(surrogates_analysis.COLUMNS)
-    counts = ranked.groupby("condition", sort=False).size()
+    rows = ranked.rows
+    assert list(rows.columns) == list(surrogates_analysis.COLUMNS)
+    counts = rows.groupby("condition", sort=False).size()
     assert counts.to_dict() == {"default": 6, "tuned": 6, "area_default": 5, "area_tuned": 5}
     assert list(counts.index) == [condition.name for condition in surrogates_analysis.CONDITIONS]
-    assert (ranked.seeds == 4).all() and set(ranked.selects) == {"validation_accuracy"}
+    assert (rows.seeds == 4).all() and set(rows.selects) == {"validation_accuracy"}
 
 
-def test_means_and_intervals_are_those_of_the_seeds(table, ranked):
+def test_means_and_intervals_are_those_of_the_seeds(results, ranked):
     for condition, rate, normalize in (("default", 0.001, "none"), ("area_default", 0.001, "area")):
-        values, found = ends(table, rate, normalize), only(ranked, condition)
+        values, found = ends(results, rate, normalize), only(ranked, condition)
         for estimator in values:
             row, own = found.loc[estimator], values[estimator]
             half = stats.t.ppf(0.975, 3) * own.std(ddof=1) / 2
@@ -90,16 +98,16 @@ def test_means_and_intervals_are_those_of_the_seeds(table, ranked):
     assert set(only(ranked, "default").edge) == {""}
 
 
-def test_tuned_rates_are_those_that_validation_chose(table, ranked):
-    last = table[(table.step == table.step.max()) & (table.normalize == "none")]
+def test_tuned_rates_are_those_that_validation_chose(results, ranked):
+    last = results.rows[(results.rows.step == results.rows.step.max()) & (results.rows.normalize == "none")]
     mean = last.groupby(["estimator", "learning_rate"]).validation_accuracy.mean().unstack()
     assert only(ranked, "tuned").learning_rate.to_dict() == mean.idxmax(axis=1).to_dict()
     assert only(ranked, "tuned").edge.to_dict() == {n: "high" if n in ("fifth", "sixth") else "" for n in NAMES}
     assert set(only(ranked, "area_tuned").learning_rate) == {0.01}, "chosen anew"
 
 
-def test_contrasts_are_paired_by_seed_and_corrected_for_their_number(table, ranked):
-    values, found = ends(table, 0.001), only(ranked, "default")
+def test_contrasts_are_paired_by_seed_and_corrected_for_their_number(results, ranked):
+    values, found = ends(results, 0.001), only(ranked, "default")
     others = [name for name in NAMES if name != "first"]
     p = []
     for estimator in others:
@@ -124,8 +132,8 @@ def by_definition(p):
     return [min(1, max((len(p) - j) * ranked[j] for j in range(ranked.index(own) + 1))) for own in p]
 
 
-def test_the_spread_is_that_of_the_means_without_the_seeds_noise(table, ranked):
-    out = spread.spread(ranked).set_index("condition")
+def test_the_spread_is_that_of_the_means_without_the_seeds_noise(results, ranked):
+    out = spread.spread(ranked).rows.set_index("condition")
     kept = ["first", "second", "third", "sixth"]  # no control, and none that was declined
     assert (out.estimators == 4).all()
 
@@ -135,7 +143,7 @@ def test_the_spread_is_that_of_the_means_without_the_seeds_noise(table, ranked):
         rest = squares / ((values.shape[0] - 1) * (values.shape[1] - 1))
         return (between - rest) / values.shape[0]
 
-    default, scaled = ends(table, 0.001)[kept], ends(table, 0.01, "area")[kept]
+    default, scaled = ends(results, 0.001)[kept], ends(results, 0.01, "area")[kept]
     assert math.isclose(out.spread["default"], math.sqrt(variance(default)), rel_tol=1e-9)
     assert math.isclose(out.share_of_default["area_tuned"], variance(scaled) / variance(default), rel_tol=1e-9)
     assert math.isclose(out.range["area_tuned"], np.ptp(scaled.mean()), rel_tol=1e-9)
@@ -182,16 +190,17 @@ def test_what_seeds_do_to_all_alike_is_not_taken_for_noise():
 
 
 def test_a_world_in_which_tuning_takes_the_differences_away():
-    out = spread.spread(surrogates_analysis.rankings(world(scaled_apart, spread=0.005, seeds=6))).set_index("condition")
+    scaled = spread.spread(surrogates_analysis.rankings(world(scaled_apart, spread=0.005, seeds=6)))
+    out = scaled.rows.set_index("condition")
     assert out.spread["default"] > 0.01 and out.share_of_default["default"] == 1
     assert out.share_of_default["tuned"] < 0.05 and out.share_of_default["area_tuned"] < 0.05
     assert out.decided["default"] == 5 and out.decided["tuned"] == 0
-    assert out.attrs["reference"]["label"] == "first"
+    assert scaled.reference == ("first", "first")
 
 
 def test_a_world_in_which_tuning_leaves_them():
     ranked = surrogates_analysis.rankings(world(good_and_bad, spread=0.005, seeds=6))
-    out = spread.spread(ranked).set_index("condition")
+    out = spread.spread(ranked).rows.set_index("condition")
     assert abs(out.share_of_default - 1).max() < 0.05
     assert (out.better == 5).all() and (out.rho == 1).all() and set(out.best) == {"sixth"}
     assert (
@@ -236,7 +245,7 @@ def test_a_constant_difference_is_decided_and_constant_means_have_no_correlation
     row = only(ranked, "default").loc["third"]
     assert (row.p_holm, row.verdict) == (0, "worse") and row.difference_low == pytest.approx(row.difference_high)
     same = spread.spread(surrogates_analysis.rankings(world(lambda *_: 1.5, spread=0.0)))
-    assert same[["rho", "rho_tuned", "share_of_default"]].isna().all(axis=None) and (same.spread == 0).all()
+    assert same.rows[["rho", "rho_tuned", "share_of_default"]].isna().all(axis=None) and (same.rows.spread == 0).all()
     assert "do not differ by more than the seeds' noise" in surrogates.findings(same)[0]
 
 
@@ -254,7 +263,7 @@ def test_an_unknown_loss_is_last_and_undecided():
     ranked = surrogates_analysis.rankings(lost)
     row = only(ranked, "tuned").loc["second"]
     assert math.isnan(row["mean"]) and row["rank"] == 6 and row.verdict == "undecided" and math.isnan(row.p_holm)
-    assert (spread.spread(ranked).estimators == 5).all()
+    assert (spread.spread(ranked).rows.estimators == 5).all()
     text = said(ranked)
     assert "unknown" in text and "Not known in every condition, Sign fitting (identity, 1), adam: second." in text
     both = surrogates_analysis.rankings(
@@ -262,14 +271,14 @@ def test_an_unknown_loss_is_last_and_undecided():
     )
     assert set(only(both, "tuned").loc[["second", "third"], "rank"]) == {5.5}
     none = surrogates_analysis.rankings(world(plain, tasks=("sign_fitting",), diverged=lambda *_: True))
-    assert (spread.spread(none).estimators == 0).all() and "fewer than two" in said(none)
+    assert (spread.spread(none).rows.estimators == 0).all() and "fewer than two" in said(none)
 
 
 def test_a_loss_is_better_lower():
     ranked = surrogates_analysis.rankings(world(good_and_bad, seeds=4, tasks={"t": {**LOSS, "label": "T"}}))
     found = only(ranked, "tuned")
     assert found["rank"]["sixth"] == 1 and found.verdict["sixth"] == "better" and found.difference["sixth"] < 0
-    out = spread.spread(ranked)
+    out = spread.spread(ranked).rows
     assert (out.range < 0).all() and set(out.best) == {"sixth"}
     assert "nothing is held out" in said(ranked)
 
@@ -279,79 +288,80 @@ def test_a_loss_is_better_lower():
 
 def test_a_default_rate_that_was_not_trained():
     ranked = surrogates_analysis.rankings(world(plain, default_rate=0.002))
-    assert set(ranked.condition) == {"tuned", "area_tuned"}
+    assert set(ranked.rows.condition) == {"tuned", "area_tuned"}
     text = said(ranked)
     assert "The default rate of adam (0.002) was not trained on Binarized MLP (64-128-128-10)." in text
     assert "6 surrogates spread by" in text
-    out = spread.spread(ranked)
+    out = spread.spread(ranked).rows
     assert out[["share_of_default", "rho"]].isna().all(axis=None) and out.rho_tuned.notna().all()
 
 
 def test_a_default_rate_that_some_did_not_train():
-    table = world(plain, normalizes=("none",))
-    table.attrs["default_rates"][name("binarized_mlp", "third", "adam")] = 0.002
-    ranked = surrogates_analysis.rankings(table)
-    assert set(only(ranked, "default").index) == {*NAMES} - {"third"} and (spread.spread(ranked).estimators == 5).all()
+    results = world(plain, normalizes=("none",))
+    rates = {**results.plan.default_rates, name("binarized_mlp", "third", "adam"): 0.002}
+    ranked = surrogates_analysis.rankings(declaring(results, default_rates=rates))
+    assert (
+        set(only(ranked, "default").index) == {*NAMES} - {"third"}
+        and (spread.spread(ranked).rows.estimators == 5).all()
+    )
     assert "(0.002) was not trained on Binarized MLP (64-128-128-10) for third." in said(ranked)
 
 
 @pytest.mark.parametrize("reference", ["", "fifth", "nobody"])
 def test_no_reference(reference):
     ranked = surrogates_analysis.rankings(world(plain, reference=reference, declined={"fifth": "no area"}))
-    absent = ranked[ranked.condition.str.startswith("area")] if reference == "fifth" else ranked
+    absent = ranked.rows[ranked.rows.condition.str.startswith("area")] if reference == "fifth" else ranked.rows
     assert (absent.verdict == "").all() and absent[["difference", "difference_low", "p_holm"]].isna().all(axis=None)
-    out = spread.spread(ranked)
+    out = spread.spread(ranked).rows
     assert out[out.condition == "area_tuned"][["contrasts", "decided", "better"]].isna().all(axis=None)
     text = said(ranked)
     words = f"The reference {reference} was not run in: " if reference else "No reference was declared"
     assert words in text and ("differ from" in text) == (reference == "fifth")
 
 
-def test_missing_attributes_count_as_nothing_declared():
-    table = world(plain)
-    table.attrs = {key: table.attrs[key] for key in ("parts", "missing")}
-    ranked = surrogates_analysis.rankings(table)
-    assert set(ranked.condition) == {"tuned", "area_tuned"} and set(ranked.verdict) == {""}
+def test_without_a_plan_nothing_is_declared():
+    ranked = surrogates_analysis.rankings(replace(world(plain), plan=PlanFacts()))
+    assert set(ranked.rows.condition) == {"tuned", "area_tuned"} and set(ranked.rows.verdict) == {""}
     assert "The default rate of adam is not known" in said(ranked)
 
 
 def test_one_seed_and_one_common_seed():
     ranked = surrogates_analysis.rankings(world(plain, seeds=1))
-    assert ranked[["low", "standard_error", "difference_low", "p_holm"]].isna().all(axis=None)
-    assert set(ranked.verdict) == {"reference", "undecided"} and ranked.difference.notna().sum() == 20
+    assert ranked.rows[["low", "standard_error", "difference_low", "p_holm"]].isna().all(axis=None)
+    assert set(ranked.rows.verdict) == {"reference", "undecided"} and ranked.rows.difference.notna().sum() == 20
     assert "one seed does not tell" in said(ranked)
-    table = world(plain, missing={"some-run": 3}, seeds=4)
-    fewer = table[(table.estimator != "second") | (table.seed > 2)].reset_index(drop=True)
-    fewer.attrs = table.attrs
-    ranked = surrogates_analysis.rankings(fewer)
+    results = world(plain, missing={"some-run": 3}, seeds=4)
+    fewer = results.rows[(results.rows.estimator != "second") | (results.rows.seed > 2)]
+    ranked = surrogates_analysis.rankings(results.with_rows(fewer))
     assert only(ranked, "tuned").loc["second", ["seeds", "verdict"]].tolist() == [1, "undecided"]
     assert "INCOMPLETE: 3 planned replicas of 1 run" in said(ranked)
 
 
 def test_another_setting_that_was_swept_is_refused():
-    table = world(plain, normalizes=("none",))
-    within = table.assign(**{"estimator.width": np.where(table.seed == 0, 1.0, 2.0)})
-    within.attrs = table.attrs
+    results = world(plain, normalizes=("none",))
+    within = results.rows.assign(**{"estimator.width": np.where(results.rows.seed == 0, 1.0, 2.0)})
     with pytest.raises(RecordError, match=r"estimator\.width"):
-        surrogates_analysis.rankings(within)
-    other = table[table.estimator == "third"].assign(at_zero=-1, run="another", replica="r" + table.replica)
-    both = pd.concat([table, other], ignore_index=True)
-    account = next(a for a in table.attrs["parts"] if a["run"] == name("binarized_mlp", "third", "adam"))
-    both.attrs = {**table.attrs, "parts": [*table.attrs["parts"], {**account, "run": "another"}]}
+        surrogates_analysis.rankings(results.with_rows(within))
+    other = results.rows[results.rows.estimator == "third"].assign(
+        at_zero=-1, run="another", replica="r" + results.rows.replica
+    )
+    both = pd.concat([results.rows, other], ignore_index=True)
+    account = next(a for a in results.accounts if a["run"] == name("binarized_mlp", "third", "adam"))
+    accounts = (*results.accounts, {**account, "run": "another"})
     with pytest.raises(RecordError, match="third on Binarized.*at_zero"):
-        surrogates_analysis.rankings(both)
+        surrogates_analysis.rankings(replace(results, rows=both, accounts=accounts))
 
 
 def test_another_scale_is_left_out_and_said():
     ranked = surrogates_analysis.rankings(world(plain, normalizes=("none", "peak")))
-    assert set(ranked.condition) == {"default", "tuned"} and "normalize=peak are left out" in said(ranked)
+    assert set(ranked.rows.condition) == {"default", "tuned"} and "normalize=peak are left out" in said(ranked)
 
 
 def test_a_value_that_is_missing_is_no_divergence():
-    table = world(plain, normalizes=("none",))
-    table.loc[table.replica == table.replica.iloc[0], "test_accuracy"] = math.nan
+    results = world(plain, normalizes=("none",))
+    results.rows.loc[results.rows.replica == results.rows.replica.iloc[0], "test_accuracy"] = math.nan
     with pytest.raises(RecordError, match="test_accuracy"):
-        surrogates_analysis.rankings(table)
+        surrogates_analysis.rankings(results)
 
 
 # Printed and written
@@ -388,12 +398,12 @@ def test_the_interval_of_a_share_covers_it():
 
 
 def test_a_share_has_an_interval_where_seeds_tell(ranked):
-    out = spread.spread(ranked).set_index("condition")
+    out = spread.spread(ranked).rows.set_index("condition")
     for name_ in ("tuned", "area_tuned"):
         assert out.share_low[name_] <= out.share_of_default[name_] <= out.share_high[name_]
     assert math.isnan(out.share_low["default"])
     few = spread.spread(surrogates_analysis.rankings(world(plain, seeds=2)))
-    assert few[["share_low", "share_high"]].isna().all(axis=None)
+    assert few.rows[["share_low", "share_high"]].isna().all(axis=None)
 
 
 def test_where_noise_hides_what_is_left_the_share_still_has_an_upper_end():
@@ -409,7 +419,7 @@ def test_where_noise_hides_what_is_left_the_share_still_has_an_upper_end():
 
 def test_the_finding_names_the_shares_of_the_spread(ranked):
     out = spread.spread(ranked)
-    share = out.set_index("condition").share_of_default["tuned"]
+    share = out.rows.set_index("condition").share_of_default["tuned"]
     (sentence,) = surrogates.findings(out)
     assert (
         sentence.startswith("Binarized MLP (64-128-128-10), adam: ") and "4 surrogates at the default rate" in sentence
@@ -422,14 +432,17 @@ def test_labels_are_not_taken_for_markup():
     assert "[red]a" in printed(ranked)[1]
 
 
-def test_written_files(table, tmp_path):
+def test_written_files(results, tmp_path):
     console = Console(file=io.StringIO(), width=140)
-    paths = tables.make("surrogates", table, tmp_path / "deep", console)
+    paths = tables.make("surrogates", results, tmp_path / "deep", console)
     names = ["surrogates.csv", "surrogates_spread.csv", "surrogates.md", "surrogates.tex"]
     assert [path.name for path in paths] == names and "What is left of the differences" in console.file.getvalue()
-    ranked = surrogates_analysis.rankings(table)
+    ranked = surrogates_analysis.rankings(results)
     back = pd.read_csv(paths[0], keep_default_na=True)
-    assert list(back.columns) == list(surrogates_analysis.COLUMNS) and back["mean"].tolist() == ranked["mean"].tolist()
+    assert (
+        list(back.columns) == list(surrogates_analysis.COLUMNS)
+        and back["mean"].tolist() == ranked.rows["mean"].tolist()
+    )
     assert list(pd.read_csv(paths[1]).columns) == list(spread.SPREAD)
     markdown, latex = (Path(path).read_text(encoding="utf-8") for path in paths[2:])
     assert markdown.count("### ") == 2 and latex.count("\\toprule") == 2 and "\\bottomrule" in latex
@@ -438,27 +451,23 @@ def test_written_files(table, tmp_path):
     assert [path.read_bytes() for path in again] == [path.read_bytes() for path in paths]
 
 
-def test_nothing_recorded_gives_an_empty_table(table, tmp_path):
-    empty = table.iloc[:0]
-    ranked = surrogates_analysis.rankings(empty)
-    assert ranked.empty and list(ranked.columns) == list(surrogates_analysis.COLUMNS)
+def test_nothing_recorded_gives_an_empty_table(results, tmp_path):
+    ranked = surrogates_analysis.rankings(results.with_rows(results.rows.iloc[:0]))
+    assert ranked.rows.empty and list(ranked.rows.columns) == list(surrogates_analysis.COLUMNS)
     assert printed(ranked) == ([], "")
     assert len(surrogates.write(ranked, spread.spread(ranked), tmp_path)) == 4
 
 
-def test_rankings_leave_the_table_alone_and_do_not_depend_on_the_order_of_rows(table, ranked):
-    before, attrs = table.copy(), dict(table.attrs)
-    mixed = table.sample(frac=1, random_state=np.random.default_rng(0)).reset_index(drop=True)
-    mixed.attrs = table.attrs
-    pd.testing.assert_frame_equal(surrogates_analysis.rankings(mixed), ranked, check_exact=True)
-    assert table.equals(before) and table.attrs == attrs
+def test_rankings_leave_the_table_alone_and_do_not_depend_on_the_order_of_rows(results, ranked):
+    before = results.rows.copy()
+    mixed = results.with_rows(results.rows.sample(frac=1, random_state=np.random.default_rng(0)))
+    pd.testing.assert_frame_equal(surrogates_analysis.rankings(mixed).rows, ranked.rows, check_exact=True)
+    assert results.rows.equals(before)
 
 
-def test_a_table_of_unknown_origin_is_refused(table):
-    bare = table.copy()
-    bare.attrs = {}
-    with pytest.raises(RecordError):
-        surrogates_analysis.rankings(bare)
+def test_rows_without_accounts_are_refused(results):
+    with pytest.raises(RecordError, match="has no account"):
+        surrogates_analysis.rankings(ResultSet(results.rows))
 
 
 # The figure
@@ -468,8 +477,8 @@ def caption(figure):
     return " ".join(figure.texts[-1].get_text().split())
 
 
-def test_the_figure_has_a_panel_a_pair_and_a_row_an_estimator(table, ranked):
-    figure = surrogates_figure.draw(table)
+def test_the_figure_has_a_panel_a_pair_and_a_row_an_estimator(results, ranked):
+    figure = surrogates_figure.draw(results)
     (axes,) = figure.axes
     order = [label.get_text() for label in axes.get_yticklabels()]
     tuned = only(ranked, "tuned")
@@ -484,8 +493,8 @@ def test_the_figure_has_a_panel_a_pair_and_a_row_an_estimator(table, ranked):
     assert len({marker for marker, _ in looks}) == len({colour for _, colour in looks}) == 3
 
 
-def test_the_figures_caption_says_what_is_missing(table):
-    text = caption(surrogates_figure.draw(table))
+def test_the_figures_caption_says_what_is_missing(results):
+    text = caption(surrogates_figure.draw(results))
     for words in ("4 seeds", "95 % t interval", "Vertical line: first", "Controls †", "no finite area): fifth."):
         assert words in text, words
     text = caption(surrogates_figure.draw(world(plain, default_rate=None, reference="", normalizes=("none",))))
@@ -502,5 +511,5 @@ def test_the_figure_shows_what_lies_outside_or_is_unknown():
 
 def test_a_whole_book_fits_a_page():
     many = [f"estimator {i:02d}" for i in range(38)]
-    table = make(estimators=many, tasks=("sign_fitting",), seeds=1, rates=(0.1,), rows=2)
-    assert surrogates_figure.draw(table).get_size_inches()[1] <= 9.6
+    results = make(estimators=many, tasks=("sign_fitting",), seeds=1, rates=(0.1,), rows=2)
+    assert surrogates_figure.draw(results).get_size_inches()[1] <= 9.6

@@ -7,7 +7,6 @@ import pytest
 from scipy import stats
 
 from results.analysis import selection, targets
-from results.records import reading
 from results.statistics import survival
 from results.statistics.survival import Reached
 from tests.oracles.records import make
@@ -67,9 +66,9 @@ def test_two_methods_are_compared_with_those_that_never_got_there():
 
 
 def test_of_a_table():
-    table = make(estimators=["tanh_slope"], tasks=["binarized_mlp"], seeds=3, rows=5, diverged=lambda e, r, s: s == 2)
-    account = reading.accounts(table)[table["run"].iloc[0]]
-    own = table[table["learning_rate"] == 0.01]
+    results = make(estimators=["tanh_slope"], tasks=["binarized_mlp"], seeds=3, rows=5, diverged=lambda e, r, s: s == 2)
+    account = results.runs()[results.rows["run"].iloc[0]]
+    own = results.rows[results.rows["learning_rate"] == 0.01]
     found = targets.reached(own, account, target=0.3)
     expected = selection.steps_to_target(own, {**account, "target": ["validation_accuracy", 0.3]})["steps"]
     assert found.steps.tolist() == [

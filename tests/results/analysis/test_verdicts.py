@@ -8,13 +8,14 @@ import pandas as pd
 import pytest
 from rich.console import Console
 
-from results.analysis import comparison, fairness, lookup, selection, verdicts
+from results.analysis import comparison, fairness, selection, verdicts
 from results.analysis.comparison import ANY
+from results.records.result_set import ResultSet
 from results.statistics import paired
 from results.tables import verdicts as verdicts_table
 from steeplechase.errors import RecordError
-from tests.helpers.worlds import like, world
-from tests.oracles.records import ACCURACY, LOSS, make
+from tests.helpers.worlds import world
+from tests.oracles.records import ACCURACY, LOSS, declaring, make
 
 MLP, SIGNS = ACCURACY["label"], LOSS["label"]
 
@@ -25,15 +26,16 @@ def found():
 
 
 def row(found, method, other, optimizer="adam"):
-    own = found[(found["method"] == method) & (found["other"] == other) & (found["optimizer_label"] == optimizer)]
+    rows = found.rows
+    own = rows[(rows["method"] == method) & (rows["other"] == other) & (rows["optimizer_label"] == optimizer)]
     assert len(own) == 1
     return own.iloc[0]
 
 
 def test_a_row_a_pair_with_each_optimizer_and_with_the_best(found):
-    assert list(found.columns) == list(verdicts.COLUMNS)
-    assert found.groupby("optimizer_label").size().to_dict() == {"adam": 3, "sgd": 3, ANY: 3}
-    assert (found["family"] == 9).all()
+    assert list(found.rows.columns) == list(verdicts.COLUMNS)
+    assert found.rows.groupby("optimizer_label").size().to_dict() == {"adam": 3, "sgd": 3, ANY: 3}
+    assert (found.rows["family"] == 9).all()
 
 
 @pytest.mark.parametrize("optimizer", ["adam", "sgd", ANY])
@@ -46,15 +48,13 @@ def test_who_is_better_and_who_is_equivalent(found, optimizer):
 
 
 def test_without_a_margin_nobody_is_equivalent():
-    table = world()
-    table.attrs["margins"] = {}
-    assert set(verdicts.verdicts(table)["verdict"]) <= {"better", "undecided"}
+    assert set(verdicts.verdicts(declaring(world(), margins={})).rows["verdict"]) <= {"better", "undecided"}
 
 
 def test_the_numbers_are_those_of_the_chosen_settings(found):
     """The settings are those of statistics.choose, and the values those of their replicas, seed by seed."""
-    table = world(optimizers=("adam", "sgd"))
-    settings, last = selection.chosen_settings(table), lookup.final_rows(table)
+    results = world(optimizers=("adam", "sgd"))
+    settings, last = selection.chosen_settings(results), results.final_rows()
     settings = settings[settings["optimizer_label"] == "adam"].set_index("estimator")
     values = {
         name: last[last["replica"].isin(one["replicas"])].sort_values("seed")["test_accuracy"].to_numpy()
@@ -66,12 +66,12 @@ def test_the_numbers_are_those_of_the_chosen_settings(found):
         values["tanh_slope"].mean()
     )
     raw = [paired.paired(values[a], values[b]).p for a, b in (("tanh_slope", "ste"), ("sigmoid_derivative", "ste"))]
-    assert own.p >= raw[0] and found["p"].max() <= 1
+    assert own.p >= raw[0] and found.rows["p"].max() <= 1
 
 
 def test_each_with_its_best_optimizer_is_chosen_by_what_settings_are_chosen_by():
-    table = world(optimizers=("adam", "sgd"))
-    groups = comparison.groups(table)
+    results = world(optimizers=("adam", "sgd"))
+    groups = comparison.groups(results)
     assert [group.optimizer for group in groups] == ["adam", "sgd", ANY]
     every = groups[-1]
     for method, settings, by in zip(every.methods, every.settings, every.chosen_by, strict=True):
@@ -83,13 +83,11 @@ def test_each_with_its_best_optimizer_is_chosen_by_what_settings_are_chosen_by()
 
 
 def test_who_was_not_run_with_every_optimizer_is_left_out_and_named():
-    table = world(optimizers=("adam", "sgd"))
-    table = without(table, ~((table["estimator"] == "ste") & (table["optimizer"] == "sgd")))
-    found = verdicts.verdicts(table)
-    assert found.groupby("optimizer_label").size().to_dict() == {"adam": 3, "sgd": 1, ANY: 1}
-    assert any(
-        "Not run with every optimizer" in remark and "Straight-through" in remark for remark in found.attrs["remarks"]
-    )
+    results = world(optimizers=("adam", "sgd"))
+    results = without(results, ~((results.rows["estimator"] == "ste") & (results.rows["optimizer"] == "sgd")))
+    found = verdicts.verdicts(results)
+    assert found.rows.groupby("optimizer_label").size().to_dict() == {"adam": 3, "sgd": 1, ANY: 1}
+    assert any("Not run with every optimizer" in remark and "Straight-through" in remark for remark in found.remarks)
 
 
 def test_sentences(found):
@@ -101,38 +99,37 @@ def test_sentences(found):
 
 
 def test_the_first_in_resamples_is_sure_where_methods_are_far_apart(found):
-    for shares in found.attrs["firsts"].values():
+    for shares in found.firsts.values():
         assert shares["Straight-through"] == 0 and sum(shares.values()) == pytest.approx(1)
 
 
 def test_controls_take_no_part():
     found = verdicts.verdicts(world(controls=["ste"]))
-    assert len(found) == 1 and "Straight-through" not in set(found["method"]) | set(found["other"])
+    assert len(found.rows) == 1 and "Straight-through" not in set(found.rows["method"]) | set(found.rows["other"])
 
 
 def test_many_methods_are_contrasted_with_the_reference():
     names = [f"method_{i}" for i in range(comparison.PAIRS + 1)]
-    table = make(estimators=names, tasks=["binarized_mlp"], seeds=4, reference="method_3")
-    found = verdicts.verdicts(table)
-    assert len(found) == comparison.PAIRS and set(found["other"]) == {"method_3"}
-    assert set(found["verdict"]) >= {"better", "worse"}
-    table.attrs["reference"] = ""
-    lacking = verdicts.verdicts(table)
-    assert lacking.empty and any("declare a reference" in remark for remark in lacking.attrs["remarks"])
+    results = make(estimators=names, tasks=["binarized_mlp"], seeds=4, reference="method_3")
+    found = verdicts.verdicts(results)
+    assert len(found.rows) == comparison.PAIRS and set(found.rows["other"]) == {"method_3"}
+    assert set(found.rows["verdict"]) >= {"better", "worse"}
+    lacking = verdicts.verdicts(declaring(results, reference=""))
+    assert lacking.rows.empty and any("declare a reference" in remark for remark in lacking.remarks)
     assert "nobody to compare" in verdicts_table.findings(lacking)[0]
 
 
 def test_a_diverged_share_is_the_worst_and_counted():
-    table = world(diverged=lambda estimator, rate, seed: estimator == "ste" and seed == 3)
-    found = verdicts.verdicts(table)
+    results = world(diverged=lambda estimator, rate, seed: estimator == "ste" and seed == 3)
+    found = verdicts.verdicts(results)
     own = row(found, "Tanh slope", "Straight-through")
     assert own.diverged == 1 and own.test == paired.T_TEST
-    assert any("diverged in 2 of 3 contrasts" in remark for remark in found.attrs["remarks"])
+    assert any("diverged in 2 of 3 contrasts" in remark for remark in found.remarks)
 
 
 def test_a_diverged_loss_has_no_mean_and_a_verdict_by_ranks():
-    table = make(tasks=["sign_fitting"], seeds=10, spread=0.05, diverged=lambda e, r, s: e == "ste" and s < 6)
-    found = verdicts.verdicts(table)
+    results = make(tasks=["sign_fitting"], seeds=10, spread=0.05, diverged=lambda e, r, s: e == "ste" and s < 6)
+    found = verdicts.verdicts(results)
     own = row(found, "Tanh slope", "Straight-through")
     assert own.test == paired.RANK_TEST and math.isnan(own.other_mean) and math.isnan(own.difference)
     assert own.verdict == "better"
@@ -142,20 +139,20 @@ def test_a_diverged_loss_has_no_mean_and_a_verdict_by_ranks():
 
 def test_everybody_diverged_is_undecided_and_said():
     found = verdicts.verdicts(make(tasks=["sign_fitting"], seeds=4, diverged=lambda *_: True))
-    assert set(found["verdict"]) == {"undecided"} and found["difference"].isna().all()
+    assert set(found.rows["verdict"]) == {"undecided"} and found.rows["difference"].isna().all()
     assert "nothing is decided" in verdicts_table.findings(found)[0]
 
 
 def test_one_seed_decides_nothing():
     found = verdicts.verdicts(world(seeds=1))
-    assert set(found["verdict"]) == {"undecided"} and found["p"].isna().all()
-    assert any("One seed decides nothing" in remark for remark in found.attrs["remarks"])
+    assert set(found.rows["verdict"]) == {"undecided"} and found.rows["p"].isna().all()
+    assert any("One seed decides nothing" in remark for remark in found.remarks)
 
 
 def test_no_records_give_no_verdicts(tmp_path):
-    found = verdicts.verdicts(pd.DataFrame())
+    found = verdicts.verdicts(ResultSet(pd.DataFrame()))
     assert (
-        found.empty
+        found.rows.empty
         and verdicts_table.findings(found) == []
         and verdicts_table.show(found, Console(file=io.StringIO())) == []
     )
@@ -169,15 +166,15 @@ def test_no_records_give_no_verdicts(tmp_path):
 # The rules
 
 
-def without(table, keep):
-    """The table with these rows only, and its attributes."""
-    out = table[keep].reset_index(drop=True)
-    out.attrs = table.attrs
-    return out
+def without(results, keep):
+    """These of the rows only."""
+    return results.with_rows(results.rows[keep])
 
 
 def test_a_fair_comparison_breaks_no_rule():
-    assert fairness.violations(world(optimizers=("adam", "sgd"))) == [] == fairness.violations(pd.DataFrame())
+    assert (
+        fairness.violations(world(optimizers=("adam", "sgd"))) == [] == fairness.violations(ResultSet(pd.DataFrame()))
+    )
 
 
 BREACHES = {
@@ -190,47 +187,46 @@ BREACHES = {
 @pytest.mark.parametrize("breach", BREACHES)
 def test_a_breach_is_named_with_who_made_it(breach):
     keep, words = BREACHES[breach]
-    table = world()
-    table = without(table, keep(table))
-    [said] = [text for text in fairness.violations(table) if words in text]
+    results = world()
+    results = without(results, keep(results.rows))
+    [said] = [text for text in fairness.violations(results) if words in text]
     assert said.endswith("adam: Straight-through.")
-    assert said in verdicts.verdicts(table).attrs["remarks"]
-    table.attrs["strict"] = True
+    assert said in verdicts.verdicts(results).remarks
     with pytest.raises(RecordError, match=r"strict=true, and a rule of comparison is broken: The "):
-        verdicts.verdicts(table)
+        verdicts.verdicts(declaring(results, strict=True))
 
 
 def test_seeds_that_only_some_have_are_left_out():
-    table = world()
-    table = without(table, ~((table["estimator"] == "ste") & (table["seed"] == 7)))
-    found = verdicts.verdicts(table)
-    assert set(found["seeds"]) == {7}
-    assert any("left out" in remark and remark.endswith(": 7.") for remark in found.attrs["remarks"])
-    table = without(table, ~((table["estimator"] == "ste") ^ (table["seed"] < 4)))
+    results = world()
+    results = without(results, ~((results.rows["estimator"] == "ste") & (results.rows["seed"] == 7)))
+    found = verdicts.verdicts(results)
+    assert set(found.rows["seeds"]) == {7}
+    assert any("left out" in remark and remark.endswith(": 7.") for remark in found.remarks)
+    results = without(results, ~((results.rows["estimator"] == "ste") ^ (results.rows["seed"] < 4)))
     with pytest.raises(RecordError, match="no seed was met by all"):
-        verdicts.verdicts(table)
+        verdicts.verdicts(results)
 
 
 def test_another_device_is_named():
-    table = world()
-    table["device"] = table["device"].where(table["estimator"] != "ste", "gpu")
-    assert any("device class differs" in text for text in fairness.violations(table))
+    results = world()
+    results.rows["device"] = results.rows["device"].where(results.rows["estimator"] != "ste", "gpu")
+    assert any("device class differs" in text for text in fairness.violations(results))
 
 
 def test_a_grid_that_is_too_narrow_and_missing_replicas_are_said():
-    table = world(merit=lambda e, n, rate, s: 2 + math.log10(rate), missing={"a-run": 2})
-    said = fairness.violations(table)
+    results = world(merit=lambda e, n, rate, s: 2 + math.log10(rate), missing={"a-run": 2})
+    said = fairness.violations(results)
     assert any("grid of rates was too narrow" in text for text in said)
     assert "2 planned replicas of 1 run are missing." in said
 
 
 def test_another_measure_is_refused():
-    table = world()
-    part = next(p for p in table.attrs["parts"] if p["labels"]["estimator"] == "Straight-through")
+    results = world()
+    part = next(p for p in results.accounts if p["labels"]["estimator"] == "Straight-through")
     part["reports"] = "test_loss"
-    assert any("judged by the same measure" in text for text in fairness.violations(table))
+    assert any("judged by the same measure" in text for text in fairness.violations(results))
     with pytest.raises(RecordError, match="reported by another measure"):
-        verdicts.verdicts(table)
+        verdicts.verdicts(results)
 
 
 # Printing
@@ -253,16 +249,17 @@ def test_the_printed_table_fits_a_hundred_columns(found):
 def test_written_files(found, tmp_path):
     paths = verdicts_table.write(found, tmp_path)
     read = pd.read_csv(paths[0])
-    assert list(read.columns) == list(verdicts.COLUMNS) and np.allclose(read["difference"], found["difference"])
+    assert list(read.columns) == list(verdicts.COLUMNS) and np.allclose(read["difference"], found.rows["difference"])
     markdown, latex = (path.read_text(encoding="utf-8") for path in paths[1:])
     assert markdown.startswith(f"- {MLP}, adam: ") and "| ▲ better" in markdown
     assert latex.count(r"\toprule") == 1 and r"$\bigtriangleup$ better" in latex
 
 
 def test_chance_has_a_fixed_seed_and_the_table_is_left_alone():
-    table = world()
-    before = table.copy(deep=True)
-    one, two = verdicts.verdicts(table), verdicts.verdicts(table.sample(frac=1, random_state=1).pipe(like, table))
-    pd.testing.assert_frame_equal(one, two)
-    assert one.attrs["firsts"] == two.attrs["firsts"]
-    pd.testing.assert_frame_equal(table, before)
+    results = world()
+    before = results.rows.copy(deep=True)
+    mixed = results.with_rows(results.rows.sample(frac=1, random_state=1))
+    one, two = verdicts.verdicts(results), verdicts.verdicts(mixed)
+    pd.testing.assert_frame_equal(one.rows, two.rows)
+    assert one.firsts == two.firsts
+    pd.testing.assert_frame_equal(results.rows, before)

@@ -8,6 +8,7 @@ import os
 import pkgutil
 import subprocess
 import sys
+from dataclasses import replace
 from pathlib import Path
 
 import matplotlib as mpl
@@ -22,6 +23,7 @@ from results import figures, outputs
 from results.drawing import style
 from results.records import sealed
 from results.records.plan import Plan
+from results.records.result_set import ResultSet
 from results.records.store import Store
 from results.report import sections
 from runners import figures as command
@@ -41,8 +43,8 @@ def few_resamples(monkeypatch):
         monkeypatch.setattr(f"{module}.RESAMPLES", 50)
 
 
-def draw(figure, table, columns=2):
-    return importlib.import_module(f"results.figures.{figure}").draw(table, columns)
+def draw(figure, results, columns=2):
+    return importlib.import_module(f"results.figures.{figure}").draw(results, columns)
 
 
 CASES = {
@@ -103,20 +105,14 @@ def test_refuses_an_incomplete_table(figure):
 
 
 @every
-def test_refuses_an_empty_table_and_one_of_unknown_origin(figure):
+def test_refuses_what_is_empty_and_rows_without_accounts(figure):
+    empty = make().with_rows(make().rows.iloc[:0])
     with pytest.raises(RecordError, match="empty"):
-        draw(figure, _with_attrs(make().iloc[:0], missing={}))
+        draw(figure, empty)
     with pytest.raises(RecordError, match="lacks 3 replicas"):
-        draw(figure, _with_attrs(make().iloc[:0], missing={"some-run": 3}))
-    with pytest.raises(RecordError, match="results.load"):
-        draw(figure, _with_attrs(make()))
-    with pytest.raises(RecordError, match="no account"):
-        draw(figure, _with_attrs(make(), missing={}, parts=[]))
-
-
-def _with_attrs(table, **attrs):
-    table.attrs = attrs
-    return table
+        draw(figure, replace(empty, missing={"some-run": 3}))
+    with pytest.raises(RecordError, match="no account.*results.load"):
+        draw(figure, ResultSet(make().rows))
 
 
 @every
@@ -132,19 +128,18 @@ def test_the_same_table_gives_the_same_bytes(figure, tmp_path):
 
 @every
 def test_drawing_leaves_table_settings_and_chance_alone(figure):
-    table, settings, state = make(), dict(mpl.rcParams), np.random.get_state()[1].copy()
-    before = table.copy()
-    draw(figure, table)
-    assert table.equals(before) and table.attrs == before.attrs
+    results, settings, state = make(), dict(mpl.rcParams), np.random.get_state()[1].copy()
+    before = results.rows.copy()
+    draw(figure, results)
+    assert results.rows.equals(before)
     assert dict(mpl.rcParams) == settings and (np.random.get_state()[1] == state).all()
 
 
 @every
 def test_order_of_rows_means_nothing(figure, tmp_path):
-    table = make(optimizers=("adam", "sgd"))
-    mixed = table.sample(frac=1, random_state=np.random.default_rng(0)).reset_index(drop=True)
-    mixed.attrs = table.attrs
-    plain = _labels(draw(figure, table))
+    results = make(optimizers=("adam", "sgd"))
+    mixed = results.with_rows(results.rows.sample(frac=1, random_state=np.random.default_rng(0)))
+    plain = _labels(draw(figure, results))
     assert _labels(draw(figure, mixed)) == plain
 
 
@@ -163,7 +158,7 @@ def test_a_name_has_one_colour_in_every_figure():
     few = make(estimators=("tanh_slope", "somebody's own"))
     many = make(estimators=("zero", "somebody's own", "ste", "tanh_slope", "sigmoid_derivative"))
     of_estimators = sorted(set(NAMES) - {"surrogates", "ranking"})  # whose colours are of conditions and shares
-    shown = [_colours(draw(figure, table)) for figure in of_estimators for table in (few, many)]
+    shown = [_colours(draw(figure, results)) for figure in of_estimators for results in (few, many)]
     for label, name_ in (("Tanh slope", "tanh_slope"), ("somebody's own", "somebody's own")):
         assert {colours[label] for colours in shown} == {style.style_of(name_).colour}
 
@@ -171,14 +166,14 @@ def test_a_name_has_one_colour_in_every_figure():
 # A figure of one's own
 
 OWN = {
-    "alone": "from matplotlib.figure import Figure\ndef draw(table):\n    return Figure()\n",
+    "alone": "from matplotlib.figure import Figure\ndef draw(results):\n    return Figure()\n",
     "both": "from matplotlib.figure import Figure\n"
-    "def draw(table, columns=2):\n    return Figure(figsize=(columns, 1))\n",
-    "failing": "def draw(table):\n    return table['no such column']\n",
-    "nothing": "def draw(table):\n    pass\n",
-    "undrawable": "from matplotlib.figure import Figure\ndef draw(table):\n    figure = Figure()\n"
+    "def draw(results, columns=2):\n    return Figure(figsize=(columns, 1))\n",
+    "failing": "def draw(results):\n    return results.rows['no such column']\n",
+    "nothing": "def draw(results):\n    pass\n",
+    "undrawable": "from matplotlib.figure import Figure\ndef draw(results):\n    figure = Figure()\n"
     "    figure.text(0, 0, '$\\\\frac$')\n    return figure\n",
-    "unwritten": "def draw(table:\n",
+    "unwritten": "def draw(results:\n",
     "empty": "",
 }
 
@@ -195,8 +190,8 @@ def own(tmp_path, monkeypatch):
 
 
 @pytest.mark.parametrize("columns", [1, 2])
-def test_a_figure_may_take_the_table_alone(own, columns):
-    """As the README has it: draw(table) -> figure."""
+def test_a_figure_may_take_the_results_alone(own, columns):
+    """As the README has it: draw(results) -> figure."""
     assert isinstance(figures.drawn("alone", make(), columns), Figure)
     assert figures.drawn("both", make(), columns).get_size_inches()[0] == columns
 
@@ -215,7 +210,7 @@ def test_a_figure_that_fails_is_one_sentence_and_the_others_are_drawn(own):
             "the figure nothing could not be drawn: draw in results/figures/nothing.py returns NoneType, and no",
             "the figure undrawable could not be drawn: ValueError:",
             "the figure unwritten could not be drawn: SyntaxError: '(' was never closed (unwritten.py, line 1).",
-            "the figure empty could not be drawn: results/figures/empty.py has no function draw(table).",
+            "the figure empty could not be drawn: results/figures/empty.py has no function draw(results).",
             "the figure unknown could not be drawn: there is no figure 'unknown' in results/figures.",
         ),
         strict=True,
@@ -224,11 +219,11 @@ def test_a_figure_that_fails_is_one_sentence_and_the_others_are_drawn(own):
 
 
 def test_every_command_that_draws_says_so_and_ends_with_1(own, monkeypatch, capsys):
-    table = make(tasks=("sign_fitting",), seeds=1, rows=2, rates=(0.1,))
+    results = make(tasks=("sign_fitting",), seeds=1, rows=2, rates=(0.1,))
     plan = Plan("race", "steeplechase", "2026-01-01", (), ("failing", "alone"))
     Store(own / "store").write_plan(plan)
     for module in (outputs, report):
-        monkeypatch.setattr(module, "load", lambda *_: table)
+        monkeypatch.setattr(module, "load", lambda *_: results)
     monkeypatch.setattr(sections, "figures_of", lambda one: one.figures)
     monkeypatch.setattr(sections, "TABLES", ())
     assert command.main(["--store", str(own / "store")]) == 1
@@ -244,9 +239,9 @@ def test_a_folder_that_cannot_be_written_is_named(own, monkeypatch, number, caps
     def fails(*_, **__):
         raise OSError(number, os.strerror(number))
 
-    table = make(tasks=("sign_fitting",), seeds=1, rows=2, rates=(0.1,))
+    results = make(tasks=("sign_fitting",), seeds=1, rows=2, rates=(0.1,))
     Store(own / "store").write_plan(Plan("race", "steeplechase", "2026-01-01", (), ("throughput",), ("summary",)))
-    monkeypatch.setattr(outputs, "load", lambda *_: table)
+    monkeypatch.setattr(outputs, "load", lambda *_: results)
     for owner, call in ((Path, "mkdir"), (sealed, "replace"), (pd.DataFrame, "to_csv")):
         with monkeypatch.context() as patch:
             patch.setattr(owner, call, fails)
@@ -297,10 +292,10 @@ import results
 from results.analysis import summary as found
 from results.tables import summary
 import importlib
-table = make(tasks=("sign_fitting",), rows=2, seeds=1)
-summary.show(found.summary(table))
+made = make(tasks=("sign_fitting",), rows=2, seeds=1)
+summary.show(found.summary(made))
 for name in {NAMES!r}:
-    importlib.import_module("results.figures." + name).draw(table)
+    importlib.import_module("results.figures." + name).draw(made)
 named = {{name.split(".")[0] for name in sys.modules}}
 print(sorted(named & {{"tensorflow", "keras", "hydra", "estimators", "tasks", "runners"}}))
 """

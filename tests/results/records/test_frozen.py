@@ -18,15 +18,15 @@ from rich.console import Console
 
 import results
 from results import claims, outputs
-from results.analysis import verdicts
+from results.analysis import surrogates
 from results.records import frozen, sealed
-from results.records.plan import Plan
+from results.records.plan import Plan, PlanFacts
 from results.records.store import Store
 from runners import claims as command
 from runners import figures, report
 from steeplechase.errors import RecordError, StoreError
-from tests.helpers.worlds import like, world
-from tests.oracles.records import make
+from tests.helpers.worlds import world
+from tests.oracles.records import declaring, make, name
 
 PLAN = {"name": "race", "command": "steeplechase", "figures": ["convergence"], "tables": ["verdicts"]}
 
@@ -47,18 +47,42 @@ def kept(made, tmp_path):
 
 
 def test_a_table_comes_back_as_it_was(tmp_path):
-    table = make(diverged=lambda estimator, rate, seed: estimator == "ste", reference="ste", default_rate=0.01)
-    own = {"task.hidden": "[4]", "task.dim": np.where(table["task"] == "sign_fitting", 64.0, np.nan)}
-    table = like(table[sorted(table.columns)].assign(**own), table)
-    back, about = frozen.read(frozen.write(table, PLAN, tmp_path))
-    pd.testing.assert_frame_equal(back, table)
-    assert {k: v for k, v in back.attrs.items() if k != "parts"} == {
-        k: v for k, v in table.attrs.items() if k != "parts"
-    }
-    assert [part["labels"] for part in back.attrs["parts"]] == [part["labels"] for part in table.attrs["parts"]]
+    whole = make(
+        diverged=lambda estimator, rate, seed: estimator == "ste", reference="ste", default_rate=0.01,
+        normalizes=("none", "area"), declined={"tanh_slope": "tanh_slope cannot be: its area is 1."},
+    )  # fmt: skip
+    own = {"task.hidden": "[4]", "task.dim": np.where(whole.rows["task"] == "sign_fitting", 64.0, np.nan)}
+    whole = declaring(whole.with_rows(whole.rows[sorted(whole.rows.columns)].assign(**own)), strict=True)
+    back, about = frozen.read(frozen.write(whole, PLAN, tmp_path))
+    pd.testing.assert_frame_equal(back.rows, whole.rows)
+    assert (back.missing, back.plan) == (whole.missing, whole.plan) and len(back.plan.unsupported) == 2
+    assert [part["labels"] for part in back.accounts] == [part["labels"] for part in whole.accounts]
     assert about["plan"] == PLAN and "matplotlib" in about["versions"]
-    one, two = verdicts.verdicts(back), verdicts.verdicts(table)
-    pd.testing.assert_frame_equal(one, two)
+    ranked = [surrogates.rankings(results) for results in (back, whole)]
+    assert surrogates.remarks(ranked[0]) == surrogates.remarks(ranked[1])
+    pd.testing.assert_frame_equal(ranked[0].rows, ranked[1].rows)
+
+
+def test_the_names_in_the_file_are_those_that_it_always_had(tmp_path):
+    """Frozen tables are committed: none of them may need to be frozen again."""
+    whole = make(normalizes=("area",), declined={"ste": "ste cannot be: its area is inf."}, reference="ste")
+    path = frozen.write(declaring(whole, margins={"binarized_mlp": 0.01}), PLAN, tmp_path)
+    attrs = json.loads(zlib.decompress(parquet.read_schema(path).metadata[frozen.KEY]))["attrs"]
+    assert {*attrs} == {"parts", "missing", "reference", "declined", "margins", "strict", "default_rates"}
+    words = {"task": "binarized_mlp", "estimator": "ste", "optimizer": "adam", "normalize": "area"}
+    run = name("binarized_mlp", "ste", "adam", "area")
+    assert attrs["declined"][0] == {**words, "run": run, "reason": "ste cannot be: its area is inf."}
+    assert (attrs["reference"], attrs["margins"], attrs["strict"]) == ("ste", {"binarized_mlp": 0.01}, False)
+
+
+def test_what_an_older_file_does_not_say_was_not_declared(kept):
+    path = kept / "race.parquet"
+    arrow = parquet.read_table(path)
+    about = sealed.parsed(zlib.decompress(arrow.schema.metadata[frozen.KEY]), frozen.VERSION, "it")
+    about["attrs"] = {key: about["attrs"][key] for key in ("parts", "missing")}
+    text = zlib.compress(sealed.text({key: value for key, value in about.items() if key != "seal"}))
+    parquet.write_table(arrow.replace_schema_metadata({**arrow.schema.metadata, frozen.KEY: text}), path)
+    assert frozen.read(path)[0].plan == PlanFacts()
 
 
 def test_an_incomplete_table_is_not_frozen(tmp_path):
@@ -69,18 +93,21 @@ def test_an_incomplete_table_is_not_frozen(tmp_path):
 def test_what_is_no_frozen_table_is_told(tmp_path):
     with pytest.raises(RecordError, match="there is no frozen table"):
         frozen.read(tmp_path / "nothing.parquet")
-    make().to_parquet(tmp_path / "other.parquet")
+    make().rows.to_parquet(tmp_path / "other.parquet")
     (tmp_path / "text.parquet").write_text("text", encoding="utf-8")
-    for name in ("other", "text"):
+    for file in ("other", "text"):
         with pytest.raises(RecordError, match="is no frozen table"):
-            frozen.read(tmp_path / f"{name}.parquet")
+            frozen.read(tmp_path / f"{file}.parquet")
 
 
 @pytest.mark.parametrize(
     "edit",
     [
         {"attrs": None},
-        {"attrs": {"parts": ["x"]}},
+        {"attrs": {"parts": ["x"], "missing": {}}},
+        {"attrs": {"parts": []}},
+        {"attrs": {"parts": [], "missing": {}, "strict": "yes"}},
+        {"attrs": {"parts": [], "missing": {}, "declined": [{"run": "r"}]}},
         {"attrs": "x"},
         {"versions": "x"},
         {"plan": {"name": "race"}},
@@ -158,12 +185,13 @@ def test_a_flipped_bit_of_a_frozen_table_is_noticed_or_changes_nothing(tmp_path,
         content[at // 8] ^= 1 << at % 8
         path.write_bytes(content)
         try:
-            table, said = frozen.read(path)
+            results, said = frozen.read(path)
         except RecordError:
             noticed += 1
             continue
-        pd.testing.assert_frame_equal(table, wanted, check_exact=True)
-        assert said == about and table.attrs == wanted.attrs
+        pd.testing.assert_frame_equal(results.rows, wanted.rows, check_exact=True)
+        facts = [(one.accounts, one.missing, one.plan) for one in (results, wanted)]
+        assert said == about and facts[0] == facts[1]
     assert noticed > 8 * len(whole) / every / 3
 
 
@@ -176,10 +204,10 @@ def test_a_frozen_table_of_another_version_is_left_as_it_is(kept, monkeypatch):
 def test_tables_are_frozen_beside_their_store_and_read_from_there(tmp_path, monkeypatch, capsys):
     """Never into the package, which may be somebody's site-packages; its own are read where a store has none."""
     assert frozen.chosen(tmp_path) == frozen.FOLDER == frozen.beside(Path(results.__file__).parent)
-    table = make(tasks=("sign_fitting",), seeds=1, rows=2, rates=(0.1,))
+    whole = make(tasks=("sign_fitting",), seeds=1, rows=2, rates=(0.1,))
     plan = Plan("race", "steeplechase", "2026-01-01", (), ("throughput",))
     Store(tmp_path).write_plan(plan)
-    monkeypatch.setattr(outputs, "load", lambda *_: table)
+    monkeypatch.setattr(outputs, "load", lambda *_: whole)
     before = sorted(frozen.FOLDER.rglob("*"))
     assert figures.main(["--store", str(tmp_path), "--freeze", "race"]) == 0
     made = sorted(path.name for path in (tmp_path / "frozen").rglob("*") if path.is_file())
@@ -220,9 +248,9 @@ def test_verify_needs_something_to_verify(tmp_path, capsys):
 
 
 def test_a_figures_files_say_where_they_come_from(kept):
-    table, _ = frozen.read(kept / "race.parquet")
+    whole, _ = frozen.read(kept / "race.parquet")
     svg = (kept / "race" / "convergence.svg").read_text(encoding="utf-8")
-    assert frozen.digest(table)[:16] in svg and all(run in svg for run in table["run"].unique())
+    assert frozen.digest(whole.rows)[:16] in svg and all(run in svg for run in whole.runs())
 
 
 # Claims
@@ -242,8 +270,8 @@ def ranked(tmp_path_factory):
         best = {"ste": -1, "sigmoid_derivative": -2, "tanh_slope": -3}[estimator]
         return 2 - 0.5 * (estimator == "ste") - 0.5 * abs(math.log10(rate) - best) + 0.01 * (seed * (best + 7) % 5)
 
-    table = make(tasks=["binarized_mlp"], seeds=5, merit=merit, spread=0.002, reference="ste", default_rate=0.1)
-    frozen.write(table, PLAN, folder)
+    whole = make(tasks=["binarized_mlp"], seeds=5, merit=merit, spread=0.002, reference="ste", default_rate=0.1)
+    frozen.write(whole, PLAN, folder)
     return folder
 
 

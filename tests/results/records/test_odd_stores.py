@@ -29,11 +29,11 @@ OTHER = "0123456789abcdef"
 
 def part(wanted=WANTED, **more):
     """A made-up part of this run: (run, fingerprint, table, account)."""
-    table = make(tasks=("sign_fitting",), estimators=("tanh_slope",), seeds=2, rates=(0.1,), rows=2)
-    ids = dict(zip(sorted(table["replica"].unique()), wanted.ids, strict=True))
-    [account] = table.attrs["parts"]
+    made = make(tasks=("sign_fitting",), estimators=("tanh_slope",), seeds=2, rates=(0.1,), rows=2)
+    ids = dict(zip(sorted(made.rows["replica"].unique()), wanted.ids, strict=True))
+    [account] = made.accounts
     own = {"run": wanted.name, "fingerprint": wanted.fingerprint, "sources": wanted.covers, "replicas": [*wanted.ids]}
-    table = table.assign(run=wanted.name, replica=table["replica"].map(ids).astype("string"))
+    table = made.rows.assign(run=wanted.name, replica=made.rows["replica"].map(ids).astype("string"))
     return wanted.name, wanted.fingerprint, table, {**account, **own, **more}
 
 
@@ -313,7 +313,7 @@ def test_an_odd_store_is_told_in_sentences(world, odd, capsys, monkeypatch):
             whole = False
     assert whole is mended, (said, capsys.readouterr())
     if mended:
-        assert load(world.store, "none")["replica"].nunique() == 2
+        assert load(world.store, "none").rows["replica"].nunique() == 2
     moved = {path for path in before if "moved" in path}
     assert set(world.others()) - moved == set(before) - moved, "nothing outside the store was made or went away"
 

@@ -4,9 +4,10 @@ import errno
 import inspect
 import json
 import os
+import pickle
 import threading
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import fields
+from dataclasses import fields, replace
 
 import numpy as np
 import pandas as pd
@@ -19,7 +20,8 @@ from results.drawing import style
 from results.records import frozen, schema, sealed
 from results.records.account import Account, needed_kinds
 from results.records.place import DEFAULT
-from results.records.plan import Plan
+from results.records.plan import Plan, PlanFacts
+from results.records.result_set import ResultSet
 from results.records.store import Store
 from runners import sweep
 from runners.configuration.schema import CONF, Sweep
@@ -35,9 +37,9 @@ def store(tmp_path):
 
 def part(seeds=2, **choices):
     """A made part: (run, fingerprint, table, account)."""
-    table = make(tasks=("sign_fitting",), estimators=("ste",), seeds=seeds, **choices)
-    account = table.attrs["parts"][0]
-    return account["run"], account["fingerprint"], table, account
+    made = make(tasks=("sign_fitting",), estimators=("ste",), seeds=seeds, **choices)
+    account = made.accounts[0]
+    return account["run"], account["fingerprint"], made.rows, account
 
 
 def files(store):
@@ -109,7 +111,7 @@ def test_parameters_may_be_numbers_and_schedules(store):
     schedule = '{"from": 0.1, "to": 1.0}'
     table["estimator.scale"] = [schedule if seed else 2.0 for seed in table["seed"]]
     store.write(run, fingerprint, table, account)
-    assert results.load(store)["estimator.scale"].unique().tolist() == ["2.0", schedule]
+    assert results.load(store).rows["estimator.scale"].unique().tolist() == ["2.0", schedule]
 
 
 # Accounts
@@ -140,9 +142,9 @@ def test_what_is_written_is_found_again(store):
     store.write(*made)
     assert done(store, made) == (set(made[3]["replicas"]), [])
     back = results.load(store)
-    pd.testing.assert_frame_equal(back, made[2], check_flags=False)
-    assert back.attrs["missing"] == {}
-    (account,) = back.attrs["parts"]
+    pd.testing.assert_frame_equal(back.rows, made[2], check_flags=False)
+    assert back.missing == {} and back.plan == PlanFacts()
+    (account,) = back.accounts
     assert {key: account[key] for key in made[3]} == made[3]
     assert account["schema"] == schema.VERSION
 
@@ -154,15 +156,15 @@ def test_more_seeds_are_a_second_part(store):
     account = {**more[3], "replicas": sorted(rest["replica"].unique())}
     store.write(more[0], more[1], rest, account)
     back = results.load(store)
-    assert set(back["replica"]) == set(more[3]["replicas"]) and len(back.attrs["parts"]) == 2
-    assert not back.duplicated(["replica", "step"]).any()
+    assert set(back.rows["replica"]) == set(more[3]["replicas"]) and len(back.accounts) == 2
+    assert not back.rows.duplicated(["replica", "step"]).any()
 
 
 def test_a_replica_that_two_parts_hold_is_read_once(store):
     store.write(*part(seeds=1))
     store.write(*part(seeds=2))
     back = results.load(store)
-    assert back["replica"].nunique() == 2 * 3 and not back.duplicated(["replica", "step"]).any()
+    assert back.rows["replica"].nunique() == 2 * 3 and not back.rows.duplicated(["replica", "step"]).any()
 
 
 def test_a_second_write_overwrites_nothing(store):
@@ -174,7 +176,7 @@ def test_a_second_write_overwrites_nothing(store):
     other = made[2].assign(train_loss=7.0)  # the same replicas, trained elsewhere at the same time
     store.write(made[0], made[1], other, made[3])
     assert {path: content for path, content in files(store).items() if path in before} == before
-    assert results.load(store)["train_loss"].tolist() == made[2]["train_loss"].tolist()
+    assert results.load(store).rows["train_loss"].tolist() == made[2]["train_loss"].tolist()
 
 
 @pytest.mark.parametrize(
@@ -210,7 +212,7 @@ def test_damage_is_seen_said_and_mended(store, damage):
     store.write(*made)
     assert done(store, made) == (set(made[3]["replicas"]), [])
     assert set(before.values()) <= set(files(store).values()), "nothing was deleted"
-    pd.testing.assert_frame_equal(results.load(store, plan(made)), made[2], check_flags=False)
+    pd.testing.assert_frame_equal(results.load(store, plan(made)).rows, made[2], check_flags=False)
 
 
 def flips(path, every):
@@ -383,9 +385,10 @@ def test_half_written_files_do_not_count(store):
     (folder / ".writing-abc").write_bytes(b"{")
     (folder / "record-0123456789abcdef.parquet").write_bytes(b"PAR1")
     assert done(store, made) == (set(), [])
-    assert results.load(store).empty and results.load(store).attrs == {"parts": [], "missing": {}}
+    nothing = results.load(store)
+    assert nothing.rows.empty and not nothing.accounts and not nothing.missing
     store.write(*made)
-    assert len(results.load(store)) == len(made[2])
+    assert len(results.load(store).rows) == len(made[2])
 
 
 @pytest.mark.parametrize("call", ["fsync", "link"])
@@ -405,10 +408,10 @@ def test_a_full_disk_leaves_no_record(store, monkeypatch, call, which):
         with pytest.raises(StoreError, match=f"to the store {store.root}: No space left"):
             store.write(*made)
     assert len(calls) >= which
-    assert done(store, made) == (set(), []) and results.load(store).empty
+    assert done(store, made) == (set(), []) and results.load(store).rows.empty
     assert not list(store.root.rglob(".writing-*")), "no litter"
     store.write(*made)
-    assert len(results.load(store)) == len(made[2])
+    assert len(results.load(store).rows) == len(made[2])
 
 
 def test_a_store_that_cannot_be_written_says_so(tmp_path):
@@ -417,11 +420,11 @@ def test_a_store_that_cannot_be_written_says_so(tmp_path):
     for action in (store.make_writable, lambda: store.write(*made), lambda: store.write_plan(plan(made))):
         with pytest.raises(StoreError, match="cannot be written|could not be written"):
             action()
-    assert done(store, made) == (set(), []) and results.load(store).empty and store.plans() == []
+    assert done(store, made) == (set(), []) and results.load(store).rows.empty and store.plans() == []
 
 
 def test_a_store_is_made_where_there_is_none(store):
-    assert results.load(store).empty and not store.root.exists(), "reading makes nothing"
+    assert results.load(store).rows.empty and not store.root.exists(), "reading makes nothing"
     store.make_writable()
     assert (store.root / "runs").is_dir() and not files(store)
 
@@ -441,11 +444,11 @@ def test_stale_fingerprints_are_not_read(store):
     store.write(made[0], "0ld", old, {**made[3], "fingerprint": "0ld", "ended": "2020-01-01"})
     assert done(store, made) == (set(), [])
     asked = results.load(store, plan(made))
-    assert asked.empty and asked.attrs["missing"] == {made[0]: len(made[3]["replicas"])}
+    assert asked.rows.empty and asked.missing == {made[0]: len(made[3]["replicas"])}
     store.write(*made)
-    for table in (results.load(store, plan(made)), results.load(store)):
-        assert table["train_loss"].tolist() == made[2]["train_loss"].tolist()
-        assert [account["fingerprint"] for account in table.attrs["parts"]] == [made[1]]
+    for back in (results.load(store, plan(made)), results.load(store)):
+        assert back.rows["train_loss"].tolist() == made[2]["train_loss"].tolist()
+        assert [account["fingerprint"] for account in back.accounts] == [made[1]]
     assert list(store.stale(made[0], made[1])) == ["0ld"] and list(store.stale(made[0], "")) == ["0ld", made[1]]
 
 
@@ -453,8 +456,42 @@ def test_a_plan_wants_what_it_names_and_counts_what_is_missing(store):
     made = part(seeds=2)
     store.write(*made)
     ids = made[3]["replicas"]
-    table = results.load(store, plan(made, replicas=[*ids[:2], "unknown"]))
-    assert set(table["replica"]) == set(ids[:2]) and table.attrs["missing"] == {made[0]: 1}
+    back = results.load(store, plan(made, replicas=[*ids[:2], "unknown"]))
+    assert set(back.rows["replica"]) == set(ids[:2]) and back.missing == {made[0]: 1}
+
+
+def test_what_a_plan_declared_stands_in_fields(store):
+    made = part()
+    words = {"task": "t", "estimator": "e", "optimizer": "o", "normalize": "area"}
+    refused = {**words, "run": "r", "reason": "e cannot be normalised by area: its area is inf."}
+    store.write(*made)
+    declared = plan(made, reference="ste", margins={"sign_fitting": 0.5}, strict=True, declined=(refused,))
+    store.write_plan(replace(declared, runs=({**declared.runs[0], "default_rate": 0.1},)))
+    facts = results.load(store, "p").plan
+    assert (facts.reference, facts.margins, facts.strict) == ("ste", {"sign_fitting": 0.5}, True)
+    assert facts.default_rates == {made[0]: 0.1}
+    [pair] = facts.unsupported
+    assert pair.reason == refused["reason"] and pair.cause == "its area is inf" and pair.written() == refused
+
+
+def test_who_takes_a_result_set_for_a_data_frame_is_told_where_that_is(store):
+    store.write(*part())
+    back = results.load(store)
+    for wrong in (lambda: back["seed"], lambda: list(back)):
+        with pytest.raises(TypeError, match=r"its data frame is in \.rows"):
+            wrong()
+    for word in ("groupby", "attrs", "train_loss"):
+        with pytest.raises(AttributeError, match=rf"has no '{word}'; its data frame is in \.rows"):
+            getattr(back, word)
+    assert pickle.loads(pickle.dumps(back)).rows.equals(back.rows)
+
+
+def test_rows_of_whatever_numbers_are_numbered_anew(store):
+    store.write(*part())
+    back = results.load(store)
+    last = back.with_rows(back.rows[back.rows["step"] == back.rows["step"].max()].iloc[::-1])
+    assert last.rows.index.tolist() == list(range(len(last.rows))) and last.accounts == back.accounts
+    pd.testing.assert_frame_equal(last.final_rows(), back.final_rows())
 
 
 def test_the_newest_plan_of_a_name_counts(store):
@@ -465,7 +502,7 @@ def test_the_newest_plan_of_a_name_counts(store):
     assert store.plan("p") == newer and store.plans() == ["p"] and newer.replicas == 1
     assert len(files(store)) == 2
     store.write(*made)
-    assert results.load(store, "p")["replica"].nunique() == 1
+    assert results.load(store, "p").rows["replica"].nunique() == 1
     with pytest.raises(StoreError, match="no plan 'q'.*known are: p"):
         store.plan("q")
 
@@ -507,7 +544,7 @@ def test_a_name_never_leads_out_of_the_store(store, tmp_path):
             lambda name=name: store.stale(name, made[1]),
             lambda name=name: store.write_plan(plan((name, *made[1:]))),
             lambda name=name: frozen.write(
-                made[2], {"name": name, "command": "", "figures": [], "tables": []}, tmp_path
+                ResultSet(made[2], (made[3],)), {"name": name, "command": "", "figures": [], "tables": []}, tmp_path
             ),
         ):
             with pytest.raises(StoreError, match="cannot be the name of a|something else as its runs.run"):
@@ -525,9 +562,9 @@ def test_there_is_one_default_and_it_is_made_absolute_once(tmp_path, monkeypatch
     monkeypatch.chdir(tmp_path / "elsewhere")
     store.write(*made)
     assert store.root == tmp_path / "results" and not list((tmp_path / "elsewhere").iterdir())
-    assert results.load().empty
+    assert results.load().rows.empty
     monkeypatch.chdir(tmp_path)
-    assert len(results.load()) == len(made[2])
+    assert len(results.load().rows) == len(made[2])
 
 
 def test_a_job_in_a_folder_of_its_own_has_the_commands_store(tmp_path, monkeypatch):

@@ -5,21 +5,21 @@ import hashlib
 import html
 import json
 import re
+from dataclasses import replace
 
-import numpy as np
 import pandas as pd
 import pytest
 
 from results.analysis import coverage, selection
 from results.records.plan import Plan
+from results.records.result_set import ResultSet
 from results.records.store import Store
 from results.report import document, explorer, sections
 from results.report.document import Item, Section
 from results.statistics import intervals
 from results.tables.printing import Part
 from runners import report as command
-from steeplechase.errors import RecordError
-from tests.helpers.worlds import like, world
+from tests.helpers.worlds import world
 from tests.oracles.records import ACCURACY, make, name
 
 HOSTILE = "</script><b>&amp; \"quoted\" 'too' <!--"
@@ -31,11 +31,11 @@ def shown(page):
     return html.unescape(re.sub(r"<[^>]+>", " ", body))
 
 
-def written(table, tmp_path, **plan):
+def written(results, tmp_path, **plan):
     """The page of this table, and what could not be made."""
     own = {"name": "race", "command": "steeplechase", "tables": (), "figures": (), **plan}
     faults = sections.write(
-        [sections.Reported(table=table, **own)], tmp_path / "report.html", lambda text: None, "0" * 40
+        [sections.Reported(results=results, **own)], tmp_path / "report.html", lambda text: None, "0" * 40
     )
     return (tmp_path / "report.html").read_text(encoding="utf-8"), faults
 
@@ -44,7 +44,7 @@ def written(table, tmp_path, **plan):
 
 
 def test_coverage_counts_what_is_there_and_what_is_not():
-    table = make(
+    results = make(
         seeds=2, diverged=lambda e, rate, seed: e == "ste" and rate == 0.1, normalizes=("none", "area"),
         declined={"tanh_slope": "its slope has no finite area"},
         missing={name("binarized_mlp", "ste", "adam"): 3, "a-run-that-never-was": 6},
@@ -58,7 +58,7 @@ def test_coverage_counts_what_is_there_and_what_is_not():
             },
         }
     ]  # fmt: skip
-    found = coverage.coverage(table, planned)
+    found = coverage.coverage(results, planned)
     assert list(found.columns) == list(coverage.COLUMNS)
     assert found["status"].value_counts().to_dict() == {"complete": 9, "declined": 2, "partial": 1, "missing": 1}
     part = found[found["status"] == "partial"].iloc[0]
@@ -88,16 +88,16 @@ def test_the_matrix_has_a_cell_for_every_run():
 
 
 def test_curves_are_means_and_t_intervals_of_every_rate_and_step():
-    table = make(seeds=4, optimizers=("adam", "sgd"), rows=6)
-    found = explorer.explorer(table)
+    results = make(seeds=4, optimizers=("adam", "sgd"), rows=6)
+    found = explorer.explorer(results)
     assert [of["task"] for of in found] == sorted({ACCURACY["label"], "Sign fitting (identity, 1)"})
     (mlp,) = [of for of in found if of["task"] == ACCURACY["label"]]
     assert [measure["name"] for measure in mlp["measures"]] == ["test_accuracy", "validation_accuracy", "train_loss"]
-    chosen = selection.chosen_settings(table).set_index(["estimator_label", "optimizer_label", "task"])
+    chosen = selection.chosen_settings(results).set_index(["estimator_label", "optimizer_label", "task"])
     for curve in mlp["curves"]:
         own = chosen.loc[(curve["method"], curve["optimizer"], "binarized_mlp")]
         assert curve["rates"][curve["chosen"]] == own["learning_rate"] and curve["seeds"] == 4
-        mine = table[(table["run"] == own["run"])]
+        mine = results.rows[(results.rows["run"] == own["run"])]
         for i, rate in enumerate(curve["rates"]):
             for j, step in enumerate(mlp["steps"]):
                 values = mine[(mine["learning_rate"] == rate) & (mine["step"] == step)]["test_accuracy"]
@@ -106,27 +106,30 @@ def test_curves_are_means_and_t_intervals_of_every_rate_and_step():
 
 
 def test_what_is_not_known_is_null_and_a_share_that_is_lost_is_the_worst():
-    table = make(seeds=3, diverged=lambda e, rate, seed: rate == 0.1 and seed == 0, rows=5)
-    json.dumps(explorer.explorer(table), allow_nan=False)
-    by_task = {of["task"]: of for of in explorer.explorer(table)}
+    results = make(seeds=3, diverged=lambda e, rate, seed: rate == 0.1 and seed == 0, rows=5)
+    json.dumps(explorer.explorer(results), allow_nan=False)
+    by_task = {of["task"]: of for of in explorer.explorer(results)}
     loss = by_task["Sign fitting (identity, 1)"]["curves"][0]["values"]["train_loss"][0][2]
     assert loss[:2] != [None, None] and loss[-1] is None
     share = by_task[ACCURACY["label"]]["curves"][0]["values"]["test_accuracy"][0][2][-1]
-    rows = table[(table["task"] == "binarized_mlp") & (table["learning_rate"] == 0.1) & (table["step"] == 400)]
+    rows = results.rows[
+        (results.rows["task"] == "binarized_mlp")
+        & (results.rows["learning_rate"] == 0.1)
+        & (results.rows["step"] == 400)
+    ]
     first = rows[rows["estimator"] == "sigmoid_derivative"]["test_accuracy"].fillna(0)
     assert share == pytest.approx(first.mean(), rel=1e-4)
-    assert explorer.explorer(like(table.iloc[:0], table)) == []
+    assert explorer.explorer(results.with_rows(results.rows.iloc[:0])) == []
 
 
 def test_of_what_else_was_swept_each_rate_shows_the_best():
-    table = make(tasks=("binarized_mlp",), estimators=("tanh_slope",), seeds=3)
-    other = table.copy()
+    results = make(tasks=("binarized_mlp",), estimators=("tanh_slope",), seeds=3)
+    other = results.rows.copy()
     other["replica"] = "x" + other["replica"]
     better = 0.5 + other[["validation_accuracy", "test_accuracy"]] / 2
     other = other.assign(**better, **{"estimator.scale": 2.0})
-    both = like(pd.concat([table.assign(**{"estimator.scale": 1.0}), other], ignore_index=True), table)
-    both.attrs["parts"] = [{**table.attrs["parts"][0], "replicas": both["replica"].unique().tolist()}]
-    (task,) = explorer.explorer(both)
+    both = pd.concat([results.rows.assign(**{"estimator.scale": 1.0}), other], ignore_index=True)
+    (task,) = explorer.explorer(results.with_rows(both))
     last = other[(other["step"] == 400) & (other["learning_rate"] == 0.01)]["test_accuracy"].mean()
     curve = task["curves"][0]
     assert curve["values"]["test_accuracy"][0][curve["rates"].index(0.01)][-1] == pytest.approx(last, rel=1e-4)
@@ -138,8 +141,8 @@ def test_of_what_else_was_swept_each_rate_shows_the_best():
 
 @pytest.fixture(scope="module")
 def page(tmp_path_factory):
-    table = world(optimizers=("adam", "sgd"))
-    return written(table, tmp_path_factory.mktemp("page"))
+    results = world(optimizers=("adam", "sgd"))
+    return written(results, tmp_path_factory.mktemp("page"))
 
 
 def test_a_page_has_it_all_and_fetches_nothing(page):
@@ -198,8 +201,7 @@ def test_an_incomplete_table_is_reported_with_what_is_missing(tmp_path):
 
 
 def test_nothing_recorded_is_said(tmp_path):
-    empty = make().iloc[:0]
-    empty.attrs = {"parts": [], "missing": {"sign_fitting-ste-adam-00000000": 4}, "declined": []}
+    empty = ResultSet(make().rows.iloc[:0], missing={"sign_fitting-ste-adam-00000000": 4})
     words = shown(written(empty, tmp_path)[0])
     assert "Nothing is recorded" in words and "0 of 4 replicas recorded" in words
 
@@ -207,20 +209,20 @@ def test_nothing_recorded_is_said(tmp_path):
 @pytest.mark.parametrize("kind", ["one seed", "all diverged", "constant", "two measures"])
 def test_odd_tables_are_reported(kind, tmp_path, monkeypatch):
     monkeypatch.setattr(sections, "FIGURES", ("convergence",))  # tests/results/figures/test_figures.py draws them all
-    table = {
+    results = {
         "one seed": lambda: make(seeds=1),
         "all diverged": lambda: make(diverged=lambda *of: True),
         "constant": lambda: make(spread=0.0, merit=lambda *of: 2.0),
         "two measures": lambda: make(),
     }[kind]()
     if kind == "two measures":
-        table.attrs["parts"][0]["selects"] = "train_loss"
-    text, faults = written(table, tmp_path)
+        results.accounts[0]["selects"] = "train_loss"
+    text, faults = written(results, tmp_path)
     words = shown(text)
     expected = {
         "one seed": "One seed decides nothing",
         "all diverged": "diverged",
-        "constant": "is equivalent to" if table.attrs.get("margins") else "nothing is decided",
+        "constant": "is equivalent to" if results.plan.margins else "nothing is decided",
         "two measures": "chosen by another measure",
     }
     assert expected[kind] in words and bool(faults) == (kind == "two measures")
@@ -228,8 +230,8 @@ def test_odd_tables_are_reported(kind, tmp_path, monkeypatch):
 
 def test_no_label_breaks_the_page(tmp_path, monkeypatch):
     monkeypatch.setattr(sections, "FIGURES", ("convergence", "ranking"))
-    table = make(tasks={"binarized_mlp": {**ACCURACY, "label": HOSTILE}}, estimators=(HOSTILE, "ste"), seeds=2)
-    text, _ = written(table, tmp_path, command=HOSTILE)
+    results = make(tasks={"binarized_mlp": {**ACCURACY, "label": HOSTILE}}, estimators=(HOSTILE, "ste"), seeds=2)
+    text, _ = written(results, tmp_path, command=HOSTILE)
     assert "<b>&amp;" not in text.replace("\\u003c", "<ESCAPED>")
     assert HOSTILE in shown(text)
     curves = re.search(r'(?s)<script type="application/json" id="curves">(.*?)</script>', text).group(1)
@@ -301,18 +303,13 @@ def test_a_plan_of_which_nothing_is_recorded_is_reported_and_not_whole(tmp_path,
 def test_a_table_that_cannot_be_reported_leaves_the_others(tmp_path):
     """One of whose records somebody else wrote, and sealed."""
     odd = make(seeds=1, rows=2)
-    odd.attrs["parts"] = [{**odd.attrs["parts"][0], "configuration": "none"}]
+    odd = replace(odd, accounts=({**odd.accounts[0], "configuration": "none"},))
     one, other = (
-        sections.Reported(name, "c", table, (), ()) for name, table in (("odd", odd), ("well", make(seeds=1)))
+        sections.Reported(name, "c", results, (), ()) for name, results in (("odd", odd), ("well", make(seeds=1)))
     )
     [fault] = sections.write([one, other], tmp_path / "r.html", lambda text: None, None)
     assert fault.startswith("odd: it could not be reported: ")
     assert "well" in shown((tmp_path / "r.html").read_text(encoding="utf-8"))
-
-
-def test_accounts_are_needed():
-    with pytest.raises(RecordError, match="no accounts"):
-        coverage.provenance(pd.DataFrame({"a": np.arange(2)}))
 
 
 def test_frozen_tables_are_found_without_naming_their_folder(capsys):

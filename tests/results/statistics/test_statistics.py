@@ -10,6 +10,7 @@ from scipy import stats
 
 from results import wording
 from results.analysis import lookup, measures, selection
+from results.records.result_set import ResultSet
 from results.statistics import intervals
 from steeplechase.errors import RecordError
 from tasks.base import Measure
@@ -50,7 +51,7 @@ def table(replicas, select="validation_loss", report="test_loss"):
 
 def chosen(replicas, account=LOWER):
     select = account["selects"]
-    return selection.choose(table(replicas, select, account["reports"]), account).iloc[0]
+    return selection.choose(ResultSet(table(replicas, select, account["reports"])), account).iloc[0]
 
 
 # Intervals
@@ -232,15 +233,15 @@ def test_choose_refuses_what_it_cannot_compare():
     with pytest.raises(RecordError, match="do not end at one step"):
         chosen([(0.1, 0, [1.0]), (0.1, 1, [2.0, 3.0])])
     with pytest.raises(RecordError, match="direction"):
-        selection.choose(table([(0.1, 0, [1.0])]), {**LOWER, "selects": "gradient_norm"})
+        selection.choose(ResultSet(table([(0.1, 0, [1.0])])), {**LOWER, "selects": "gradient_norm"})
     with pytest.raises(RecordError, match="validation_accuracy"):
-        selection.choose(table([(0.1, 0, [1.0])]), HIGHER)
+        selection.choose(ResultSet(table([(0.1, 0, [1.0])])), HIGHER)
 
 
 def test_choose_does_not_depend_on_the_order_of_rows():
     whole = table([(r, s, [1.0, r * (s + 1)]) for r in (0.1, 0.2, 0.3) for s in range(4)])
-    expected = selection.choose(whole, LOWER)
-    shuffled = whole.sample(frac=1, random_state=np.random.default_rng(1)).reset_index(drop=True)
+    expected = selection.choose(ResultSet(whole), LOWER)
+    shuffled = ResultSet(whole.sample(frac=1, random_state=np.random.default_rng(1)))
     for name in ("learning_rate", "selected", "edge"):
         assert list(selection.choose(shuffled, LOWER)[name]) == list(expected[name])
     assert set(selection.choose(shuffled, LOWER).replicas[0]) == set(expected.replicas[0])
@@ -278,13 +279,13 @@ def test_steps_to_target():
 
 def test_runs_of_the_same_labels_are_told_apart():
     whole = make(estimators=("ste",), tasks=("binarized_mlp",), optimizers=("adam", "sgd"))
-    assert list(lookup.runs(whole).variant) == ["", ""]
-    for account in whole.attrs["parts"]:
+    assert list(lookup.run_labels(whole).variant) == ["", ""]
+    for account in whole.accounts:
         account["labels"]["optimizer"] = "both"
-    rows = lookup.runs(whole)
+    rows = lookup.run_labels(whole)
     assert all(variant.startswith("run ") for variant in rows.variant) and rows.variant.nunique() == 2
-    whole["normalize"] = whole["normalize"].where(whole["optimizer"] == "adam", "peak")
-    assert list(lookup.runs(whole).variant) == ["normalize=none", "normalize=peak"]
+    whole.rows["normalize"] = whole.rows["normalize"].where(whole.rows["optimizer"] == "adam", "peak")
+    assert list(lookup.run_labels(whole).variant) == ["normalize=none", "normalize=peak"]
 
 
 def test_settings_of_a_made_table_are_the_ones_it_was_made_with():
@@ -295,15 +296,13 @@ def test_settings_of_a_made_table_are_the_ones_it_was_made_with():
 
 def test_nothing_is_changed_and_nothing_is_by_chance():
     whole = make(seeds=2)
-    before, state = whole.copy(), np.random.get_state()[1].copy()
+    before, state = whole.rows.copy(), np.random.get_state()[1].copy()
     first, second = selection.chosen_settings(whole), selection.chosen_settings(whole)
     pd.testing.assert_frame_equal(first, second)
-    pd.testing.assert_frame_equal(whole, before)
+    pd.testing.assert_frame_equal(whole.rows, before)
     assert (np.random.get_state()[1] == state).all()
 
 
-def test_a_table_without_accounts_is_refused():
-    whole = make()
-    whole.attrs = {}
+def test_rows_without_accounts_are_refused():
     with pytest.raises(RecordError, match="results.load"):
-        selection.chosen_settings(whole)
+        selection.chosen_settings(ResultSet(make().rows))

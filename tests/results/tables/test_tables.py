@@ -10,6 +10,7 @@ from rich.console import Console
 
 from results.analysis import selection
 from results.analysis import summary as summary_analysis
+from results.records.result_set import ResultSet
 from results.statistics import intervals
 from results.tables import printing
 from results.tables import summary as summary_table
@@ -25,32 +26,32 @@ def printed(summary, width=100):
 
 
 def test_one_row_a_task_estimator_and_optimizer():
-    out = summary_analysis.summary(make(optimizers=("adam", "sgd"), seeds=4))
+    out = summary_analysis.summary(make(optimizers=("adam", "sgd"), seeds=4)).rows
     assert list(out.columns) == list(summary_analysis.COLUMNS)
     assert len(out) == 2 * 3 * 2 and not out.duplicated(["task", "estimator", "optimizer"]).any()
     assert (out.seeds == 4).all() and (out.replicas == 12).all() and (out.diverged == 0).all()
 
 
 def test_the_numbers_are_those_of_the_statistics():
-    table = make(tasks=("binarized_mlp",), estimators=("ste",), seeds=5, parts=2)
-    row = summary_analysis.summary(table).iloc[0]
-    account = table.attrs["parts"][0]
-    kept = table[table.replica.isin(selection.chosen_settings(table).replicas[0])]
+    results = make(tasks=("binarized_mlp",), estimators=("ste",), seeds=5, parts=2)
+    row = summary_analysis.summary(results).rows.iloc[0]
+    account = results.accounts[0]
+    kept = results.rows[results.rows.replica.isin(selection.chosen_settings(results).replicas[0])]
     last = kept[kept.step == kept.step.max()]
     assert (row.end_mean, row.end_low, row.end_high) == intervals.t_interval(last.test_accuracy)
     assert row.validated_mean == intervals.t_interval(selection.validated(kept, account).value)[0]
     assert row.steps_to_target == selection.steps_to_target(kept, account).steps.median() and row.reached == 5
     assert (row.learning_rate, row.selects, row.reports) == (0.01, "validation_accuracy", "test_accuracy")
-    assert row.replica_steps_per_s == pd.DataFrame(table.attrs["parts"]).replica_steps_per_s.median()
+    assert row.replica_steps_per_s == pd.DataFrame(results.accounts).replica_steps_per_s.median()
 
 
 def test_diverged_replicas_are_counted_over_all_settings():
-    table = make(seeds=4, diverged=lambda estimator, rate, seed: estimator == "ste" and (rate == 0.1 or seed == 0))
-    out = summary_analysis.summary(table).set_index(["task", "estimator"])
+    results = make(seeds=4, diverged=lambda estimator, rate, seed: estimator == "ste" and (rate == 0.1 or seed == 0))
+    out = summary_analysis.summary(results).rows.set_index(["task", "estimator"])
     assert (out.loc[("binarized_mlp", "ste"), ["diverged", "replicas"]] == [6, 12]).all()
     assert out.loc[("binarized_mlp", "tanh_slope"), "diverged"] == 0
     assert math.isnan(out.loc[("sign_fitting", "ste"), "end_mean"]), "a loss that diverged has no mean"
-    _, text = printed(summary_analysis.summary(table))
+    _, text = printed(summary_analysis.summary(results))
     assert "unknown" in text and "6/12" in text and "Unknown: at least one" in text
     assert "worst share" in text
 
@@ -77,23 +78,23 @@ def test_every_csv_is_written_in_one_place():
 
 
 def test_remarks():
-    table = make(seeds=2, missing={name("binarized_mlp", "ste", "adam"): 3})
-    out = summary_analysis.summary(table).set_index(["task", "estimator"]).remark
+    results = make(seeds=2, missing={name("binarized_mlp", "ste", "adam"): 3})
+    out = summary_analysis.summary(results).rows.set_index(["task", "estimator"]).remark
     assert out["binarized_mlp", "ste"] == "3 planned replicas missing"
     assert out["sign_fitting", "ste"] == "nothing held out: chosen by what is reported"
-    text = printed(summary_analysis.summary(table))[1]
+    text = printed(summary_analysis.summary(results))[1]
     assert "INCOMPLETE: 3 planned replicas of 1 run are missing" in " ".join(text.split())
-    slow = table[table.learning_rate != 0.1].reset_index(drop=True)
+    slow = results.rows[results.rows.learning_rate != 0.1].copy()
     slow.loc[slow.learning_rate == 0.001, "learning_rate"] = 1.0
-    assert set(summary_analysis.summary(slow).edge) == {""}, "two rates have no edge"
+    assert set(summary_analysis.summary(results.with_rows(slow)).rows.edge) == {""}, "two rates have no edge"
 
 
 def test_the_edge_is_said():
-    table = make(tasks=("binarized_mlp",), estimators=("ste",))
-    table["learning_rate"] = table["learning_rate"].replace({0.01: 1.0})  # the best is now the largest
-    row = summary_analysis.summary(table).iloc[0]
+    results = make(tasks=("binarized_mlp",), estimators=("ste",))
+    results.rows["learning_rate"] = results.rows["learning_rate"].replace({0.01: 1.0})  # the best is now the largest
+    row = summary_analysis.summary(results).rows.iloc[0]
     assert (row.learning_rate, row.edge, row.remark) == (1.0, "high", "largest rate tried")
-    assert "largest" in printed(summary_analysis.summary(table))[1]
+    assert "largest" in printed(summary_analysis.summary(results))[1]
 
 
 def test_the_printed_table_fits_a_hundred_columns():
@@ -106,8 +107,8 @@ def test_the_printed_table_fits_a_hundred_columns():
 
 
 def test_labels_are_not_taken_for_markup():
-    table = make(tasks=("binarized_mlp",), estimators=("[red]ste",), seeds=1)
-    assert "[red]ste" in printed(summary_analysis.summary(table))[1]
+    results = make(tasks=("binarized_mlp",), estimators=("[red]ste",), seeds=1)
+    assert "[red]ste" in printed(summary_analysis.summary(results))[1]
 
 
 def test_written_files(tmp_path):
@@ -115,7 +116,7 @@ def test_written_files(tmp_path):
     paths = summary_table.write(out, tmp_path / "deep", "results")
     assert [path.name for path in paths] == ["results.csv", "results.md", "results.tex"]
     back = pd.read_csv(paths[0], keep_default_na=True)
-    assert list(back.columns) == list(summary_analysis.COLUMNS) and back.end_mean.tolist() == out.end_mean.tolist()
+    assert list(back.columns) == list(summary_analysis.COLUMNS) and back.end_mean.tolist() == out.rows.end_mean.tolist()
     markdown, latex = (path.read_text(encoding="utf-8") for path in paths[1:])
     assert (
         markdown.count("### ") == 2 and "Test accuracy (share) at end" in markdown and "| under_score & co" in markdown
@@ -129,21 +130,18 @@ def test_written_files(tmp_path):
 
 def test_one_seed_has_no_interval(tmp_path):
     out = summary_analysis.summary(make(tasks=("binarized_mlp",), seeds=1))
-    assert out[["end_low", "end_high"]].isna().all(axis=None) and out.end_mean.notna().all()
+    assert out.rows[["end_low", "end_high"]].isna().all(axis=None) and out.rows.end_mean.notna().all()
     assert "Mean over 1 seed;" in printed(out)[1]
     summary_table.write(out, tmp_path, "one")
 
 
 def test_nothing_recorded_gives_an_empty_table(tmp_path):
-    empty = make().iloc[:0]
-    out = summary_analysis.summary(empty)
-    assert out.empty and list(out.columns) == list(summary_analysis.COLUMNS)
+    out = summary_analysis.summary(make().with_rows(make().rows.iloc[:0]))
+    assert out.rows.empty and list(out.rows.columns) == list(summary_analysis.COLUMNS)
     assert printed(out) == ([], "")
     assert len(summary_table.write(out, tmp_path, "none")) == 3
 
 
-def test_a_table_of_unknown_origin_is_refused():
-    table = make()
-    table.attrs = {}
-    with pytest.raises(RecordError):
-        summary_analysis.summary(table)
+def test_rows_without_accounts_are_refused():
+    with pytest.raises(RecordError, match="has no account"):
+        summary_analysis.summary(ResultSet(make().rows))

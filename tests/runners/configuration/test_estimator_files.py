@@ -191,10 +191,10 @@ def test_swept_recorded_drawn_and_held_to_the_contract(tmp_path):
     done = sweep(*asked, store=tmp_path / "store")
     assert done.returncode == 0, done.stderr
     [plan] = Store(tmp_path / "store").plans()
-    table = load(tmp_path / "store", plan)
-    assert set(table.estimator) == {"cauchy"} and set(table["estimator.width"]) == {1.0, 2.0}
+    results = load(tmp_path / "store", plan)
+    assert set(results.rows.estimator) == {"cauchy"} and set(results.rows["estimator.width"]) == {1.0, 2.0}
     assert (tmp_path / "store/output" / plan / "convergence.png").exists()
-    assert str(tmp_path) not in str(table.attrs["parts"]), "records name no path"
+    assert str(tmp_path) not in str(results.accounts), "records name no path"
     again = sweep(*asked, store=tmp_path / "store")
     assert "nothing to train" in again.stdout
     mine.write_text(PAGE.replace("(1 + tf", "(1.5 + tf"), encoding="utf-8")
@@ -273,9 +273,9 @@ def test_an_installed_package_announces_its_pages(tmp_path):
     arguments = [*ONE_RUN, "estimator=cauchy,ste", f"store={tmp_path / 'store'}"]
     done = command("runners.sweep", *arguments, env=environment)
     assert done.returncode == 0, done.stderr + done.stdout
-    table = load(tmp_path / "store")
-    assert set(table.estimator) == {"cauchy", "ste"}
-    account = next(a for a in table.attrs["parts"] if "cauchy" in a["run"])
+    results = load(tmp_path / "store")
+    assert set(results.rows.estimator) == {"cauchy", "ste"}
+    account = next(a for a in results.accounts if "cauchy" in a["run"])
     assert account["sources"]["their_slopes"] == "their-slopes 1.2"
     assert {"their_slopes/slopes.py", "their_slopes/constants.py"} <= set(account["sources"])
     (package / "constants.py").write_text("FACTOR = 2.0\n", encoding="utf-8")

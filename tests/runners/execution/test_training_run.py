@@ -28,7 +28,7 @@ SIX = {"seed": [0, 1, 2], "optimizer__learning_rate": RATES, "block": 2, "steps"
 def trained(store, **changes) -> tuple[object, pd.DataFrame]:
     """The outcome of a run of six replicas, two of them with a schedule, and its records."""
     outcome = execute(changed(**SIX | {"store": str(store)} | changes), lambda *_: None)
-    table = load(store).drop(columns="train_s").sort_values(["replica", "step"], ignore_index=True)
+    table = load(store).rows.drop(columns="train_s").sort_values(["replica", "step"], ignore_index=True)
     return outcome, table
 
 
@@ -51,9 +51,9 @@ def test_lanes_change_no_record(plain, tmp_path):
     )
     outcome = execute(run, lambda *progress: told.append(progress))
     assert not outcome.error and outcome.trained == 6
-    table = load(tmp_path)
-    assert {account["lanes"] for account in table.attrs["parts"]} == {1, 3}  # four blocks in three lanes
-    table = table.drop(columns="train_s").sort_values(["replica", "step"], ignore_index=True)
+    results = load(tmp_path)
+    assert {account["lanes"] for account in results.accounts} == {1, 3}  # four blocks in three lanes
+    table = results.rows.drop(columns="train_s").sort_values(["replica", "step"], ignore_index=True)
     pd.testing.assert_frame_equal(table, plain, check_exact=True)
     done = [progress[0] for progress in told]
     assert done == sorted(done) and done[-1] == told[-1][1] == 6 * 20
@@ -135,7 +135,7 @@ def test_a_state_is_resumed_where_it_belongs_and_set_aside_elsewhere(monkeypatch
         mine.write_bytes(content)
         outcome = execute(run, lambda *_: None)
         assert not outcome.error and outcome.trained == 1 and not mine.exists()
-        return outcome, load(tmp_path).drop(columns="train_s")
+        return outcome, load(tmp_path).rows.drop(columns="train_s")
 
     outcome, wanted_rows = ends(whole)
     assert outcome.resumed == 1 and not outcome.remarks

@@ -54,12 +54,12 @@ def recorded(tmp_path_factory):
 def test_recording_changes_no_training(recorded, tmp_path):
     """Bit for bit, but for who the replicas are: what is recorded is part of that."""
     execute(changed(**RUN | {"gradient_flow": False}, store=str(tmp_path)), lambda *_: None)
-    plain = load(tmp_path)
+    plain = load(tmp_path).rows
     shared = [name for name in plain.columns if name not in ("run", "replica", "train_s")]
     keys = ["seed", "step"]
-    one, other = (table[shared].sort_values(keys, ignore_index=True) for table in (recorded, plain))
+    one, other = (table[shared].sort_values(keys, ignore_index=True) for table in (recorded.rows, plain))
     pd.testing.assert_frame_equal(one, other, check_exact=True)
-    assert set(recorded["replica"]).isdisjoint(plain["replica"])
+    assert set(recorded.rows["replica"]).isdisjoint(plain["replica"])
 
 
 def test_the_only_site_is_the_whole(recorded):
@@ -87,19 +87,21 @@ def test_sites_are_a_program_of_their_own():
 
 
 def test_what_was_not_recorded_is_said():
-    table = make()
-    bare = table.drop(columns=[name for name in table if name.startswith(schema.SITE)])
+    results = make()
+    table = results.rows
+    without = table.drop(columns=[name for name in table if name.startswith(schema.SITE)])
     with pytest.raises(RecordError, match="run the sweep with gradient_flow=true"):
-        gradient_flow.gradient_flow(bare)
+        gradient_flow.gradient_flow(results.with_rows(without))
     for wrong in ("site.speed.x/weights", "site."):
         with pytest.raises(RecordError, match="neither in results/records/schema"):
             schema.check(table.assign(**{wrong: 1.0}), {"wrong_signs": {}})
 
 
 def test_a_site_that_a_run_lacks_has_no_rows():
-    table = make(tasks=("binarized_mlp", "sign_fitting"))
+    results = make(tasks=("binarized_mlp", "sign_fitting"))
+    table = results.rows
     gone = table["task"] == "sign_fitting"
     table.loc[gone, [name for name in table if name.endswith("layer1/activations")]] = np.nan
-    found = gradient_flow.gradient_flow(table)
+    found = gradient_flow.gradient_flow(results)
     sites = found.groupby("task")["site"].unique().map(list).to_dict()
     assert sites["sign_fitting"] == ["layer1/weights"] and len(sites["binarized_mlp"]) == 2
