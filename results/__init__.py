@@ -9,7 +9,7 @@ if TYPE_CHECKING:
 
 
 def __getattr__(name):
-    """`load`, `Plan` and `ResultSet` on demand: they import pandas, and a command that asks for help has no use for it."""
+    """`load`, `Plan` and `ResultSet` on demand: they import pandas, and a command that only prints help has no need."""
     if name == "load":
         from results.records.reading import load
 
