@@ -8,7 +8,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from steeplechase.errors import UserError
-from tasks.base import at_least, one_of
+from tasks.ranges import at_least, one_of
 
 
 def binarized_mlp(
