@@ -19,7 +19,7 @@ def binarized_mlp(
     validation: float,
     test: float,
     reference: int,
-    split_seed: int,
+    split_seed: int | None,
     **_,
 ) -> None:
     """Refuses arguments that make no such task; others than these are not looked at.
@@ -31,21 +31,22 @@ def binarized_mlp(
         validation: share of the examples, above 0 and below 1.
         test: share of the examples, from 0, for a set with a test part of its own, and below 1.
         reference: training examples that give the statistics for judging, at least 1.
-        split_seed: a whole number, at least 0.
+        split_seed: None, or a whole number of at least 0.
 
     Raises:
         UserError: with the argument, its value and what is allowed.
     """
     widths = {f"hidden[{i}]": width for i, width in enumerate(hidden)}
     at_least(1, batch=batch, reference=reference, **widths)
-    at_least(0, split_seed=split_seed)
+    if split_seed is not None:
+        at_least(0, split_seed=split_seed)
     one_of("cross_entropy", "squared_hinge", loss=loss)
     for name, share, least in (("validation", validation, "above 0"), ("test", test, "from 0")):
         if not 0 <= share < 1 or (share == 0 and name == "validation"):  # a set may bring its own test part
             raise UserError(f"task.{name} is {share}, but must be a share of the examples, {least} and below 1.")
 
 
-def sign_fitting(*, dim: int, mixing: str, rows: int, target: float | None, instance_seed: int, **_) -> None:
+def sign_fitting(*, dim: int, mixing: str, rows: int, target: float | None, instance_seed: int | None, **_) -> None:
     """Refuses arguments that make no such task; others than these are not looked at.
 
     Args:
@@ -53,13 +54,14 @@ def sign_fitting(*, dim: int, mixing: str, rows: int, target: float | None, inst
         mixing: `identity` or `gaussian`.
         rows: of the matrix, at least 1.
         target: 1 or −1 with the identity; None with a Gaussian matrix, where it follows from the drawn signs.
-        instance_seed: a whole number, at least 0.
+        instance_seed: None, or a whole number of at least 0.
 
     Raises:
         UserError: with the argument, its value and what is allowed.
     """
     at_least(1, dim=dim, rows=rows)
-    at_least(0, instance_seed=instance_seed)
+    if instance_seed is not None:
+        at_least(0, instance_seed=instance_seed)
     one_of("identity", "gaussian", mixing=mixing)
     if (mixing == "identity") == (target is None):
         needs = "1 or -1" if mixing == "identity" else "null, since b follows from the drawn signs"

@@ -37,6 +37,9 @@ class Measure:
         return {**vars(self), "bounds": [end if math.isfinite(end) else None for end in self.bounds]}
 
 
+TRAIN = "train"  # in a replica's problem: int32 [training], the places of the examples that it trains on
+
+
 @dataclass(frozen=True, eq=False)
 class Task:
     """What is descended, written for one replica: plain functions of tensors, no replica axis anywhere.
@@ -47,11 +50,11 @@ class Task:
     Attributes:
         name: by which it is asked for: that of its page.
         label: how it is printed.
-        start: start(chance) -> parameters, a dict of tensors.
-        loss: loss(parameters, batch, hard, chance) -> (loss, measures): `batch` holds a slice of each array in
+        start: start(chance, problem) -> parameters, a dict of tensors. `problem` is what `problem` made, else empty.
+        loss: loss(parameters, batch, hard, chance, problem) -> (loss, measures): `batch` holds a slice of each array in
             `examples`; `hard(x, at=site)` is the hard operation. Sites are named `PLACE/weights` or
             `PLACE/activations`.
-        judge: judge(parameters, hard) -> measures over the held-out parts, with no gradient and no chance.
+        judge: judge(parameters, hard, problem) -> measures over the held-out parts, with no gradient and no chance.
         measures: what `loss` and `judge` measure, by name, beside what every record knows (results/records/schema.py:
             validation_loss, validation_accuracy, test_loss, test_accuracy).
         selects: the measure by which settings are chosen: never the one that is reported, where there is a choice.
@@ -68,6 +71,10 @@ class Task:
         forwards: the hard functions that it is written for.
         checksum: of the data that it was made from, as tasks.data has it; "" where it has none.
         remarks: what may not be meant so in its data or arguments, a sentence each.
+        problem: problem(chance) -> a dict of tensors: the replica's own draw of the problem, made once before its
+            start, by its seed alone. Under TRAIN it may say which of the examples the replica trains on. None: the
+            problem is the same for all.
+        training: how many examples a replica trains on; None: all.
     """
 
     name: str
@@ -90,6 +97,13 @@ class Task:
     forwards: tuple[str, ...] = ("sign", "step")
     checksum: str = ""
     remarks: tuple[str, ...] = ()
+    problem: Callable | None = None
+    training: int | None = None
+
+    @property
+    def training_examples(self) -> int:
+        """How many examples a replica trains on; 0 where there are none."""
+        return (self.training or len(self.examples[0])) if self.examples else 0
 
 
 def load(name: str) -> Callable[..., Task]:

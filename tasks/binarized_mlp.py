@@ -9,7 +9,7 @@ from steeplechase.errors import UserError
 from tasks import arguments
 from tasks.base import Task
 from tasks.data.sets import load
-from tasks.data.split import split
+from tasks.data.split import part_sizes, split
 
 EPSILON = 1e-4  # batch norm, as in BinaryNet's code
 PIECE = 1024  # examples judged at once: bounds the memory, not the numbers
@@ -27,7 +27,7 @@ def binarized_mlp(
     validation: float = 0.2,
     test: float = 0.2,
     reference: int = 2048,
-    split_seed: int = 0,
+    split_seed: int | None = None,
     dtype: str = "float32",
 ) -> Task:
     """A network of the BinaryNet kind (Hubara et al. 2016, arXiv:1602.02830): every weight matrix is hard, every hidden
@@ -46,7 +46,8 @@ def binarized_mlp(
         validation: share of the examples that settings are chosen by, drawn with `split_seed`.
         test: share of the examples that is reported; a set with test files of its own keeps them.
         reference: how many training examples give the statistics that replace the batch's when judging.
-        split_seed: of the permutation that splits the examples.
+        split_seed: of the permutation that splits the examples, which all replicas then share. None: each replica
+            has its own, by its own seed. A test part that comes with the data is everybody's.
         dtype: of the parameters and of all products: `float32` or `float64`.
 
     Returns:
@@ -66,25 +67,32 @@ def binarized_mlp(
         split_seed=split_seed,
     )
     examples = load(data, labels)
-    parts = split(examples, seed=split_seed, validation=validation, test=test)
-    if batch > len(parts.train.y):
-        raise UserError(f"task.batch is {batch}, but {data} leaves only {len(parts.train.y)} training examples.")
+    counts, own = part_sizes(examples, validation=validation, test=test), split_seed is None
+    if batch > counts["train"]:
+        raise UserError(f"task.batch is {batch}, but {data} leaves only {counts['train']} training examples.")
 
     widths = (examples.x.shape[1], *hidden, examples.classes)
     layers = range(1, len(widths))
     sizes: dict[str, tuple[int, ...]] = {f"layer{i}/weights": (widths[i - 1], widths[i]) for i in layers}
     sizes |= {f"layer{i}/scale": (widths[i],) for i in layers if batch_norm}
     sizes |= {f"layer{i}/shift": (widths[i],) for i in layers}
-    known = tf.constant(parts.train.x[:reference], dtype)
-    held_out = {
-        name: [
-            (tf.constant(part.x[at : at + PIECE], dtype), tf.constant(part.y[at : at + PIECE]))
-            for at in range(0, len(part.y), PIECE)
-        ]
-        for name, part in (("validation", parts.validation), ("test", parts.test))
-    }
+    if own:
+        parts = {"train": examples} | ({"test": examples.test} if examples.test is not None else {})
+    else:
+        parts = vars(split(examples, seed=split_seed, validation=validation, test=test))
+    arrays = {name: (tf.constant(part.x, dtype), tf.constant(part.y)) for name, part in parts.items()}
 
-    def start(chance):
+    def problem(chance):
+        order = chance.of("split").permutation(len(examples.y))
+        return dict(zip(counts, tf.split(order, list(counts.values())), strict=True))
+
+    def part_of(name, problem, at, end):
+        """(x, y) of a part's examples from one place to another: those of the replica's split, or everybody's."""
+        if name in problem:
+            return tuple(tf.gather(array, problem[name][at:end]) for array in arrays["train"])
+        return tuple(array[at:end] for array in arrays[name])
+
+    def start(chance, problem):
         parameters = {}
         for name, shape in sizes.items():
             if name.endswith("weights"):
@@ -122,17 +130,18 @@ def binarized_mlp(
         signs = 2 * tf.one_hot(y, widths[-1], dtype=outputs.dtype) - 1
         return tf.reduce_mean(tf.square(tf.nn.relu(1 - signs * outputs)), -1)
 
-    def training_loss(parameters, batch, hard, chance):
+    def training_loss(parameters, batch, hard, chance, problem):
         x, y = batch
         outputs, _ = forward(parameters, x, hard)
         return tf.reduce_mean(losses(outputs, y)), {}
 
-    def judge(parameters, hard):
-        _, statistics = forward(parameters, known, hard)
+    def judge(parameters, hard, problem):
+        _, statistics = forward(parameters, part_of("train", problem, 0, reference)[0], hard)
         measures: dict[str, tf.Tensor] = {}
-        for name, pieces in held_out.items():
-            total, right, count = tf.zeros([], dtype), tf.zeros([], dtype), sum(len(y) for _, y in pieces)
-            for x, y in pieces:
+        for name in ("validation", "test"):
+            total, right, count = tf.zeros([], dtype), tf.zeros([], dtype), counts.get(name) or len(parts[name].y)
+            for at in range(0, count, PIECE):
+                x, y = part_of(name, problem, at, min(count, at + PIECE))
                 outputs, _ = forward(parameters, x, hard, statistics if batch_norm else None)
                 total += tf.reduce_sum(losses(outputs, y))
                 right += tf.reduce_sum(tf.cast(tf.argmax(outputs, -1, tf.int32) == y, dtype))
@@ -157,9 +166,11 @@ def binarized_mlp(
         # Three products a layer, two in the first, whose input needs no gradient.
         flops=2.0 * batch * (3 * products - first),
         weights=tuple(name for name in sizes if name.endswith("weights")),
-        examples=(parts.train.x, parts.train.y),
+        examples=(parts["train"].x, parts["train"].y),
         batch=batch,
         bounds={f"layer{i}/weights": (-1.0, 1.0) for i in layers} if clip else {},
         checksum=examples.checksum,
         remarks=examples.remarks,
+        problem=problem if own else None,
+        training=counts["train"],
     )

@@ -8,6 +8,7 @@ import tensorflow as tf
 from tasks import arguments
 from tasks.base import Measure, Task
 
+PARTS = ("train", "validation", "test")  # what trains, chooses and reports has rows of A of its own
 SCALAR = {"x": "x", "y": "sign(x)", "gradient": "Gradient by x"}  # what the notebook prints, where x is a scalar
 
 
@@ -18,7 +19,7 @@ def sign_fitting(
     rows: int = 40,
     start: float | None = None,
     target: float | None = None,
-    instance_seed: int = 0,
+    instance_seed: int | None = None,
     dtype: str = "float32",
 ) -> Task:
     """Minimise ½‖A·sign(x) − b‖² over x; the smallest possible loss is 0.
@@ -26,9 +27,8 @@ def sign_fitting(
     mixing="identity": A is the identity and every b is `target`, so that coordinates do not interact. The notebook's
     case is dim=1, start=−1, target=+1. There is nothing to hold out: settings are chosen by the training loss.
 
-    mixing="gaussian": A is [rows, dim] with independent N(0, 1/rows) entries (to 2⁻¹²) and b = A·s for random signs s,
-    all from `instance_seed` and shared by every replica; x = s, whatever its length, is a solution. As many rows again
-    are held out for validation, and as many for testing.
+    mixing="gaussian": A is [rows, dim] with independent N(0, 1/rows) entries (to 2⁻¹²) and b = A·s for random signs s;
+    x = s, whatever its length, is a solution. As many rows again are held out for validation, and as many for testing.
 
     Args:
         dim: coordinates of x.
@@ -36,7 +36,7 @@ def sign_fitting(
         rows: of A, where it is drawn.
         start: every coordinate's first value; None draws them from N(0, 1) with the replica's own chance.
         target: 1 or −1 with the identity, else None.
-        instance_seed: of A and s.
+        instance_seed: of A and s, which all replicas then share. None: each replica has its own, by its own seed.
         dtype: of x, A and b: `float32` or `float64`.
 
     Returns:
@@ -46,35 +46,37 @@ def sign_fitting(
         UserError: for arguments that make no task.
     """
     arguments.sign_fitting(dim=dim, mixing=mixing, rows=rows, target=target, instance_seed=instance_seed)
+    held_out, own = mixing != "identity", mixing == "gaussian" and instance_seed is None
     if mixing == "identity":
-        parts = [(np.eye(dim), np.full(dim, target))] * 3
-        signs = np.sign(np.full(dim, target))
-    else:
+        shared = {"signs": np.sign(np.full(dim, target)), **dict.fromkeys(PARTS, np.eye(dim))}
+    elif not own:
         draw = np.random.Generator(np.random.PCG64([instance_seed, dim, rows]))
-        signs = draw.choice([-1.0, 1.0], dim)
-        # Multiples of 2⁻¹²: sums of signs times these are exact in float32, so that a solution's loss is exactly 0.
-        matrices = [np.round(draw.normal(0, 1 / math.sqrt(rows), [rows, dim]) * 4096) / 4096 for _ in range(3)]
-        parts = [(a, a @ signs) for a in matrices]
-    (train, validation, test) = [tuple(tf.constant(v, dtype) for v in part) for part in parts]
-    held_out = mixing != "identity"
+        shared = {"signs": draw.choice([-1.0, 1.0], dim)}
+        shared |= {part: rounded(draw.normal(0, 1 / math.sqrt(rows), [rows, dim])) for part in PARTS}
+    fixed = {} if own else {name: tf.constant(array, dtype) for name, array in shared.items()}
 
-    def begin(chance):
+    def problem(chance):
+        signs = tf.where(chance.of("signs").uniform([dim]) < 0.5, -1.0, 1.0)
+        matrices = {part: rounded(chance.of(part).normal([rows, dim]) / math.sqrt(rows)) for part in PARTS}
+        return {name: tf.cast(array, dtype) for name, array in {"signs": signs, **matrices}.items()}
+
+    def begin(chance, problem):
         x = chance.normal([dim]) if start is None else tf.fill([dim], tf.constant(float(start), dtype))
         return {"x": tf.cast(x, dtype)}
 
-    def half_square(y, part):
-        a, b = part
-        return 0.5 * tf.reduce_sum(tf.square(tf.linalg.matvec(a, y) - b))
+    def half_square(y, part, problem):
+        here = problem if own else fixed
+        return 0.5 * tf.reduce_sum(tf.square(tf.linalg.matvec(here[part], y - here["signs"])))
 
-    def loss(parameters, batch, hard, chance):
-        return half_square(hard(parameters["x"], at="x/weights"), train), {}
+    def loss(parameters, batch, hard, chance, problem):
+        return half_square(hard(parameters["x"], at="x/weights"), "train", problem), {}
 
-    def judge(parameters, hard):
+    def judge(parameters, hard, problem):
         y = hard(parameters["x"], at="x/weights")
-        wrong = tf.reduce_mean(tf.cast(y != tf.constant(signs, dtype), dtype))
-        measures = {"wrong_signs": wrong}
+        signs = (problem if own else fixed)["signs"]
+        measures = {"wrong_signs": tf.reduce_mean(tf.cast(y != signs, dtype))}
         if held_out:
-            measures |= {"validation_loss": half_square(y, validation), "test_loss": half_square(y, test)}
+            measures |= {f"{part}_loss": half_square(y, part, problem) for part in PARTS[1:]}
         if dim == 1:
             measures |= {"x": parameters["x"][0], "y": y[0]}
         return measures
@@ -97,4 +99,11 @@ def sign_fitting(
         weights=("x",),
         optimum=0.0,
         forwards=("sign",),
+        problem=problem if own else None,
     )
+
+
+def rounded(matrix):
+    """A to multiples of 2⁻¹²: signs times these add up exactly in float32, so that a solution's loss is exactly 0."""
+    round_off = tf.round if tf.is_tensor(matrix) else np.round
+    return round_off(matrix * 4096) / 4096

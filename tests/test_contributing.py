@@ -76,13 +76,13 @@ def added_task(*, dim: int = 3, dtype: str = "float32") -> Task:
     """Minimise the mean of (sign(x) − 1)² over x of [dim]. Raises UserError for arguments that make no task."""
     arguments.added_task(dim=dim)
 
-    def start(chance):
+    def start(chance, problem):
         return {"x": tf.cast(chance.normal([dim]), dtype)}
 
-    def loss(parameters, batch, hard, chance):
+    def loss(parameters, batch, hard, chance, problem):
         return tf.reduce_mean(tf.square(hard(parameters["x"], at="x/weights") - 1)), {}
 
-    def judge(parameters, hard):
+    def judge(parameters, hard, problem):
         return {"wrong": tf.reduce_mean(tf.cast(hard(parameters["x"], at="x/weights") < 0, dtype))}
 
     return Task(

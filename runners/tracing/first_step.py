@@ -75,12 +75,13 @@ def first_step(
     }
 
     def run(key, numbers, examples):
-        parameters = step.start(task, hard, key)
+        problem = step.problem(task, key)
+        parameters = step.start(task, hard, key, problem)
         dtype = next(iter(parameters.values())).dtype
-        batch = step.batch_of(examples, step.batch_indices(task, key, tf.constant(0)))
+        batch = step.batch_of(examples, step.batch_indices(task, key, tf.constant(0), problem))
         batch = tuple(tf.cast(a, dtype) if a.dtype.is_floating else a for a in batch)
         stream = step.loss_stream(key, tf.constant(0))
-        return trace_sites(task, hard, parameters, batch, {**numbers, "normalize": normalize}, stream)
+        return trace_sites(task, hard, parameters, batch, {**numbers, "normalize": normalize}, stream, problem)
 
     examples = tuple(tf.constant(a) for a in task.examples)
     rows = []

@@ -80,7 +80,7 @@ class Recorder:
 
 
 def trace_sites(
-    task: Task, hard: Hard, parameters: Mapping, batch: tuple, numbers: Mapping, stream: Chance
+    task: Task, hard: Hard, parameters: Mapping, batch: tuple, numbers: Mapping, stream: Chance, problem: Mapping
 ) -> list[dict]:
     """What flows back through each hard site of one replica's loss at one batch.
 
@@ -91,6 +91,7 @@ def trace_sites(
         batch: a slice of each array in the task's examples.
         numbers: as Hard.operation has them, "normalize" included.
         stream: what the loss draws from.
+        problem: the replica's own.
 
     Returns:
         `Recorder.signals`, an entry a site, last first.
@@ -106,7 +107,7 @@ def trace_sites(
             recorder.record(at, (x,), y, tuple(slopes))
             return y
 
-        loss, _ = task.loss(parameters, batch, followed, stream)
+        loss, _ = task.loss(parameters, batch, followed, stream, problem)
     return recorder.signals(loss)
 
 

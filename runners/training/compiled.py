@@ -21,6 +21,7 @@ from runners.training.step import (
     epoch_order,
     map_replicas,
     numbers_now,
+    problems,
     starter,
     steps_per_epoch,
 )
@@ -78,6 +79,7 @@ class Compiled:
             )
             self.fresh = [tf.constant(v.numpy()) for v in self.optimizer.variables]  # not the variables' own memory
         self.train = tf.function(self._chunk, jit_compile=True, autograph=False)
+        self.problem = problems(task, block)
         self.start = starter(task, program.hard, block)
         self.judge = judgement(task, program.hard, block, program.tf32)
         self.probe = batch_probe(task, program.hard, block, program.scheduled, program.tf32)
@@ -93,10 +95,11 @@ class Compiled:
             int32 [block], the step at which each replica diverged, −1 for none.
         """
         task, block, per_epoch = self.program.task, self.program.block, steps_per_epoch(self.program.task)
-        size, diverged = len(task.examples[0]) if task.examples else 0, state.measures["diverged"]
+        size, diverged = task.training_examples, state.measures["diverged"]
 
         def order(epoch):
-            return map_replicas(task, lambda key: epoch_order(task, key, epoch), replicas.keys)
+            own = replicas.keys, replicas.problem
+            return map_replicas(task, lambda replica: epoch_order(task, replica[0], epoch, replica[1]), own)
 
         def body(step, indices):
             numbers: dict[str, Any] = numbers_now(replicas, step, self.program.precision, self.program.scheduled)
@@ -107,7 +110,7 @@ class Compiled:
                 indices = tf.cond(fresh, lambda: order(step // per_epoch), lambda: indices)
             batch = tf.slice(indices, [0, position * task.batch], [block, task.batch if size else 0])
             flat = {name: tf.convert_to_tensor(v.value) for name, v in self.parameters.items()}
-            gradients, loss, _ = self._gradients(flat, batch, replicas.keys, step, numbers, self.examples)
+            gradients, loss, _ = self._gradients(flat, batch, replicas, step, numbers, self.examples)
             self.optimizer.apply([gradients[name] for name in self.parameters], list(self.parameters.values()))
             for name, (low, high) in task.bounds.items():
                 self.parameters[name].assign(tf.clip_by_value(self.parameters[name].value, low, high))

@@ -10,7 +10,7 @@ from steeplechase.random import Chance
 from tasks.base import Task
 
 
-def gradient(task: Task, parameters: Mapping, batch: tuple, hard: Callable, stream: Chance) -> tuple:
+def gradient(task: Task, parameters: Mapping, batch: tuple, hard: Callable, stream: Chance, problem: Mapping) -> tuple:
     """The gradient of one replica at one batch.
 
     Args:
@@ -19,6 +19,7 @@ def gradient(task: Task, parameters: Mapping, batch: tuple, hard: Callable, stre
         batch: a slice of each array in the task's examples.
         hard: the hard operation, `hard(x, at=site)`.
         stream: what the loss draws from.
+        problem: the replica's own.
 
     Returns:
         (gradients, loss, measures): gradients is a dict like `parameters`. A parameter that the loss does not reach
@@ -26,6 +27,6 @@ def gradient(task: Task, parameters: Mapping, batch: tuple, hard: Callable, stre
     """
     with tf.GradientTape() as tape:
         tape.watch(parameters)
-        loss, measures = task.loss(parameters, batch, hard, stream)
+        loss, measures = task.loss(parameters, batch, hard, stream, problem)
     gradients = tape.gradient(loss, parameters, unconnected_gradients=tf.UnconnectedGradients.ZERO)
     return gradients, loss, measures

@@ -32,13 +32,16 @@ def judgement(task: Task, hard: Hard, block: int, tf32: bool) -> Callable:
         tf32: as in Program; what is compiled with it is another function.
 
     Returns:
-        {parameter: [block, size]} -> {measure: [block]}.
+        ({parameter: [block, size]}, the problems {name: [block, ...]}) -> {measure: [block]}.
     """
 
-    def one(flat):
-        return task.judge(shaped(task, flat), lambda x, *, at: hard.function_at(at).value(x))
+    def one(replica):
+        flat, problem = replica
+        return task.judge(shaped(task, flat), lambda x, *, at: hard.function_at(at).value(x), problem)
 
-    return tf.function(lambda parameters: map_replicas(task, one, parameters), jit_compile=True, autograph=False)
+    return tf.function(
+        lambda parameters, problem: map_replicas(task, one, (parameters, problem)), jit_compile=True, autograph=False
+    )
 
 
 @functools.cache
@@ -60,8 +63,9 @@ def batch_probe(task: Task, hard: Hard, block: int, scheduled: bool, tf32: bool)
     def probe(parameters, replicas, step, examples):
         numbers = numbers_now(replicas, step, next(iter(parameters.values())).dtype, scheduled)
         del numbers["learning_rate"]
-        indices = map_replicas(task, lambda key: batch_indices(task, key, step), replicas.keys)
-        _, loss, measures = gradients(parameters, indices, replicas.keys, step, numbers, examples)
+        own = replicas.keys, replicas.problem
+        indices = map_replicas(task, lambda replica: batch_indices(task, replica[0], step, replica[1]), own)
+        _, loss, measures = gradients(parameters, indices, replicas, step, numbers, examples)
         return {**measures, "train_loss": loss}
 
     return tf.function(probe, jit_compile=True, autograph=False)
@@ -88,11 +92,11 @@ def site_probe(task: Task, hard: Hard, block: int, scheduled: bool, tf32: bool) 
         del numbers["learning_rate"]
 
         def one(replica):
-            flat, key, own_numbers = replica
-            batch, stream = batch_of(examples, batch_indices(task, key, step)), loss_stream(key, step)
-            signals = backward_signals.trace_sites(task, hard, shaped(task, flat), batch, own_numbers, stream)
+            flat, key, problem, own_numbers = replica
+            batch, stream = batch_of(examples, batch_indices(task, key, step, problem)), loss_stream(key, step)
+            signals = backward_signals.trace_sites(task, hard, shaped(task, flat), batch, own_numbers, stream, problem)
             return backward_signals.site_statistics(signals)
 
-        return map_replicas(task, one, (parameters, replicas.keys, numbers))
+        return map_replicas(task, one, (parameters, replicas.keys, replicas.problem, numbers))
 
     return tf.function(probe, jit_compile=True, autograph=False)

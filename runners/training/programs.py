@@ -169,9 +169,9 @@ def _task(text: str, precision: str) -> Task:
     if "dtype" not in tasks_base.parameters(page):
         raise UserError(f"tasks/{name}.py must take dtype, the precision of its tensors, beside its other arguments.")
     task = page(**arguments, dtype=precision)
-    if task.examples and task.batch > len(task.examples[0]):
+    if task.examples and task.batch > task.training_examples:
         raise UserError(
-            f"the batch of {name} is {task.batch}, but there are {len(task.examples[0])} training examples."
+            f"the batch of {name} is {task.batch}, but there are {task.training_examples} training examples."
         )
     return task
 

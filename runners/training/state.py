@@ -35,9 +35,11 @@ class Replicas(NamedTuple):
             where schedules are allowed.
         optimizer: its arguments that each replica has its own value of, [block, 1].
         steps: the length of the training, an int32 scalar.
+        problem: what each has of its own of the task, {name: [block, ...]}; empty where that is the same for all.
     """
 
     keys: tf.Tensor
     numbers: dict[str, Any]
     optimizer: dict[str, tf.Tensor]
     steps: tf.Tensor
+    problem: dict[str, tf.Tensor]

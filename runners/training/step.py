@@ -6,7 +6,7 @@ What takes a single key is of one replica, without a replica axis; `block_gradie
 from __future__ import annotations
 
 import functools
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 import tensorflow as tf
@@ -16,21 +16,35 @@ from runners.training.hard_sites import Hard
 from runners.training.state import Replicas
 from steeplechase import schedules
 from steeplechase.random import Chance
-from tasks.base import Task
+from tasks.base import TRAIN, Task
 
 
-def start(task: Task, hard: Hard, key: tf.Tensor) -> dict[str, tf.Tensor]:
+def problem(task: Task, key: tf.Tensor) -> dict[str, tf.Tensor]:
+    """What a replica has of its own of the task: its draw of the problem, made once when it begins.
+
+    Args:
+        task: which may leave a part of itself to chance (Task.problem).
+        key: uint32 [2]: replicas of one seed have one problem, whatever else they differ in.
+
+    Returns:
+        By name; empty where the task is the same for all.
+    """
+    return dict(task.problem(Chance(key).of("problem"))) if task.problem else {}
+
+
+def start(task: Task, hard: Hard, key: tf.Tensor, problem: Mapping[str, tf.Tensor]) -> dict[str, tf.Tensor]:
     """The parameters of a replica before its first step.
 
     Args:
         task: which starts them.
         hard: without latent weights the hard ones start at the signs of what the task starts them with.
         key: uint32 [2].
+        problem: the replica's own.
 
     Returns:
         By name, in the task's own shapes.
     """
-    parameters = task.start(Chance(key).of("start"))
+    parameters = task.start(Chance(key).of("start"), problem)
     if hard.weights is None:
         signs = {name: tf.where(parameters[name] >= 0, 1.0, -1.0) for name in task.weights}
         parameters |= {name: tf.cast(sign, parameters[name].dtype) for name, sign in signs.items()}
@@ -38,41 +52,44 @@ def start(task: Task, hard: Hard, key: tf.Tensor) -> dict[str, tf.Tensor]:
 
 
 def steps_per_epoch(task: Task) -> int:
-    """How many batches the task's examples make; 1 where it has none."""
-    return len(task.examples[0]) // task.batch if task.examples else 1
+    """How many batches the examples make that a replica trains on; 1 where there are none."""
+    return task.training_examples // task.batch if task.examples else 1
 
 
-def epoch_order(task: Task, key: tf.Tensor, epoch: tf.Tensor) -> tf.Tensor:
+def epoch_order(task: Task, key: tf.Tensor, epoch: tf.Tensor, problem: Mapping[str, tf.Tensor]) -> tf.Tensor:
     """The order in which a replica takes the examples in this epoch.
 
     Args:
         task: whose examples they are.
         key: uint32 [2].
         epoch: an int32 scalar, from 0.
+        problem: the replica's own; which of the examples it trains on, where that is its own.
 
     Returns:
-        int32 [examples]; [0] where there are none.
+        int32 [training examples]: places in the task's examples; [0] where there are none.
     """
     if not task.examples:
         return tf.zeros([0], tf.int32)
-    return Chance(key).of("batches").at(epoch).permutation(len(task.examples[0]))
+    order = Chance(key).of("batches").at(epoch).permutation(task.training_examples)
+    return tf.gather(problem[TRAIN], order) if TRAIN in problem else order
 
 
-def batch_indices(task: Task, key: tf.Tensor, step: tf.Tensor) -> tf.Tensor:
+def batch_indices(task: Task, key: tf.Tensor, step: tf.Tensor, problem: Mapping[str, tf.Tensor]) -> tf.Tensor:
     """The examples that a replica takes in this step.
 
     Args:
         task: whose examples they are.
         key: uint32 [2].
         step: an int32 scalar, from 0.
+        problem: the replica's own.
 
     Returns:
-        int32 [batch]; [0] where there are none.
+        int32 [batch]: places in the task's examples; [0] where there are none.
     """
     if not task.examples:
         return tf.zeros([0], tf.int32)
     epoch, position = step // steps_per_epoch(task), step % steps_per_epoch(task)
-    return tf.gather(epoch_order(task, key, epoch), position * task.batch + tf.range(task.batch))
+    return tf.gather(epoch_order(task, key, epoch, problem), position * task.batch + tf.range(task.batch))
 
 
 def batch_of(examples: Sequence[tf.Tensor], indices: tf.Tensor) -> tuple[tf.Tensor, ...]:
@@ -156,6 +173,22 @@ def shaped(task: Task, flat: dict[str, tf.Tensor]) -> dict[str, tf.Tensor]:
 
 
 @functools.cache
+def problems(task: Task, block: int) -> Callable:
+    """The problems of a block's replicas, compiled.
+
+    Args:
+        task: which has a part of its own for each replica.
+        block: how many replicas there are.
+
+    Returns:
+        keys [block, 2] -> {name: [block, ...]}.
+    """
+    return tf.function(
+        lambda keys: map_replicas(task, lambda key: problem(task, key), keys), jit_compile=True, autograph=False
+    )
+
+
+@functools.cache
 def starter(task: Task, hard: Hard, block: int) -> Callable:
     """The start of a block, compiled.
 
@@ -165,13 +198,16 @@ def starter(task: Task, hard: Hard, block: int) -> Callable:
         block: how many replicas there are.
 
     Returns:
-        keys [block, 2] -> the parameters at the start, {name: [block, size]}.
+        (keys [block, 2], the replicas' problems {name: [block, ...]}) -> the parameters at the start, {name: [block,
+        size]}.
     """
 
-    def one(key):
-        return {name: tf.reshape(p, [-1]) for name, p in start(task, hard, key).items()}
+    def one(replica):
+        return {name: tf.reshape(p, [-1]) for name, p in start(task, hard, *replica).items()}
 
-    return tf.function(lambda keys: map_replicas(task, one, keys), jit_compile=True, autograph=False)
+    return tf.function(
+        lambda keys, problems: map_replicas(task, one, (keys, problems)), jit_compile=True, autograph=False
+    )
 
 
 @functools.cache
@@ -184,14 +220,14 @@ def block_gradients(task: Task, hard: Hard, block: int) -> Callable:
         block: how many replicas there are.
 
     Returns:
-        ({name: [block, size]}, indices of examples [block, batch], keys [block, 2], step, the numbers now, the
-        examples) -> (gradients {name: [block, size]}, losses [block], further measures {name: [block]}). What a program
+        ({name: [block, size]}, indices of examples [block, batch], the replicas, step, the numbers now, the examples)
+        -> (gradients {name: [block, size]}, losses [block], further measures {name: [block]}). What a program
         does not use of it, XLA leaves out.
     """
 
-    def gradients(parameters, indices, keys, step, numbers, examples):
+    def gradients(parameters, indices, replicas, step, numbers, examples):
         def one(replica):
-            flat, own_indices, key, own_numbers = replica
+            flat, own_indices, key, own_problem, own_numbers = replica
             zeros, stream = [], loss_stream(key, step)
 
             def watch(site, x, slope):
@@ -199,7 +235,7 @@ def block_gradients(task: Task, hard: Hard, block: int) -> Callable:
 
             operation = hard.operation(own_numbers, stream, watch)
             batch = batch_of(examples, own_indices)
-            by_name, loss, measures = gradient(task, shaped(task, flat), batch, operation, stream)
+            by_name, loss, measures = gradient(task, shaped(task, flat), batch, operation, stream, own_problem)
             square = sum(tf.reduce_sum(tf.square(g)) for g in by_name.values())
             out = {**measures, "gradient_norm": tf.sqrt(square)}
             if "gradient" in task.measures:  # declared where there is a single parameter
@@ -208,6 +244,6 @@ def block_gradients(task: Task, hard: Hard, block: int) -> Callable:
                 out["saturation"] = tf.add_n([count for count, _ in zeros]) / sum(size for _, size in zeros)
             return {name: tf.reshape(g, [-1]) for name, g in by_name.items()}, loss, out
 
-        return map_replicas(task, one, (parameters, indices, keys, numbers))
+        return map_replicas(task, one, (parameters, indices, replicas.keys, replicas.problem, numbers))
 
     return tf.function(gradients, autograph=False)

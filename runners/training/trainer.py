@@ -20,7 +20,7 @@ from runners.training.compiled import COMPILE_LOCK, compiled_program
 from runners.training.probes import batch_probe, judgement, site_probe
 from runners.training.programs import Program, Replica
 from runners.training.state import Replicas, TrainState
-from runners.training.step import block_gradients, starter
+from runners.training.step import block_gradients, problems, starter
 from steeplechase import schedules
 from steeplechase.random import key
 
@@ -41,7 +41,7 @@ def trainer(program: Program, thread: int = 0) -> Trainer:
 
 def release() -> None:
     """Lets go of all trainers and programs, and so of what they hold on a device."""
-    for cached in (trainer, compiled_program, starter, judgement, block_gradients, batch_probe, site_probe):
+    for cached in (trainer, compiled_program, problems, starter, judgement, block_gradients, batch_probe, site_probe):
         cached.cache_clear()
 
 
@@ -86,7 +86,7 @@ class Trainer:
             steps: the length of their training, in updates.
         """
         self._take(replicas, steps)
-        start = self._ask("compile_s", self.compiled.start, self._replicas.keys)
+        start = self._ask("compile_s", self.compiled.start, self._replicas.keys, self._replicas.problem)
         for name, variable in self._state.parameters.items():
             variable.assign(start[name], read_value=False)
         for variable, fresh in zip(self._state.optimizer, self.compiled.fresh, strict=True):
@@ -122,8 +122,10 @@ class Trainer:
             for name, variable in getattr(self._state, part).items():
                 variable.assign(state[f"{part}/{name}"])
         self._signs = {name: state[f"measures/signs/{name}"] for name in self.program.task.weights}
+        compiling = self.compile_s  # of the problem
         self.compile_s, self.train_s, self.judge_s = (float(clock) for clock in state["clocks"])
         self.before = {"compile_s": self.compile_s, "train_s": self.train_s, "judge_s": self.judge_s}
+        self.compile_s += compiling
         self.step = int(state["step"])
 
     def advance(self, step: int) -> float:
@@ -146,7 +148,7 @@ class Trainer:
         """The measures of the block's replicas now, float64 [replicas] by name; NaN where not applicable."""
         parameters = {name: tf.convert_to_tensor(v) for name, v in self._state.parameters.items()}
         step, compiled = tf.constant(self.step), self.compiled
-        measures = self._ask("judge_s", compiled.judge, parameters)
+        measures = self._ask("judge_s", compiled.judge, parameters, self._replicas.problem)
         for probe in (compiled.probe, compiled.sites) if self.program.sites else (compiled.probe,):
             measures |= self._ask("judge_s", probe, parameters, self._replicas, step, compiled.examples)
         signs = self._hard_signs()
@@ -166,8 +168,9 @@ class Trainer:
 
     @property
     def functions(self) -> dict[str, tf.types.experimental.PolymorphicFunction]:
-        """What is compiled, by name: `start`, `train`, `judge`, `probe`, and `sites` where those are measured."""
-        names = ("start", "train", "judge", "probe", *(["sites"] if self.program.sites else []))
+        """What is compiled, by name: `start`, `train`, `judge`, `probe`; `problem` and `sites` where there are such."""
+        names = [*(["problem"] if self.program.task.problem else []), "start", "train", "judge", "probe"]
+        names += ["sites"] if self.program.sites else []
         return {name: getattr(self.compiled, name) for name in names}
 
     # Small things
@@ -195,10 +198,13 @@ class Trainer:
         numbers["normalize"] = coded("normalize", [NORMALIZATIONS.index(r.normalize) for r in filled])
         own = {n: tf.constant([[r.optimizer[n]] for r in filled], program.precision) for n in program.per_replica}
         keys = tf.constant(np.stack([key(r.seed) for r in filled]))
-        self._replicas = Replicas(keys, numbers, own, tf.constant(steps))
         self.compile_s = self.train_s = self.judge_s = 0.0
         self.before = {"compile_s": 0.0, "train_s": 0.0, "judge_s": 0.0}  # since this process took over
         self.step = 0
+        problem = self._ask("compile_s", self.compiled.problem, keys) if program.task.problem else {}
+        with tf.device(self.compiled.place):
+            problem = {name: tf.constant(array) for name, array in problem.items()}
+        self._replicas = Replicas(keys, numbers, own, tf.constant(steps), problem)
 
     def _ask(self, clock, function, *arguments, trial=None):
         """What a compiled function answers; its seconds go to the clock, those of compiling to `compile_s`.

@@ -25,6 +25,33 @@ class Splits:
     test: Examples
 
 
+def part_sizes(examples: Examples, *, validation: float, test: float) -> dict[str, int]:
+    """How many of the examples each part gets.
+
+    Args:
+        examples: whose own test part is kept, where they have one.
+        validation: share of the examples, in (0, 1).
+        test: the same; unused where there is a test part already.
+
+    Returns:
+        By name of the part, in the order in which a split cuts: `validation`, `test` where it is cut, and `train`.
+
+    Raises:
+        UserError: for a share outside (0, 1) and for one that leaves a part empty.
+    """
+    n = len(examples.y)
+    shares = {"validation": validation} | ({"test": test} if examples.test is None else {})
+    for name, share in shares.items():
+        if not 0 < share < 1:
+            raise UserError(f"{name}={share}: allowed is a share of the examples between 0 and 1, both excluded")
+    counts = {name: round(share * n) for name, share in shares.items()}
+    counts["train"] = n - sum(counts.values())
+    if empty := [name for name, count in counts.items() if count < 1]:
+        asked = ", ".join(f"{name}={share}" for name, share in shares.items())
+        raise UserError(f"{asked}: of {n} examples none is left for {' and '.join(empty)}, each part needs one")
+    return counts
+
+
 def split(examples: Examples, *, seed: int, validation: float, test: float) -> Splits:
     """Train, validation and test part, by a permutation that follows from the seed alone.
 
@@ -40,17 +67,8 @@ def split(examples: Examples, *, seed: int, validation: float, test: float) -> S
     Raises:
         UserError: for a share outside (0, 1) and for one that leaves a part empty.
     """
-    n = len(examples.y)
-    shares = {"validation": validation} | ({"test": test} if examples.test is None else {})
-    for name, share in shares.items():
-        if not 0 < share < 1:
-            raise UserError(f"{name}={share}: allowed is a share of the examples between 0 and 1, both excluded")
-    counts = {name: round(share * n) for name, share in shares.items()}
-    counts["train"] = n - sum(counts.values())
-    if empty := [name for name, count in counts.items() if count < 1]:
-        asked = ", ".join(f"{name}={share}" for name, share in shares.items())
-        raise UserError(f"{asked}: of {n} examples none is left for {' and '.join(empty)}, each part needs one")
-    order = np.random.Generator(np.random.PCG64(int(file_sha256(f"split {seed}"), 16))).permutation(n)
+    counts = part_sizes(examples, validation=validation, test=test)
+    order = np.random.Generator(np.random.PCG64(int(file_sha256(f"split {seed}"), 16))).permutation(len(examples.y))
     ends = np.cumsum(list(counts.values()))[:-1]
     parts = {
         name: Examples(examples.x[chosen], examples.y[chosen], examples.classes)

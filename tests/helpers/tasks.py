@@ -1,4 +1,12 @@
-"""Tasks at the sizes that tests train them in."""
+"""Tasks at the sizes that tests train them in, and a replica's own problem of them."""
+
+from runners.training import step
+from steeplechase.random import key
 
 # A task whose default is large is tested at these arguments; one that is not listed, at its defaults.
 SMALL = {"binarized_mlp": {"hidden": [12, 8], "batch": 16}, "sign_fitting": {"dim": 6, "rows": 12}}
+
+
+def problem_of(task, seed=0):
+    """The problem of the replica of this seed, {} where it is the same for all."""
+    return step.problem(task, key(seed))

@@ -23,7 +23,7 @@ from estimators.contract import numerics  # noqa: E402
 from runners.configuration import estimator_files, schema  # noqa: E402
 from runners.execution import loading, training_run  # noqa: E402
 from runners.planning import estimator_sources, identity  # noqa: E402
-from runners.training import programs  # noqa: E402
+from runners.training import programs, step  # noqa: E402
 from runners.training.gradient import gradient  # noqa: E402
 from steeplechase.random import Chance, key  # noqa: E402
 from tests.helpers.configurations import changed  # noqa: E402
@@ -37,7 +37,7 @@ def once(wanted):
     page = program.hard.activations
     numbers = {"activations": page.parameters, "weights": program.hard.weights.parameters, "normalize": "none"}
     hard = program.hard.operation(numbers, stream)
-    gradient(task, {"x": tf.constant([0.3, -0.2])}, (), hard, stream)
+    gradient(task, {"x": tf.constant([0.3, -0.2])}, (), hard, stream, step.problem(task, key(0)))
 
 
 def used(name):

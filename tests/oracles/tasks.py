@@ -15,19 +15,19 @@ def _examples(shape, seed=0):
 
 
 def _task(name, sizes, weights, logits, x, y, batch=8):
-    def start(chance):
+    def start(chance, problem):
         return {name: chance.of(name).normal(shape) * 0.5 for name, shape in sizes.items()}
 
     def entropy(parameters, x, y, hard):
         out = logits(parameters, x, hard)
         return tf.reduce_mean(tf.nn.sparse_softmax_cross_entropy_with_logits(labels=y, logits=out)), out
 
-    def loss(parameters, batch, hard, chance):
+    def loss(parameters, batch, hard, chance, problem):
         return entropy(parameters, *batch, hard)[0], {}
 
     known = tf.constant(x), tf.constant(y)
 
-    def judge(parameters, hard):
+    def judge(parameters, hard, problem):
         value, out = entropy(parameters, *known, hard)
         right = tf.reduce_mean(tf.cast(tf.argmax(out, -1, tf.int32) == known[1], tf.float32))
         return {"validation_loss": value, "validation_accuracy": right, "test_loss": value, "test_accuracy": right}
@@ -100,16 +100,16 @@ def one_at_a_time(filters: int = 6) -> Task:
 def exploding() -> Task:
     """A loss that is finite until x passes 3.5: replicas with a large rate diverge, the others do not."""
 
-    def loss(parameters, batch, hard, chance):
+    def loss(parameters, batch, hard, chance, problem):
         x = parameters["x"]
         return tf.reduce_sum(0 * tf.sqrt(3.5 - x) - x), {}
 
     return Task(
         name="exploding",
         label="exploding",
-        start=lambda chance: {"x": tf.zeros([1])},
+        start=lambda chance, problem: {"x": tf.zeros([1])},
         loss=loss,
-        judge=lambda parameters, hard: {"validation_loss": -tf.reduce_sum(parameters["x"])},
+        judge=lambda parameters, hard, problem: {"validation_loss": -tf.reduce_sum(parameters["x"])},
         measures={},
         selects="validation_loss",
         reports="validation_loss",

@@ -37,7 +37,9 @@ def main() -> int:
     with problem_files() as files:
         from tasks.binarized_mlp import binarized_mlp
 
-        task = binarized_mlp(data=files[0], labels=files[1], hidden=PROBLEMS["mlp-256"].hidden, batch=BATCH)
+        task = binarized_mlp(
+            data=files[0], labels=files[1], hidden=PROBLEMS["mlp-256"].hidden, batch=BATCH, split_seed=0
+        )
         reference = _trainer(task, REFERENCE)
         found = {name: _ratio(reference, _trainer(task, name)) for name in options.names or sorted(estimators.registry)}
     slow = [name for name, (ratio, _, _) in found.items() if ratio < BOUND]

@@ -151,7 +151,8 @@ def build_task(problem: Problem, files: tuple[str, str | None], precision: str =
     from tasks.sign_fitting import sign_fitting
 
     if problem.hidden:
-        return binarized_mlp(data=files[0], labels=files[1], hidden=problem.hidden, batch=BATCH, dtype=precision)
+        own = {"hidden": problem.hidden, "batch": BATCH, "dtype": precision}
+        return binarized_mlp(data=files[0], labels=files[1], split_seed=0, **own)
     return sign_fitting(dim=1, mixing="identity", start=-1.0, target=1.0, dtype=precision)
 
 
@@ -192,7 +193,7 @@ def draw_start(problem: Problem, files: tuple[str, str | None], replicas: int) -
     from steeplechase.random import Chance, key
 
     task = build_task(problem, files)
-    starts = [task.start(Chance(key(seed)).of("start")) for seed in range(replicas)]
+    starts = [task.start(Chance(key(seed)).of("start"), {}) for seed in range(replicas)]
     return {name: np.stack([np.asarray(start[name]) for start in starts]) for name in task.sizes}
 
 

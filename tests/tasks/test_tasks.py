@@ -21,7 +21,10 @@ from runners.training import programs
 from steeplechase.errors import UserError
 from steeplechase.random import Chance, key
 from tasks.base import parameters
+from tasks.data.sets import load
+from tasks.data.split import split
 from tests.helpers.configurations import BASE
+from tests.helpers.tasks import problem_of
 
 
 def hard(x, *, at):
@@ -33,16 +36,17 @@ def first_batch(task):
 
 
 def test_contract(task):
-    start = task.start(Chance(key(0)).of("start"))
+    problem = problem_of(task)
+    start = task.start(Chance(key(0)).of("start"), problem)
     assert {n: tuple(p.shape) for n, p in start.items()} == dict(task.sizes)
     assert set(task.weights) <= set(task.sizes) and set(task.bounds) <= set(task.sizes)
     with tf.GradientTape() as tape:
         tape.watch(start)
-        loss, measures = task.loss(start, first_batch(task), hard, Chance(key(0)))
+        loss, measures = task.loss(start, first_batch(task), hard, Chance(key(0)), problem)
     assert loss.shape == () and np.isfinite(loss)
     gradients = tape.gradient(loss, start)
     assert all(gradients[name] is not None and np.abs(gradients[name]).max() > 0 for name in start)
-    judged = task.judge(start, lambda x, *, at: value(x))
+    judged = task.judge(start, lambda x, *, at: value(x), problem)
     known = {**schema.MEASURES, **task.measures}
     for name, number in {**judged, **measures}.items():
         assert name in known, f"{name} is neither in the schema nor declared"
@@ -56,7 +60,7 @@ def test_contract(task):
 
 def test_only_hard_weights_are_called_weights(task):
     """Every site's name says what it is, and a latent weight enters through a hard function alone."""
-    sites, start = [], task.start(Chance(key(0)).of("start"))
+    sites, start = [], task.start(Chance(key(0)).of("start"), problem_of(task))
 
     def watch(x, *, at):
         sites.append(at)
@@ -64,7 +68,7 @@ def test_only_hard_weights_are_called_weights(task):
 
     with tf.GradientTape() as tape:
         tape.watch(start)
-        loss, _ = task.loss(start, first_batch(task), watch, Chance(key(0)))
+        loss, _ = task.loss(start, first_batch(task), watch, Chance(key(0)), problem_of(task))
     gradients = tape.gradient(loss, start)
     assert len(sites) == len(set(sites)) and all(s.endswith(("/weights", "/activations")) for s in sites)
     for name in task.weights:
@@ -72,7 +76,7 @@ def test_only_hard_weights_are_called_weights(task):
 
 
 def test_starts_differ_by_seed_only(task):
-    one, again, other = (task.start(Chance(key(seed)).of("start")) for seed in (0, 0, 1))
+    one, again, other = (task.start(Chance(key(seed)).of("start"), problem_of(task, seed)) for seed in (0, 0, 1))
     assert all((one[n].numpy() == again[n].numpy()).all() for n in one)
     assert any((one[n].numpy() != other[n].numpy()).any() for n in one)
 
@@ -86,27 +90,31 @@ def test_sign_fitting_against_numpy():
     y = np.where(x >= 0, 1.0, -1.0)
     losses = [0.5 * np.sum((a @ y - a @ s) ** 2) for a in matrices]
     parameters = {"x": tf.constant(x)}
-    np.testing.assert_allclose(task.loss(parameters, (), lambda x, at: value(x), None)[0], losses[0], rtol=1e-5)
-    judged = task.judge(parameters, lambda x, at: value(x))
+    np.testing.assert_allclose(task.loss(parameters, (), lambda x, at: value(x), None, {})[0], losses[0], rtol=1e-5)
+    judged = task.judge(parameters, lambda x, at: value(x), {})
     np.testing.assert_allclose([judged["validation_loss"], judged["test_loss"]], losses[1:], rtol=1e-5)
     np.testing.assert_allclose(judged["wrong_signs"], np.mean(y != s), rtol=1e-6)
-    solved = task.judge({"x": tf.constant(s * 7, tf.float32)}, lambda x, at: value(x))
+    solved = task.judge({"x": tf.constant(s * 7, tf.float32)}, lambda x, at: value(x), {})
     assert solved["wrong_signs"] == 0 and solved["test_loss"] == task.optimum == 0
 
 
 def test_the_notebooks_case():
     task = tasks.registry["sign_fitting"](dim=1, mixing="identity", start=-1.0, target=1.0)
-    start = task.start(Chance(key(0)))
+    start = task.start(Chance(key(0)), {})
     assert start["x"].numpy().tolist() == [-1.0]
-    assert task.loss(start, (), lambda x, at: value(x), None)[0] == 2.0
+    assert task.loss(start, (), lambda x, at: value(x), None, {})[0] == 2.0
 
 
 @pytest.mark.parametrize("batch_norm", [True, False])
 @pytest.mark.parametrize("loss", ["cross_entropy", "squared_hinge"])
-def test_binarized_mlp_against_numpy(batch_norm, loss):
+@pytest.mark.parametrize("split_seed", [0, None])
+def test_binarized_mlp_against_numpy(split_seed, batch_norm, loss):
     """The training loss at random parameters, and the judgement, restated in NumPy float64."""
-    task = tasks.registry["binarized_mlp"](hidden=[9, 7], batch=16, batch_norm=batch_norm, loss=loss, reference=100)
-    p = {n: v.numpy().astype(np.float64) for n, v in task.start(Chance(key(2)).of("start")).items()}
+    task = tasks.registry["binarized_mlp"](
+        hidden=[9, 7], batch=16, batch_norm=batch_norm, loss=loss, reference=100, split_seed=split_seed
+    )
+    problem = problem_of(task, 2)
+    p = {n: v.numpy().astype(np.float64) for n, v in task.start(Chance(key(2)).of("start"), problem).items()}
     for name in p:
         if not name.endswith("weights"):
             p[name] += np.random.Generator(np.random.PCG64(4)).normal(0, 0.3, p[name].shape)
@@ -132,27 +140,60 @@ def test_binarized_mlp_against_numpy(batch_norm, loss):
         signs = np.where(np.arange(10) == y[:, None], 1.0, -1.0)
         return (np.maximum(1 - signs * z, 0) ** 2).mean(1)
 
-    x, y = task.examples[0].astype(np.float64), task.examples[1]
-    got, _ = task.loss(tensors, (tf.constant(task.examples[0][:16]), tf.constant(y[:16])), lambda x, at: value(x), None)
+    whole = load("digits")
+    if split_seed is None:
+        parts = {name: (whole.x[places], whole.y[places]) for name, places in problem.items()}
+    else:
+        parts = {name: (part.x, part.y) for name, part in vars(split(whole, seed=0, validation=0.2, test=0.2)).items()}
+    x, y = parts["train"][0].astype(np.float64), parts["train"][1]
+    batch = tf.constant(x[:16], tf.float32), tf.constant(y[:16])
+    got, _ = task.loss(tensors, batch, lambda x, at: value(x), None, problem)
     np.testing.assert_allclose(got, losses(forward(x[:16])[0], y[:16]).mean(), rtol=1e-4)
 
-    from tasks.data.sets import load
-    from tasks.data.split import split
-
-    parts = split(load("digits"), seed=0, validation=0.2, test=0.2)
     _, statistics = forward(x[:100])
-    judged = task.judge(tensors, lambda x, at: value(x))
-    for name, part in (("validation", parts.validation), ("test", parts.test)):
-        z, _ = forward(part.x.astype(np.float64), statistics)
-        np.testing.assert_allclose(judged[f"{name}_loss"], losses(z, part.y).mean(), rtol=1e-3)
-        np.testing.assert_allclose(judged[f"{name}_accuracy"], (z.argmax(1) == part.y).mean(), atol=0.01)
+    judged = task.judge(tensors, lambda x, at: value(x), problem)
+    for name in ("validation", "test"):
+        x, y = parts[name]
+        z, _ = forward(x.astype(np.float64), statistics)
+        np.testing.assert_allclose(judged[f"{name}_loss"], losses(z, y).mean(), rtol=1e-3)
+        np.testing.assert_allclose(judged[f"{name}_accuracy"], (z.argmax(1) == y).mean(), atol=0.01)
+
+
+def test_each_seed_has_a_split_of_its_own():
+    task = tasks.registry["binarized_mlp"](hidden=[4], batch=16)
+    one, again, other = (problem_of(task, seed) for seed in (0, 0, 1))
+    assert {name: len(places) for name, places in one.items()} == {"validation": 359, "test": 359, "train": 1079}
+    for problem in (one, other):
+        assert sorted(np.concatenate([*problem.values()])) == [*range(1797)], "each example is in one part"
+    assert all((one[name].numpy() == again[name].numpy()).all() for name in one)
+    assert np.mean(np.isin(one["test"], other["test"])) == pytest.approx(0.2, abs=0.1)
+    assert task.training_examples == 1079 and len(task.examples[0]) == 1797
+    assert problem_of(tasks.registry["binarized_mlp"](hidden=[4], batch=16, split_seed=0)) == {}
+
+
+def test_each_seed_has_an_instance_of_its_own():
+    """Entries are N(0, 1/rows) to 2⁻¹², signs are even, and the solution's loss is 0 exactly."""
+    task = tasks.registry["sign_fitting"](dim=64, rows=40)
+    problems = [problem_of(task, seed) for seed in range(8)]
+    for part in ("train", "validation", "test"):
+        entries = np.stack([problem[part] for problem in problems]).astype(np.float64)
+        assert entries.shape == (8, 40, 64) and (entries * 4096 == np.round(entries * 4096)).all()
+        assert abs(entries.mean()) < 4 / np.sqrt(40 * entries.size)  # 4 standard errors
+        assert entries.var() == pytest.approx(1 / 40, rel=4 * np.sqrt(2 / entries.size))
+    signs = np.stack([problem["signs"] for problem in problems])
+    assert set(np.unique(signs)) == {-1.0, 1.0} and abs(signs.mean()) < 4 / np.sqrt(signs.size)
+    assert len({sign.tobytes() for sign in signs}) == 8
+    solved = {"x": 3 * problems[1]["signs"]}
+    judged = task.judge(solved, lambda x, *, at: value(x), problems[1])
+    assert judged["wrong_signs"] == judged["validation_loss"] == judged["test_loss"] == 0
+    assert task.judge(solved, lambda x, *, at: value(x), problems[0])["test_loss"] > 0
 
 
 def test_judging_answers_nan_for_a_network_of_nan():
     task = tasks.registry["binarized_mlp"](hidden=[8], batch=16)
-    start = task.start(Chance(key(0)).of("start"))
+    start = task.start(Chance(key(0)).of("start"), problem_of(task))
     start["layer1/weights"] = start["layer1/weights"] * np.nan
-    assert np.isnan(task.judge(start, lambda x, at: value(x))["test_accuracy"])
+    assert np.isnan(task.judge(start, lambda x, at: value(x), problem_of(task))["test_accuracy"])
 
 
 @pytest.mark.parametrize(

@@ -221,7 +221,7 @@ def test_layers_of_sign_fitting_against_numpy(compiled):
     exact = tasks.registry["sign_fitting"](**instance, dtype="float64")
 
     def loss(y):
-        return exact.loss({"x": tf.constant(y, tf.float64)}, (), lambda x, *, at: x, None)[0].numpy()
+        return exact.loss({"x": tf.constant(y, tf.float64)}, (), lambda x, *, at: x, None, {})[0].numpy()
 
     x = Chance(key(seed)).of("start").normal([dim]).numpy().astype(np.float64)
     upstream = np.array([(loss(np.sign(x) + e) - loss(np.sign(x) - e)) / 2 for e in np.eye(dim)])
@@ -238,7 +238,7 @@ def test_layers_of_sign_fitting_against_numpy(compiled):
 
 @modes
 def test_saturation_counted_by_hand(compiled):
-    def loss(parameters, batch, hard, chance):
+    def loss(parameters, batch, hard, chance, problem):
         return tf.reduce_sum(hard(parameters["x"], at="x/weights") * [1.0, 2.0, 3.0, 4.0]), {}
 
     task = toy([-2.0, -1.0, 0.5, 3.0], loss)  # slopes 0, 1, 1, 0: the edge itself passes
@@ -317,7 +317,7 @@ def test_without_latent_weights_no_slope_stands_there():
 
 @modes
 def test_each_site_has_only_what_comes_through_it(compiled):
-    def loss(parameters, batch, hard, chance):
+    def loss(parameters, batch, hard, chance, problem):
         x = parameters["x"]
         first, again, idle = (hard(x, at=f"{name}/activations") for name in ("first", "again", "idle"))
         return tf.reduce_sum(2 * first + 5 * again + 100 * x + 0 * tf.stop_gradient(idle)), {}
@@ -332,12 +332,12 @@ def test_the_step_is_the_trainers():
     """Start, batch and chance are those of a training's first step: its probe at step 0 finds the same gradient."""
     values = np.arange(30, dtype=np.float32).reshape(10, 3)
 
-    def loss(parameters, batch, hard, chance):
+    def loss(parameters, batch, hard, chance, problem):
         noise = chance.of("noise").uniform([3])
         return tf.reduce_sum(hard(parameters["x"], at="x/weights") * (batch[0] + noise)), {}
 
     task = toy([0.0] * 3, loss, examples=(values,), batch=4)
-    task = dataclasses.replace(task, start=lambda chance: {"x": chance.normal([3])})
+    task = dataclasses.replace(task, start=lambda chance, problem: {"x": chance.normal([3])})
     how, seed = both("tanh_slope"), 11
     trainer = Trainer(Program(task, how, "SGD", (), (), 1, "float32", "cpu"))
     trainer.begin([Replica(seed, 0.1, {"scale": 2.0}, {"scale": 2.0})], steps=5)

@@ -50,7 +50,7 @@ def detects(one, other, trials=4000):
 
 def ours(name, data, labels, hidden, steps, seeds):
     """Test accuracies of our trainer, block after block."""
-    task = binarized_mlp(data=data, labels=labels, hidden=hidden, batch=BATCH)
+    task = binarized_mlp(data=data, labels=labels, hidden=hidden, batch=BATCH, split_seed=0)
     page = estimators.registry[name]
     heart = trainer(Program(task, Hard(page, page), "Adam", (), (), block_size(task, "cpu", seeds), "float32", "cpu"))
     replicas = [Replica(seed, RATE, page.parameters, page.parameters) for seed in range(seeds)]

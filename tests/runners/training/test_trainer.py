@@ -102,21 +102,22 @@ def test_where_a_replica_starts_and_what_it_takes_are_said_once(carried):
     task, trainer = carried
     trainer.begin([replica(7)], 20)
     state, own = trainer.state(), tf.constant(key(7))
-    first = steps_of.start(task, trainer.program.hard, own)
+    problem = steps_of.problem(task, own)
+    first = steps_of.start(task, trainer.program.hard, own, problem)
     for name, value in first.items():
         np.testing.assert_allclose(np.ravel(value), state[f"parameters/{name}"][0], rtol=1e-5, err_msg=name)
-    orders = [steps_of.epoch_order(task, own, epoch).numpy() for epoch in (0, 1)]
+    orders = [steps_of.epoch_order(task, own, epoch, problem).numpy() for epoch in (0, 1)]
     per_epoch = steps_of.steps_per_epoch(task)
     for at in (0, per_epoch - 1, per_epoch):
         epoch, place = divmod(at, per_epoch)
         expected = orders[epoch][place * task.batch : (place + 1) * task.batch] if task.examples else []
-        np.testing.assert_array_equal(steps_of.batch_indices(task, own, tf.constant(at)), expected)
+        np.testing.assert_array_equal(steps_of.batch_indices(task, own, tf.constant(at), problem), expected)
     batch = steps_of.batch_of(
-        [tf.constant(a) for a in task.examples], steps_of.batch_indices(task, own, tf.constant(0))
+        [tf.constant(a) for a in task.examples], steps_of.batch_indices(task, own, tf.constant(0), problem)
     )
     stream = steps_of.loss_stream(own, tf.constant(0))
     numbers = {"activations": SCALE, "weights": SCALE, "normalize": "none"}
-    loss, _ = task.loss(first, batch, trainer.program.hard.operation(numbers, stream), stream)
+    loss, _ = task.loss(first, batch, trainer.program.hard.operation(numbers, stream), stream, problem)
     np.testing.assert_allclose(trainer.evaluate()["train_loss"][0], loss, rtol=1e-5)
 
 
@@ -152,21 +153,23 @@ def test_equals_an_eager_loop_over_plain_keras(carried):
     chance = Chance(key(seed))
     numbers = {"activations": SCALE, "weights": SCALE, "normalize": "none"}
     hard = trainer.program.hard.operation(numbers, chance)
-    begin = tf.function(task.start, jit_compile=True)(chance.of("start"))
+    problem = task.problem(chance.of("problem")) if task.problem else {}
+    begin = tf.function(task.start, jit_compile=True)(chance.of("start"), problem)
     variables = {name: keras.Variable(v) for name, v in begin.items()}
     optimizer = keras.optimizers.Adam(rate)
     optimizer.build(list(variables.values()))
     for step in range(steps):
         batch = ()
         if task.examples:
-            per_epoch = len(task.examples[0]) // task.batch
-            order = chance.of("batches").at(step // per_epoch).permutation(len(task.examples[0])).numpy()
+            places = problem["train"].numpy() if problem else np.arange(len(task.examples[0]))
+            per_epoch = len(places) // task.batch
+            order = places[chance.of("batches").at(step // per_epoch).permutation(len(places)).numpy()]
             picked = order[step % per_epoch * task.batch :][: task.batch]
             batch = tuple(tf.constant(a[picked]) for a in task.examples)
         with tf.GradientTape() as tape:
             parameters = {name: tf.convert_to_tensor(v.value) for name, v in variables.items()}
             tape.watch(parameters)
-            loss, _ = task.loss(parameters, batch, hard, chance.at(step).of("loss"))
+            loss, _ = task.loss(parameters, batch, hard, chance.at(step).of("loss"), problem)
         gradients = tape.gradient(loss, parameters)
         optimizer.apply([gradients[name] for name in variables], list(variables.values()))
     _, state = run(trainer, [replica(seed, rate)], marks=(0, steps), total=steps)
