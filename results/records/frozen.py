@@ -189,9 +189,6 @@ def source(results: ResultSet) -> str:
     """What a figure's file says of where it comes from: the digest of its rows, how many replicas, the commits that
     trained them, and its runs.
 
-    Args:
-        results: what the figure is drawn of.
-
     Returns:
         One line.
     """

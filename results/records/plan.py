@@ -130,9 +130,6 @@ def as_json(plan: Plan) -> dict[str, Any]:
 def check_plan(plan: Plan) -> None:
     """Does nothing where a plan is one.
 
-    Args:
-        plan: as it was read, or is about to be written.
-
     Raises:
         StoreError: for a plan that is none, or whose names could be those of anything outside the store.
     """

@@ -124,9 +124,6 @@ def _has_halves(content: Any) -> bool:
 def read(path: Path) -> bytes:
     """The file's content. It never waits for a writer.
 
-    Args:
-        path: of the file.
-
     Returns:
         All of its bytes.
 
@@ -231,9 +228,6 @@ def set_aside(path: Path) -> Path:
     """Renames a damaged file, so that it no longer counts. Nothing is deleted or overwritten.
 
     Another process may have done so in the meantime; then nothing is left to do.
-
-    Args:
-        path: of the file.
 
     Returns:
         The new path.

@@ -235,11 +235,8 @@ class Store:
     def youngest(self, run: str) -> str:
         """The fingerprint of this run whose newest part ended last; "" where nothing is recorded.
 
-        Args:
-            run: its name.
-
         Returns:
-            One of the names of the run's folders.
+            As it stands in the run's accounts.
 
         Raises:
             RecordError: where that cannot be said, because no part of one of them counts.
@@ -364,9 +361,6 @@ class Store:
 
     def plan(self, name: str) -> Plan:
         """The last plan of this name.
-
-        Args:
-            name: of a plan.
 
         Returns:
             The plan, its lists as tuples.
