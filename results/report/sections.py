@@ -61,7 +61,7 @@ def write(reported: list[Reported], path: Path, report: Callable[[str], None], c
 
     Raises:
         StoreError: where the page cannot be written.
-        OSError: where a table or a figure cannot be written on its way into the page.
+        OSError: where processes or temporary files cannot be made.
     """
     made = f"Made on {datetime.now(UTC):%Y-%m-%d %H:%M} UTC by commit {str(commit or 'unknown')[:12]}."
     sections, faults = [], []
