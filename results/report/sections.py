@@ -60,7 +60,7 @@ def write(reported: list[Reported], path: Path, report: Callable[[str], None], c
         What could not be made, a sentence each.
 
     Raises:
-        StoreError: where the page cannot be written.
+        StoreError: where the page, or the frozen table that it holds, cannot be written.
         OSError: where processes or temporary files cannot be made.
     """
     made = f"Made on {datetime.now(UTC):%Y-%m-%d %H:%M} UTC by commit {str(commit or 'unknown')[:12]}."
