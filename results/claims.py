@@ -37,12 +37,19 @@ KINDS = {  # what a claim of each kind has beside WHERE
 
 @dataclass(frozen=True)
 class Claim:
-    """A sentence, the frozen table that it is about, what became of it, and the numbers that decided."""
+    """A sentence about results, and what became of it.
+
+    Attributes:
+        text: the sentence.
+        table: the frozen table's name.
+        verdict: supported, refuted, undecided or withdrawn.
+        evidence: the numbers that decided, as a sentence; of what is withdrawn, the reason.
+    """
 
     text: str
     table: str
-    verdict: str  # supported, refuted, undecided or withdrawn
-    evidence: str  # of what is withdrawn, the reason
+    verdict: str
+    evidence: str
 
 
 class _Frozen:
@@ -77,7 +84,16 @@ def evaluate(path: str | Path = FILE, folder: str | Path = frozen.FOLDER) -> lis
 
     and, where it no longer stands, `withdrawn`: why, which is then said in place of what the table decides.
 
-    Raises RecordError, naming the claim, for one that is no claim, or is about something that was not run.
+    Args:
+        path: of the claims, a list in YAML.
+        folder: that has the frozen tables.
+
+    Returns:
+        In the order of the file.
+
+    Raises:
+        RecordError: for a file that cannot be read or holds no list and, naming the claim, for one that is no claim, or
+            is about something that was not run.
     """
     try:
         claims = yaml.safe_load(Path(path).read_text(encoding="utf-8")) or []

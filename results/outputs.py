@@ -27,11 +27,20 @@ _RESULTS = Path(__file__).parent
 
 
 def draw(console: Console, store: Store, plan: Plan, columns: int = 2) -> list[str]:
-    """Prints the plan's tables, draws its figures, and says where they lie; returns what could not be made, a sentence
-    each.
+    """Prints the plan's tables, draws its figures, and says where they lie.
 
-    columns: of a page that a figure spans; for one, no table is made, and the figures lie in a folder of their own.
-    Raises RecordError for a damaged table, and StoreError where nothing can be read or written.
+    Args:
+        console: where tables are printed.
+        store: that has the records, and below `output` gets the files.
+        plan: whose tables and figures are made.
+        columns: 1 or 2, of a page; for one, no table is made, and the figures lie in a folder of their own.
+
+    Returns:
+        What could not be made, a sentence each.
+
+    Raises:
+        RecordError: for a damaged table, and where nothing is recorded.
+        StoreError: where nothing can be read or written.
     """
     wanted, folder = plan.tables, store.root / "output" / plan.name
     if columns == 1:
@@ -55,12 +64,25 @@ def make(
     kinds: Iterable[str] = ("png", "svg", "pdf"),
     columns: int = 2,
 ) -> tuple[list[Path], list[str]]:
-    """Prints these tables and draws these figures into the folder; returns their files, and what could not be made, a
-    sentence each: one of them does not keep the others back.
+    """Prints these tables and draws these figures into the folder: one that cannot be made does not keep the others
+    back.
 
-    kinds: which files of a figure (style.save). columns: of a page that a figure spans. Raises StoreError where the
-    folder cannot be written.
-    """
+    Args:
+        console: where tables are printed.
+        results: of which they are made; figures need complete ones.
+        table_names: of tables.TABLES.
+        figures: names of results/figures.
+        folder: where the files go; it is made where it is not there.
+        kinds: which files of a figure (style.save).
+        columns: 1 or 2, of a page.
+
+    Returns:
+        (the files, what could not be made, a sentence each).
+
+    Raises:
+        StoreError: where the folder cannot be written.
+        BrokenPipeError: where nobody reads the console any more.
+    """  # noqa: DOC501 (the other errors are caught here)
     written: list[Path] = []
     faults: list[str] = []
     table_names, figures, source = list(table_names), list(figures), ""
@@ -117,7 +139,11 @@ def why(error: Exception) -> str:
 
 def _make_ready(folder: Path) -> None:
     """Makes the folder, and looks at what lies in it: a pipe there would wait for a reader for ever, and a link could
-    lead out of the store. Raises StoreError."""
+    lead out of the store.
+
+    Raises:
+        StoreError: for a pipe or a link, and where the folder cannot be written.
+    """
     try:
         folder.mkdir(parents=True, exist_ok=True)
         with os.scandir(folder) as entries:
@@ -133,8 +159,21 @@ def _make_ready(folder: Path) -> None:
 
 
 def freeze(console: Console, store: Store, plan: Plan, folder: Path) -> list[str]:
-    """Freezes a plan's table, and beside it what is made of it; returns what of that could not be made. Raises
-    RecordError and StoreError."""
+    """Freezes a plan's table, and beside it what is made of it.
+
+    Args:
+        console: where tables are printed.
+        store: that has the records.
+        plan: whose table it is.
+        folder: that gets NAME.parquet and NAME/.
+
+    Returns:
+        What of that could not be made, a sentence each.
+
+    Raises:
+        RecordError: for a damaged or incomplete table.
+        StoreError: where nothing can be read or written.
+    """
     path = frozen.write(load(store, plan), vars(plan), folder)
     _, faults = make(console, *thawed(path), folder / plan.name)
     console.print(f"Frozen: {escape(str(path))}")
@@ -146,7 +185,17 @@ def verify(console: Console, folder: Path, names: Iterable[str] = ()) -> list[st
     another, and which table cannot be believed.
 
     Tables are compared to the byte, and figures as SVG to the byte where the versions that draw are those of then.
-    Raises RecordError where there is no frozen table.
+
+    Args:
+        console: where it is said how many files were compared.
+        folder: that has the frozen tables.
+        names: of some of them; none: of all.
+
+    Returns:
+        The sentences; none where all is as it was.
+
+    Raises:
+        RecordError: where there is no frozen table.
     """
     paths = [folder / f"{name}.parquet" for name in names] or sorted(folder.glob("*.parquet"))
     if not paths:
@@ -196,7 +245,15 @@ def thawed(path: Path) -> tuple[ResultSet, list[str], list[str]]:
 
 
 def check_names(figures: list[str], table_names: list[str]) -> None:
-    """Raises UserError for a figure or a table that there is not."""
+    """Does nothing where there are these figures and tables.
+
+    Args:
+        figures: their names, or those that they had before (figures.RENAMED).
+        table_names: of tables.TABLES.
+
+    Raises:
+        UserError: for a figure or a table that there is not.
+    """
     drawn, made = figure_pages.names(), list(tables.TABLES)
     for kind, names, known in (("figure", figures, drawn), ("table", table_names, made)):
         for name in names:

@@ -50,7 +50,15 @@ IMPROVEMENT = WHERE | {  # of improvement(): name and what it holds
 
 
 class Compared(NamedTuple):
-    """Methods that met the same seeds on these groups' tasks: values float64 [tasks, methods, seeds]."""
+    """Methods that met the same seeds on these groups' tasks.
+
+    Attributes:
+        groups: one of each task.
+        names: of the methods' estimators.
+        methods: as they are printed.
+        seeds: those that all methods have on all these tasks.
+        values: of each task's reported measure, float64 [tasks, methods, seeds].
+    """
 
     groups: Sequence[Group]
     names: Sequence[str]
@@ -78,8 +86,13 @@ def aggregates(results: ResultSet) -> pd.DataFrame:
     """One row per method of each task and optimizer, at its chosen setting (columns: COLUMNS); controls take no part.
 
     Where several tasks were run with an optimizer, one row more a method over all of them: of its rank among the
-    methods at each seed, since measures of different tasks have no common mean. Raises RecordError as
-    comparison.groups does.
+    methods at each seed, since measures of different tasks have no common mean.
+
+    Returns:
+        The groups of comparison.groups in their order, then all tasks together.
+
+    Raises:
+        RecordError: as comparison.groups does.
     """
     rows = []
     for one in _gathered(results):
@@ -106,7 +119,13 @@ def improvement(results: ResultSet) -> pd.DataFrame:
 
     Its interval: expanded percentiles of resampled seeds, and at least what as many independent pairs of trainings
     would leave open (Clopper and Pearson 1934) where all or none are better, since their resamples do not vary. Pairs
-    are those of the table `verdicts`. Raises RecordError as comparison.groups does.
+    are those of the table `verdicts`.
+
+    Returns:
+        The groups in the order of `aggregates`.
+
+    Raises:
+        RecordError: as comparison.groups does.
     """
     rows, chance, reference = [], np.random.default_rng(SEED), results.plan.reference
     for one in _gathered(results):
@@ -122,7 +141,15 @@ def improvement(results: ResultSet) -> pd.DataFrame:
 
 
 def probability_of_improvement(better: np.ndarray, resampled_seeds: np.ndarray) -> dict[str, float]:
-    """The probability that beats [tasks, seeds, seeds] stand for, with the ends of its interval."""
+    """The probability that beats [tasks, seeds, seeds] stand for, with the ends of its interval.
+
+    Args:
+        better: how often seed i of the method beats seed j of the other: 1, ½ or 0 (resampling.beats).
+        resampled_seeds: places of seeds, int [resamples, tasks, seeds] (resampling.draw).
+
+    Returns:
+        `probability`, `low` and `high`, shares; the ends are those of the 95 % interval.
+    """
     (tasks, seeds), share = better.shape[:2], float(better.mean())
     low, high = map(float, resampling.percentile_ends(resampling.improvement(better, resampled_seeds), seeds))
     if seeds > 1:
@@ -135,7 +162,11 @@ def probability_of_improvement(better: np.ndarray, resampled_seeds: np.ndarray) 
 
 def _gathered(results: ResultSet) -> Iterator[Compared]:
     """Each group alone, without its controls; then, for each optimizer with several tasks, theirs together: the methods
-    and the seeds that all of them have, with the settings that each has chosen by all of its seeds."""
+    and the seeds that all of them have, with the settings that each has chosen by all of its seeds.
+
+    Yields:
+        Only groups with methods; tasks together only where they have two methods and a seed in common.
+    """
     groups = [racers for group in comparison.groups(results) if (racers := group.without_controls).methods]
     for group in groups:
         yield Compared([group], group.names, group.methods, group.seeds, group.values()[None])

@@ -23,12 +23,26 @@ PAIRS = 10  # methods, up to which all pairs are compared; more are contrasted w
 
 @dataclass(frozen=True)
 class Group:
-    """Methods on one task with one optimizer, or with all of them (`optimizer` is ANY then).
+    """Methods on one task with one optimizer, or with all of them.
 
-    methods: as they are printed. seeds: those that all methods have at all settings. settings: for each method its
-    settings in words, in the order in which the first of equally good ones is chosen; rates: their learning rates.
-    chosen_by, reported: for each method float64 [settings, seeds], the values of `selects` and of `reports` at the last
-    step; a value that is not finite is the measure's worst. diverged: for each method bool [settings, seeds].
+    Attributes:
+        task: its name.
+        task_label: as it is printed.
+        optimizer: as it is printed; ANY of a group over all of them.
+        selects: the measure that settings are chosen by.
+        reports: the measure that is reported.
+        methods: as they are printed.
+        names: of their estimators.
+        controls: of each method whether its slope is zero everywhere.
+        seeds: those that all methods have at all settings.
+        settings: for each method its settings in words, in the order in which the first of equally good ones is chosen.
+        rates: their learning rates.
+        chosen_by: for each method float64 [settings, seeds], the values of `selects` at the last step; one that is not
+            finite is the measure's worst.
+        reported: the same of `reports`.
+        diverged: for each method bool [settings, seeds].
+        dropped: seeds that only some of the methods have.
+        left_out: methods that were not run with every optimizer, of a group over all of them.
     """
 
     task: str
@@ -45,8 +59,8 @@ class Group:
     chosen_by: tuple[np.ndarray, ...]
     reported: tuple[np.ndarray, ...]
     diverged: tuple[np.ndarray, ...]
-    dropped: tuple[int, ...] = ()  # seeds that only some of the methods have
-    left_out: tuple[str, ...] = ()  # methods that were not run with every optimizer, of a group over all of them
+    dropped: tuple[int, ...] = ()
+    left_out: tuple[str, ...] = ()
 
     @property
     def without_controls(self) -> Group:
@@ -78,6 +92,10 @@ class Group:
 def groups(results: ResultSet) -> list[Group]:
     """A group for each task and optimizer, and where a task has several optimizers one more over all of them.
 
+    Returns:
+        Sorted by task and optimizer as they are printed, a task's group over all optimizers last; none where nothing is
+        recorded.
+
     Raises:
         RecordError: for a result set that does not come from `results.load`; where runs of one task choose or report by
             different measures, or by one without a direction; and where methods have no seed in common.
@@ -99,7 +117,13 @@ def groups(results: ResultSet) -> list[Group]:
 def pairs(order: Sequence[int], names: Sequence[str], reference: str) -> list[tuple[int, int]]:
     """Which methods are compared: of up to PAIRS all pairs, of more each with the reference, if it is there.
 
-    order: places of the methods in names, the best first. names: of their estimators.
+    Args:
+        order: places of the methods in names, the best first.
+        names: of their estimators.
+        reference: the declared estimator, or "".
+
+    Returns:
+        Places in names; of each pair the better method first, or the reference last.
     """
     if len(order) <= PAIRS:
         return list(itertools.combinations(order, 2))
@@ -152,7 +176,14 @@ def _group(task, optimizer, rows, described, last, by_run) -> Group:
 
 def _over(parts: Sequence[Group]) -> Group:
     """One group of a task's groups: a method's settings are those with every optimizer. Methods that were not run with
-    all of them are left out, and seeds that are not common to all."""
+    all of them are left out, and seeds that are not common to all.
+
+    Returns:
+        Its `optimizer` is ANY.
+
+    Raises:
+        RecordError: where no seed is common to all.
+    """
     first = parts[0]
     kept = [m for m in first.methods if all(m in part.methods for part in parts)]
     seeds = [s for s in first.seeds if all(s in part.seeds for part in parts)]
@@ -187,8 +218,14 @@ def _over(parts: Sequence[Group]) -> Group:
 
 
 def _filled(last: pd.DataFrame, runs: pd.Series, measure: Measure) -> np.ndarray:
-    """A measure's column of all rows, in which what is not finite is the worst possible. Raises RecordError
-    where one of these runs lacks it."""
+    """A measure's column of all rows, in which what is not finite is the worst possible.
+
+    Returns:
+        float64 [rows].
+
+    Raises:
+        RecordError: where one of these runs lacks it.
+    """
     lookup.recorded(last[last["run"].isin(runs)], measure.name)
     values = last[measure.name].to_numpy("float64")
     return np.where(np.isfinite(values), values, measure.worst)
@@ -206,11 +243,17 @@ def _setting_words(swept: Sequence[str], key: tuple) -> str:
 
 
 def tuned(group: Group, resampled_seeds: np.ndarray) -> np.ndarray:
-    """What each method reaches in each resample, float64 [resamples, methods], as costs: the smallest is the best.
+    """What each method reaches in each resample, as costs: the smallest is the best.
 
     The setting is chosen anew in every resample by the mean of `selects` over its seeds, so that the chance of choosing
-    is in the result; its cost is the mean of `reports` over the same seeds. A seed that diverged without bound makes a
-    mean infinite. resampled_seeds: [resamples, 1, seeds].
+    is in the result; its cost is the mean of `reports` over the same seeds.
+
+    Args:
+        group: the methods.
+        resampled_seeds: places of seeds, int [resamples, 1, seeds].
+
+    Returns:
+        float64 [resamples, methods]; a seed that diverged without bound makes a mean infinite.
     """
     out = np.empty((len(resampled_seeds), len(group.methods)))
     signs = group.selects.sign, group.reports.sign

@@ -18,6 +18,12 @@ def violations(results: ResultSet) -> list[str]:
 
     On each task with each optimizer all methods have the same seeds, number of updates, learning rates, judged measures
     and device class; nothing that was planned is missing; no chosen rate is the smallest or largest of three or more.
+
+    Returns:
+        By task and optimizer, then what is missing, then rates at an edge of their grid.
+
+    Raises:
+        RecordError: where settings cannot be chosen (selection.choose).
     """
     if results.rows.empty:
         return []
@@ -50,7 +56,14 @@ def violations(results: ResultSet) -> list[str]:
 
 
 def check(results: ResultSet) -> list[str]:
-    """The same, or, where the plan is strict, RecordError with the first of them."""
+    """The same, or, where the plan is strict, RecordError with the first of them.
+
+    Returns:
+        As `violations`.
+
+    Raises:
+        RecordError: where the plan is strict and a rule is broken, and as `violations` does.
+    """
     found = violations(results)
     if found and results.plan.strict:
         more = f" (and {len(found) - 1} more)" if len(found) > 1 else ""

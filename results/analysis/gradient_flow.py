@@ -14,7 +14,14 @@ KEYS = ["run", "task", "estimator", "optimizer", "replica", "seed", "learning_ra
 def gradient_flow(results: ResultSet) -> pd.DataFrame:
     """The columns KEYS, `site` and those of schema.SITES that were recorded; sites in the order of their names.
 
-    A site that a run does not have has no rows of it. Raises RecordError where nothing of it was recorded.
+    Args:
+        results: of a sweep with gradient_flow=true.
+
+    Returns:
+        Sorted by run, replica, step and site. A site that a run does not have has no rows of it.
+
+    Raises:
+        RecordError: where nothing of it was recorded.
     """
     rows = results.rows
     wide = [name for name in rows.columns if name.startswith(schema.SITE)]

@@ -60,7 +60,15 @@ def methods(labels: pd.DataFrame) -> pd.Series:
 def group_by_measures(
     described: Mapping[str, Mapping[str, Any]], runs: Iterable[str]
 ) -> list[tuple[Mapping[str, Any], list[str]]]:
-    """An account, and the runs whose accounts ask for the same measures: what a table of them is asked at once."""
+    """An account, and the runs whose accounts ask for the same measures: what a table of them is asked at once.
+
+    Args:
+        described: the account of each run (ResultSet.runs).
+        runs: those that are asked about.
+
+    Returns:
+        (account, runs) in the order in which the runs come.
+    """
     found: dict[str, tuple[Mapping, list[str]]] = {}
     for run in runs:
         account = described[run]
@@ -70,7 +78,15 @@ def group_by_measures(
 
 
 def only_columns(rows: pd.DataFrame, *measures: str) -> pd.DataFrame:
-    """The columns that say which row it is, and these; the rows numbered from 0."""
+    """The columns that say which row it is, and these; the rows numbered from 0.
+
+    Args:
+        rows: of a result set.
+        *measures: names of columns; one that is not there is passed over.
+
+    Returns:
+        Of `run, replica, step`, the measures and `diverged` those that are there, each once.
+    """
     kept = dict.fromkeys(["run", "replica", "step", *measures, "diverged"])
     return rows.reset_index(drop=True)[[name for name in kept if name in rows]]
 
@@ -78,7 +94,15 @@ def only_columns(rows: pd.DataFrame, *measures: str) -> pd.DataFrame:
 def recorded(rows: pd.DataFrame, name: str) -> pd.Series:
     """A measure's column. A replica that diverged may lack every value of it, but then its run says that it did.
 
-    Raises RecordError where a value is missing otherwise.
+    Args:
+        rows: of a result set.
+        name: of the measure.
+
+    Returns:
+        The column as it was recorded, missing values among it.
+
+    Raises:
+        RecordError: where a value is missing otherwise.
     """
     known = rows[name].notna() if name in rows else pd.Series(False, rows.index)
     if not known.all():
@@ -97,7 +121,16 @@ def rows_by_run(rows: pd.DataFrame) -> list[np.ndarray]:
 
 
 def varies_within(rows: pd.DataFrame, columns: Sequence[str], groups: Sequence[np.ndarray]) -> pd.DataFrame:
-    """Whether each of these columns has more than one value in each of these groups of rows; missing is a value."""
+    """Whether each of these columns has more than one value in each of these groups of rows; missing is a value.
+
+    Args:
+        rows: of a result set.
+        columns: names of some of its columns.
+        groups: where the rows of each group stand (rows_by_run), none of them empty.
+
+    Returns:
+        bool, a row for each group and a column for each of these.
+    """
     order, starts = np.concatenate(groups), np.cumsum([0, *map(len, groups[:-1])])
     found = {}
     for column in columns:

@@ -17,13 +17,21 @@ SHARE = (0.0, 1.0)  # the bounds of a share
 
 @dataclass(frozen=True)
 class Measure:
-    """A measure as a run's account has it: how it is printed, its unit ("" for a pure number), which way is better."""
+    """A measure as a run's account has it.
+
+    Attributes:
+        name: of its column.
+        label: as it is printed.
+        unit: "" for a pure number.
+        better: "higher", "lower", or "" where it has no direction.
+        bounds: the smallest and the largest value that it can have.
+    """
 
     name: str
     label: str
     unit: str
-    better: str  # "higher", "lower", or "" where it has no direction
-    bounds: tuple[float, float] = (-math.inf, math.inf)  # the smallest and the largest value that it can have
+    better: str
+    bounds: tuple[float, float] = (-math.inf, math.inf)
 
     @property
     def title(self) -> str:
@@ -56,7 +64,15 @@ class Measure:
         return self.sign * filled
 
     def reached(self, values: pd.Series, target: float) -> pd.Series:
-        """Whether each value is at least as good as the target; one that is not finite never is."""
+        """Whether each value is at least as good as the target; one that is not finite never is.
+
+        Args:
+            values: of this measure.
+            target: in its unit.
+
+        Returns:
+            bool, as long as the values.
+        """
         values = values.astype("float64")
         return np.isfinite(values) & ((values >= target) if self.better == "higher" else (values <= target))
 
@@ -64,7 +80,17 @@ class Measure:
 def measure(name: str, account: Mapping) -> Measure:
     """The measure of this name: the task's own declaration if there is one, else the schema's.
 
-    A share without a unit is printed as one: "share". Raises RecordError for a name that is in neither.
+    A share without a unit is printed as one: "share".
+
+    Args:
+        name: of its column.
+        account: of a run of the task.
+
+    Returns:
+        The measure, an open end of its bounds infinite.
+
+    Raises:
+        RecordError: for a name that is in neither.
     """
     declared = account["measures"].get(name)
     if declared is None and name not in schema.MEASURES:
@@ -80,7 +106,11 @@ def measure(name: str, account: Mapping) -> Measure:
 def _with_bounds(name: str, declared: Mapping) -> Mapping:
     """A declared measure with its bounds. Accounts that were written before measures had any, and frozen tables of
     that time, take the rule of then: what has a unit that begins with "share" is one, and so is an accuracy, whatever
-    unit it was given; everything else is open at both ends."""
+    unit it was given; everything else is open at both ends.
+
+    Returns:
+        The declaration, with `bounds`; None is an open end.
+    """
     if "bounds" in declared:
         return declared
     if name.endswith("accuracy"):

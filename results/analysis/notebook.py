@@ -12,7 +12,11 @@ def notebook(results: ResultSet) -> pd.DataFrame:
     """The table that the notebook of this project printed: its step k has the loss, the gradient and y before update k,
     and x after it; every tenth step.
 
-    Raises RecordError where the records are not one replica of a scalar task with a row for every step.
+    Returns:
+        The columns `step, train_loss, gradient, x, y`.
+
+    Raises:
+        RecordError: where the records are not one replica of a scalar task with a row for every step.
     """
     rows = results.rows.sort_values("step").reset_index(drop=True)
     needed = ["train_loss", "gradient", "x", "y"]

@@ -49,7 +49,13 @@ def stability(results: ResultSet) -> pd.DataFrame:
     """One row per method of each task and optimizer (columns: COLUMNS), the best mean first; controls take no part.
 
     A longer budget than the one that was trained is not known. A target is moved by 5 % of its value, or of a share of
-    1 where it is zero. Raises RecordError as comparison.groups does.
+    1 where it is zero.
+
+    Returns:
+        The groups of comparison.groups in their order.
+
+    Raises:
+        RecordError: as comparison.groups does.
     """
     chance, rows = np.random.default_rng(SEED), []
     cut = {(group.task_label, group.optimizer): group for group in comparison.groups(truncate(results))}
@@ -90,9 +96,15 @@ def stability(results: ResultSet) -> pd.DataFrame:
 def across(ranking: pd.DataFrame) -> pd.DataFrame:
     """How the methods rank over all tasks together, and with each task left out (columns: ACROSS).
 
-    ranking: of `stability`. Only methods that were run on all tasks with an optimizer take part; an optimizer with
-    which fewer than two tasks were run has no rows. Each task counts the same, whatever its measure: only ranks are
-    averaged.
+    Only methods that were run on all tasks with an optimizer take part. Each task counts the same, whatever its
+    measure: only ranks are averaged.
+
+    Args:
+        ranking: of `stability`.
+
+    Returns:
+        Of each optimizer and left-out task the best mean rank first; nothing of an optimizer with which fewer than two
+        tasks were run.
     """
     rows = []
     for optimizer, own in ranking.groupby("optimizer_label", sort=False):
@@ -110,7 +122,15 @@ def across(ranking: pd.DataFrame) -> pd.DataFrame:
 
 
 def truncate(results: ResultSet, share: float = 1 - MOVED) -> ResultSet:
-    """The results without what was recorded after this share of each run's updates."""
+    """The results without what was recorded after this share of each run's updates.
+
+    Args:
+        results: of any runs.
+        share: from 0 to 1, of the run's last recorded step.
+
+    Returns:
+        The same in all else.
+    """
     rows = results.rows
     if rows.empty:
         return results
@@ -120,7 +140,16 @@ def truncate(results: ResultSet, share: float = 1 - MOVED) -> ResultSet:
 
 def perturbed_targets(target: float, share: bool, better: str) -> dict[str, float]:
     """The target as it is (`fastest`), and made `easier` and `harder` by 5 % of its value: of a share that is zero by
-    0.05, and never beyond what a share can be."""
+    0.05, and never beyond what a share can be.
+
+    Args:
+        target: in its measure's unit.
+        share: whether the measure is one.
+        better: `higher` or `lower`, the measure's direction.
+
+    Returns:
+        The three targets by these names.
+    """
     step = MOVED * (abs(target) or float(share)) * (1 if better == "higher" else -1)
     found = {"fastest": target, "easier": target - step, "harder": target + step}
     return {name: min(max(value, 0.0), 1.0) if share else value for name, value in found.items()}

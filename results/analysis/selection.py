@@ -26,7 +26,14 @@ from steeplechase.errors import RecordError
 
 def best(means: Sequence[float] | np.ndarray) -> np.ndarray:
     """Which setting is the best by its mean cost over seeds, the first of equally good ones: the rule by which every
-    choice is made. means: [settings, ...], the smallest is the best; returns int64 [...]."""
+    choice is made.
+
+    Args:
+        means: [settings, ...], the smallest is the best.
+
+    Returns:
+        int64 [...], the setting's place.
+    """
     return np.argmin(means, axis=0)
 
 
@@ -36,19 +43,28 @@ def choose(results: ResultSet, account: Mapping) -> pd.DataFrame:
     A setting is a learning rate and the value of everything else that was swept over replicas (the columns of
     estimator, weights' estimator, task and optimizer that vary within the run). The best one has the best mean over
     seeds at the last step, a value that is not finite counting as the worst possible; of equally good ones it is the
-    one with the smallest rate and then the smallest parameters. Columns:
+    one with the smallest rate and then the smallest parameters.
 
-    run, task, estimator, optimizer
-    learning_rate  the rate that was chosen
-    parameters     the other chosen values, as "estimator.scale=2"; "" where nothing else was swept
-    selected       mean of the `selects` measure over seeds, at the last step; infinite if one diverged without bound
-    edge           "low" or "high" where it is the smallest or largest of three or more rates tried, and no rate between
-                   them is as good: a better one may lie outside. Else ""
-    rates          how many rates were tried
-    replicas       the ids of the replicas with this setting, one a seed, as a tuple
+    Args:
+        results: of runs that choose by the same measure.
+        account: of one of them.
 
-    Raises RecordError where `selects` has no direction or was not recorded, or two replicas of one setting have
-    the same seed.
+    Returns:
+        The columns
+
+            run, task, estimator, optimizer
+            learning_rate  the rate that was chosen
+            parameters     the other chosen values, as "estimator.scale=2"; "" where nothing else was swept
+            selected       mean of the `selects` measure over seeds, at the last step; infinite if one diverged without
+                           bound
+            edge           "low" or "high" where it is the smallest or largest of three or more rates tried, and no rate
+                           between them is as good: a better one may lie outside. Else ""
+            rates          how many rates were tried
+            replicas       the ids of the replicas with this setting, one a seed, as a tuple
+
+    Raises:
+        RecordError: where `selects` has no direction or was not recorded, or two replicas of one setting have the same
+            seed.
     """
     return _choose(results.final_rows(), measure(account["selects"], account))
 
@@ -83,9 +99,15 @@ def _choose(last: pd.DataFrame, chosen: Measure) -> pd.DataFrame:
 def tested_settings(last: pd.DataFrame) -> Iterator[tuple[list[str], list[tuple[tuple, list[int]]]]]:
     """For each run, in the order of their names: (what was swept beside the rate, its settings).
 
-    last: of ResultSet.final_rows. A setting is (the rate and the other values, where its rows stand: one a seed), in
-    the order in which the first of equally good ones is chosen. Raises RecordError where two replicas of a
-    setting have the same seed.
+    Args:
+        last: of ResultSet.final_rows.
+
+    Yields:
+        (names of columns, settings); a setting is (the rate and the other values, where its rows stand: one a seed), in
+        the order in which the first of equally good ones is chosen.
+
+    Raises:
+        RecordError: where two replicas of a setting have the same seed.
     """
     groups, numbers = rows_by_run(last), [c for c in last.columns if c.startswith(schema.PREFIXES)]
     several = varies_within(last, numbers, groups)
@@ -125,10 +147,20 @@ def short_names(parameters: str) -> str:
 
 def validated(rows: pd.DataFrame, account: Mapping) -> pd.DataFrame:
     """Per replica, the step at which the `selects` measure is best along the training, the earliest of equals, and the
-    `reports` measure there: `run, replica, step` (updates), `value` (the reported measure's unit; NaN if not finite).
+    `reports` measure there.
 
     This is early stopping after the fact (Prechelt 1998). Where `selects` is what is reported, the value is the best
     one of the whole training, and too good for that.
+
+    Args:
+        rows: of a result set.
+        account: of a run that asks for the same measures as all that have rows.
+
+    Returns:
+        `run, replica, step` (updates), `value` (the reported measure's unit; NaN if not finite).
+
+    Raises:
+        RecordError: where a measure lacks values (lookup.recorded).
     """
     selects, reports = account["selects"], account["reports"]
     rows = only_columns(rows, selects, reports).sort_values(["run", "replica", "step"], ignore_index=True)
@@ -142,7 +174,17 @@ def validated(rows: pd.DataFrame, account: Mapping) -> pd.DataFrame:
 def steps_to_target(rows: pd.DataFrame, account: Mapping) -> pd.DataFrame:
     """Per replica, the first recorded step (updates) at which the task's target was reached: `run, replica, steps`.
 
-    Missing where it never was. It is known to the spacing of the recorded steps, and never too small.
+    It is known to the spacing of the recorded steps, and never too small.
+
+    Args:
+        rows: of a result set.
+        account: of a run that has the same target as all that have rows.
+
+    Returns:
+        Sorted by run and replica; `steps` (Int64) is missing where the target never was reached.
+
+    Raises:
+        RecordError: where the target's measure lacks values (lookup.recorded).
     """
     name, value = account["target"]
     rows = only_columns(rows, name)

@@ -65,8 +65,10 @@ def spread(rankings: Rankings) -> Spread:
 
     The seeds' noise is what is left of the values by estimator and seed when both have their means taken off: what all
     estimators have in common at a seed, start and batches, does not part them, and is no noise between them (two-way
-    analysis of variance without replication, as in Searle, Casella, McCulloch 1992). One seed does not tell noise from
-    spread, which is then NaN.
+    analysis of variance without replication, as in Searle, Casella, McCulloch 1992).
+
+    Returns:
+        One seed does not tell noise from spread, which is then NaN.
     """
     found: list[dict] = []
     left_out: list[tuple[str, str]] = []

@@ -63,8 +63,10 @@ class Summary:
 def summary(results: ResultSet) -> Summary:
     """What each run reached at its chosen setting.
 
-    Incomplete results have their summary too: the remark says of each row how many replicas are missing. No records
-    give no rows.
+    Incomplete results have their summary too: the remark says of each row how many replicas are missing.
+
+    Returns:
+        Its rows sorted by task, optimizer, estimator and variant as they are printed; no records give none.
 
     Raises:
         RecordError: for a result set that does not come from `results.load`.
@@ -86,8 +88,12 @@ def summary(results: ResultSet) -> Summary:
 
 
 def _reached(results: ResultSet, settings: pd.DataFrame, accounts: Mapping[str, Mapping[str, Any]]) -> dict[str, dict]:
-    """By run, what its replicas with the chosen setting reached: the reported measure at the `end` and at the
-    `validated` step, and the `steps` to the target; and of all its replicas how many `diverged`, of how many."""
+    """By run, what its replicas with the chosen setting reached.
+
+    Returns:
+        The reported measure at the `end` and at the `validated` step, and the `steps` to the target; and of all its
+        `replicas`, whose number that is, how many `diverged`.
+    """
     found: dict[str, dict] = {}
     every = results.final_rows()
     lost = every["diverged"].notna() if "diverged" in every else pd.Series(False, every.index)

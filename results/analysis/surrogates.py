@@ -21,7 +21,14 @@ from steeplechase.errors import RecordError
 
 @dataclass(frozen=True)
 class Condition:
-    """A way to compare estimators: its name and title, how slopes are scaled, and whether validation chose the rate."""
+    """A way to compare estimators.
+
+    Attributes:
+        name: by which tables have it.
+        title: as it is printed.
+        normalize: how slopes are scaled: none or area.
+        tuned: whether validation chose the rate; else it is the optimizer's default.
+    """
 
     name: str
     title: str
@@ -71,7 +78,12 @@ COLUMNS = {  # of rankings(): name and what it holds
 
 
 class Reference(NamedTuple):
-    """The estimator that the others are contrasted with: its name, and as it is printed; both "" where none is."""
+    """The estimator that the others are contrasted with; both are "" where none is.
+
+    Attributes:
+        name: of the estimator.
+        label: as it is printed.
+    """
 
     name: str
     label: str
@@ -101,7 +113,8 @@ class Rankings:
 def rankings(results: ResultSet) -> Rankings:
     """Ranks the estimators in each condition, and contrasts each with the reference.
 
-    A condition without runs is absent; so are the default rates of an optimizer where they were not trained.
+    Returns:
+        A condition without runs is absent; so are the default rates of an optimizer where they were not trained.
 
     Raises:
         RecordError: for a result set that does not come from `results.load`, and where something else than normalize

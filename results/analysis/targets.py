@@ -17,7 +17,16 @@ from results.statistics.survival import Reached
 
 
 def reached(rows: pd.DataFrame, account: Mapping, target: float | None = None) -> Reached:
-    """What the replicas in these rows did. target: another value of the target's measure than the account's own."""
+    """What the replicas in these rows did.
+
+    Args:
+        rows: of a result set.
+        account: of a run that has the same target as all that have rows.
+        target: another value of the target's measure than the account's own.
+
+    Returns:
+        Of each replica, sorted by run and id, when it arrived, and its budget (updates).
+    """
     own = account if target is None else {**account, "target": [account["target"][0], target]}
     found = selection.steps_to_target(rows, own)
     budget = rows.groupby(["run", "replica"])["step"].max()
@@ -30,7 +39,13 @@ def reached_by_run(
 ) -> dict[str, dict[str, Reached]]:
     """By run, what its replicas with the chosen setting did, for each of the targets that are wanted, by their names.
 
-    settings: of selection.chosen_settings. targets_of: from a run's account to values of its target's measure.
+    Args:
+        results: of any runs.
+        settings: of selection.chosen_settings.
+        targets_of: from a run's account to values of its target's measure.
+
+    Returns:
+        {run: {name of the target: `reached` of it}}.
     """
     described, rows = results.runs(), results.rows
     rows = rows[rows["replica"].isin(settings["replicas"].explode())]

@@ -50,8 +50,14 @@ TARGETS = {  # of grid(): name and what it holds, beside NAMES
 
 
 def tuning(results: ResultSet) -> pd.DataFrame:
-    """One row per task, optimizer and method (columns: NAMES and COLUMNS). Raises RecordError as
-    comparison.groups does."""
+    """One row per task, optimizer and method (columns: NAMES and COLUMNS).
+
+    Returns:
+        The groups of comparison.groups in their order, without those over all optimizers.
+
+    Raises:
+        RecordError: as comparison.groups does.
+    """
     areas, rows = _areas(results), []
     for group in comparison.groups(results):
         if group.optimizer == ANY:
@@ -86,9 +92,17 @@ def tuning(results: ResultSet) -> pd.DataFrame:
 
 def best_of(group: Group, method: int, resampled_seeds: np.ndarray | None = None) -> np.ndarray:
     """What a method reaches with 1, 2, … of its settings tried, drawn at random: means of the reported measure at the
-    last step, float64 [settings], or with picks (resampling.draw of one task) [resamples, settings].
+    last step.
 
     Of those tried the one with the best mean of the choosing measure is taken; expectation over the draws, exactly.
+
+    Args:
+        group: that has the method.
+        method: its place there.
+        resampled_seeds: places of seeds, int [resamples, 1, seeds] (resampling.draw of one task); None takes all seeds.
+
+    Returns:
+        float64 [settings], with resampled seeds [resamples, settings].
     """
     scores, costs = (
         measure.sign * values[method]
@@ -106,6 +120,9 @@ def success_grid(results: ResultSet) -> pd.DataFrame:
 
     The targets are four, two, one and half times as far from what is perfect as the task's own: 1 or 0 of a share, 0 of
     a loss. Where the own one is perfect itself, they are 0.2, 0.1, 0.05 away and itself.
+
+    Returns:
+        Sorted by task, optimizer and method as they are printed, of each the easiest target first.
     """
     rows, own = [], {}
     if results.rows.empty:
@@ -161,7 +178,13 @@ def against_the_fastest(
     """(z, p) of each method against the one with the fewest expected updates in its family: z > 0 where that one is
     sooner. p is corrected for all pairs of all families, since nobody said beforehand which would be the fastest.
 
-    families: what the methods did, by their places in names.
+    Args:
+        families: what the methods did, by their places in names.
+        names: of the methods' estimators.
+        reference: the declared estimator, or "" (comparison.pairs).
+
+    Returns:
+        By the methods' places; none of the fastest of a family, and of a method that was not compared with it.
     """
     tested, fastest = {}, {}
     for family in families:
@@ -181,7 +204,16 @@ def against_the_fastest(
 
 
 def target_grid(target: float, share: bool, better: str) -> list[float]:
-    """The grid of targets around one, the easiest first."""
+    """The grid of targets around one, the easiest first.
+
+    Args:
+        target: in its measure's unit.
+        share: whether the measure is one.
+        better: `higher` or `lower`, the measure's direction.
+
+    Returns:
+        The target is among them; it is alone where nobody knows what is perfect.
+    """
     perfect = float(share and better == "higher")
     away, sign = abs(target - perfect), -1 if better == "higher" else 1
     if not away:

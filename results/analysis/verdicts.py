@@ -69,6 +69,9 @@ def verdicts(results: ResultSet) -> Verdicts:
     Up to PAIRS methods are compared in all pairs, the better mean first; more, with the plan's declared reference.
     Controls, whose slope is zero everywhere, take no part. A task is the family for whose contrasts p is corrected.
 
+    Returns:
+        The groups of comparison.groups in their order.
+
     Raises:
         RecordError: as comparison.groups and fairness.check do.
     """

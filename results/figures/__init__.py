@@ -24,7 +24,20 @@ def names() -> list[str]:
 
 
 def drawn(name: str, results: ResultSet, columns: int = 2) -> Figure:
-    """The figure of this name. Raises RecordError where there is none, and whatever drawing it raises."""
+    """The figure of this name.
+
+    Args:
+        name: of `names`, or one that a figure had before (RENAMED).
+        results: of which it is drawn.
+        columns: 1 or 2, of a page.
+
+    Returns:
+        The figure, not yet saved.
+
+    Raises:
+        RecordError: where there is none, where its module has no `draw` or one that returns none, and whatever drawing
+            it raises.
+    """
     if name not in names() and name not in RENAMED:
         raise RecordError(f"there is no figure '{name}' in results/figures")
     name = RENAMED.get(name, name)

@@ -23,7 +23,15 @@ RATES = 4  # lines of learning rates above a panel; where there would be more, t
 def draw(results: ResultSet, columns: int = 2) -> Figure:
     """A row a task, a column an optimizer; mean over seeds and its 95 % t interval at every recorded step.
 
-    Raises RecordError for incomplete results.
+    Args:
+        results: what it is drawn of.
+        columns: 1 or 2, of a page.
+
+    Returns:
+        The figure, not yet saved.
+
+    Raises:
+        RecordError: for incomplete results.
     """
     results.complete()
     accounts, settings = results.runs(), selection.chosen_settings(results)
@@ -54,8 +62,11 @@ def draw(results: ResultSet, columns: int = 2) -> Figure:
 
 
 def _curves(rows: pd.DataFrame, settings: pd.DataFrame, measure: measures.Measure) -> pd.DataFrame:
-    """`run, entry, step, mean, low, high` of the measure over the seeds of each chosen setting, and how many of them
-    are `lost`: not finite."""
+    """The measure over the seeds of each chosen setting, a row for each run and step.
+
+    Returns:
+        `run, entry, step, mean, low, high`, and how many of the seeds are `lost`: not finite.
+    """
     kept = rows.loc[rows["replica"].isin(settings["replicas"].explode()), ["run", "step", measure.name]]
     entry, found = settings.set_index("run")["entry"].to_dict(), []
     for (run, step), column in kept.groupby(["run", "step"], sort=True)[measure.name]:
@@ -66,9 +77,12 @@ def _curves(rows: pd.DataFrame, settings: pd.DataFrame, measure: measures.Measur
 
 
 def _scale(axes: Axes, curves: pd.DataFrame, measure: measures.Measure) -> list[str]:
-    """Sets the scale and the limits of a row of panels; returns what the caption must say of them.
+    """Sets the scale and the limits of a row of panels.
 
-    A loss as in `figures.scale`; a share is shown within its bounds.
+    A loss as in `layout.scale`; a share is shown within its bounds.
+
+    Returns:
+        What the caption must say of them, a sentence each.
     """
     means, remarks = curves["mean"].dropna(), []
     if measure.bounded:

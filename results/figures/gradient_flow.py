@@ -21,7 +21,15 @@ def draw(results: ResultSet, columns: int = 2) -> Figure:
     """Two rows for each task and optimizer, a column a site (in one column of a page the other way round); of each
     estimator at its chosen setting the mean over seeds with its 95 % t interval, of the norms the geometric mean.
 
-    Raises RecordError for incomplete results, and where nothing was recorded of layers.
+    Args:
+        results: what it is drawn of.
+        columns: 1 or 2, of a page.
+
+    Returns:
+        The figure, not yet saved.
+
+    Raises:
+        RecordError: for incomplete results, and where nothing was recorded of layers.
     """
     results.complete()
     found, settings = gradient_flow.gradient_flow(results), selection.chosen_settings(results)

@@ -19,8 +19,17 @@ def draw(results: ResultSet, columns: int = 2) -> Figure:
     """A row a task, a column an optimizer; mean over seeds of what is reported and its 95 % t interval at each rate.
 
     Where more than the rate was swept, the other numbers are chosen anew at each rate. A rate at which a seed diverged
-    without bound has no mean, and is marked at the worse edge. Raises RecordError for incomplete results, and
-    as comparison.groups does.
+    without bound has no mean, and is marked at the worse edge.
+
+    Args:
+        results: what it is drawn of.
+        columns: 1 or 2, of a page.
+
+    Returns:
+        The figure, not yet saved.
+
+    Raises:
+        RecordError: for incomplete results, and as comparison.groups does.
     """
     results.complete()
     groups = [group for group in comparison.groups(results) if group.optimizer != ANY]

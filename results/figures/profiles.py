@@ -22,8 +22,17 @@ def draw(results: ResultSet, columns: int = 2) -> Figure:
     """A row a task, a column an optimizer; each estimator at its chosen setting, with a band that covers its curve.
 
     Controls take no part. A training that diverged is at least as good as nothing: its curve does not reach 1. Tasks
-    have measures that cannot be laid over one another, so none is averaged. Raises RecordError for incomplete
-    results, and as comparison.groups does.
+    have measures that cannot be laid over one another, so none is averaged.
+
+    Args:
+        results: what it is drawn of.
+        columns: 1 or 2, of a page.
+
+    Returns:
+        The figure, not yet saved.
+
+    Raises:
+        RecordError: for incomplete results, and as comparison.groups does.
     """
     results.complete()
     groups = [group.without_controls for group in comparison.groups(results) if group.optimizer != ANY]

@@ -30,7 +30,17 @@ def draw(results: ResultSet, columns: int = 2) -> Figure:
     rank, its shade the share of resamples in which it has that rank. From TASKS tasks on, below them the critical
     differences.
 
-    Controls take no part. Raises RecordError for incomplete results, and as comparison.groups does.
+    Controls take no part.
+
+    Args:
+        results: what it is drawn of.
+        columns: 1 or 2, of a page.
+
+    Returns:
+        The figure, not yet saved.
+
+    Raises:
+        RecordError: for incomplete results, and as comparison.groups does.
     """
     results.complete()
     found = ranking.stability(results)
@@ -104,8 +114,14 @@ def _panel(axes: Axes, group: Group, rows: pd.DataFrame, rng: np.random.Generato
 
 
 def occupied(ranks: np.ndarray) -> np.ndarray:
-    """How often each method has each rank, a share, [methods, ranks], of ranks [resamples, methods]; a tie that
-    averages several ranks counts for each of them in equal parts."""
+    """How often each method has each rank; a tie that averages several ranks counts for each of them in equal parts.
+
+    Args:
+        ranks: [resamples, methods], from 1.
+
+    Returns:
+        Shares, float64 [methods, ranks]; those of a method add up to 1.
+    """
     taken = np.sort(ranks, axis=1)[:, None, :] == ranks[:, :, None]
     return (taken / taken.sum(-1, keepdims=True)).mean(0)
 

@@ -32,7 +32,16 @@ def draw(results: ResultSet, columns: int = 2) -> Figure:
 
     Rows stand in the order of the tuned means, averaged over the task's optimizers. A point that lies far outside the
     others is drawn at the panel's edge as an arrowhead, an unknown mean as a cross at the worse side.
-    Raises RecordError for incomplete results, and as surrogates.rankings does.
+
+    Args:
+        results: what it is drawn of.
+        columns: 1 or 2, of a page.
+
+    Returns:
+        The figure, not yet saved.
+
+    Raises:
+        RecordError: for incomplete results, and as surrogates.rankings does.
     """
     results.complete()
     ranked = surrogates.rankings(results)

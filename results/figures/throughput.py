@@ -21,7 +21,15 @@ SMALL = {"size": 3, "edgecolor": "white", "linewidth": 0.4, "zorder": 4}
 def draw(results: ResultSet, columns: int = 2) -> Figure:
     """A panel a task, a row an optimizer; a small point is one recorded part, the large one a run's median.
 
-    Raises RecordError for incomplete results.
+    Args:
+        results: what it is drawn of.
+        columns: 1 or 2, of a page.
+
+    Returns:
+        The figure, not yet saved.
+
+    Raises:
+        RecordError: for incomplete results.
     """
     results.complete()
     rates = _rates(results)

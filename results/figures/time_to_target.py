@@ -16,7 +16,17 @@ def draw(results: ResultSet, columns: int = 2) -> Figure:
     """A row a task, a column an optimizer; each estimator at its chosen setting, with 95 % bands.
 
     Trainings that never reach the target are censored at the end of their budget and stay in view: their curve stays
-    below 1. Raises RecordError for incomplete results.
+    below 1.
+
+    Args:
+        results: what it is drawn of.
+        columns: 1 or 2, of a page.
+
+    Returns:
+        The figure, not yet saved.
+
+    Raises:
+        RecordError: for incomplete results.
     """
     results.complete()
     described, settings = results.runs(), selection.chosen_settings(results)

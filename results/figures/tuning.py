@@ -22,8 +22,17 @@ def draw(results: ResultSet, columns: int = 2) -> Figure:
     """A row a task, a column an optimizer: the expected mean of the best of k settings, with 95 % bands over seeds.
 
     Controls take no part. Where one of the settings diverged without bound, the expectation of fewer settings than are
-    sure to avoid it is unknown, and the curve begins later. Raises RecordError for incomplete results, and as
-    comparison.groups does.
+    sure to avoid it is unknown, and the curve begins later.
+
+    Args:
+        results: what it is drawn of.
+        columns: 1 or 2, of a page.
+
+    Returns:
+        The figure, not yet saved.
+
+    Raises:
+        RecordError: for incomplete results, and as comparison.groups does.
     """
     results.complete()
     groups = [group.without_controls for group in comparison.groups(results) if group.optimizer != ANY]

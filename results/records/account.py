@@ -12,53 +12,98 @@ from typing import Any, get_origin, get_type_hints
 
 @dataclass(frozen=True, kw_only=True)
 class Needed:
-    """What tables and figures take from an account: a part without one of them does not count."""
+    """What tables and figures take from an account: a part without one of them does not count.
 
-    run: str  # the run's name: task, estimator, optimizer and program hash
-    fingerprint: str  # of the code and the numeric stack
-    selects: str  # the measure by which settings are chosen
-    reports: str  # the measure that is reported
-    device: str  # the device class: cpu or gpu
-    started: str  # when the training of the part began: ISO 8601, UTC
-    ended: str  # when it was done: ISO 8601, UTC
-    measures: dict[str, dict]  # what the task declares: by name {"label", "unit", "better", "bounds"}
-    labels: dict[str, str]  # how the "task", the "estimator" and the "optimizer" are printed
-    replicas: list[str]  # the ids of the part's replicas
-    target: list  # the measure and the value that count as arrived
-    block: int  # how many replicas one compiled call trained
-    compile_s: float  # seconds of compiling
-    train_s: float  # seconds of compiled training of the whole block, over resumes
-    replica_steps_per_s: float  # the part's replicas divided by the median time of a step, without compiling
-    examples_per_s: float  # that times the batch
+    Attributes:
+        run: the run's name: task, estimator, optimizer and program hash.
+        fingerprint: of the code and the numeric stack.
+        selects: the measure by which settings are chosen.
+        reports: the measure that is reported.
+        device: the device class: cpu or gpu.
+        started: when the training of the part began: ISO 8601, UTC.
+        ended: when it was done: ISO 8601, UTC.
+        measures: what the task declares: by name {"label", "unit", "better", "bounds"}.
+        labels: how the "task", the "estimator" and the "optimizer" are printed.
+        replicas: the ids of the part's replicas.
+        target: the measure and the value that count as arrived.
+        block: how many replicas one compiled call trained.
+        compile_s: seconds of compiling.
+        train_s: seconds of compiled training of the whole block, over resumes.
+        replica_steps_per_s: the part's replicas divided by the median time of a step, without compiling.
+        examples_per_s: that times the batch.
+    """
+
+    run: str
+    fingerprint: str
+    selects: str
+    reports: str
+    device: str
+    started: str
+    ended: str
+    measures: dict[str, dict]
+    labels: dict[str, str]
+    replicas: list[str]
+    target: list
+    block: int
+    compile_s: float
+    train_s: float
+    replica_steps_per_s: float
+    examples_per_s: float
 
 
 @dataclass(frozen=True, kw_only=True)
 class Account(Needed):
-    """All that a run says of a part. A key that is not here cannot be written, and none can be left out."""
+    """All that a run says of a part. A key that is not here cannot be written, and none can be left out.
 
-    sources: dict[str, str]  # what the fingerprint stands for: digests of sources, versions of packages
-    configuration: dict[str, Any]  # the run's, as it was resolved
-    control: bool  # whether the estimator's slope is zero everywhere: ranked, but compared with nobody
-    optimum: float | None  # the smallest possible loss, where it is known
-    parameters: int  # how many numbers one replica trains
-    flops_per_step: float  # floating-point operations of one training step of one replica, as the task counts them
-    lanes: int  # how many blocks were trained side by side
-    judge_s: float  # seconds of judging
-    step_s: dict[str, float]  # seconds of one step of the block, over chunks: {"median", "q25", "q75"}
-    peak_memory_bytes: int  # the largest resident size that the process has had
-    matrix_product_share: float  # of what matrix products alone could do on this device: of matrix_product_flops
-    matrix_product_flops: float  # floating-point operations per second of a float32 product of 1024 × 1024
-    tf32: bool  # whether a GPU was allowed to shorten the factors of float32 products
-    versions: dict[str, str]  # of Python and of packages
-    xla_flags: str  # what XLA_FLAGS said; a file that it names by base name and digest
-    deterministic: bool  # whether TensorFlow was told to be
-    device_name: str | None  # of the processor
-    driver: str | None  # the GPU's; None on a CPU
-    instructions: str  # the processor's instruction set, as far as numbers may depend on it; "" where unknown
-    cores: int | None  # that the process may use
-    threads: int | None  # that one operation may use
-    commit: str | None  # of the checkout; None where it is none
-    dirty: bool | None  # whether files differed from it; None where that is not known
+    Attributes:
+        sources: what the fingerprint stands for: digests of sources, versions of packages.
+        configuration: the run's, as it was resolved.
+        control: whether the estimator's slope is zero everywhere: ranked, but compared with nobody.
+        optimum: the smallest possible loss, where it is known.
+        parameters: how many numbers one replica trains.
+        flops_per_step: floating-point operations of one training step of one replica, as the task counts them.
+        lanes: how many blocks were trained side by side.
+        judge_s: seconds of judging.
+        step_s: seconds of one step of the block, over chunks: {"median", "q25", "q75"}.
+        peak_memory_bytes: the largest resident size that the process has had.
+        matrix_product_share: of what matrix products alone could do on this device: of matrix_product_flops.
+        matrix_product_flops: floating-point operations per second of a float32 product of 1024 × 1024.
+        tf32: whether a GPU was allowed to shorten the factors of float32 products.
+        versions: of Python and of packages.
+        xla_flags: what XLA_FLAGS said; a file that it names by base name and digest.
+        deterministic: whether TensorFlow was told to be.
+        device_name: of the processor.
+        driver: the GPU's; None on a CPU.
+        instructions: the processor's instruction set, as far as numbers may depend on it; "" where unknown.
+        cores: that the process may use.
+        threads: that one operation may use.
+        commit: of the checkout; None where it is none.
+        dirty: whether files differed from it; None where that is not known.
+    """
+
+    sources: dict[str, str]
+    configuration: dict[str, Any]
+    control: bool
+    optimum: float | None
+    parameters: int
+    flops_per_step: float
+    lanes: int
+    judge_s: float
+    step_s: dict[str, float]
+    peak_memory_bytes: int
+    matrix_product_share: float
+    matrix_product_flops: float
+    tf32: bool
+    versions: dict[str, str]
+    xla_flags: str
+    deterministic: bool
+    device_name: str | None
+    driver: str | None
+    instructions: str
+    cores: int | None
+    threads: int | None
+    commit: str | None
+    dirty: bool | None
 
 
 def needed_kinds() -> dict[str, type | tuple[type, ...]]:

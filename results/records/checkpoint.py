@@ -23,9 +23,12 @@ VERSION = 1
 class Checkpoint:
     """Where the state of one block is kept, and whose it must be to be resumed.
 
-    whose: plain data that names the block: its run, its fingerprint, the ids of its replicas and its size. `remark` is
-    told of a state that is not this block's, or not what was written: it is set aside, and the block is trained anew.
-    `resumed` says whether a state was found.
+    Attributes:
+        path: of the file.
+        whose: plain data that names the block: its run, its fingerprint, the ids of its replicas and its size.
+        remark: is told of a state that is not this block's, or not what was written: it is set aside, and the block is
+            trained anew.
+        resumed: whether a state was found.
     """
 
     path: Path
@@ -34,7 +37,14 @@ class Checkpoint:
     resumed: bool = False
 
     def load(self) -> dict[str, np.ndarray] | None:
-        """The arrays by name, or None. Raises StoreError for a state that cannot be read now."""
+        """The arrays by name, or None.
+
+        Returns:
+            As `save` was given them; None where nothing was kept, and where what was kept is set aside.
+
+        Raises:
+            StoreError: for a state that cannot be read now.
+        """
         try:
             content = sealed.read(self.path)
         except FileNotFoundError:
@@ -49,7 +59,14 @@ class Checkpoint:
         return arrays
 
     def save(self, arrays: Mapping[str, np.ndarray]) -> None:
-        """Keeps these in place of what was kept before. Raises StoreError where they cannot be written."""
+        """Keeps these in place of what was kept before.
+
+        Args:
+            arrays: by name, of any shapes; none holds Python objects.
+
+        Raises:
+            StoreError: where they cannot be written.
+        """
         buffer = io.BytesIO()
         np.savez(buffer, **arrays)
         payload = buffer.getvalue()
@@ -61,7 +78,11 @@ class Checkpoint:
             raise StoreError(f"a state could not be kept in {self.path.parent}: {error.strerror}.") from None
 
     def discard(self) -> None:
-        """Removes what was kept, if anything was. Raises StoreError."""
+        """Removes what was kept, if anything was.
+
+        Raises:
+            StoreError: where it cannot be removed.
+        """
         try:
             self.path.unlink(missing_ok=True)
         except OSError as error:

@@ -93,6 +93,9 @@ def _file(arrow: pa.Table, about: Mapping) -> bytes:
 def read(path: str | Path) -> tuple[ResultSet, dict]:
     """A frozen table.
 
+    Args:
+        path: of NAME.parquet.
+
     Returns:
         (the result set as `results.load` gave it, {"plan", "versions"}).
 
@@ -100,7 +103,7 @@ def read(path: str | Path) -> tuple[ResultSet, dict]:
         RecordError: for a file that is none, for one under another table's name, or where anything it says is not what
             was written.
         StoreError: for one that cannot be read now or was written by another version.
-    """
+    """  # noqa: DOC501 (ValueError is caught here)
     path = Path(path)
     try:
         content = sealed.read(path)
@@ -184,7 +187,11 @@ def digest(rows: pd.DataFrame) -> str:
 
 def source(results: ResultSet) -> str:
     """What a figure's file says of where it comes from: the digest of its rows, how many replicas, the commits that
-    trained them, and its runs."""
+    trained them, and its runs.
+
+    Returns:
+        One line.
+    """
     runs = sorted({account["run"] for account in results.accounts})
     commits = sorted({str(account.get("commit") or "unknown")[:12] for account in results.accounts})
     return (

@@ -16,20 +16,37 @@ PLAN_FILE = re.compile(r"plan-(\d{1,9})\.json")
 
 @dataclass(frozen=True)
 class UnsupportedPair:
-    """An estimator and an optimizer of a plan that do not go together on a task: their names, and why."""
+    """An estimator and an optimizer of a plan that do not go together on a task: their names, and why.
+
+    Attributes:
+        run: the run that cannot be.
+        task: its name.
+        estimator: its name.
+        optimizer: its name.
+        normalize: how the slope would have been scaled: none, peak or area.
+        reason: a sentence.
+        cause: of the reason what others may share, without the estimator's name.
+    """
 
     run: str
     task: str
     estimator: str
     optimizer: str
     normalize: str
-    reason: str  # a sentence
-    cause: str  # of the reason what others may share, without the estimator's name
+    reason: str
+    cause: str
 
     @classmethod
     def read(cls, pair: Mapping[str, str]) -> UnsupportedPair:
         """The pair from what a plan's file and a frozen table say of it (WRITTEN): the cause stands in the reason,
-        behind its last colon."""
+        behind its last colon.
+
+        Args:
+            pair: all fields but `cause`, by name.
+
+        Returns:
+            The pair with its cause.
+        """
         cause = pair["reason"].removeprefix(pair["estimator"]).rpartition(": ")[2].strip(" .")
         return cls(**{key: pair[key] for key in WRITTEN}, cause=cause)
 
@@ -43,30 +60,48 @@ WRITTEN = tuple(entry.name for entry in fields(UnsupportedPair) if entry.name !=
 
 @dataclass(frozen=True)
 class PlanFacts:
-    """What tables and figures must know of a plan beside the records that it asked for."""
+    """What tables and figures must know of a plan beside the records that it asked for.
 
-    reference: str = ""  # the estimator that the others are contrasted with, or ""
+    Attributes:
+        reference: the estimator that the others are contrasted with, or "".
+        unsupported: the pairs that were declined.
+        margins: by task the difference that does not matter, in the unit of its reported measure.
+        strict: whether tables refuse a comparison that breaks a rule.
+        default_rates: by run its optimizer's default learning rate, where it is known.
+    """
+
+    reference: str = ""
     unsupported: tuple[UnsupportedPair, ...] = ()
-    margins: Mapping[str, float] = field(default_factory=dict)  # by task the difference that does not matter
-    strict: bool = False  # whether tables refuse a comparison that breaks a rule
-    default_rates: Mapping[str, float] = field(default_factory=dict)  # by run its optimizer's, where it is known
+    margins: Mapping[str, float] = field(default_factory=dict)
+    strict: bool = False
+    default_rates: Mapping[str, float] = field(default_factory=dict)
 
 
 @dataclass(frozen=True)
 class Plan:
-    """What a command wanted: for each run its configuration, its fingerprint, the ids of its replicas and its
-    optimizer's default rate; the runs that were declined, each with its names and the reason; the estimator that the
-    others are contrasted with, or ""; by task the difference that does not matter; and whether tables refuse a
-    comparison that breaks a rule.
+    """What a command wanted.
+
+    Attributes:
+        name: by which it is found; the last plan of a name counts.
+        command: the one that asked for it, as one line.
+        written: when: ISO 8601, UTC.
+        runs: for each run {"run", "fingerprint", "sources", "configuration", "replicas"}, and "default_rate" where it
+            is known.
+        figures: the names of what is drawn of it.
+        tables: the names of what else is made of it.
+        declined: the runs that were declined, each as UnsupportedPair.read takes it.
+        reference: the estimator that the others are contrasted with, or "".
+        margins: by task the difference that does not matter, in the unit of its reported measure.
+        strict: whether tables refuse a comparison that breaks a rule.
     """
 
     name: str
     command: str
-    written: str  # ISO 8601, UTC
-    runs: tuple[Mapping, ...]  # {"run", "fingerprint", "sources", "configuration", "replicas"}
-    figures: tuple[str, ...] = ()  # what is drawn of it
+    written: str
+    runs: tuple[Mapping, ...]
+    figures: tuple[str, ...] = ()
     tables: tuple[str, ...] = ()
-    declined: tuple[Mapping, ...] = ()  # what UnsupportedPair.read takes
+    declined: tuple[Mapping, ...] = ()
     reference: str = ""
     margins: Mapping[str, float] = field(default_factory=dict)
     strict: bool = False
@@ -93,7 +128,11 @@ def as_json(plan: Plan) -> dict[str, Any]:
 
 
 def check_plan(plan: Plan) -> None:
-    """Raises StoreError for a plan that is none, or whose names could be those of anything outside the store."""
+    """Does nothing where a plan is one.
+
+    Raises:
+        StoreError: for a plan that is none, or whose names could be those of anything outside the store.
+    """
     sealed.named("plan", plan.name)
     wrong = next(_odd(plan), None)
     if wrong:

@@ -32,7 +32,7 @@ def load(store: str | Path | Store = DEFAULT, plan: str | Plan | None = None) ->
     Raises:
         RecordError: for a part that does not count.
         StoreError: for an unknown plan and what cannot be read.
-    """
+    """  # noqa: DOC501 (uncounted makes a RecordError)
     store = store if isinstance(store, Store) else Store(store)
     plan = store.plan(plan) if isinstance(plan, str) else plan
     wanted_rows: list[tuple[Path, bytes, set[str]]] = []
@@ -78,6 +78,13 @@ def _joined(tables: list[pa.Table], accounts: list[dict]) -> pd.DataFrame:
 
     Those of one form are joined before pandas sees them: it takes milliseconds for each frame, and the parts of a sweep
     have few forms.
+
+    Args:
+        tables: the rows of each part.
+        accounts: of each part, in the same order.
+
+    Returns:
+        All rows, numbered from 0, in the types of schema.check.
     """
     forms: dict[tuple, list[int]] = {}
     for at, (table, account) in enumerate(zip(tables, accounts, strict=True)):

@@ -40,6 +40,9 @@ class ResultSet:
     def runs(self) -> dict[str, Mapping[str, Any]]:
         """The account of each run; of several parts of one run the last.
 
+        Returns:
+            By the run's name.
+
         Raises:
             RecordError: where a run has none: then the result set did not come from `results.load`.
         """
@@ -51,6 +54,9 @@ class ResultSet:
 
     def final_rows(self) -> pd.DataFrame:
         """The last recorded row of every replica, sorted by run and replica.
+
+        Returns:
+            One row per replica, in the columns of `rows`, numbered from 0.
 
         Raises:
             RecordError: where replicas of one run end differently.

@@ -16,7 +16,15 @@ VERSION = 1
 @dataclass(frozen=True)
 class Column:
     """One column: its kind ("text", "count" or "number"), what it says, its unit, which way is better, if any, and of a
-    measure its smallest and its largest possible value."""
+
+    Attributes:
+        kind: "text", "count" or "number".
+        meaning: what it says.
+        unit: as it is printed; "1" of a pure number, "" where it has none.
+        better: "higher" or "lower"; "" where it has no direction.
+        required: whether every record has it.
+        bounds: of a measure its smallest and its largest possible value.
+    """
 
     kind: str
     meaning: str
@@ -99,9 +107,16 @@ _DTYPES = {"text": "string", "count": "Int64", "number": "float64"}
 def check(table: pd.DataFrame, declared: Mapping[str, Mapping[str, str]]) -> pd.DataFrame:
     """The table with every column in its type, in the order of this page.
 
-    declared: the measures that the task adds, as `{name: {"label", "unit", "better", "bounds"}}`. Missing is missing
-    (pd.NA or NaN), never zero. Raises RecordError for a column that nobody declared, one that is missing, a value of
-    another kind, or two rows of one replica at one step.
+    Args:
+        table: one row per replica and recorded step.
+        declared: the measures that the task adds, as `{name: {"label", "unit", "better", "bounds"}}`.
+
+    Returns:
+        A new frame. Missing is missing (pd.NA or NaN), never zero.
+
+    Raises:
+        RecordError: for a column that nobody declared, one that is missing, a value of another kind, or two rows of one
+            replica at one step.
     """
     at_sites = sorted(c for c in table.columns if c.startswith(SITE) and c.split(".")[1] in SITES)
     for name in table.columns:

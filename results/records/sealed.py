@@ -33,7 +33,18 @@ class Damaged(ValueError):
 
 
 def named(kind: str, name: Any) -> str:
-    """The name, which may be part of a path. Raises StoreError for one that the store would not have given."""
+    """The name, which may be part of a path.
+
+    Args:
+        kind: of what it is the name, in words.
+        name: anything.
+
+    Returns:
+        The same name.
+
+    Raises:
+        StoreError: for one that the store would not have given.
+    """
     if not isinstance(name, str) or not _NAME.fullmatch(name) or ".." in name:
         shown = repr(name) if len(repr(name)) <= 80 else f"{repr(name)[:77]} ..."
         raise StoreError(f"{shown} cannot be the name of a {kind}: take letters, digits and . _ + -, at most 200.")
@@ -50,15 +61,33 @@ def seal(content: Mapping) -> str:
 
 
 def text(content: Mapping, indent: int | None = 1) -> bytes:
-    """The content as JSON with its seal."""
+    """The content as JSON with its seal.
+
+    Args:
+        content: what JSON can say.
+        indent: spaces for each level; None writes one line.
+
+    Returns:
+        ASCII, its keys sorted.
+    """
     plain = json.loads(json.dumps(content))  # as it will be read: of tuples it makes lists, of numbers as keys words
     return json.dumps(plain | {"seal": seal(plain)}, indent=indent, sort_keys=True).encode()
 
 
 def parsed(content: bytes, version: int, of: str) -> dict[str, Any]:
-    """What `text` was given. version: the newest that is understood. of: what is read, in words.
+    """What `text` was given.
 
-    Raises Damaged for what is no JSON or has another seal, StoreError for a whole one of another version.
+    Args:
+        content: of a file.
+        version: the only one that is understood, under the key `schema`.
+        of: what is read, in words.
+
+    Returns:
+        The keys and values, with `seal` among them.
+
+    Raises:
+        Damaged: for what is no JSON or has another seal.
+        StoreError: for a whole one of another version.
     """
     try:
         found = json.loads(content)
@@ -93,8 +122,16 @@ def _has_halves(content: Any) -> bool:
 
 
 def read(path: Path) -> bytes:
-    """The file's content. Raises FileNotFoundError where there is none, and StoreError where it cannot be read now, or
-    is no file: a folder, a pipe, a device. It never waits for a writer."""
+    """The file's content. It never waits for a writer.
+
+    Returns:
+        All of its bytes.
+
+    Raises:
+        FileNotFoundError: where there is none.
+        StoreError: where it cannot be read now, is larger than LARGEST allows, or is no file: a folder, a pipe, a
+            device.
+    """
     try:
         handle = os.open(path, os.O_RDONLY | os.O_NONBLOCK | os.O_CLOEXEC)
     except (FileNotFoundError, NotADirectoryError):
@@ -120,7 +157,15 @@ def read(path: Path) -> bytes:
 def listed(folder: Path, folders: bool = False) -> list[Path]:
     """What lies in a folder, sorted, without hidden names: its folders, or all else. None there is none.
 
-    Raises StoreError where it cannot be read.
+    Args:
+        folder: where to look.
+        folders: whether its folders are asked for, or all else.
+
+    Returns:
+        Their paths; none where there is no such folder.
+
+    Raises:
+        StoreError: where it cannot be read.
     """
     try:
         with os.scandir(folder) as entries:
@@ -140,7 +185,15 @@ def _is_folder(entry: os.DirEntry) -> bool:
 
 
 def publish(path: Path, content: bytes) -> bool:
-    """Writes a file that is either whole or not there; whether it was written: one that is there stays as it is."""
+    """Writes a file that is either whole or not there; whether it was written: one that is there stays as it is.
+
+    Args:
+        path: where; its folder is there already.
+        content: all of the file.
+
+    Returns:
+        Whether it was written.
+    """
     with _written(path, content, sync=True) as temporary:
         try:
             os.link(temporary, path)
@@ -155,8 +208,16 @@ def publish(path: Path, content: bytes) -> bool:
 
 
 def replace(path: Path, content: bytes, sync: bool = False) -> None:
-    """Writes a file that is whole at any moment, in place of one that is there. sync: even when power fails, which
-    takes the disk a while. Raises OSError, also where something else than a file is there."""
+    """Writes a file that is whole at any moment, in place of one that is there.
+
+    Args:
+        path: where; its folder is there already.
+        content: all of the file.
+        sync: whether it is whole even when power fails, which takes the disk a while.
+
+    Raises:
+        OSError: where it cannot be written, also where something else than a file is there.
+    """
     if path.is_symlink() or (path.exists() and not path.is_file()):
         raise OSError(errno.EEXIST, "something that is no file lies there", str(path))
     with _written(path, content, sync) as temporary:
@@ -164,9 +225,15 @@ def replace(path: Path, content: bytes, sync: bool = False) -> None:
 
 
 def set_aside(path: Path) -> Path:
-    """Renames a damaged file, so that it no longer counts; returns the new path. Nothing is deleted or overwritten.
+    """Renames a damaged file, so that it no longer counts. Nothing is deleted or overwritten.
 
-    Another process may have done so in the meantime; then nothing is left to do. Raises StoreError.
+    Another process may have done so in the meantime; then nothing is left to do.
+
+    Returns:
+        The new path.
+
+    Raises:
+        StoreError: where it cannot be renamed.
     """
     for number in range(1_000_000):
         aside = path.with_name(f"damaged-{number}-{path.name}")

@@ -53,10 +53,23 @@ class Store:
         self.root = Path(root).absolute()  # once: a process may change its folder
 
     def folder(self, run: str, fingerprint: str) -> Path:
+        """Where the parts of a run lie.
+
+        Args:
+            run: its name.
+            fingerprint: of the code and the numeric stack.
+
+        Returns:
+            A path below `root`, whether or not it is there.
+        """
         return self.root / "runs" / sealed.named("run", run) / sealed.named("fingerprint", fingerprint)
 
     def make_writable(self) -> None:
-        """Raises StoreError where nothing can be written."""
+        """Makes the folder of runs, if it is not there, and tries whether it can be written.
+
+        Raises:
+            StoreError: where nothing can be written.
+        """
         try:
             (self.root / "runs").mkdir(parents=True, exist_ok=True)
             with tempfile.TemporaryFile(dir=self.root / "runs"):
@@ -67,9 +80,17 @@ class Store:
     # Parts
 
     def write(self, run: str, fingerprint: str, table: pd.DataFrame, info: Mapping) -> None:
-        """Adds one part. info: its account (the keys of account.Account); `replicas` and `measures` are needed.
+        """Adds one part.
 
-        Raises RecordError for a table that is no record, StoreError where it cannot be written.
+        Args:
+            run: its name.
+            fingerprint: of the code and the numeric stack.
+            table: the part's rows (schema.check).
+            info: its account (the keys of account.Account); `replicas` and `measures` are needed.
+
+        Raises:
+            RecordError: for a table that is no record.
+            StoreError: where it cannot be written.
         """
         folder = self.folder(run, fingerprint)
         buffer = io.BytesIO()
@@ -91,7 +112,16 @@ class Store:
     def parts(
         self, run: str, fingerprint: str, sources: Mapping | None = None
     ) -> Iterator[tuple[Path, dict | None, str]]:
-        """Each part as (path of its JSON, account, "") or, where it does not count, (path, None, why: "it ...")."""
+        """Each part of a run.
+
+        Args:
+            run: its name.
+            fingerprint: of the code and the numeric stack.
+            sources: as in `contents`.
+
+        Yields:
+            (path of its JSON, account, "") or, where it does not count, (path, None, why: "it ...").
+        """
         for path, account, _, fault in self.contents(run, fingerprint, sources):
             yield path, account, fault
 
@@ -100,7 +130,13 @@ class Store:
     ) -> Iterator[tuple[Path, dict | None, bytes, str]]:
         """The same with the bytes of each part's table, which were held against its SHA-256.
 
-        sources: those that the fingerprint stands for, where they are known; a part with others does not count.
+        Args:
+            run: its name.
+            fingerprint: of the code and the numeric stack.
+            sources: those that the fingerprint stands for, where they are known; a part with others does not count.
+
+        Yields:
+            (path of its JSON, account, table, "") or, where it does not count, (path, None, b"", why: "it ...").
         """
         sources = None if sources is None else json.loads(json.dumps(dict(sources)))  # as they come back
         for path in self._accounts(run, fingerprint):
@@ -131,15 +167,34 @@ class Store:
     def done(
         self, run: str, fingerprint: str, damaged: Callable[[Path, str], None], sources: Mapping | None = None
     ) -> set[str]:
-        """The ids of the replicas that are recorded. `damaged(path, reason)` is told of each part that does not count;
-        the reason begins with "it". sources: as in `contents`."""
+        """The ids of the replicas that are recorded.
+
+        Args:
+            run: its name.
+            fingerprint: of the code and the numeric stack.
+            damaged: is told of each part that does not count: its path and the reason, which begins with "it".
+            sources: as in `contents`.
+
+        Returns:
+            Those of all parts that count.
+        """
         counted = self.accounts(run, fingerprint, damaged, sources)
         return {name for account in counted for name in account["replicas"]}
 
     def accounts(
         self, run: str, fingerprint: str, damaged: Callable[[Path, str], None], sources: Mapping | None = None
     ) -> list[dict]:
-        """The accounts of the parts that count; the arguments as in `done`."""
+        """The accounts of the parts that count.
+
+        Args:
+            run: its name.
+            fingerprint: of the code and the numeric stack.
+            damaged: as in `done`.
+            sources: as in `contents`.
+
+        Returns:
+            In the order of the names of their files.
+        """
         found = []
         for path, account, fault in self.parts(run, fingerprint, sources):
             if account is None:
@@ -152,6 +207,13 @@ class Store:
         """By each other fingerprint of this run, the account of its newest part, with the replicas of all its parts.
 
         What does not count there is passed over: nobody asked for it.
+
+        Args:
+            run: its name.
+            fingerprint: the one that is asked for, and is left out.
+
+        Returns:
+            {fingerprint: account}.
         """
         found = {}
         for name in self._fingerprints(run):
@@ -173,8 +235,12 @@ class Store:
     def youngest(self, run: str) -> str:
         """The fingerprint of this run whose newest part ended last; "" where nothing is recorded.
 
-        Raises RecordError where that cannot be said, because no part of one of them counts.
-        """
+        Returns:
+            As it stands in the run's accounts.
+
+        Raises:
+            RecordError: where that cannot be said, because no part of one of them counts.
+        """  # noqa: DOC501 (uncounted makes a RecordError)
         ended = {}
         for name in self._fingerprints(run):
             accounts, faults = [], []
@@ -194,7 +260,18 @@ class Store:
     def checkpoint(
         self, run: str, fingerprint: str, replicas: Sequence[str], block: int, remark: Callable[[str], None]
     ):
-        """Where the state of a block of so many seats with these replicas is kept while it is trained."""
+        """Where the state of a block of so many seats with these replicas is kept while it is trained.
+
+        Args:
+            run: its name.
+            fingerprint: of the code and the numeric stack.
+            replicas: their ids, in the order of their seats.
+            block: how many replicas one compiled call trains.
+            remark: as in Checkpoint.
+
+        Returns:
+            A Checkpoint, whether or not anything is kept there.
+        """
         name = hashlib.sha256("".join(replicas).encode()).hexdigest()[:16]
         whose = {"run": run, "fingerprint": fingerprint, "block": block, "replicas": list(replicas)}
         return Checkpoint(self.folder(run, fingerprint) / f"state-{name}.npz", whose, remark)
@@ -202,7 +279,16 @@ class Store:
     # What cannot be
 
     def write_unsupported(self, run: str, fingerprint: str, reason: str) -> None:
-        """Notes why this run cannot be. Raises StoreError where it cannot be written."""
+        """Notes why this run cannot be.
+
+        Args:
+            run: its name.
+            fingerprint: of the code and the numeric stack.
+            reason: a sentence.
+
+        Raises:
+            StoreError: where it cannot be written.
+        """
         path = self.folder(run, fingerprint) / "declined.json"
         said = {"schema": schema.VERSION, "run": run, "fingerprint": fingerprint, "reason": reason}
         with self._writing(f"that {run} was declined"):
@@ -214,8 +300,19 @@ class Store:
     def unsupported_reason(
         self, run: str, fingerprint: str, damaged: Callable[[Path, str], None] = lambda *_: None
     ) -> str:
-        """Why this run cannot be, or "" where nothing is known against it. `damaged(path, reason)` is told of a file
-        that does not count: what it said is found out again."""
+        """Why this run cannot be, or "" where nothing is known against it.
+
+        Args:
+            run: its name.
+            fingerprint: of the code and the numeric stack.
+            damaged: is told of a file that does not count, as in `done`: what it said is found out again.
+
+        Returns:
+            A sentence, or "".
+
+        Raises:
+            StoreError: where the file cannot be read now, or another version wrote it.
+        """  # noqa: DOC501 (Damaged is caught here)
         path = self.folder(run, fingerprint) / "declined.json"
         try:
             said = sealed.parsed(sealed.read(path), schema.VERSION, f"{path}")
@@ -235,7 +332,14 @@ class Store:
 
     def write_plan(self, plan: Plan) -> None:
         """Adds a plan; the last one of a name is the one that figures are drawn by. One that says what the last one
-        says is not written again."""
+        says is not written again.
+
+        Args:
+            plan: what a command wants.
+
+        Raises:
+            StoreError: for a plan that is none (check_plan), and where it cannot be written.
+        """
         check_plan(plan)
         folder = self.root / "plans" / sealed.named("plan", plan.name)
         numbers = [number for number, _ in self._plans(plan.name)]
@@ -256,7 +360,14 @@ class Store:
         return [folder.name for folder in sealed.listed(self.root / "plans", folders=True)]
 
     def plan(self, name: str) -> Plan:
-        """The last plan of this name. Raises StoreError where there is none, or it is not what was written."""
+        """The last plan of this name.
+
+        Returns:
+            The plan, its lists as tuples.
+
+        Raises:
+            StoreError: where there is none, or it is not what was written.
+        """  # noqa: DOC501 (Damaged is caught here)
         found = self._plans(name)
         if not found:
             old = any(path.suffix == ".json" for path in sealed.listed(self.root / "plans" / name))
@@ -301,7 +412,15 @@ class Store:
 
 
 def uncounted(path: Path, fault: str) -> RecordError:
-    """What is said of a part that does not count, where it is wanted."""
+    """What is said of a part that does not count, where it is wanted.
+
+    Args:
+        path: of its JSON.
+        fault: why, beginning with "it".
+
+    Returns:
+        The error, to be raised.
+    """
     return RecordError(
         f"the record {path} does not count: {fault}; run its sweep again to replace it, or move it away."
     )

@@ -33,20 +33,42 @@ STATUS = {"complete": "✓", "partial": "◐", "missing": "✗", "declined": "�
 
 @dataclass(frozen=True)
 class Item:
-    """A table or a figure: its name, the sentences it says, its parts as text or its picture, and its files by name; or
-    why it could not be made."""
+    """A table or a figure.
+
+    Attributes:
+        name: of the table or figure.
+        files: their content by name.
+        parts: of a table, as text.
+        findings: the sentences that a table says.
+        picture: of a figure, SVG.
+        fault: why it could not be made; "" where it was.
+    """
 
     name: str
     files: Mapping[str, bytes] = field(default_factory=dict)
     parts: Sequence[Part] = ()
     findings: Sequence[str] = ()
-    picture: bytes = b""  # SVG
+    picture: bytes = b""
     fault: str = ""
 
 
 @dataclass(frozen=True)
 class Section:
-    """What is reported of one plan. coverage, parts: as results.coverage has them. curves: of results.explorer."""
+    """What is reported of one plan.
+
+    Attributes:
+        name: of the plan.
+        command: that asked for it.
+        source: where it comes from, in one line (frozen.source).
+        coverage: of analysis.coverage.coverage.
+        provenance: of analysis.coverage.provenance.
+        account: of its first part, without replicas; empty where nothing is recorded.
+        tables: each as an item.
+        figures: each as an item.
+        curves: of explorer.explorer.
+        files: the frozen table's content by name.
+        remarks: what a reader must know before all else, a sentence each.
+    """
 
     name: str
     command: str
@@ -67,7 +89,15 @@ class Section:
 
 
 def html(sections: Sequence[Section], made: str) -> str:
-    """The HTML of these sections. made: when and by what it was made, in words."""
+    """The HTML of these sections.
+
+    Args:
+        sections: a plan each.
+        made: when and by what it was made, in words.
+
+    Returns:
+        A whole page, which asks for nothing over a network.
+    """
     environment = jinja2.Environment(
         loader=jinja2.FileSystemLoader(HERE),
         autoescape=True,
@@ -97,7 +127,15 @@ def html(sections: Sequence[Section], made: str) -> str:
 
 
 def address(content: bytes, name: str) -> str:
-    """The file as a data address, by which a page can show it or hand it out."""
+    """The file as a data address, by which a page can show it or hand it out.
+
+    Args:
+        content: of the file.
+        name: whose ending says what it is (MIME).
+
+    Returns:
+        data:TYPE;base64,CONTENT.
+    """
     return f"data:{MIME[name.rsplit('.', 1)[-1]]};base64,{base64.b64encode(content).decode()}"
 
 

@@ -19,11 +19,13 @@ DIGITS = 5  # significant ones
 def explorer(results: ResultSet) -> list[dict]:
     """For each task what its curves are made of, as JSON has it: no NaN, no infinity.
 
-    {task, measures: [{name, title, better, share}], steps: [...], curves: [{optimizer, method, colour, dash, seeds,
-    rates: [...], chosen, parameters, values: {measure: [mean, low, high]}}]}, each of the three [rates][steps]:
-    the mean over seeds and the ends of its 95 % t interval, null where a seed diverged without bound and where the run
-    recorded nothing. chosen: which of the rates was. Where more than the rate was swept, at each rate what the choosing
-    measure prefers.
+    Where more than the rate was swept, a curve at a rate is that of the setting that the choosing measure prefers.
+
+    Returns:
+        {task, measures: [{name, title, better, share}], steps: [...], curves: [{optimizer, method, colour, dash, seeds,
+        rates: [...], chosen, parameters, values: {measure: [mean, low, high]}}]}, each of the three [rates][steps]: the
+        mean over seeds and the ends of its 95 % t interval, null where a seed diverged without bound and where the run
+        recorded nothing. chosen: which of the rates was.
     """
     if results.rows.empty:
         return []

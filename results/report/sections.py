@@ -28,7 +28,16 @@ FIGURES = ("convergence", "learning_rate", "profiles", "time_to_target", "rankin
 
 @dataclass(frozen=True)
 class Reported:
-    """What was recorded, and what its plan says of it."""
+    """What was recorded, and what its plan says of it.
+
+    Attributes:
+        name: of the plan.
+        command: that asked for it.
+        results: what was recorded.
+        tables: the names of the plan's own.
+        figures: the names of the plan's own.
+        planned: its runs (Plan.runs).
+    """
 
     name: str
     command: str
@@ -39,9 +48,20 @@ class Reported:
 
 
 def write(reported: list[Reported], path: Path, report: Callable[[str], None], commit: str | None) -> list[str]:
-    """Writes the page; returns what could not be made, a sentence each. report: is called with what is under way.
+    """Writes the page.
 
-    Raises StoreError where the page cannot be written.
+    Args:
+        reported: a section each.
+        path: of the page.
+        report: is called with what is under way, in words.
+        commit: of the checkout; None where it is not known.
+
+    Returns:
+        What could not be made, a sentence each.
+
+    Raises:
+        StoreError: where the page, or the frozen table that it holds, cannot be written.
+        OSError: where processes or temporary files cannot be made.
     """
     made = f"Made on {datetime.now(UTC):%Y-%m-%d %H:%M} UTC by commit {str(commit or 'unknown')[:12]}."
     sections, faults = [], []
@@ -118,7 +138,15 @@ REPORTED: list[Reported] = []
 
 
 def make_parts(one: Reported, jobs: list[tuple[str, str]]) -> list:
-    """What `make_part` makes of each of these jobs, (kind, name), on all cores and in their order."""
+    """What `make_part` makes of each of these jobs, on all cores.
+
+    Args:
+        one: what is reported.
+        jobs: (kind, name), at least one.
+
+    Returns:
+        In the order of the jobs.
+    """
     REPORTED[:] = [one]
     try:
         forked = multiprocessing.get_context("fork")
@@ -129,7 +157,17 @@ def make_parts(one: Reported, jobs: list[tuple[str, str]]) -> list:
 
 
 def make_part(job: tuple[str, str]) -> Any:
-    """One of the parts of a page. What a table or figure refuses, or fails of, is told in its place."""
+    """One of the parts of a page. What a table or figure refuses, or fails of, is told in its place.
+
+    Args:
+        job: (kind, name): a table or a figure and its name, or another part and "".
+
+    Returns:
+        What Section has of that kind.
+
+    Raises:
+        Exception: whatever another part than a table or a figure meets but a RecordError.
+    """  # noqa: DOC501 (RecordError is caught here)
     (kind, name), (one,) = job, REPORTED
     results = one.results
     if kind == "coverage":

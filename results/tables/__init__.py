@@ -23,8 +23,12 @@ from results.tables import aggregates, notebook, printing, ranking, summary, sur
 class Kind(NamedTuple):
     """What can be made of records.
 
-    find(results) -> what analyses say of them, a tuple that the others take: show(*found, console) prints it,
-    write(*found, folder) -> the files, parts(*found) -> it as text, findings(*found) -> it in sentences.
+    Attributes:
+        find: find(results) -> what analyses say of them, a tuple that the others take.
+        show: show(*found, console) prints it.
+        write: write(*found, folder) -> the files.
+        parts: parts(*found) -> it as text.
+        findings: findings(*found) -> it in sentences.
     """
 
     find: Callable[[ResultSet], tuple]
@@ -77,7 +81,20 @@ TABLES = {
 
 
 def make(name: str, results: ResultSet, folder: str | Path, console: Console) -> list[Path]:
-    """Prints the table of this name and writes its files to a folder; returns their paths."""
+    """Prints the table of this name and writes its files to a folder.
+
+    Args:
+        name: of TABLES.
+        results: of which it is made.
+        folder: where the files go; it is made where it is not there.
+        console: where it is printed.
+
+    Returns:
+        The paths of the files.
+
+    Raises:
+        RecordError: as the table's analyses do.
+    """
     kind = TABLES[name]
     found = kind.find(results)
     kind.show(*found, console)

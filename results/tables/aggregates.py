@@ -17,18 +17,44 @@ from results.tables import printing
 
 
 def show(frame: pd.DataFrame, improved: pd.DataFrame, console: Console) -> list[Table]:
-    """Prints the two tables of each task, and of all together; returns them."""
+    """Prints the two tables of each task, and of all together; returns them.
+
+    Args:
+        frame: of analysis.aggregates.aggregates.
+        improved: of analysis.aggregates.improvement.
+        console: where they are printed.
+
+    Returns:
+        In the order of `parts`.
+    """
     return printing.show(parts(frame, improved), console)
 
 
 def write(frame: pd.DataFrame, improved: pd.DataFrame, folder: str | Path) -> list[Path]:
-    """Writes aggregates.csv, .md and .tex, and improvement.csv. Returns their paths."""
+    """Writes aggregates.csv, .md and .tex, and improvement.csv. Returns their paths.
+
+    Args:
+        frame: of analysis.aggregates.aggregates.
+        improved: of analysis.aggregates.improvement.
+        folder: where they go.
+
+    Returns:
+        In this order.
+    """
     texts = printing.texts(parts(frame, improved), "aggregates")
     return printing.write(folder, "aggregates", frame, *texts, improvement=improved)
 
 
 def parts(frame: pd.DataFrame, improved: pd.DataFrame) -> Iterator[printing.Part]:
-    """For each task, and for all together, its aggregates and its probabilities, as one would print them."""
+    """For each task, and for all together, its aggregates and its probabilities, as one would print them.
+
+    Args:
+        frame: of analysis.aggregates.aggregates.
+        improved: of analysis.aggregates.improvement.
+
+    Yields:
+        The aggregates, then the probabilities, where there are pairs.
+    """
     for task, rows in frame.groupby("task_label", sort=False):
         yield printing.Part(f"{task}: aggregates", _printed(rows), _caption(rows))
         pairs = improved[improved["task_label"] == task]

@@ -13,7 +13,15 @@ from results.tables import printing
 
 
 def show(frame: pd.DataFrame, console: Console) -> list[Table]:
-    """Prints the table; returns it."""
+    """Prints the table; returns it.
+
+    Args:
+        frame: of analysis.notebook.notebook.
+        console: where it is printed.
+
+    Returns:
+        A list of one table.
+    """
     shown = Table(title="The notebook's table: loss, gradient and y before the step's update, x after it", box=SIMPLE)
     for column in frame.columns:
         shown.add_column(column, justify="right")
@@ -24,7 +32,15 @@ def show(frame: pd.DataFrame, console: Console) -> list[Table]:
 
 
 def write(frame: pd.DataFrame, folder: str | Path) -> list[Path]:
-    """Writes notebook.csv into this folder; returns its path."""
+    """Writes notebook.csv into this folder; returns its path.
+
+    Args:
+        frame: of analysis.notebook.notebook.
+        folder: it is made where it is not there.
+
+    Returns:
+        A list of one path.
+    """
     folder = Path(folder)
     folder.mkdir(parents=True, exist_ok=True)
     printing.csv(frame, folder / "notebook.csv")

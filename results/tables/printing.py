@@ -18,7 +18,13 @@ WORDS = {"with", "method", "other", "verdict"}  # columns of words, which stand 
 
 
 class Part(NamedTuple):
-    """A table as it is printed: its cells as text, what stands above it and what below."""
+    """A table as it is printed.
+
+    Attributes:
+        title: what stands above it.
+        printed: its cells, all text.
+        caption: what stands below.
+    """
 
     title: str
     printed: pd.DataFrame
@@ -31,7 +37,15 @@ def wide(console: Console) -> Console:
 
 
 def show(parts: Iterable[Part], console: Console) -> list[Table]:
-    """Prints each part; returns the tables."""
+    """Prints each part.
+
+    Args:
+        parts: in their order.
+        console: at least 100 columns wide where nobody looks (`wide`).
+
+    Returns:
+        The tables as they were printed.
+    """
     console, tables = wide(console), []
     for title, printed, caption in parts:
         table = Table(title=escape(title), caption=escape(caption), box=SIMPLE, padding=(0, 1, 0, 0), show_edge=False)
@@ -46,7 +60,15 @@ def show(parts: Iterable[Part], console: Console) -> list[Table]:
 
 
 def texts(parts: Iterable[Part], label: str) -> tuple[str, str]:
-    """The parts as Markdown and as LaTeX, whose labels are tab:LABEL-1 and so on."""
+    """The parts as Markdown and as LaTeX.
+
+    Args:
+        parts: in their order.
+        label: of the LaTeX tables, whose labels are tab:LABEL-1 and so on.
+
+    Returns:
+        (Markdown, LaTeX).
+    """
     markdown, latex = io.StringIO(), io.StringIO()
     for number, (title, printed, caption) in enumerate(parts, 1):
         printed = printed.rename(columns=lambda name: name[:1].upper() + name[1:])
@@ -56,12 +78,30 @@ def texts(parts: Iterable[Part], label: str) -> tuple[str, str]:
 
 
 def as_markdown(printed: pd.DataFrame, title: str, caption: str) -> str:
-    """A table of text as Markdown, under its title and above its caption."""
+    """A table of text as Markdown, under its title and above its caption.
+
+    Args:
+        printed: cells that are text.
+        title: a heading of the third level.
+        caption: plain text.
+
+    Returns:
+        Markdown that ends with an empty line.
+    """
     return f"### {title}\n\n{printed.to_markdown(index=False, disable_numparse=True)}\n\n{caption}\n\n"
 
 
 def as_latex(printed: pd.DataFrame, caption: str, label: str) -> str:
-    """A table of text as LaTeX has it, with booktabs; `caption` is plain text."""
+    """A table of text as LaTeX has it, with booktabs.
+
+    Args:
+        printed: cells that are text.
+        caption: plain text.
+        label: as LaTeX has it.
+
+    Returns:
+        A table environment, in which special characters are escaped.
+    """
     styled = printed.style.hide(axis="index").format(tex).format_index(tex, axis=1)
     return (
         styled.to_latex(
@@ -79,8 +119,19 @@ def as_latex(printed: pd.DataFrame, caption: str, label: str) -> str:
 def write(
     folder: str | Path, name: str, table: pd.DataFrame, markdown: str, latex: str, **beside: pd.DataFrame
 ) -> list[Path]:
-    """Writes NAME.csv (the table's numbers as they are), NAME.md and NAME.tex; returns their paths. beside: other
-    tables, by the names of their CSV files."""
+    """Writes NAME.csv, NAME.md and NAME.tex; returns their paths.
+
+    Args:
+        folder: it is made where it is not there.
+        name: of the files.
+        table: the numbers as they are.
+        markdown: all of NAME.md.
+        latex: all of NAME.tex.
+        **beside: other tables, by the names of their CSV files.
+
+    Returns:
+        In this order.
+    """
     folder = Path(folder)
     folder.mkdir(parents=True, exist_ok=True)
     paths = [folder / f"{name}.{kind}" for kind in ("csv", "md", "tex")]
@@ -95,7 +146,12 @@ def write(
 
 def csv(table: pd.DataFrame, path: str | Path) -> None:
     """Writes a table's numbers as they are, and its text so that a spreadsheet shows it and evaluates none of it: text
-    that could begin a formula begins with an apostrophe instead."""
+    that could begin a formula begins with an apostrophe instead.
+
+    Args:
+        table: without its index.
+        path: of the file, whose folder is there already.
+    """
     texts = table.select_dtypes(exclude=["number", "bool"]).columns
     safe = table.assign(**{name: table[name].map(_shown) for name in texts}).rename(columns=_shown)
     safe.to_csv(path, index=False, encoding="utf-8")

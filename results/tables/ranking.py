@@ -17,12 +17,28 @@ from results.tables import printing
 
 
 def show(frame: pd.DataFrame, console: Console) -> list[Table]:
-    """Prints a table a task, and one over all tasks where there are several; returns the tables."""
+    """Prints a table a task, and one over all tasks where there are several; returns the tables.
+
+    Args:
+        frame: of analysis.ranking.stability.
+        console: where they are printed.
+
+    Returns:
+        In the order of `parts`.
+    """
     return printing.show(parts(frame), console)
 
 
 def write(frame: pd.DataFrame, folder: str | Path) -> list[Path]:
-    """Writes ranking.csv, .md and .tex, and ranking_tasks.csv with `across`. Returns their paths."""
+    """Writes ranking.csv, .md and .tex, and ranking_tasks.csv with `across`. Returns their paths.
+
+    Args:
+        frame: of analysis.ranking.stability.
+        folder: where they go.
+
+    Returns:
+        In this order; the last only where `across` has rows.
+    """
     spanning = across(frame)
     beside = {"ranking_tasks": spanning} if len(spanning) else {}
     return printing.write(folder, "ranking", frame, *printing.texts(parts(frame), "ranking"), **beside)

@@ -19,7 +19,15 @@ from results.tables import printing
 
 
 def show(summary: Summary, console: Console | None = None) -> list[Table]:
-    """Prints the summary as one table a task, at most 100 columns wide with short names; returns the tables."""
+    """Prints the summary as one table a task, at most 100 columns wide with short names; returns the tables.
+
+    Args:
+        summary: of analysis.summary.
+        console: where it is printed; a new one unless it is given.
+
+    Returns:
+        Sorted by task.
+    """
     console, tables = printing.wide(console or Console()), []
     for task, rows in _tasks(summary):
         first = rows.iloc[0]
@@ -64,7 +72,16 @@ def show(summary: Summary, console: Console | None = None) -> list[Table]:
 
 def write(summary: Summary, folder: str | Path, name: str) -> list[Path]:
     """Writes NAME.csv (every number as it is, columns as in COLUMNS), and NAME.md and NAME.tex (as one would print it,
-    a table a task). Returns their paths."""
+    a table a task).
+
+    Args:
+        summary: of analysis.summary.
+        folder: where they go.
+        name: of the files.
+
+    Returns:
+        The paths, in this order.
+    """
     return printing.write(folder, name, summary.rows, *printing.texts(parts(summary), name))
 
 

@@ -34,7 +34,14 @@ def findings(spread: Spread) -> list[str]:
 def show(rankings: Rankings, spread: Spread, console: Console | None = None) -> list[Table]:
     """Prints a table a task and optimizer, one of the spreads, and the findings; returns the tables.
 
-    An interval stands below its mean where the console is too narrow for one line.
+    Args:
+        rankings: of analysis.surrogates.
+        spread: of the same rankings.
+        console: where they are printed; a new one unless it is given. An interval stands below its mean where it is too
+            narrow for one line.
+
+    Returns:
+        In this order.
     """
     console, shown = printing.wide(console or Console()), []
     for title, rows in pairs(rankings.rows):
@@ -52,7 +59,16 @@ def show(rankings: Rankings, spread: Spread, console: Console | None = None) -> 
 
 def write(rankings: Rankings, spread: Spread, folder: str | Path) -> list[Path]:
     """Writes surrogates.csv and surrogates_spread.csv (every number as it is), and surrogates.md and surrogates.tex (as
-    one would print it, a table a task and optimizer, and one of the spreads). Returns their paths."""
+    one would print it, a table a task and optimizer, and one of the spreads).
+
+    Args:
+        rankings: of analysis.surrogates.
+        spread: of the same rankings.
+        folder: where they go.
+
+    Returns:
+        Their paths, in this order.
+    """
     markdown, latex = io.StringIO(), io.StringIO()
     markdown.writelines(f"- {sentence}\n" for sentence in findings(spread))
     for number, (title, printed, text) in enumerate(parts(rankings, spread), 1):
@@ -67,7 +83,15 @@ def write(rankings: Rankings, spread: Spread, folder: str | Path) -> list[Path]:
 
 
 def parts(rankings: Rankings, spread: Spread) -> list[printing.Part]:
-    """A table a task and optimizer, and one of the spreads, as one would print them."""
+    """A table a task and optimizer, and one of the spreads, as one would print them.
+
+    Args:
+        rankings: of analysis.surrogates.
+        spread: of the same rankings.
+
+    Returns:
+        In this order; none where nothing is ranked.
+    """
     found = [printing.Part(title, _printed(rows), _caption(rows, rankings)) for title, rows in pairs(rankings.rows)]
     if found:
         found.append(printing.Part(LEFT, _printed_spread(spread.rows), _sentences(rankings, spread)))
@@ -114,8 +138,15 @@ def _finding(rows: pd.DataFrame, reference: str) -> str:
 
 
 def _cells(rows: pd.DataFrame, apart: str) -> tuple[list[str], list[str], list[list[str]]]:
-    """Of one task and optimizer: the labels, a header for each condition, and the texts as rows; the texts of a column
-    are padded so that their parts stand below each other. apart: what stands between a mean and its interval."""
+    """Of one task and optimizer: the labels, a header for each condition, and the texts as rows.
+
+    Args:
+        rows: of the ranking.
+        apart: what stands between a mean and its interval.
+
+    Returns:
+        (labels, headers, texts); the texts of a column are padded so that their parts stand below each other.
+    """
     order = rows.assign(other=rows["condition"] != "tuned").sort_values(["other", "rank", "estimator_label"])
     order = order.drop_duplicates("estimator")
     headers, columns = [], []

@@ -18,17 +18,43 @@ LATER = "▼"
 
 
 def show(frame: pd.DataFrame, arrived: pd.DataFrame, console: Console) -> list[Table]:
-    """Prints two tables a task; returns them."""
+    """Prints two tables a task; returns them.
+
+    Args:
+        frame: of analysis.tuning.tuning.
+        arrived: of analysis.tuning.success_grid.
+        console: where they are printed.
+
+    Returns:
+        In the order of `parts`.
+    """
     return printing.show(parts(frame, arrived), console)
 
 
 def write(frame: pd.DataFrame, arrived: pd.DataFrame, folder: str | Path) -> list[Path]:
-    """Writes tuning.csv, .md and .tex, and targets.csv. Returns their paths."""
+    """Writes tuning.csv, .md and .tex, and targets.csv. Returns their paths.
+
+    Args:
+        frame: of analysis.tuning.tuning.
+        arrived: of analysis.tuning.success_grid.
+        folder: where they go.
+
+    Returns:
+        In this order.
+    """
     return printing.write(folder, "tuning", frame, *printing.texts(parts(frame, arrived), "tuning"), targets=arrived)
 
 
 def parts(frame: pd.DataFrame, arrived: pd.DataFrame) -> Iterator[printing.Part]:
-    """Two tables a task, as one would print them."""
+    """Two tables a task, as one would print them.
+
+    Args:
+        frame: of analysis.tuning.tuning.
+        arrived: of analysis.tuning.success_grid.
+
+    Yields:
+        What tuning is worth, then when methods arrive.
+    """
     for task, rows in frame.groupby("task_label", sort=False):
         first = rows.iloc[0]
         name, margin = first["measure_label"], first["tolerance"]

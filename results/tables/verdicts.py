@@ -21,8 +21,11 @@ MARKS = {"better": "▲", "worse": "▼", "equivalent": "=", "undecided": "·"}
 
 
 def findings(verdicts: Verdicts) -> list[str]:
-    """What the numbers say, in one sentence a task and optimizer; of a task with several optimizers the last sentence
-    is the one in which each method has its best."""
+    """What the numbers say, in one sentence a task and optimizer.
+
+    Returns:
+        Of a task with several optimizers the last sentence is the one in which each method has its best.
+    """
     said = []
     frame = verdicts.rows
     for (task, optimizer), order in verdicts.orders.items():
@@ -79,7 +82,15 @@ def _interval(row) -> tuple[float, float]:
 
 
 def show(verdicts: Verdicts, console: Console | None = None) -> list[Table]:
-    """Prints a table a task, its remarks and the findings; returns the tables."""
+    """Prints a table a task, its remarks and the findings; returns the tables.
+
+    Args:
+        verdicts: of analysis.verdicts.
+        console: where they are printed; a new one unless it is given.
+
+    Returns:
+        In the order of `parts`.
+    """
     console = printing.wide(console or Console())
     tables = printing.show(parts(verdicts), console)
     for sentence in [*findings(verdicts), *verdicts.remarks]:
@@ -88,8 +99,15 @@ def show(verdicts: Verdicts, console: Console | None = None) -> list[Table]:
 
 
 def write(verdicts: Verdicts, folder: str | Path) -> list[Path]:
-    """Writes verdicts.csv (every number as it is), verdicts.md and verdicts.tex (as one would print it). Returns their
-    paths."""
+    """Writes verdicts.csv (every number as it is), verdicts.md and verdicts.tex (as one would print it).
+
+    Args:
+        verdicts: of analysis.verdicts.
+        folder: where they go.
+
+    Returns:
+        The paths, in this order.
+    """
     said = "".join(f"- {sentence}\n" for sentence in [*findings(verdicts), *verdicts.remarks])
     markdown, latex = printing.texts(parts(verdicts), "verdicts")
     return printing.write(folder, "verdicts", verdicts.rows, f"{said}\n{markdown}", latex)
