@@ -43,9 +43,9 @@ def toy(start, loss, **more):
     given = {
         "name": "toy",
         "label": "Toy",
-        "start": lambda chance: {"x": tf.constant(start)},
+        "start": lambda chance, problem: {"x": tf.constant(start)},
         "loss": loss,
-        "judge": lambda parameters, hard: {},
+        "judge": lambda parameters, hard, problem: {},
         "measures": {},
         "selects": "train_loss",
         "reports": "train_loss",

@@ -186,11 +186,12 @@ def traces(trainer):
 
 
 def test_programs_are_not_compiled_again(carried):
-    _, trainer = carried
+    task, trainer = carried
+    assert {*trainer.functions} == {"start", "train", "judge", "probe", *(["problem"] if task.problem else [])}
     run(trainer, [replica(0)])
     before = traces(trainer)
     run(trainer, [replica(11, 0.3, {"scale": 2.0})] * 3, marks=(0, 3, 4, 30), total=30)
-    assert before == traces(trainer) == dict.fromkeys(("start", "train", "judge", "probe"), 1)
+    assert before == traces(trainer) == dict.fromkeys(trainer.functions, 1)
 
 
 def test_lanes_share_one_program_and_change_no_numbers(carried):
@@ -311,7 +312,7 @@ def test_divergence_is_data_and_stops_nobody():
 def test_a_parameter_that_is_not_finite_is_divergence():
     """From the start on, though the loss takes its sign and stays finite; or from the update that made it so."""
 
-    def begin(chance):
+    def begin(chance, problem):
         start = chance.normal([4096])
         return {"x": tf.where(start == tf.reduce_max(start), np.inf, start)}
 
