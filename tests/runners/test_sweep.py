@@ -158,6 +158,7 @@ def test_a_resumed_block_goes_on_and_does_not_start_anew(finished, tmp_path):
     same_run(tmp_path, finished[0])
 
 
+@pytest.mark.long  # tests/results/records has each kind of damage, without training
 def test_a_damaged_record_is_set_aside_and_trained_again(finished, tmp_path):
     store, _, _ = finished
     copy = tmp_path / "copy"
@@ -206,6 +207,7 @@ def house(tmp_path):
     return copy
 
 
+@pytest.mark.long  # tests/runners/planning/test_identity.py edits every page, without training
 def test_editing_a_page_makes_exactly_its_records_stale(house, tmp_path):
     store = tmp_path / "store"
     small = [

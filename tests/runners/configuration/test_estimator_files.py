@@ -132,6 +132,8 @@ def test_its_code_is_part_of_the_records_identity(file):
             "task": {"name": "sign_fitting"},
             "estimator": {"name": "cauchy"},
             "estimator_weights": None,
+            "function": {"name": "sign"},
+            "function_weights": None,
             "device": "cpu",
         }
         found, covers = identity.fingerprint(run.Run(program, (), {}, "", 0.0))

@@ -176,7 +176,7 @@ def test_a_foreign_label_of_any_length(shapes):
     assert drawn.axes[0].get_title().replace("\n", " ") == label
 
 
-@pytest.mark.parametrize("table", [make(), make().iloc[:0]], ids=["records", "nothing"])
+@pytest.mark.parametrize("table", [make().rows, make().rows.iloc[:0]], ids=["records", "nothing"])
 def test_records_are_refused(table):
     with pytest.raises(RecordError, match="`python -m runners.gallery` draws it"):
         gallery_drawing.draw(table)
