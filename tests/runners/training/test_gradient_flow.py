@@ -68,7 +68,7 @@ def test_the_only_site_is_the_whole(recorded):
     assert not table.duplicated(["replica", "step", "site"]).any()
     weights = table[table["site"].str.endswith("/weights")]
     for (replica, step), own in weights.groupby(["replica", "step"]):
-        row = recorded.rows.query("replica == @replica and step == @step").iloc[0]
+        row = recorded.rows[(recorded.rows["replica"] == replica) & (recorded.rows["step"] == step)].iloc[0]
         assert own["site"].tolist() == ["x/weights"]  # sign fitting has no other parameters
         assert own["downstream_norm"].iloc[0] == pytest.approx(row["gradient_norm"], rel=1e-4)
         if step:
