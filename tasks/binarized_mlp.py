@@ -67,7 +67,7 @@ def binarized_mlp(
         split_seed=split_seed,
     )
     examples = load(data, labels)
-    counts, own = part_sizes(examples, validation=validation, test=test), split_seed is None
+    counts = part_sizes(examples, validation=validation, test=test)
     if batch > counts["train"]:
         raise UserError(f"task.batch is {batch}, but {data} leaves only {counts['train']} training examples.")
 
@@ -76,7 +76,7 @@ def binarized_mlp(
     sizes: dict[str, tuple[int, ...]] = {f"layer{i}/weights": (widths[i - 1], widths[i]) for i in layers}
     sizes |= {f"layer{i}/scale": (widths[i],) for i in layers if batch_norm}
     sizes |= {f"layer{i}/shift": (widths[i],) for i in layers}
-    if own:
+    if split_seed is None:
         parts = {"train": examples} | ({"test": examples.test} if examples.test is not None else {})
     else:
         parts = vars(split(examples, seed=split_seed, validation=validation, test=test))
@@ -171,6 +171,6 @@ def binarized_mlp(
         bounds={f"layer{i}/weights": (-1.0, 1.0) for i in layers} if clip else {},
         checksum=examples.checksum,
         remarks=examples.remarks,
-        problem=problem if own else None,
+        problem=problem if split_seed is None else None,
         training=counts["train"],
     )

@@ -49,7 +49,7 @@ def sign_fitting(
     held_out, own = mixing != "identity", mixing == "gaussian" and instance_seed is None
     if mixing == "identity":
         shared = {"signs": np.sign(np.full(dim, target)), **dict.fromkeys(PARTS, np.eye(dim))}
-    elif not own:
+    elif instance_seed is not None:
         draw = np.random.Generator(np.random.PCG64([instance_seed, dim, rows]))
         shared = {"signs": draw.choice([-1.0, 1.0], dim)}
         shared |= {part: rounded(draw.normal(0, 1 / math.sqrt(rows), [rows, dim])) for part in PARTS}

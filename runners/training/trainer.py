@@ -75,6 +75,7 @@ class Trainer:
             )
         self.compile_s = self.train_s = self.judge_s = 0.0
         self.step = 0
+        self._replicas: Replicas
 
     # A block
 
