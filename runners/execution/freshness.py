@@ -23,10 +23,14 @@ def check_fresh(plan: Plan) -> None:
         StoreError: where the plan does not say what code that is.
     """
     for entry in plan.runs:
+        configuration = {"estimator_weights": None, "function_weights": None, **entry["configuration"]}
+        function = configuration.get("function", configuration.get("forward"))
+        if isinstance(function, str):  # a word in older plans, and under `forward` in the oldest
+            configuration["function"] = {"name": function}
         for group in ("task", "estimator", "function", "optimizer"):
-            part = entry["configuration"].get(group)
+            part = configuration.get(group)
             sealed.named(f"{group} of the plan {plan.name}", part.get("name") if isinstance(part, dict) else part)
-        run = Run({"estimator_weights": None, "function_weights": None, **entry["configuration"]}, (), {}, "", 0.0)
+        run = Run(configuration, (), {}, "", 0.0)
         worker.learn(replace(run, program={**run.program, "device": "cpu"}))  # what pages read, no device decides
         # Records of another machine's GPU are drawn anywhere: what it computed with is believed.
         fingerprint, covers = identity.fingerprint(run, device.recorded_stack(entry["sources"]))

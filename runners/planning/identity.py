@@ -144,8 +144,9 @@ def files(run: Run) -> dict[str, Path]:
     """
     roots = [sources.ROOT / f"runners/{name}.py" for name in EXECUTED]
     roots.append(sources.ROOT / f"tasks/{run.program['task']['name']}.py")
-    chosen = [run.program[part] for part in ("function", "function_weights")]
-    roots += [sources.ROOT / f"estimators/functions/{function['name']}.py" for function in chosen if function]
+    chosen = [function["name"] for part in ("function", "function_weights") if (function := run.program[part])]
+    functions = [name for name in estimator_files.function_names() if name in chosen]
+    roots += [sources.ROOT / f"estimators/functions/{name}.py" for name in functions]
     elsewhere: dict[str, Path] = {}
     for name in estimators(run):
         if estimator_files.find(name):

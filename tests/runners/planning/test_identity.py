@@ -9,11 +9,13 @@ from types import SimpleNamespace
 import pytest
 import yaml
 
+from results.records.plan import Plan
 from runners.configuration import estimator_files
 from runners.configuration.run import Run
 from runners.configuration.schema import CONF
+from runners.execution import freshness
 from runners.planning import identity, sources
-from steeplechase.errors import UserError
+from steeplechase.errors import StoreError, UserError
 from tests.helpers.configurations import BASE, changed
 
 MLP = yaml.safe_load((CONF / "task/binarized_mlp.yaml").read_text(encoding="utf-8"))
@@ -422,3 +424,15 @@ def test_a_plan_says_that_its_records_are_of_several_kinds_of_processor(tmp_path
         state = plans.PlannedState(wanted, [], len(recorded), "", (), "", frozenset(recorded))
         said.append(plans.mixed_processors([state]))
     assert said[0] == said[2] == "" and "2 kinds" in said[1] and "(avx512f / none of these)" in said[1]
+
+
+@pytest.mark.parametrize("old", [{"function": "sign"}, {"forward": "sign"}], ids=["a word", "of another name"])
+def test_a_plan_with_its_function_as_it_was_written_before_is_stale_and_says_so(old):
+    wanted = identity.identify(changed()).plan
+    whole = {key: value for key, value in wanted["configuration"].items() if not key.startswith("function")} | old
+    plan = Plan("race", "steeplechase", "2026-01-01", ({**wanted, "configuration": whole, "fingerprint": "f" * 16},))
+    with pytest.raises(UserError, match=r"the records of race are stale \("):
+        freshness.check_fresh(plan)
+    whole["function" if "function" in old else "forward"] = "../sign"
+    with pytest.raises(StoreError, match="cannot be the name of a function of the plan race"):
+        freshness.check_fresh(plan)
