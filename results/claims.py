@@ -20,17 +20,19 @@ from results.analysis.surrogates import Rankings
 from results.analysis.verdicts import Verdicts
 from results.records import frozen
 from results.records.result_set import ResultSet
+from results.statistics import paired
 from steeplechase.errors import RecordError
 
 FILE = Path(__file__).parent / "claims.yaml"
 WHERE = {"says", "table", "task", "optimizer"}
+NUMBERS = {"less_than", "margin"}
 WITHDRAWN = "withdrawn"  # what a claim may have beside all else: the reason, in half a sentence
 KINDS = {  # what a claim of each kind has beside WHERE
     "better": {"than"},
     "equivalent": {"to"},
     "never": set(),
     "always": set(),
-    "unbeaten": {"condition"},
+    "unbeaten": {"condition", "margin"},
     "survives": {"less_than"},
 }
 
@@ -78,7 +80,8 @@ def evaluate(path: str | Path = FILE, folder: str | Path = frozen.FOLDER) -> lis
     better, than: estimators, of which the first has the better mean of the reported measure (verdicts.verdicts)
     equivalent, to: estimators, which differ by less than the table's margin
     never, always: an estimator, of which no seed, or every one, reaches the task's target at its chosen setting
-    unbeaten, condition: the table's reference, than which no other is found better in a condition (surrogates.rankings)
+    unbeaten, condition, margin: the table's reference, than which no other is better by the margin or more in a
+        condition (surrogates.rankings): non-inferiority; that no other was found better is no evidence
     survives, less_than: a condition, and the share of the variance between estimators at the default rate of which
         less is left there (rankings.spread); these two are about one optimizer
 
@@ -143,7 +146,7 @@ def _kind(number: int, claim: Mapping) -> str:
         forms = "; or ".join(", ".join([kind, *sorted(more)]) for kind, more in KINDS.items())
         raise RecordError(f"claim {number} needs exactly the keys {', '.join(sorted(WHERE))} and {forms}.")
     for key, value in claim.items():
-        kind, called = ((int, float), "a number") if key == "less_than" else (str, "words")
+        kind, called = ((int, float), "a number") if key in NUMBERS else (str, "words")
         if not isinstance(value, kind) or isinstance(value, bool):
             raise RecordError(f"claim {number} has {key}: {value!r}, which must be {called}.")
     reason = claim.get(WITHDRAWN, "none is given")
@@ -193,12 +196,26 @@ def _unbeaten(claim: Mapping, ranked: pd.DataFrame) -> tuple[str, str]:
     fixed = rows[(rows["estimator"] == claim["unbeaten"]) & (rows["verdict"] == "reference")]
     if fixed.empty:
         raise LookupError(_not_run(claim, f"{claim['unbeaten']} as the reference", 0))
-    counts, tested = rows["verdict"].value_counts(), rows.loc[rows["verdict"] != "reference", "p_holm"].notna()
-    words = [f"{counts.get(word, 0)} {word}" for word in ("better", "worse", "undecided")]
-    evidence = f"of {len(rows) - 1} others {', '.join(words)} (t tests paired by seed, Holm)."
-    if counts.get("better", 0):
+    others = rows[(rows["verdict"] != "reference") & ~rows["control"]]
+    margin, reference, sign = claim["margin"], pd.Series(fixed["values"].iloc[0]), 1
+    if fixed["better"].iloc[0] == "lower":
+        sign = -1
+    contrasts = []
+    for values in map(pd.Series, others["values"]):
+        seeds = values.index.intersection(reference.index)
+        contrasts.append(paired.not_better(sign * values[seeds], sign * reference[seeds], margin))
+    p = paired.holm([contrast.p for contrast in contrasts])
+    within = int((p < paired.LEVEL).sum())
+    seen = np.median([paired.detectable(contrast.error, contrast.draws, len(contrasts)) for contrast in contrasts])
+    better = int((others["verdict"] == "better").sum())
+    unit = fixed["unit"].iloc[0]
+    evidence = (
+        f"of {len(others)} others {better} found better, {within} surely less than {margin:g} better (Holm); a "
+        f"difference of {wording.aggregate(float(seen), np.nan, np.nan, unit)} would have been found in 80 % of cases."
+    )
+    if better:
         return "refuted", evidence
-    return ("supported" if len(tested) and tested.all() else "undecided"), evidence
+    return ("supported" if within == len(others) else "undecided"), evidence
 
 
 def _survival(claim: Mapping, spread: pd.DataFrame) -> tuple[str, str]:

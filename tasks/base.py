@@ -37,6 +37,26 @@ class Measure:
         return {**vars(self), "bounds": [end if math.isfinite(end) else None for end in self.bounds]}
 
 
+@dataclass(frozen=True)
+class Draw:
+    """What a seed draws of the problem, beside the start and the batches: what a mean over seeds is a mean over.
+
+    Attributes:
+        of: "split" or "instance"; "" where the problem is the same for all.
+        fixed: the split or the instance that all replicas share; None: each has its own, by its own seed.
+        overlap: test examples for each training example, where replicas split the same examples again; 0 where their
+            draws share nothing; None where the draws say nothing of new examples.
+    """
+
+    of: str = ""
+    fixed: int | None = None
+    overlap: float | None = None
+
+    def described(self) -> dict[str, object]:
+        """What an account of a record says of it: the fields."""
+        return dict(vars(self))
+
+
 TRAIN = "train"  # in a replica's problem: int32 [training], the places of the examples that it trains on
 
 
@@ -75,6 +95,9 @@ class Task:
             start, by its seed alone. Under TRAIN it may say which of the examples the replica trains on. None: the
             problem is the same for all.
         training: how many examples a replica trains on; None: all.
+        draw: what of the problem a seed draws.
+        can_fail: whether a training may miss the target for good, by its start or its draw. Then outcomes are a mixture
+            of two kinds, and that two methods are equivalent is said only where failures are surely rare.
     """
 
     name: str
@@ -99,6 +122,8 @@ class Task:
     remarks: tuple[str, ...] = ()
     problem: Callable | None = None
     training: int | None = None
+    draw: Draw = Draw()
+    can_fail: bool = True
 
     @property
     def training_examples(self) -> int:

@@ -6,7 +6,7 @@ import numpy as np
 import tensorflow as tf
 
 from tasks import arguments
-from tasks.base import Measure, Task
+from tasks.base import Draw, Measure, Task
 
 PARTS = ("train", "validation", "test")  # what trains, chooses and reports has rows of A of its own
 SCALAR = {"x": "x", "y": "sign(x)", "gradient": "Gradient by x"}  # what the notebook prints, where x is a scalar
@@ -100,6 +100,7 @@ def sign_fitting(
         optimum=0.0,
         forwards=("sign",),
         problem=problem if own else None,
+        draw=Draw("instance", instance_seed, 0.0) if held_out else Draw(),
     )
 
 

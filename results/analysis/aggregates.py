@@ -25,6 +25,7 @@ WHERE = {
     "optimizer_label": "the optimizer as it is printed, or comparison.ANY: each method with the one that it chose",
     "tasks": "over how many tasks",
     "seeds": "how many seeds all methods have, of each task",
+    "estimand": "what the seeds are draws of, in half a sentence",
 }
 COLUMNS = WHERE | {  # of aggregates(): name and what it holds
     "estimator": "name of the method's estimator",
@@ -79,7 +80,9 @@ class Compared(NamedTuple):
         """The columns WHERE."""
         first = self.groups[0]
         words = (first.task, first.task_label) if len(self.groups) == 1 else ("", TOGETHER)
-        return dict(zip(WHERE, (*words, first.optimizer, len(self.groups), len(self.seeds)), strict=True))
+        estimands = "; ".join(dict.fromkeys(group.estimand.text for group in self.groups))
+        values = (*words, first.optimizer, len(self.groups), len(self.seeds), estimands)
+        return dict(zip(WHERE, values, strict=True))
 
 
 def aggregates(results: ResultSet) -> pd.DataFrame:

@@ -6,13 +6,15 @@ Pure functions of a result set.
 from __future__ import annotations
 
 import itertools
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
+from functools import cached_property
 
 import numpy as np
 import pandas as pd
 
-from results.analysis import lookup, measures, selection
+from results.analysis import estimand, lookup, measures, selection
+from results.analysis.estimand import Estimand
 from results.analysis.measures import Measure
 from results.records.result_set import ResultSet
 from steeplechase.errors import RecordError
@@ -41,6 +43,10 @@ class Group:
             finite is the measure's worst.
         reported: the same of `reports`.
         diverged: for each method bool [settings, seeds].
+        failed: for each method bool [settings, seeds]: whether the training did not end at the task's target.
+        can_fail: whether the task says that a training may miss its target for good; None where the records are older
+            than that.
+        estimand: what the seeds draw.
         dropped: seeds that only some of the methods have.
         left_out: methods that were not run with every optimizer, of a group over all of them.
     """
@@ -59,6 +65,9 @@ class Group:
     chosen_by: tuple[np.ndarray, ...]
     reported: tuple[np.ndarray, ...]
     diverged: tuple[np.ndarray, ...]
+    failed: tuple[np.ndarray, ...]
+    can_fail: bool | None
+    estimand: Estimand
     dropped: tuple[int, ...] = ()
     left_out: tuple[str, ...] = ()
 
@@ -66,12 +75,17 @@ class Group:
     def without_controls(self) -> Group:
         """The group without its controls."""
         kept = [m for m, control in enumerate(self.controls) if not control]
-        per_method = ("methods", "names", "controls", "settings", "rates", "chosen_by", "reported", "diverged")
+        words = ("methods", "names", "controls", "settings", "rates")
+        per_method = (*words, "chosen_by", "reported", "diverged", "failed")
         return replace(self, **{key: tuple(getattr(self, key)[m] for m in kept) for key in per_method})
 
     def choose(self) -> list[int]:
         """For each method, which setting has the best mean of `selects` over seeds: the first of equally good ones."""
-        return [int(selection.best(self.mean_costs(m))) for m in range(len(self.methods))]
+        return list(self._chosen)
+
+    @cached_property
+    def _chosen(self) -> tuple[int, ...]:
+        return tuple(int(selection.best(self.mean_costs(m))) for m in range(len(self.methods)))
 
     def choose_at_rates(self, method: int) -> dict[float, int]:
         """For each rate of a method, the smallest first, which of its settings with it is the best in the same way."""
@@ -87,6 +101,11 @@ class Group:
         """What each method reached at each seed with its chosen setting, [methods, seeds]."""
         pairs = zip(self.reported, self.choose(), strict=True)
         return np.stack([values[at] for values, at in pairs]) if self.methods else np.empty((0, len(self.seeds)))
+
+    def failures(self) -> np.ndarray:
+        """Whether the training failed of which each of `values` is, bool [methods, seeds]."""
+        pairs = zip(self.failed, self.choose(), strict=True)
+        return np.stack([failed[at] for failed, at in pairs]) if self.methods else np.empty((0, len(self.seeds)), bool)
 
 
 def groups(results: ResultSet) -> list[Group]:
@@ -105,11 +124,12 @@ def groups(results: ResultSet) -> list[Group]:
     described, last = results.runs(), results.final_rows()
     named = lookup.run_labels(results)
     by_run = dict(zip(sorted(last["run"].unique()), selection.tested_settings(last), strict=True))
+    drawn = estimand.by_run(results)
     found: list[Group] = []
     for task, of_task in named.groupby("task_label", sort=True):
         parts = []
         for optimizer, rows in of_task.groupby("optimizer_label", sort=True):
-            parts.append(_group(task, str(optimizer), rows, described, last, by_run))
+            parts.append(_group(task, str(optimizer), rows, described, last, by_run, drawn))
         found += [*parts, *([_over(parts)] if len(parts) > 1 else [])]
     return found
 
@@ -131,7 +151,7 @@ def pairs(order: Sequence[int], names: Sequence[str], reference: str) -> list[tu
     return [(i, fixed[0]) for i in order if i != fixed[0]] if fixed else []
 
 
-def _group(task, optimizer, rows, described, last, by_run) -> Group:
+def _group(task, optimizer, rows, described, last, by_run, drawn) -> Group:
     judged = [
         {measures.measure(described[run][key], described[run]) for run in rows["run"]} for key in ("selects", "reports")
     ]
@@ -149,13 +169,14 @@ def _group(task, optimizer, rows, described, last, by_run) -> Group:
         raise RecordError(f"on {task} with {optimizer} no seed was met by all: they cannot be compared in pairs.")
     columns = [_filled(last, rows["run"], measure) for measure in (selects, reports)]
     lost = last["diverged"].notna().to_numpy() if "diverged" in last else np.zeros(len(last), bool)
-    words, rates, values = [], [], ([], [], [])
+    words, rates, values = [], [], ([], [], [], [])
+    missed = _missed(last, rows["run"], described)
     for run in rows["run"]:
         swept, settings = by_run[run]
         words.append(tuple(_setting_words(swept, key) for key, _ in settings))
         rates.append(tuple(float(key[0]) for key, _ in settings))
         places = np.array([_placed(number, at, common) for _, at in settings])
-        for kept, column in zip(values, (*columns, lost), strict=True):
+        for kept, column in zip(values, (*columns, lost, missed), strict=True):
             kept.append(column[places])
     return Group(
         str(rows["task"].iloc[0]),
@@ -170,8 +191,25 @@ def _group(task, optimizer, rows, described, last, by_run) -> Group:
         tuple(words),
         tuple(rates),
         *map(tuple, values),
+        _one({described[run].get("can_fail") for run in rows["run"]}, None),
+        _one({drawn[run] for run in rows["run"]}, Estimand()),
         tuple(sorted(set.union(*seeds) - set(common))),
     )
+
+
+def _one(values: set, otherwise):
+    """The only one of these, or what is said where they differ."""
+    return next(iter(values)) if len(values) == 1 else otherwise
+
+
+def _missed(last: pd.DataFrame, runs: pd.Series, described: Mapping[str, Mapping]) -> np.ndarray:
+    """Which of all rows are not at their task's target, bool [rows]; those of other runs are left False."""
+    missed = np.zeros(len(last), bool)
+    for account, names in lookup.group_by_measures(described, runs):
+        name, value = account["target"]
+        at = last["run"].isin(names).to_numpy()
+        missed[at] = ~measures.measure(name, account).reached(lookup.recorded(last[at], name), value)
+    return missed
 
 
 def _over(parts: Sequence[Group]) -> Group:
@@ -189,7 +227,8 @@ def _over(parts: Sequence[Group]) -> Group:
     seeds = [s for s in first.seeds if all(s in part.seeds for part in parts)]
     if not seeds:
         raise RecordError(f"on {first.task_label} no seed was met with every optimizer: they cannot be compared.")
-    joined: dict[str, list] = {"settings": [], "rates": [], "chosen_by": [], "reported": [], "diverged": []}
+    arrayed = ("chosen_by", "reported", "diverged", "failed")
+    joined: dict[str, list] = {key: [] for key in ("settings", "rates", *arrayed)}
     for method in kept:
         at = [part.methods.index(method) for part in parts]
         named = [
@@ -197,7 +236,7 @@ def _over(parts: Sequence[Group]) -> Group:
         ]
         joined["settings"].append(tuple(itertools.chain(*named)))
         joined["rates"].append(tuple(itertools.chain(*(part.rates[i] for part, i in zip(parts, at, strict=True)))))
-        for key in ("chosen_by", "reported", "diverged"):
+        for key in arrayed:
             arrays = [
                 getattr(part, key)[i][:, [part.seeds.index(s) for s in seeds]]
                 for part, i in zip(parts, at, strict=True)

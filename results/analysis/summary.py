@@ -9,7 +9,7 @@ from typing import Any
 
 import pandas as pd
 
-from results.analysis import lookup, measures, selection
+from results.analysis import estimand, lookup, measures, selection
 from results.records.result_set import ResultSet
 from results.statistics import intervals
 
@@ -27,6 +27,7 @@ COLUMNS = {  # of summary(): name and what it holds
     "edge": "low or high where the rate is the smallest or largest of three or more, and none between them is as good",
     "remark": "what a reader must know of this row",
     "seeds": "replicas with the chosen setting",
+    "estimand": "what the seeds are draws of, in half a sentence",
     "selects": "the measure that the setting was chosen by",
     "reports": "the measure that the next six columns hold",
     "unit": "its unit; empty for a pure number",
@@ -37,7 +38,8 @@ COLUMNS = {  # of summary(): name and what it holds
     "validated_low": "lower end of the 95 % t interval",
     "validated_high": "upper end",
     "target": "what counts as arrived",
-    "steps_to_target": "median of the first recorded step at which it was reached, over the seeds that did (updates)",
+    "steps_to_target": "median over seeds of the first recorded step at which it was reached (updates), one that never "
+    "reached it counting as the latest; infinite where so many did not",
     "reached": "seeds that reached it",
     "diverged": "replicas that diverged, of all settings",
     "replicas": "replicas of all settings",
@@ -74,13 +76,13 @@ def summary(results: ResultSet) -> Summary:
     missing = results.missing
     if results.rows.empty:
         return Summary(pd.DataFrame(columns=list(COLUMNS)), missing)
-    accounts, settings = results.runs(), selection.chosen_settings(results)
+    accounts, settings, drawn = results.runs(), selection.chosen_settings(results), estimand.by_run(results)
     paces = [(account["run"], account["replica_steps_per_s"]) for account in results.accounts]
     rates = pd.DataFrame(paces, columns=["run", "rate"]).groupby("run")["rate"].median()
     reached, rows = _reached(results, settings, accounts), []
     for setting in settings.to_dict("records"):
         run = setting["run"]
-        row = _row(reached[run], setting, accounts[run], missing.get(run, 0))
+        row = _row(reached[run], setting, accounts[run], missing.get(run, 0)) | {"estimand": drawn[run].text}
         rows.append({**setting, **row, "replica_steps_per_s": rates[run]})
     table = pd.DataFrame(rows)[list(COLUMNS)].astype({"steps_to_target": "float64"})
     by = ["task_label", "optimizer_label", "estimator_label", "variant"]
@@ -120,7 +122,7 @@ def _row(reached: dict, setting: dict, account: Mapping[str, Any], missing: int)
     measure = measures.measure(account["reports"], account)
     end = intervals.t_interval(reached["end"], measure.worst)
     best = intervals.t_interval(reached["validated"], measure.worst)
-    steps = reached["steps"].dropna()
+    steps = reached["steps"].astype("float64")
     alone = account["selects"] == account["reports"]
     remarks = [
         f"{edge_words(setting['edge'])} rate tried" if setting["edge"] else "",
@@ -138,8 +140,8 @@ def _row(reached: dict, setting: dict, account: Mapping[str, Any], missing: int)
         **dict(zip(("end_mean", "end_low", "end_high"), end, strict=True)),
         **dict(zip(("validated_mean", "validated_low", "validated_high"), best, strict=True)),
         "target": f"{measures.measure(target, account).label.lower()} {sign} {value:g}",
-        "steps_to_target": float(steps.median()) if len(steps) else math.nan,
-        "reached": len(steps),
+        "steps_to_target": float(steps.fillna(math.inf).median()),
+        "reached": int(steps.notna().sum()),
         "diverged": reached["diverged"],
         "replicas": reached["replicas"],
         "device": account["device"],

@@ -12,13 +12,13 @@ from collections.abc import Iterable, Mapping, Sequence
 import numpy as np
 import pandas as pd
 
-from results.analysis import comparison, lookup, measures, selection, targets
+from results.analysis import comparison, estimand, lookup, measures, selection, targets
 from results.analysis.comparison import ANY, Group
 from results.records.result_set import ResultSet
 from results.statistics import intervals, paired, resampling, survival
 
 HARDER = (4, 2, 1, 0.5)  # distances to what is perfect, in that of the task's target
-NAMES = ["task", "task_label", "optimizer_label", "estimator", "method"]
+NAMES = ["task", "task_label", "optimizer_label", "estimator", "method", "estimand"]
 COLUMNS = {  # of tuning(): name and what it holds, beside NAMES
     "measure_label": "the reported measure as it is printed",
     "unit": "its unit; empty for a pure number",
@@ -127,7 +127,7 @@ def success_grid(results: ResultSet) -> pd.DataFrame:
     rows, own = [], {}
     if results.rows.empty:
         return pd.DataFrame(columns=[*NAMES, *TARGETS])
-    described, settings = results.runs(), selection.chosen_settings(results)
+    described, settings, drawn = results.runs(), selection.chosen_settings(results), estimand.by_run(results)
 
     def targets_of(account: Mapping) -> dict[str, float]:
         name, value = account["target"]
@@ -152,6 +152,7 @@ def success_grid(results: ResultSet) -> pd.DataFrame:
                     "optimizer_label": one.optimizer_label,
                     "estimator": one.estimator,
                     "method": method,
+                    "estimand": drawn[one.run].text,
                     "measure_label": measure.label,
                     "target": target,
                     "own": target == account["target"][1],
@@ -224,7 +225,8 @@ def target_grid(target: float, share: bool, better: str) -> list[float]:
 
 
 def _names(group: Group, method: int) -> dict[str, str]:
-    words = (group.task, group.task_label, group.optimizer, group.names[method], group.methods[method])
+    where = (group.task, group.task_label, group.optimizer)
+    words = (*where, group.names[method], group.methods[method], group.estimand.text)
     return dict(zip(NAMES, words, strict=True))
 
 

@@ -15,9 +15,10 @@ from matplotlib.figure import Figure, SubFigure
 from matplotlib.lines import Line2D
 
 from results import wording
-from results.analysis import measures
+from results.analysis import estimand, measures
 from results.analysis.comparison import Group
 from results.drawing import style
+from results.records.result_set import ResultSet
 
 DASHES = ("-", "--", ":", "-.")  # of variants of one estimator: they share its colour and marker
 
@@ -258,16 +259,18 @@ def _columns(width: float, labels: Sequence[str]) -> int:
     return len(labels) if sum(wide) <= room else max(1, int(room / max(wide)))
 
 
-def caption(figure: Figure, text: str, size: float = 7) -> None:
+def caption(figure: Figure, text: str, results: ResultSet | None = None, size: float = 7) -> None:
     """Writes a text along the lower edge, and keeps the panels above it.
 
     Args:
         figure: with a constrained layout.
         text: in one line; it is wrapped.
+        results: what the figure shows means over seeds of: what those are draws of is said as well.
         size: of its letters in points; a figure of one column of a page has 6 instead.
     """
     width, height = figure.get_size_inches()
     size = 6 if width == style.COLUMN else size
+    text = " ".join(filter(None, [text, estimand.by_task(results) if results else ""]))
     lines = textwrap.wrap(text, int((width - 0.2) * 72 / (0.53 * size)))  # a letter is about half as wide as high
     tall = len(lines) * size * 1.35 / 72 + 0.1
     figure.text(0.1 / width, 0.05 / height, "\n".join(lines), va="bottom", ha="left", size=size, color="#404040")

@@ -57,7 +57,7 @@ def draw(results: ResultSet, columns: int = 2) -> Figure:
             remarks += _scale(row[0], curves, measure)
         figure.align_ylabels()
         layout.legend(figure, list(handles.values()), list(handles))
-        layout.caption(figure, " ".join([_caption(settings, accounts, shown), *dict.fromkeys(remarks)]))
+        layout.caption(figure, " ".join([_caption(settings, accounts, shown), *dict.fromkeys(remarks)]), results)
     return figure
 
 

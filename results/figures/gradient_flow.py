@@ -66,7 +66,7 @@ def draw(results: ResultSet, columns: int = 2) -> Figure:
             axes.set_xlabel("step (updates)")
         figure.align_ylabels()
         layout.legend(figure, list(handles.values()), list(handles))
-        layout.caption(figure, _caption(settings))
+        layout.caption(figure, _caption(settings), results)
     return figure
 
 

@@ -58,7 +58,7 @@ def draw(results: ResultSet, columns: int = 2) -> Figure:
                 _mark_unknown(axes, curves.get(optimizer), handles, measure)
         figure.align_ylabels()
         layout.legend(figure, list(handles.values()), list(handles))
-        layout.caption(figure, _caption(groups) + " Bands are cut off at the edge of a panel." * bool(cut))
+        layout.caption(figure, _caption(groups) + " Bands are cut off at the edge of a panel." * bool(cut), results)
     return figure
 
 

@@ -57,7 +57,7 @@ def draw(results: ResultSet, columns: int = 2) -> Figure:
             layout.scale(row[0], pd.Series(finite), measure, horizontal=True)
             layout.ylabel(row, "share of seeds\nat least as good")
         layout.legend(figure, list(handles.values()), list(handles))
-        layout.caption(figure, _caption(groups))
+        layout.caption(figure, _caption(groups), results)
     return figure
 
 

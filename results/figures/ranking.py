@@ -74,7 +74,7 @@ def draw(results: ResultSet, columns: int = 2) -> Figure:
             Line2D([], [], linestyle="", color="black", marker="^", markersize=3),
         ]
         layout.legend(figure, handles, ["has this rank in all resamples", "rank with 95 % of the budget"])
-        layout.caption(figure, _caption(found, len(tasks)) + " Numbers are per cent." * narrow)
+        layout.caption(figure, _caption(found, len(tasks)) + " Numbers are per cent." * narrow, results)
     return figure
 
 

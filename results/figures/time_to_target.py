@@ -61,7 +61,7 @@ def draw(results: ResultSet, columns: int = 2) -> Figure:
                     )  # fmt: skip
             layout.ylabel(row, "share of seeds")
         layout.legend(figure, list(handles.values()), list(handles))
-        layout.caption(figure, _caption(settings, wanted))
+        layout.caption(figure, _caption(settings, wanted), results)
     return figure
 
 

@@ -55,7 +55,7 @@ def draw(results: ResultSet, columns: int = 2) -> Figure:
             layout.ylabel(row, measure.title)
         figure.align_ylabels()
         layout.legend(figure, list(handles.values()), list(handles))
-        layout.caption(figure, _caption(groups))
+        layout.caption(figure, _caption(groups), results)
     return figure
 
 

@@ -59,6 +59,9 @@ class Account(Needed):
         sources: what the fingerprint stands for: digests of sources, versions of packages.
         configuration: the run's, as it was resolved.
         control: whether the estimator's slope is zero everywhere: ranked, but compared with nobody.
+        can_fail: whether a training of the task may miss its target for good, by its start or its draw.
+        draw: what each seed draws of the problem: {"of": split, instance or "", "fixed": the one that all share or
+            None, "overlap": test examples for each training example where draws share them, else 0; None: unknown}.
         optimum: the smallest possible loss, where it is known.
         parameters: how many numbers one replica trains.
         flops_per_step: floating-point operations of one training step of one replica, as the task counts them.
@@ -84,6 +87,8 @@ class Account(Needed):
     sources: dict[str, str]
     configuration: dict[str, Any]
     control: bool
+    can_fail: bool
+    draw: dict[str, Any]
     optimum: float | None
     parameters: int
     flops_per_step: float

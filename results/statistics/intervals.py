@@ -120,7 +120,9 @@ def _tamed(values: np.ndarray) -> np.ndarray:
     return np.clip(values, finite.min() - reach, finite.max() + reach)
 
 
-def t_interval(values, worst: float = math.nan, level: float = 0.95) -> tuple[float, float, float]:
+def t_interval(
+    values, worst: float = math.nan, level: float = 0.95, overlap: float = 0.0
+) -> tuple[float, float, float]:
     """Mean over seeds, and its t interval: mean ± t(n−1, (1+level)/2) · s/√n.
 
     Student 1908; below 20 seeds a t interval covers what it promises where a percentile bootstrap does not. The ends
@@ -131,6 +133,7 @@ def t_interval(values, worst: float = math.nan, level: float = 0.95) -> tuple[fl
         worst: the worst possible value (0 for an accuracy). A value that is not finite belongs to a replica that
             diverged: it is never dropped but counts as this.
         level: what the interval covers, a share.
+        overlap: as in standard_error.
 
     Returns:
         (mean, lower end, upper end), in that unit. One seed has no interval: its ends are NaN. Where `worst` is not
@@ -143,8 +146,22 @@ def t_interval(values, worst: float = math.nan, level: float = 0.95) -> tuple[fl
     mean = float(values.mean())
     if values.size == 1:
         return mean, math.nan, math.nan
-    half = float(student_quantile((1 + level) / 2, values.size - 1) * values.std(ddof=1) / math.sqrt(values.size))
+    half = float(student_quantile((1 + level) / 2, values.size - 1) * standard_error(values, overlap))
     return mean, mean - half, mean + half
+
+
+def standard_error(values: np.ndarray, overlap: float = 0.0) -> float:
+    """The standard error of a mean over draws: s √(1/n + overlap).
+
+    Args:
+        values: [n], at least two.
+        overlap: test examples for each training example, where the draws split the same examples again and the mean is
+            to speak of new ones (Nadeau and Bengio 2003); 0 where draws share nothing.
+
+    Returns:
+        In the unit of the values.
+    """
+    return float(values.std(ddof=1) * math.sqrt(1 / values.size + overlap))
 
 
 @functools.cache

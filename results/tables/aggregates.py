@@ -11,6 +11,7 @@ from rich.console import Console
 from rich.table import Table
 
 from results import wording
+from results.analysis import estimand
 from results.analysis.aggregates import RESAMPLES, TOGETHER
 from results.statistics import intervals
 from results.tables import printing
@@ -80,7 +81,8 @@ def _caption(rows: pd.DataFrame) -> str:
     if first.task_label == TOGETHER:
         tasks = wording.how_many(rows["tasks"], "task")
         text += f" and {tasks}: 1 is the best that met this seed, equals share their average"
-    return text + f". 95 % intervals: {'; or '.join(dict.fromkeys(rows['how']))}."
+    text += f". 95 % intervals: {'; or '.join(dict.fromkeys(rows['how']))}."
+    return f"{text} {estimand.sentence(rows['estimand'])}"
 
 
 def _paired(rows: pd.DataFrame) -> pd.DataFrame:
@@ -104,5 +106,5 @@ def _pairs_caption(rows: pd.DataFrame) -> str:
         text += f", mean over {wording.how_many(rows['tasks'], 'task')}"
     return text + (
         f"; 95 % intervals: expanded percentiles of {RESAMPLES:,} resamples, where all or none are better Clopper and "
-        "Pearson's. At 0.5 neither is better."
+        f"Pearson's. At 0.5 neither is better. {estimand.sentence(rows['estimand'])}"
     )

@@ -11,6 +11,7 @@ from rich.console import Console
 from rich.table import Table
 
 from results import wording
+from results.analysis import estimand
 from results.analysis.ranking import MOVED, RESAMPLES, across
 from results.statistics import resampling
 from results.tables import printing
@@ -69,7 +70,8 @@ def _caption(rows: pd.DataFrame) -> str:
         )
     return text + (
         f". 95 % budget: its rank where all trainings stop {100 * MOVED:g} % earlier. Fastest: its rank by expected "
-        f"updates to the target, and for a target that is {100 * MOVED:g} % easier or harder."
+        f"updates to the target, and for a target that is {100 * MOVED:g} % easier or harder. "
+        f"{estimand.sentence(rows['estimand'])}"
     )
 
 

@@ -13,7 +13,7 @@ from rich.markup import escape
 from rich.table import Table
 
 from results import wording
-from results.analysis import selection
+from results.analysis import estimand, selection
 from results.analysis.summary import Summary, edge_words
 from results.tables import printing
 
@@ -121,14 +121,14 @@ def _caption(rows: pd.DataFrame, missing: Mapping[str, int]) -> str:
     text += f"; learning rate chosen by {_called(first, 'selects').lower()} at the last step"
     if first["selects"] == first["reports"]:
         text += ", which is also what is reported: nothing is held out, and the validated step is the best one"
-    text += f". Target: {first['target']}; median over the seeds that reached it."
+    text += f". Target: {first['target']}; median over seeds, of which one that never reached it counts as the latest."
     if rows[["end_mean", "validated_mean"]].isna().any(axis=None):
         text += " Unknown: at least one of the seeds diverged, and its value is not finite."
     elif rows["diverged"].any() and wording.is_share(first["unit"]):
         text += " A seed that diverged counts as the worst share."
     if missing:
         text += f" INCOMPLETE: {wording.missing(missing)}"
-    return text
+    return f"{text} {estimand.sentence(rows['estimand'])}"
 
 
 def _called(row: pd.Series, column: str) -> str:
@@ -146,5 +146,5 @@ def _rate(number: float) -> str:
 
 
 def _steps(row) -> str:
-    steps = "never" if math.isnan(row.steps_to_target) else f"{row.steps_to_target:.0f}"
+    steps = f"{row.steps_to_target:.0f}" if math.isfinite(row.steps_to_target) else "never"
     return f"{steps} ({row.reached}/{row.seeds})"

@@ -11,6 +11,7 @@ from rich.console import Console
 from rich.table import Table
 
 from results import wording
+from results.analysis import estimand
 from results.statistics import paired
 from results.tables import printing
 
@@ -67,7 +68,8 @@ def parts(frame: pd.DataFrame, arrived: pd.DataFrame) -> Iterator[printing.Part]
             text += (
                 f" Serving: rates whose mean is at most {margin:g} from the chosen one's, and the decades they span."
             )
-        yield printing.Part(f"{task}: tuning", _printed(rows), text)
+        drawn = estimand.sentence(rows["estimand"])
+        yield printing.Part(f"{task}: tuning", _printed(rows), f"{text} {drawn}")
         own = arrived[arrived["task_label"] == task]
         text = (
             f"Targets of {own['measure_label'].iloc[0].lower()}: expected updates until each is reached, with what was "
@@ -79,7 +81,7 @@ def parts(frame: pd.DataFrame, arrived: pd.DataFrame) -> Iterator[printing.Part]
                 f" {LATER}: later than the fastest with this optimizer (log-rank test, p < {paired.LEVEL:g}, "
                 "corrected by Holm for all pairs)."
             )
-        yield printing.Part(f"{task}: targets", _arrivals(own), text)
+        yield printing.Part(f"{task}: targets", _arrivals(own), f"{text} {drawn}")
 
 
 def _printed(rows: pd.DataFrame) -> pd.DataFrame:

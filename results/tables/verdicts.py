@@ -12,6 +12,7 @@ from rich.markup import escape
 from rich.table import Table
 
 from results import wording
+from results.analysis import estimand
 from results.analysis.comparison import ANY
 from results.analysis.verdicts import RESAMPLES, Verdicts
 from results.statistics import paired, resampling
@@ -47,10 +48,20 @@ def findings(verdicts: Verdicts) -> list[str]:
         share = verdicts.firsts[task, optimizer]
         first = max(share, key=share.get)
         said.append(
-            f"{where}: {'; '.join(_clauses(rows, order))}. {first} is first in {share[first]:.0%} of {RESAMPLES:,} "
-            "resamples of the seeds, settings chosen anew in each."
+            f"{where}: {'; '.join(_clauses(rows, order))}{_scope(rows)}. {first} is first in {share[first]:.0%} of "
+            f"{RESAMPLES:,} resamples of the seeds, settings chosen anew in each."
         )
     return said
+
+
+def _scope(rows: pd.DataFrame) -> str:
+    """What a sentence is about where its draws share examples: these, and how much of it is decided for new ones."""
+    decided = rows[(rows["verdict"] != "undecided") & (rows["new_verdict"] != "")]
+    if decided.empty:
+        return ""
+    same = int((decided["verdict"] == decided["new_verdict"]).sum())
+    held = {0: "none of it", len(decided): "all of it"}.get(same, f"{same} of {len(decided)}")
+    return f" (over re-splits of these examples; {held} is decided for new ones)"
 
 
 def _clauses(rows: pd.DataFrame, order: list[str]) -> Iterator[str]:
@@ -124,22 +135,34 @@ def _caption(rows: pd.DataFrame) -> str:
     many = wording.how_many(rows["seeds"], "common seed")
     text = (
         f"{first.measure_label}: mean difference over {many} with 95 % t interval, not corrected; p of "
-        f"the paired t test, corrected by Holm for the {wording.count(len(rows), 'contrast')} of this task. "
+        f"the paired t test, corrected by Holm for {wording.count(first.family, 'p value')} of this task. "
         f"Better, worse: p < {paired.LEVEL:g}."
     )
     if math.isnan(margin):
         text += " No margin was declared, so nothing can be called equivalent."
     else:
-        text += f" Equivalent: surely less than {margin:g} apart (two one-sided tests, corrected alike)."
+        text += f" Equivalent: surely less than {margin:g} apart (two one-sided tests, in the same family)."
+    if rows["failure_loss"].notna().any():
+        text += (
+            " Trainings can fail here, so equivalent methods must also differ in their share of failures by surely "
+            "less than the margin divided by what a failure costs (exact 95 % bound)."
+        )
+    if (rows["test"] == paired.SIGN_TEST).any():
+        text += " Where all differences are one number their sign is tested."
     if (rows["test"] == paired.RANK_TEST).any():
         text += " Where a seed diverged without bound, the signed-rank test is taken instead, and the mean is unknown."
     if (rows["optimizer_label"] == ANY).any():
         text += f" “{ANY.capitalize()}”: the optimizer is chosen as the rate is."
-    return text
+    if (rows["new_verdict"] != "").any():
+        text += (
+            " “New examples”: the 95 % interval that reckons with what re-splits of the same examples share (Nadeau "
+            "and Bengio 2003), and the verdict by it."
+        )
+    return f"{text} {estimand.sentence(rows['estimand'])}"
 
 
 def _printed(rows: pd.DataFrame) -> pd.DataFrame:
-    return pd.DataFrame(
+    printed = pd.DataFrame(
         {
             "with": list(rows["optimizer_label"]),
             "method": list(rows["method"]),
@@ -149,6 +172,21 @@ def _printed(rows: pd.DataFrame) -> pd.DataFrame:
                 for r in rows.itertuples()
             ],
             "p": [wording.p_value(p, "–") for p in rows["p"]],
-            "verdict": [f"{MARKS[word]} {word}" for word in rows["verdict"]],
+            "verdict": [_verdict(row) for row in rows.itertuples()],
         }
     )
+    if (rows["new_verdict"] != "").any():
+        printed["new examples"] = [_new(row) for row in rows.itertuples()]
+    return printed
+
+
+def _verdict(row) -> str:
+    needed = "" if math.isnan(row.draws_needed) else f" ({MARKS['equivalent']} from {row.draws_needed:.0f} draws)"
+    return f"{MARKS[row.verdict]} {row.verdict}{needed if row.verdict == 'undecided' else ''}"
+
+
+def _new(row) -> str:
+    if not row.new_verdict:
+        return "–"
+    ends = wording.mean_and_interval(row.difference, row.new_low, row.new_high, row.unit)[1]
+    return f"{ends or 'unknown'} {MARKS[row.new_verdict]}"

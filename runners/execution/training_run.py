@@ -230,6 +230,8 @@ class _Training:
             "selects": task.selects,
             "reports": task.reports,
             "target": list(task.target),
+            "can_fail": task.can_fail,
+            "draw": task.draw.described(),
             "optimum": task.optimum,
             "parameters": sum(math.prod(shape) for shape in task.sizes.values()),
             "flops_per_step": task.flops,

@@ -8,7 +8,7 @@ import pandas as pd
 import pytest
 from rich.console import Console
 
-from results.analysis import comparison, fairness, selection, verdicts
+from results.analysis import comparison, contrasts, fairness, selection, verdicts
 from results.analysis.comparison import ANY
 from results.records.result_set import ResultSet
 from results.statistics import paired
@@ -33,9 +33,10 @@ def row(found, method, other, optimizer="adam"):
 
 
 def test_a_row_a_pair_with_each_optimizer_and_with_the_best(found):
-    assert list(found.rows.columns) == list(verdicts.COLUMNS)
+    assert list(found.rows.columns) == list(contrasts.COLUMNS)
     assert found.rows.groupby("optimizer_label").size().to_dict() == {"adam": 3, "sgd": 3, ANY: 3}
-    assert (found.rows["family"] == 9).all()
+    # Each has its best with one of the two, so that three contrasts repeat others; each of six has two p values.
+    assert (found.rows["family"] == 12).all()
 
 
 @pytest.mark.parametrize("optimizer", ["adam", "sgd", ANY])
@@ -249,7 +250,7 @@ def test_the_printed_table_fits_a_hundred_columns(found):
 def test_written_files(found, tmp_path):
     paths = verdicts_table.write(found, tmp_path)
     read = pd.read_csv(paths[0])
-    assert list(read.columns) == list(verdicts.COLUMNS) and np.allclose(read["difference"], found.rows["difference"])
+    assert list(read.columns) == list(contrasts.COLUMNS) and np.allclose(read["difference"], found.rows["difference"])
     markdown, latex = (path.read_text(encoding="utf-8") for path in paths[1:])
     assert markdown.startswith(f"- {MLP}, adam: ") and "| ▲ better" in markdown
     assert latex.count(r"\toprule") == 1 and r"$\bigtriangleup$ better" in latex
