@@ -18,15 +18,14 @@ from results.analysis.comparison import ANY
 from results.analysis.spread import Spread
 from results.analysis.surrogates import Rankings
 from results.analysis.verdicts import Verdicts
-from results.records import frozen
+from results.records import declared, frozen
+from results.records.declared import FILE, WITHDRAWN
 from results.records.result_set import ResultSet
 from results.statistics import paired
 from steeplechase.errors import RecordError
 
-FILE = Path(__file__).parent / "claims.yaml"
 WHERE = {"says", "table", "task", "optimizer"}
 NUMBERS = {"less_than", "margin"}
-WITHDRAWN = "withdrawn"  # what a claim may have beside all else: the reason, in half a sentence
 KINDS = {  # what a claim of each kind has beside WHERE
     "better": {"than"},
     "equivalent": {"to"},
@@ -46,12 +45,20 @@ class Claim:
         table: the frozen table's name.
         verdict: supported, refuted, undecided or withdrawn.
         evidence: the numbers that decided, as a sentence; of what is withdrawn, the reason.
+        before: whether it stood before the first record of its table was trained: else it was found there, and is
+            exploratory. None where the records do not say which claims stood.
     """
 
     text: str
     table: str
     verdict: str
     evidence: str
+    before: bool | None = None
+
+    @property
+    def outcome(self) -> str:
+        """The verdict, and whether it is exploratory."""
+        return f"{self.verdict}, exploratory" if self.before is False else self.verdict
 
 
 class _Frozen:
@@ -118,7 +125,8 @@ def evaluate(path: str | Path = FILE, folder: str | Path = frozen.FOLDER) -> lis
             raise RecordError(f"the claim “{claim['says']}” is about {error.args[0]}.") from None
         if WITHDRAWN in claim:
             word, evidence = WITHDRAWN, f"{claim[WITHDRAWN]}."
-        found.append(Claim(claim["says"], name, word, evidence))
+        stood = declared.before(claim, tables[name].results.accounts)
+        found.append(Claim(claim["says"], name, word, evidence, stood))
     return found
 
 
@@ -135,9 +143,9 @@ def _decided(kind: str, claim: Mapping, of: _Frozen) -> tuple[str, str]:
 
 
 def lines(claims: Iterable[Claim]) -> Iterator[str]:
-    """Each claim as a line of Markdown."""
+    """Each claim as a line of Markdown; one that was found in its own table is exploratory, and says so."""
     for claim in claims:
-        yield f"- {claim.text} *{claim.verdict.capitalize()}:* {claim.evidence}"
+        yield f"- {claim.text} *{claim.outcome.capitalize()}:* {claim.evidence}"
 
 
 def _kind(number: int, claim: Mapping) -> str:

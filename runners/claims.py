@@ -12,7 +12,7 @@ from rich.markup import escape
 from rich.table import Table
 
 from results import claims
-from results.records import frozen
+from results.records import declared, frozen
 from runners import command
 from runners.configuration.schema import CHECKOUT
 from steeplechase.errors import RecordError
@@ -25,7 +25,7 @@ BEGIN, END = "<!-- claims about {}: made by `python -m runners.claims --write` -
 def main(arguments: list[str] | None = None) -> int:
     """The command. Exit codes: 0 the README says what was found, 1 it does not, or a claim cannot be evaluated."""
     parser = command.Parser(prog="python -m runners.claims", description=__doc__)
-    parser.add_argument("--claims", type=Path, default=claims.FILE, help="another file of claims")
+    parser.add_argument("--claims", type=Path, default=declared.FILE, help="another file of claims")
     parser.add_argument("--frozen", type=Path, default=frozen.FOLDER, metavar="FOLDER", help="where the tables are")
     parser.add_argument("--readme", type=Path, default=README, help="the page that says them")
     parser.add_argument("--write", action="store_true", help="write them into the page, between its marks")
@@ -49,7 +49,7 @@ def main(arguments: list[str] | None = None) -> int:
     for column in ("claim", "verdict", "evidence"):
         table.add_column(column, overflow="fold")
     for claim in found:
-        table.add_row(escape(claim.text), claim.verdict, escape(claim.evidence))
+        table.add_row(escape(claim.text), claim.outcome, escape(claim.evidence))
     Console(width=None if sys.stdout.isatty() else 140).print(table)
     if options.write:
         options.readme.write_text(wanted, encoding="utf-8")

@@ -13,8 +13,8 @@ from types import SimpleNamespace
 import pytest
 import yaml
 
-from results import claims, load
-from results.records import frozen
+from results import load
+from results.records import declared, frozen
 from runners.execution import provenance
 from tests.oracles.command import ROOT
 
@@ -80,7 +80,7 @@ def installed(folder, wheel, lock=None):
     work.mkdir()
     (work / "my_slope.py").write_text(SLOPE, encoding="utf-8")
     quick = [
-        claim for claim in yaml.safe_load(claims.FILE.read_text(encoding="utf-8")) if {"never", "always"} & {*claim}
+        claim for claim in yaml.safe_load(declared.FILE.read_text(encoding="utf-8")) if {"never", "always"} & {*claim}
     ]
     (work / "quick.yaml").write_text(yaml.safe_dump(quick, allow_unicode=True), encoding="utf-8")
     clean = {key: value for key, value in os.environ.items() if not key.startswith(("PYTHON", "STEEPLECHASE", "COV"))}

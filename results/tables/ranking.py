@@ -57,7 +57,8 @@ def parts(frame: pd.DataFrame) -> Iterator[printing.Part]:
         yield printing.Part(f"{task}: rank stability", _printed(rows), _caption(rows))
     spanning = across(frame)
     if len(spanning):
-        yield printing.Part("All tasks: rank stability", _spanning(spanning), ACROSS_CAPTION)
+        drawn = estimand.sentence(frame["estimand"])
+        yield printing.Part("All tasks: rank stability", _spanning(spanning), f"{ACROSS_CAPTION} {drawn}")
 
 
 def _caption(rows: pd.DataFrame) -> str:

@@ -14,6 +14,7 @@ import pandas as pd
 from tensorflow.errors import ResourceExhaustedError
 
 from estimators.surrogate import Surrogate
+from results.records import declared
 from results.records.account import Account
 from results.records.checkpoint import Checkpoint
 from results.records.store import Store
@@ -225,6 +226,7 @@ class _Training:
                 "optimizer": run.program["optimizer"]["name"],
                 "family": program.hard.activations.family,
             },
+            "claims": declared.standing(),
             "control": program.hard.activations.trait("peak") == 0,
             "measures": {name: measure.described() for name, measure in task.measures.items()},
             "selects": task.selects,

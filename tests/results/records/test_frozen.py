@@ -276,8 +276,9 @@ def ranked(tmp_path_factory):
 
 
 RANKED = [
-    (claim(unbeaten="ste", condition="default"), "supported", "0 better"),
-    (claim(unbeaten="ste", condition="tuned"), "refuted", "2 better"),
+    (claim(unbeaten="ste", condition="default", margin=0.01), "supported", "0 found better, 2 surely less than 0.01"),
+    (claim(unbeaten="ste", condition="default", margin=0.5), "supported", "0 found better"),
+    (claim(unbeaten="ste", condition="tuned", margin=0.01), "refuted", "2 found better"),
     (claim(survives="tuned", less_than=0.9), "supported", "of the variance between 3 estimators"),
     (claim(survives="tuned", less_than=1e-4), "refuted", "at the default rate is left"),
     (claim(always="tanh_slope"), "supported", "5 of 5 trainings"),
@@ -291,11 +292,23 @@ def test_claims_about_rankings_are_decided_by_the_table(ranked, own, verdict, wo
     assert found.verdict == verdict and words in found.evidence
 
 
+def test_that_nobody_was_found_better_is_no_evidence(tmp_path):
+    """Two seeds of methods that are all alike: nobody is found better, and nobody surely is not."""
+    whole = make(tasks=["binarized_mlp"], seeds=2, merit=lambda *_: 2.0, spread=0.1, reference="ste")
+    frozen.write(whole, PLAN, tmp_path)
+    own = claim(unbeaten="ste", condition="tuned", margin=0.01)
+    (tmp_path / "claims.yaml").write_text(yaml.safe_dump([own]), encoding="utf-8")
+    [found] = claims.evaluate(tmp_path / "claims.yaml", tmp_path)
+    assert found.verdict == "undecided" and "0 found better" in found.evidence
+    assert float(found.evidence.split("a difference of ")[1].split()[0]) > 0.1  # what would have been seen
+
+
 @pytest.mark.parametrize(
     ("own", "words"),
     [
-        (claim(unbeaten="tanh_slope", condition="tuned"), "as the reference"),
-        (claim(unbeaten="ste", condition="area_tuned"), "the condition area_tuned"),
+        (claim(unbeaten="tanh_slope", condition="tuned", margin=0.01), "as the reference"),
+        (claim(unbeaten="ste", condition="area_tuned", margin=0.01), "the condition area_tuned"),
+        (claim(unbeaten="ste", condition="tuned"), "needs exactly the keys"),
         (claim(survives="tuned"), "needs exactly the keys"),
     ],
 )
@@ -320,7 +333,7 @@ def test_claims_are_decided_by_the_table(kept, own, verdict):
     (kept / "claims.yaml").write_text(yaml.safe_dump([own]), encoding="utf-8")
     [found] = claims.evaluate(kept / "claims.yaml", kept)
     assert found.verdict == verdict and found.text == "So it is."
-    assert ("8 seeds" in found.evidence and "Holm over 9" in found.evidence) or "of 8 trainings" in found.evidence
+    assert ("8 seeds" in found.evidence and "Holm over 12" in found.evidence) or "of 8 trainings" in found.evidence
 
 
 def test_without_enough_seeds_a_claim_is_undecided(tmp_path):

@@ -1,0 +1,55 @@
+"""Claims that stood before a training: by their digests, in the record that is the oldest of its table."""
+
+import dataclasses
+
+import pytest
+import yaml
+
+from results import claims
+from results.records import declared, frozen
+from tests.helpers.worlds import world
+
+CLAIM = {"says": "So it is.", "table": "race", "task": "binarized_mlp", "optimizer": "adam"}
+CLAIM |= {"better": "tanh_slope", "than": "ste"}
+PLAN = {"name": "race", "command": "-", "figures": [], "tables": []}
+
+
+@pytest.mark.parametrize("key", CLAIM)
+def test_a_word_changed_is_another_claim(key):
+    assert declared.digest({**CLAIM, key: "other"}) != declared.digest(CLAIM)
+
+
+def test_what_became_of_a_claim_changes_nothing():
+    assert declared.digest({**CLAIM, "withdrawn": "so"}) == declared.digest(dict(reversed(CLAIM.items())))
+
+
+def test_the_claims_of_the_project_stand():
+    whole = yaml.safe_load(declared.FILE.read_text(encoding="utf-8"))
+    assert declared.standing() == sorted(declared.digest(claim) for claim in whole if "withdrawn" not in claim)
+
+
+@pytest.mark.parametrize("text", ["{", "a: 1", "- 1", "\udcff"])
+def test_what_is_no_list_of_claims_says_nothing(tmp_path, text):
+    path = tmp_path / "claims.yaml"
+    path.write_bytes(text.encode("utf-8", "surrogateescape"))
+    assert declared.standing(path) is None and declared.standing(tmp_path / "none.yaml") is None
+
+
+@pytest.mark.parametrize(
+    ("first", "second", "before", "outcome"),
+    [
+        ([declared.digest(CLAIM)], [], True, "supported"),
+        ([], [declared.digest(CLAIM)], False, "supported, exploratory"),  # it was added while the table was trained
+        (None, [declared.digest(CLAIM)], None, "supported"),
+    ],
+)
+def test_the_oldest_record_says_whether_a_claim_is_older_than_its_table(tmp_path, first, second, before, outcome):
+    results = world()
+    accounts = [{**own, "claims": second, "started": f"2026-01-02T0{i}"} for i, own in enumerate(results.accounts)]
+    accounts[1] |= {"claims": first, "started": "2026-01-01T00"}
+    frozen.write(dataclasses.replace(results, accounts=tuple(accounts)), PLAN, tmp_path)
+    (tmp_path / "claims.yaml").write_text(yaml.safe_dump([CLAIM]), encoding="utf-8")
+    [found] = claims.evaluate(tmp_path / "claims.yaml", tmp_path)
+    assert found.before is before and found.outcome == outcome
+    [line] = claims.lines([found])
+    assert line.startswith(f"- So it is. *{outcome.capitalize()}:*")
