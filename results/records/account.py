@@ -59,6 +59,8 @@ class Account(Needed):
         sources: what the fingerprint stands for: digests of sources, versions of packages.
         configuration: the run's, as it was resolved.
         control: whether the estimator's slope is zero everywhere: ranked, but compared with nobody.
+        slopes: the digest of the slope of "activations" and of "weights" (estimators/digest.py): runs with the same
+            ones train with one function, whatever it is called. Empty where the run has no single one.
         optimum: the smallest possible loss, where it is known.
         parameters: how many numbers one replica trains.
         flops_per_step: floating-point operations of one training step of one replica, as the task counts them.
@@ -84,6 +86,7 @@ class Account(Needed):
     sources: dict[str, str]
     configuration: dict[str, Any]
     control: bool
+    slopes: dict[str, str]
     optimum: float | None
     parameters: int
     flops_per_step: float
