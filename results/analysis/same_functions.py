@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from results.records import schema
 from results.records.result_set import ResultSet
@@ -60,6 +60,46 @@ def same_functions(results: ResultSet) -> list[SameFunction]:
             task, optimizer, normalize = firsts.loc[runs[0], ["task", "optimizer", "normalize"]]
             found.append(SameFunction(str(task), str(optimizer), str(normalize), estimators, runs))
     return sorted(found, key=lambda group: (group.task, group.optimizer, group.normalize, group.estimators))
+
+
+def merged(results: ResultSet) -> ResultSet:
+    """The results with one run of each function: that of the plan's reference, or of the first name, which then bears
+    all names, as A = B. What meets in contrasts or counts methods takes these.
+
+    Args:
+        results: from `results.load`.
+
+    Returns:
+        Without the rows of the other runs. A run has its own name alone where it is several functions on its task with
+        its optimizer, as with normalize=none and area.
+
+    Raises:
+        RecordError: as ResultSet.runs does.
+    """
+    accounts, dropped, names = results.runs(), set[str](), dict[tuple[str, str, str], dict[str, str]]()
+    groups = same_functions(results)
+    for group in groups:
+        members = list(zip(group.estimators, group.runs, strict=True))
+        first = next((one for one in members if one[0] == results.plan.reference), members[0])
+        dropped |= set(group.runs) - {first[1]}
+        labels = [accounts[run]["labels"]["estimator"] for _, run in [first, *(one for one in members if one != first)]]
+        names.setdefault((group.task, group.optimizer, first[0]), {})[first[1]] = " = ".join(labels)
+    if not groups:
+        return results
+    rows = results.rows[~results.rows["run"].isin(list(dropped))]
+    runs = rows[["run", "task", "optimizer", "estimator"]].drop_duplicates().groupby(["task", "optimizer", "estimator"])
+    bears: dict[str, str] = {}
+    for key, labels_of in names.items():
+        own = set(runs.get_group(key)["run"])
+        if len(set(labels_of.values())) == 1 and own == set(labels_of):
+            bears |= labels_of
+    relabelled = [
+        {**account, "labels": {**account["labels"], "estimator": bears[account["run"]]}}
+        if account["run"] in bears
+        else account
+        for account in results.accounts
+    ]
+    return replace(results.with_rows(rows), accounts=tuple(relabelled))
 
 
 def _slopes(results: ResultSet) -> dict[str, dict[str, str]]:

@@ -180,10 +180,10 @@ def remarks(rankings: Rankings) -> list[str]:
             f"Controls{CONTROL}, whose slope is zero everywhere, are ranked but left out of every spread and "
             f"correlation: {', '.join(controls)}."
         )
-    for title, twins in pairs(rankings.twins):
+    yardsticks = [f"{title}: {_yardstick(twins, rows)}" for title, twins in pairs(rankings.twins)]
+    if yardsticks:
         said.append(
-            f"One function under several names counts once, and what parts these is noise, {title}: "
-            f"{_yardstick(twins, rows)}."
+            f"One function under several names counts once, and what parts these is noise. {'. '.join(yardsticks)}."
         )
     causes: dict[tuple[str, str], set[str]] = {}
     for pair, label in rankings.unsupported:

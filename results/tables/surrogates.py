@@ -22,7 +22,12 @@ from results.tables import printing
 MARKS = {"better": "▲", "worse": "▼", "undecided": "·", "reference": "ref", "": ""}
 EDGES = {"low": "≤", "high": "≥", "": ""}
 LEFT = "What is left of the differences"
+WITHOUT = "What is left without the one that decides most"
 ORDER = "What is left of the order"
+WITHOUT_CAPTION = (
+    "Without: the estimator whose absence changes the share most, at the default rate the spread; and spread and share "
+    "without it. Where the two shares are far apart, a share is about this estimator and not about the others."
+)
 
 
 ORDER_CAPTION = (
@@ -42,7 +47,7 @@ def findings(spread: Spread) -> list[str]:
 
 
 def show(rankings: Rankings, spread: Spread, console: Console | None = None) -> list[Table]:
-    """Prints a table a task and optimizer, one of the spreads, one of the orders, and the findings; returns the tables.
+    """Prints a table a task and optimizer, three of what is left, and the findings; returns the tables.
 
     Args:
         rankings: of analysis.surrogates.
@@ -60,6 +65,7 @@ def show(rankings: Rankings, spread: Spread, console: Console | None = None) -> 
         shown.append(wide if fits else _ranked(title, rows, rankings, apart="\n"))
     if shown:
         shown.append(_by_condition(LEFT, _printed_spread(spread.rows), _sentences(rankings, spread)))
+        shown.append(_by_condition(WITHOUT, _printed_without(spread.rows), WITHOUT_CAPTION))
         shown.append(_by_condition(ORDER, _printed_order(spread.rows), ORDER_CAPTION))
     for table in shown:
         console.print(table, "", soft_wrap=False)
@@ -70,7 +76,7 @@ def show(rankings: Rankings, spread: Spread, console: Console | None = None) -> 
 
 def write(rankings: Rankings, spread: Spread, folder: str | Path) -> list[Path]:
     """Writes surrogates.csv and surrogates_spread.csv (every number as it is), and surrogates.md and surrogates.tex (as
-    one would print it, a table a task and optimizer, one of the spreads and one of the orders).
+    one would print it, a table a task and optimizer, and three of what is left).
 
     Args:
         rankings: of analysis.surrogates.
@@ -95,7 +101,7 @@ def write(rankings: Rankings, spread: Spread, folder: str | Path) -> list[Path]:
 
 
 def parts(rankings: Rankings, spread: Spread) -> list[printing.Part]:
-    """A table a task and optimizer, one of the spreads and one of the orders, as one would print them.
+    """A table a task and optimizer, and three of what is left, as one would print them.
 
     Args:
         rankings: of analysis.surrogates.
@@ -110,6 +116,7 @@ def parts(rankings: Rankings, spread: Spread) -> list[printing.Part]:
     ]
     if found:
         found.append(printing.Part(LEFT, _printed_spread(spread.rows), _sentences(rankings, spread)))
+        found.append(printing.Part(WITHOUT, _printed_without(spread.rows), WITHOUT_CAPTION))
         found.append(printing.Part(ORDER, _printed_order(spread.rows), ORDER_CAPTION))
     return found
 
@@ -269,19 +276,26 @@ def _printed_spread(spread: pd.DataFrame) -> pd.DataFrame:
             **_where(spread),
             "Spread": spread["spread"].map(_number),
             "Share": [_interval(r.share_of_default, r.share_low, r.share_high) for r in spread.itertuples()],
-            "Without": [
-                f"{r.influential}: {_number(r.spread_without)}" if isinstance(r.influential, str) else "–"
-                for r in spread.itertuples()
-            ],
-            "Share without": [
-                _interval(r.share_without, r.share_without_low, r.share_without_high) for r in spread.itertuples()
-            ],
             "Middle half": spread["middle_half"].map(_number),
             "Noise": spread["noise"].map(_number),
             "Best": [best if isinstance(best, str) else "–" for best in spread["best"]],
             "Range": spread["range"].map(_number),
             "▲": spread["better"].map(_count),
             "▼": spread["worse"].map(_count),
+        }
+    )
+
+
+def _printed_without(spread: pd.DataFrame) -> pd.DataFrame:
+    rows = list(spread.itertuples())
+    return pd.DataFrame(
+        {
+            **_where(spread),
+            "Spread": spread["spread"].map(_number),
+            "Share": [_interval(r.share_of_default, r.share_low, r.share_high) for r in rows],
+            "Without": [r.influential if isinstance(r.influential, str) else "–" for r in rows],
+            "Spread without": spread["spread_without"].map(_number),
+            "Share without": [_interval(r.share_without, r.share_without_low, r.share_without_high) for r in rows],
         }
     )
 
@@ -349,9 +363,8 @@ def _sentences(rankings: Rankings, spread: Spread) -> str:
         "Over the n estimators that are known in every condition of their task and optimizer.",
         "Spread: standard deviation of their means, less the noise of the seeds. Share: its square over that at the "
         "default rate, with a 95 % interval given these estimators (jackknife over seeds: it says nothing of others). "
-        "Without: the estimator whose absence changes the share most, at the default rate the spread, and the spread "
-        "and the share without it. Middle half: what lies between the quartiles of the means. Noise: a mean's standard "
-        "error beside the others, which have the same seeds. Range: best mean minus worst mean.",
+        "Middle half: what lies between the quartiles of the means. Noise: a mean's standard error beside the others, "
+        "which have the same seeds. Range: best mean minus worst mean.",
         f"{MARKS['better']}, {MARKS['worse']}: how many are better and worse than the reference.",
         *remarks(rankings),
     ]

@@ -9,7 +9,7 @@ import pandas as pd
 import pytest
 from rich.console import Console
 
-from results.analysis import same_functions, spread
+from results.analysis import ranking, same_functions, spread
 from results.analysis import surrogates as surrogates_analysis
 from results.figures import surrogates as surrogates_figure
 from results.tables import surrogates
@@ -168,7 +168,7 @@ def test_it_is_printed_under_all_its_names_and_what_parts_them_as_noise(ranked):
     twin = ranked.twins[(ranked.twins.condition == "default") & (ranked.twins.estimator == "second")].iloc[0]
     gap = abs(row["mean"] - twin["mean"])
     assert f"fifth = second, default rate {gap:.2g} (ranks {row['rank']:g} and {twin['rank']:g})" in words
-    assert "One function under several names counts once, and what parts these is noise, Binarized MLP" in words
+    assert "One function under several names counts once, and what parts these is noise. Binarized MLP" in words
 
 
 def test_files_keep_every_name(ranked, tmp_path):
@@ -182,3 +182,25 @@ def test_the_figure_has_one_line_a_function(results):
     (axes,) = surrogates_figure.draw(results).axes
     labels = [label.get_text() for label in axes.get_yticklabels()]
     assert len(labels) == 5 and "fifth = second" in labels and "third" in labels
+
+
+def test_merged_results_have_one_run_a_function(results):
+    """`first` is `third` with normalised areas alone, and so keeps its own name."""
+    both = same_functions.merged(results)
+    assert set(both.rows.run) == set(results.rows.run) - {
+        name(TASK, estimator, "adam", normalize)
+        for estimator, normalize in (("second", "none"), ("second", "area"), ("third", "area"))
+    }
+    labels = {run: account["labels"]["estimator"] for run, account in both.runs().items()}
+    assert {labels[name(TASK, "fifth", "adam", normalize)] for normalize in ("none", "area")} == {"fifth = second"}
+    assert labels[name(TASK, "first", "adam", "area")] == labels[name(TASK, "first", "adam")] == "first"
+    same = world(lambda estimator, normalize: "")
+    assert same_functions.merged(same) is same
+
+
+def test_a_rank_is_stable_among_functions_and_not_among_names():
+    plain = world(planted, normalizes=("none",))
+    found = ranking.stability(plain)
+    wanted = ranking.stability(without(world(planted, normalizes=("none",)), "second"))
+    assert set(found.method) == {"first", "third", "fourth", "sixth", "fifth = second"}
+    pd.testing.assert_frame_equal(found.drop(columns="method"), wanted.drop(columns="method"), check_exact=True)

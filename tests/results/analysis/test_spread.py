@@ -103,14 +103,16 @@ def test_tables_and_sentences_say_so(found, results):
     for words in (
         "given these estimators (jackknife over seeds: it says nothing of others)",
         "What is left of the order",
+        "What is left without the one that decides most",
         f"survives tuning ({100 * row.share_without:.0f} % without broken)",
         f"correlate by {row.rho:.2f}, where the seeds' noise would leave {row.ceiling:.2f} of equal orders",
         f"{row.rho_corrected:.2f} without it",
     ):
         assert words in text, words
-    left, order = surrogates.parts(ranked, found)[-2:]
-    assert left.printed["Without"].tolist() == [f"broken: {x:.3g}" for x in found.rows.spread_without]
-    assert left.printed["Share without"][1].startswith(f"{100 * row.share_without:.0f} % [")
+    _, without, order = surrogates.parts(ranked, found)[-3:]
+    assert without.printed["Without"].tolist() == ["broken"] * 2
+    assert without.printed["Spread without"].tolist() == [f"{x:.3g}" for x in found.rows.spread_without]
+    assert without.printed["Share without"][1].startswith(f"{100 * row.share_without:.0f} % [")
     assert order.printed["ceiling"].tolist() == ["–", f"{row.ceiling:.2f}"]
 
 
