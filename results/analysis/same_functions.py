@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass, replace
 
 from results.records import schema
@@ -108,5 +109,7 @@ def _slopes(results: ResultSet) -> dict[str, dict[str, str]]:
     there, parts = set(results.rows["replica"]), dict[str, list[dict[str, str]]]()
     for account in results.accounts:
         if not there.isdisjoint(account["replicas"]):
-            parts.setdefault(account["run"], []).append(account.get("slopes") or {})
+            slopes = account.get("slopes")  # a record of before has none
+            known = slopes.items() if isinstance(slopes, Mapping) else ()
+            parts.setdefault(account["run"], []).append({str(site): str(word) for site, word in known})
     return {run: of[0] for run, of in parts.items() if of[0] and all(slopes == of[0] for slopes in of)}

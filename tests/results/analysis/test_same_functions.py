@@ -104,7 +104,7 @@ def test_a_run_of_several_parts_has_one_slope_or_none():
     several = world(planted, parts=2)
     assert len(same_functions.same_functions(several)) == 3
     one = next(at for at, a in enumerate(several.accounts) if "fifth" in a["run"])
-    for other in ({}, {"activations": "another", "weights": "another"}):
+    for other in ({}, None, ["odd"], {"activations": ["odd"]}, {"activations": "another", "weights": "another"}):
         accounts = [{**a, "slopes": other} if at == one else a for at, a in enumerate(several.accounts)]
         mixed = replace(several, accounts=tuple(accounts))
         assert len(same_functions.same_functions(mixed)) == 2
