@@ -7,6 +7,7 @@ import math
 import warnings
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
+from typing import NamedTuple
 
 import numpy as np
 import tensorflow as tf
@@ -23,6 +24,22 @@ _NORMALIZATION = f"one of: {', '.join(NORMALIZATIONS)}"
 
 
 registry = Registry("estimator", aliases=lambda page: page.aliases, excluded=EXCLUDED)
+
+
+class Equality(NamedTuple):
+    """A page that is another one, at these parameters of both.
+
+    Attributes:
+        parameters: the page's own; those not given have its defaults.
+        other: the other page's name.
+        theirs: the other page's parameters.
+        factor: the page is so many times the other.
+    """
+
+    parameters: Mapping[str, float]
+    other: str
+    theirs: Mapping[str, float]
+    factor: float = 1.0
 
 
 @dataclass(frozen=True, eq=False)
@@ -53,7 +70,8 @@ class Surrogate:
         counterpart: the smooth function whose derivative m is, as a function of x and the parameters.
         elementwise: m at x depends on no other element.
         known: pairs of x and m(x) at the default parameters, from the source.
-        equals: other pages that are the same: (own parameters, the other's name, the other's parameters).
+        equals: other pages that are the same: (own parameters, the other's name, the other's parameters), and a factor
+            where m is so many times the other's.
         needs: the range of each parameter.
         agree: what parameters must be to each other: a function of all of them that is true where they may stand
             together, and the same in words.
@@ -77,7 +95,7 @@ class Surrogate:
     counterpart: Callable | None = None
     elementwise: bool = True
     known: tuple[tuple[float, float], ...] = ()
-    equals: tuple[tuple[Mapping[str, float], str, Mapping[str, float]], ...] = ()
+    equals: tuple[tuple[Mapping[str, float], str, Mapping[str, float], *tuple[float, ...]], ...] = ()
     needs: Mapping[str, Range] = field(default_factory=dict)
     agree: tuple[Callable, str] | None = None
     roles: Mapping[str, str] = field(default_factory=dict)
@@ -107,6 +125,11 @@ class Surrogate:
         """The page's keyword-only parameters with their defaults."""
         keywords = inspect.signature(self.rule).parameters.values()
         return {p.name: p.default for p in keywords if p.kind is p.KEYWORD_ONLY and p.name != "chance"}
+
+    @property
+    def equalities(self) -> tuple[Equality, ...]:
+        """What `equals` says, each with its factor."""
+        return tuple(Equality(*one) for one in self.equals)
 
     @property
     def random(self) -> bool:

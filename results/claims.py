@@ -21,7 +21,7 @@ from results.analysis.verdicts import Verdicts
 from results.records import declared, frozen
 from results.records.declared import FILE, WITHDRAWN
 from results.records.result_set import ResultSet
-from results.statistics import paired
+from results.statistics import paired, variance
 from steeplechase.errors import RecordError
 
 WHERE = {"says", "table", "task", "optimizer"}
@@ -228,12 +228,20 @@ def _unbeaten(claim: Mapping, ranked: pd.DataFrame) -> tuple[str, str]:
 
 def _survival(claim: Mapping, spread: pd.DataFrame) -> tuple[str, str]:
     row = _rows(claim, spread, claim["survives"]).iloc[0]
-    share, low, high = row["share_of_default"], row["share_low"], row["share_high"]
-    evidence = f"{wording.percent(share)} [{wording.percent(low)}, {wording.percent(high)}] of the variance between "
-    evidence += f"{row['estimators']} estimators at the default rate is left."
-    if high < claim["less_than"]:
-        return "supported", evidence
-    return ("refuted" if low > claim["less_than"] else "undecided"), evidence
+    labels, shares = list(row["without"]), np.array(list(row["without"].values())).reshape(-1, 3)
+    interval = row["share_low"], row["share_high"]
+    word, turning = variance.share_verdict(interval, shares[:, 1:], claim["less_than"])
+    evidence = f"{_share(row['share_of_default'], *interval)} of the variance between {row['estimators']} estimators "
+    evidence += "at the default rate is left"
+    members = [labels[i] for i in turning] or labels
+    member = row["influential"] if row["influential"] in members else members[0] if members else ""
+    if member:
+        evidence += f", without {member} {_share(*row['without'][member])}"
+    return word, evidence + (": it rests on one estimator." if turning else ".")
+
+
+def _share(share: float, low: float, high: float) -> str:
+    return f"{wording.percent(share)} [{wording.percent(low)}, {wording.percent(high)}]"
 
 
 def _rows(claim: Mapping, table: pd.DataFrame, condition: str) -> pd.DataFrame:

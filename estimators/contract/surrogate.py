@@ -154,18 +154,18 @@ def known_values(page: Surrogate) -> None:
 
 
 def equal_pages(page: Surrogate) -> None:
-    """Where it says that it is another page, it is.
+    """Where it says that it is another page, or so many times another, it is.
 
     Raises:
         ContractError: with the other page, and an x where they differ.
     """
-    for mine, other, theirs in page.equals:
-        same = slope_at(estimators.registry[other], GRID, **theirs)
+    for mine, other, theirs, factor in page.equalities:
+        same, times = slope_at(estimators.registry[other], GRID, **theirs), "" if factor == 1 else f"{factor:g} times "
         check_close(
             slope_at(page, GRID, **mine),
-            same,
+            factor * same,
             1e-12,
-            f"{page.name}{format_parameters(mine)} is not {other}{format_parameters(theirs)}",
+            f"{page.name}{format_parameters(mine)} is not {times}{other}{format_parameters(theirs)}",
             GRID,
         )
 

@@ -23,7 +23,11 @@ from estimators.surrogate import surrogate
     peak=lambda scale: scale / 4,
     counterpart=lambda x, scale: tf.sigmoid(scale * x),
     known=((0.0, 0.25), (3.0, 0.0451766597), (-3.0, 0.0451766597)),
-    equals=(({"scale": 1.0}, "sigmoid_n", {"scale": 1.0}),),
+    equals=(
+        ({"scale": 1.0}, "sigmoid_n", {"scale": 1.0}),
+        ({"scale": 2.0}, "tanh_slope", {"scale": 1.0}, 0.5),
+        ({"scale": 1.0}, "tanh_slope", {"scale": 0.5}, 0.5),
+    ),
     needs={"scale": positive},
     roles={"scale": "width"},
 )

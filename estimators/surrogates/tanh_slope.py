@@ -19,7 +19,12 @@ from estimators.surrogate import surrogate
     peak=lambda scale: scale,
     counterpart=lambda x, scale: tf.tanh(scale * x),
     known=((0.0, 1.0), (1.0, 0.4199743416), (-1.0, 0.4199743416)),
-    equals=(({"scale": 1.0}, "ede", {"t": 1.0}), ({"scale": 2.0}, "ede", {"t": 2.0})),
+    equals=(
+        ({"scale": 1.0}, "ede", {"t": 1.0}),
+        ({"scale": 2.0}, "ede", {"t": 2.0}),
+        ({"scale": 1.0}, "sigmoid_derivative", {"scale": 2.0}, 2.0),
+        ({"scale": 0.5}, "sigmoid_derivative", {"scale": 1.0}, 2.0),
+    ),
     needs={"scale": positive},
     roles={"scale": "width"},
 )

@@ -9,7 +9,7 @@ import numpy as np
 import pandas as pd
 from scipy import stats
 
-from results.analysis import comparison, lookup, measures, selection, targets
+from results.analysis import comparison, lookup, measures, same_functions, selection, targets
 from results.analysis.comparison import Group, tuned
 from results.records.result_set import ResultSet
 from results.statistics import resampling
@@ -47,7 +47,8 @@ ACROSS = {  # of across(): name and what it holds
 
 
 def stability(results: ResultSet) -> pd.DataFrame:
-    """One row per method of each task and optimizer (columns: COLUMNS), the best mean first; controls take no part.
+    """One row per method of each task and optimizer (columns: COLUMNS), the best mean first; controls take no part, and
+    a function under several names is one method.
 
     A longer budget than the one that was trained is not known. A target is moved by 5 % of its value, or of a share of
     1 where it is zero.
@@ -58,6 +59,7 @@ def stability(results: ResultSet) -> pd.DataFrame:
     Raises:
         RecordError: as comparison.groups does.
     """
+    results = same_functions.merged(results)
     chance, rows = np.random.default_rng(SEED), []
     cut = {(group.task_label, group.optimizer): group for group in comparison.groups(truncate(results))}
     speeds = _speeds(results)

@@ -13,6 +13,7 @@ from scipy import stats
 
 from results import wording
 from results.analysis import measures, selection
+from results.analysis.same_functions import same_functions
 from results.records.plan import UnsupportedPair
 from results.records.result_set import ResultSet
 from results.statistics import intervals, paired
@@ -73,6 +74,7 @@ COLUMNS = {  # of rankings(): name and what it holds
     "difference_low": "lower end of its 95 % t interval",
     "difference_high": "upper end",
     "p_holm": "p value of the paired t test, corrected by Holm for the contrasts of its task, optimizer and condition",
+    "same_as": "in rankings().twins the estimator, as it is printed, that is the same function and counts for both",
     "verdict": "better or worse where p_holm is below LEVEL of contrasts, else undecided; reference; empty without one",
 }
 
@@ -94,12 +96,16 @@ class Rankings:
     """How estimators rank in each condition.
 
     Attributes:
-        rows: one row per task, optimizer, condition and estimator (columns: COLUMNS).
+        rows: one row per task, optimizer, condition and estimator (columns: COLUMNS). Of estimators that are the same
+            function there (analysis.same_functions) the first in alphabetical order, or the reference, alone is ranked,
+            contrasted and counted.
         reference: the estimator that the others are contrasted with.
         unsupported: what cannot be, each with its estimator as it is printed.
         missing: how many planned replicas are missing, by run.
         remarks: what must be said of what is absent, a sentence each.
         bounds: those of each reported measure, by task and name.
+        twins: rows of the others, with the rank that each would have in the place of the one that counts, and without a
+            contrast: how far they lie apart is noise.
     """
 
     rows: pd.DataFrame
@@ -108,6 +114,7 @@ class Rankings:
     missing: Mapping[str, int]
     remarks: list[str]
     bounds: Mapping[tuple[str, str], tuple[float, float]]
+    twins: pd.DataFrame
 
 
 def rankings(results: ResultSet) -> Rankings:
@@ -125,18 +132,43 @@ def rankings(results: ResultSet) -> Rankings:
     families: dict[tuple, list[dict]] = {}
     for entry in entries:
         families.setdefault(tuple(entry[key] for key in (*PAIR, "condition")), []).append(entry)
-    rows = [row for family in families.values() for row in _compared(family, reference)]
-    out = pd.DataFrame(rows, columns=list(COLUMNS))
-    order = {name: at for at, name in enumerate(TITLES)}
-    by = ["task_label", "optimizer_label", "condition", "rank", "estimator_label"]
+    function_of = _functions(results) if entries else {}
+    rows, twins = [], []
+    for family in families.values():
+        distinct, others = _apart(family, function_of, reference)
+        rows += _compared(distinct, reference)
+        twins += _placed(others, distinct)
     return Rankings(
-        out.sort_values(by, key=lambda c: c.map(order) if c.name == "condition" else c, ignore_index=True),
+        _sorted(rows),
         Reference(reference, labels.get(reference, reference)),
         [(pair, labels.get(pair.estimator, pair.estimator)) for pair in results.plan.unsupported],
         results.missing,
         notes,
         {(entry["task"], entry["measure"]): entry["bounds"] for entry in entries},
+        _sorted(twins),
     )
+
+
+def joined(rankings: Rankings) -> pd.DataFrame:
+    """The rows as they are printed: an estimator that is another one wherever it was run, of a task and optimizer, has
+    no row there, and its name stands beside the other's, as A = B.
+
+    Args:
+        rankings: of `rankings`.
+
+    Returns:
+        The columns of COLUMNS.
+    """
+    rows, where = rankings.rows, ["task", "optimizer"]
+    counted = {tuple(key) for key in rows[[*where, "estimator_label"]].itertuples(index=False)}
+    names: dict[tuple, list[str]] = {}
+    for twin in rankings.twins.itertuples():
+        labels = names.setdefault((twin.task, twin.optimizer, twin.same_as), [])
+        if (twin.task, twin.optimizer, twin.estimator_label) not in counted and twin.estimator_label not in labels:
+            labels.append(twin.estimator_label)
+    keys = rows[[*where, "estimator_label"]].itertuples(index=False)
+    labels = [" = ".join([key.estimator_label, *names.get(tuple(key), [])]) for key in keys]
+    return rows.assign(estimator_label=pd.Series(labels, index=rows.index, dtype=object))
 
 
 def remarks(rankings: Rankings) -> list[str]:
@@ -147,6 +179,11 @@ def remarks(rankings: Rankings) -> list[str]:
         said.append(
             f"Controls{CONTROL}, whose slope is zero everywhere, are ranked but left out of every spread and "
             f"correlation: {', '.join(controls)}."
+        )
+    yardsticks = [f"{title}: {_yardstick(twins, rows)}" for title, twins in pairs(rankings.twins)]
+    if yardsticks:
+        said.append(
+            f"One function under several names counts once, and what parts these is noise. {'. '.join(yardsticks)}."
         )
     causes: dict[tuple[str, str], set[str]] = {}
     for pair, label in rankings.unsupported:
@@ -170,6 +207,62 @@ def remarks(rankings: Rankings) -> list[str]:
     if rankings.missing:
         said.append(f"INCOMPLETE: {wording.missing(rankings.missing)}")
     return said
+
+
+def _yardstick(twins: pd.DataFrame, rows: pd.DataFrame) -> str:
+    """How far one function's results under several names lie apart, of one task and optimizer."""
+    words = []
+    for (label, other), of_names in twins.groupby(["estimator_label", "same_as"], sort=False):
+        apart = []
+        for twin in of_names.itertuples():
+            here = (rows["task"] == twin.task) & (rows["optimizer"] == twin.optimizer)
+            row = rows[here & (rows["condition"] == twin.condition) & (rows["estimator_label"] == other)].iloc[0]
+            gap = abs(twin.mean - row["mean"])
+            words_of_gap = "unknown" if math.isnan(gap) else f"{gap:.2g}"
+            apart.append(f"{TITLES[twin.condition]} {words_of_gap} (ranks {row['rank']:g} and {twin.rank:g})")
+        words.append(f"{other} = {label}, {', '.join(apart)}")
+    return "; ".join(words)
+
+
+def _sorted(rows: list[dict]) -> pd.DataFrame:
+    """Rows in the columns of COLUMNS, the best of each condition first."""
+    order = {name: at for at, name in enumerate(TITLES)}
+    by = ["task_label", "optimizer_label", "condition", "rank", "estimator_label"]
+    out = pd.DataFrame(rows, columns=list(COLUMNS))
+    return out.sort_values(by, key=lambda c: c.map(order) if c.name == "condition" else c, ignore_index=True)
+
+
+def _functions(results: ResultSet) -> dict[str, int]:
+    """By run the number of its group; runs that are no other's function are absent."""
+    return {run: number for number, group in enumerate(same_functions(results)) for run in group.runs}
+
+
+def _apart(family: list[dict], function_of: Mapping[str, int], reference: str) -> tuple[list[dict], list[dict]]:
+    """Of one task, optimizer and condition the entries of different functions, and the others, each with `same_as`."""
+    firsts: dict[int, dict] = {}
+    for entry in sorted(family, key=lambda entry: (entry["estimator"] != reference, entry["estimator"])):
+        if entry["run"] in function_of:
+            firsts.setdefault(function_of[entry["run"]], entry)
+    first_of = {entry["run"]: firsts.get(function_of.get(entry["run"], -1), entry) for entry in family}
+    distinct = [{**entry, "same_as": ""} for entry in family if first_of[entry["run"]] is entry]
+    others = [entry for entry in family if first_of[entry["run"]] is not entry]
+    return distinct, [{**entry, "same_as": first_of[entry["run"]]["estimator_label"]} for entry in others]
+
+
+def _placed(twins: list[dict], distinct: list[dict]) -> list[dict]:
+    """Other names of a function with the rank that each would have in the place of the one that counts."""
+    placed = []
+    for twin in twins:
+        rest = [entry for entry in distinct if entry["estimator_label"] != twin["same_as"]]
+        placed.append({**twin, "rank": _ranks([twin, *rest])[0], "verdict": ""})
+    return placed
+
+
+def _ranks(entries: list[dict]) -> np.ndarray:
+    """Of entries of one condition by their means: 1 is the best, equals share their average, unknown ones are last."""
+    sign = -1 if entries[0]["better"] == "higher" else 1
+    costs = np.array([sign * entry["mean"] for entry in entries])
+    return stats.rankdata(np.where(np.isnan(costs), np.inf, costs))
 
 
 def _entries(results: ResultSet) -> tuple[list[dict], list[str]]:
@@ -229,6 +322,7 @@ def _entry(rows: pd.DataFrame, setting: Mapping, account: Mapping, where: Mappin
     return {
         **{key: setting[key] for key in (*PAIR, "estimator", "estimator_label")},
         **where,
+        "run": setting["run"],
         "control": bool(account.get("control", False)),
         "seeds": len(rows),
         "diverged": int(lost.sum()),
@@ -248,10 +342,7 @@ def _entry(rows: pd.DataFrame, setting: Mapping, account: Mapping, where: Mappin
 
 def _compared(family: list[dict], reference: str) -> list[dict]:
     """The entries of one task, optimizer and condition with their ranks and their contrasts to the reference."""
-    sign = -1 if family[0]["better"] == "higher" else 1
-    costs = np.array([sign * entry["mean"] for entry in family])
-    ranks = stats.rankdata(np.where(np.isnan(costs), np.inf, costs))
-    rows = [{**entry, "rank": rank, "verdict": ""} for entry, rank in zip(family, ranks, strict=True)]
+    rows = [{**entry, "rank": rank, "verdict": ""} for entry, rank in zip(family, _ranks(family), strict=True)]
     fixed = next((pd.Series(entry["values"]) for entry in family if entry["estimator"] == reference), None)
     if fixed is None:
         return rows

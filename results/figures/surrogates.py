@@ -45,7 +45,8 @@ def draw(results: ResultSet, columns: int = 2) -> Figure:
     """
     results.complete()
     ranked = surrogates.rankings(results)
-    shown = ranked.rows[ranked.rows["condition"].isin(list(LOOKS))]
+    rows = surrogates.joined(ranked)
+    shown = rows[rows["condition"].isin(list(LOOKS))]
     pairs = shown[surrogates.PAIR].drop_duplicates()
     count, tasks = shown.groupby("task_label")["estimator"].nunique().max(), pairs["task_label"].nunique()
     with style.context(columns):

@@ -62,6 +62,8 @@ class Account(Needed):
         can_fail: whether a training of the task may miss its target for good, by its start or its draw.
         draw: what each seed draws of the problem: {"of": split, instance or "", "fixed": the one that all share or
             None, "overlap": test examples for each training example where draws share them, else 0; None: unknown}.
+        slopes: the digest of the slope of "activations" and of "weights" (estimators/digest.py): runs with the same
+            ones train with one function, whatever it is called. Empty where the run has no single one.
         optimum: the smallest possible loss, where it is known.
         parameters: how many numbers one replica trains.
         flops_per_step: floating-point operations of one training step of one replica, as the task counts them.
@@ -91,6 +93,7 @@ class Account(Needed):
     control: bool
     can_fail: bool
     draw: dict[str, Any]
+    slopes: dict[str, str]
     optimum: float | None
     parameters: int
     flops_per_step: float

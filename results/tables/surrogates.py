@@ -15,12 +15,27 @@ from rich.table import Table
 
 from results import wording
 from results.analysis.spread import Spread
-from results.analysis.surrogates import CONDITIONS, CONTROL, PAIR, TITLES, Rankings, pairs, remarks
+from results.analysis.surrogates import CONDITIONS, CONTROL, PAIR, TITLES, Rankings, joined, pairs, remarks
+from results.statistics.reliability import HALVES, LEAST
 from results.tables import printing
 
 MARKS = {"better": "▲", "worse": "▼", "undecided": "·", "reference": "ref", "": ""}
 EDGES = {"low": "≤", "high": "≥", "": ""}
 LEFT = "What is left of the differences"
+WITHOUT = "What is left without the one that decides most"
+ORDER = "What is left of the order"
+WITHOUT_CAPTION = (
+    "Without: the estimator whose absence changes the share most, at the default rate the spread; and spread and share "
+    "without it. Where the two shares are far apart, a share is about this estimator and not about the others."
+)
+
+
+ORDER_CAPTION = (
+    "Halves: Spearman's correlation of the means over one half of the seeds with those over the other, averaged over "
+    f"{HALVES} random halves. ρ: that of the means over all seeds with those at the default and at the tuned rate. "
+    "Ceiling: what ρ would be if the true order were the same: the geometric mean of both conditions' 2h / (1 + h), h "
+    f"being what their halves show. Corrected: ρ over its ceiling, where that is above {LEAST:g}."
+)
 
 
 def findings(spread: Spread) -> list[str]:
@@ -32,7 +47,7 @@ def findings(spread: Spread) -> list[str]:
 
 
 def show(rankings: Rankings, spread: Spread, console: Console | None = None) -> list[Table]:
-    """Prints a table a task and optimizer, one of the spreads, and the findings; returns the tables.
+    """Prints a table a task and optimizer, three of what is left, and the findings; returns the tables.
 
     Args:
         rankings: of analysis.surrogates.
@@ -44,12 +59,14 @@ def show(rankings: Rankings, spread: Spread, console: Console | None = None) -> 
         In this order.
     """
     console, shown = printing.wide(console or Console()), []
-    for title, rows in pairs(rankings.rows):
+    for title, rows in pairs(joined(rankings)):
         wide = _ranked(title, rows, rankings, apart=" ")
         fits = console.measure(wide, options=console.options.update(max_width=1000)).maximum <= console.width
         shown.append(wide if fits else _ranked(title, rows, rankings, apart="\n"))
     if shown:
-        shown.append(_left(spread.rows, _sentences(rankings, spread)))
+        shown.append(_by_condition(LEFT, _printed_spread(spread.rows), _sentences(rankings, spread)))
+        shown.append(_by_condition(WITHOUT, _printed_without(spread.rows), WITHOUT_CAPTION))
+        shown.append(_by_condition(ORDER, _printed_order(spread.rows), ORDER_CAPTION))
     for table in shown:
         console.print(table, "", soft_wrap=False)
     for sentence in findings(spread):
@@ -59,7 +76,7 @@ def show(rankings: Rankings, spread: Spread, console: Console | None = None) -> 
 
 def write(rankings: Rankings, spread: Spread, folder: str | Path) -> list[Path]:
     """Writes surrogates.csv and surrogates_spread.csv (every number as it is), and surrogates.md and surrogates.tex (as
-    one would print it, a table a task and optimizer, and one of the spreads).
+    one would print it, a table a task and optimizer, and three of what is left).
 
     Args:
         rankings: of analysis.surrogates.
@@ -75,15 +92,16 @@ def write(rankings: Rankings, spread: Spread, folder: str | Path) -> list[Path]:
         markdown.write("\n" * (number == 1) + printing.as_markdown(printed, title, text))
         latex.write(printing.as_latex(printed, f"{title}. {text}", f"tab:surrogates-{number}"))
     latex.writelines(f"{printing.tex(sentence)}\n\n" for sentence in findings(spread))
-    numbers = rankings.rows.assign(values=rankings.rows["values"].map(json.dumps))
+    numbers = pd.concat([rankings.rows, rankings.twins], ignore_index=True) if len(rankings.twins) else rankings.rows
+    numbers = numbers.assign(values=numbers["values"].map(json.dumps))
     first, *texts = printing.write(folder, "surrogates", numbers, markdown.getvalue(), latex.getvalue())
     spreads = first.with_name("surrogates_spread.csv")
-    printing.csv(spread.rows, spreads)
+    printing.csv(spread.rows.assign(without=spread.rows["without"].map(json.dumps)), spreads)
     return [first, spreads, *texts]
 
 
 def parts(rankings: Rankings, spread: Spread) -> list[printing.Part]:
-    """A table a task and optimizer, and one of the spreads, as one would print them.
+    """A table a task and optimizer, and three of what is left, as one would print them.
 
     Args:
         rankings: of analysis.surrogates.
@@ -92,9 +110,14 @@ def parts(rankings: Rankings, spread: Spread) -> list[printing.Part]:
     Returns:
         In this order; none where nothing is ranked.
     """
-    found = [printing.Part(title, _printed(rows), _caption(rows, rankings)) for title, rows in pairs(rankings.rows)]
+    found = [
+        printing.Part(title, _printed(rows, rankings.twins), _caption(rows, rankings))
+        for title, rows in pairs(joined(rankings))
+    ]
     if found:
         found.append(printing.Part(LEFT, _printed_spread(spread.rows), _sentences(rankings, spread)))
+        found.append(printing.Part(WITHOUT, _printed_without(spread.rows), WITHOUT_CAPTION))
+        found.append(printing.Part(ORDER, _printed_order(spread.rows), ORDER_CAPTION))
     return found
 
 
@@ -124,10 +147,12 @@ def _finding(rows: pd.DataFrame, reference: str) -> str:
         for later, name in enumerate(tuned):
             share, variance = rows.loc[name, "share_of_default"], f"the variance between {many} at the default rate"
             if share > 1:
-                clauses.append(f"{'it' if later else variance} grows to {wording.percent(share)} by {changed[name]}")
+                clause = f"{'it' if later else variance} grows to {wording.percent(share)} by {changed[name]}"
             else:
-                clauses.append(f"{wording.percent(share)}{'' if later else f' of {variance}'} survives {changed[name]}")
+                clause = f"{wording.percent(share)}{'' if later else f' of {variance}'} survives {changed[name]}"
+            clauses.append(clause + _without(rows.loc[name]))
         said.append(", ".join(clauses))
+        said += [_order(rows.loc["tuned"])] if "tuned" in tuned and not math.isnan(rows.loc["tuned", "ceiling"]) else []
     decided = [name for name in tuned if pd.notna(rows.loc[name, "decided"])]
     where = {"tuned": "at the tuned rate", "area_tuned": "after area normalisation and tuning"}
     if decided:
@@ -137,11 +162,26 @@ def _finding(rows: pd.DataFrame, reference: str) -> str:
     return "; ".join(said)
 
 
-def _cells(rows: pd.DataFrame, apart: str) -> tuple[list[str], list[str], list[list[str]]]:
+def _without(row: pd.Series) -> str:
+    """What the share is without the estimator that decides it most."""
+    if pd.isna(row["influential"]) or math.isnan(row["share_without"]):
+        return ""
+    return f" ({wording.percent(row['share_without'])} without {row['influential']})"
+
+
+def _order(row: pd.Series) -> str:
+    """What the order at the default rate says of the one at the tuned rate, beside what noise leaves of any order."""
+    text = f"the order at the default rate and at the tuned rate correlate by {_correlation(row['rho'])}, where the "
+    text += f"seeds' noise would leave {_correlation(row['ceiling'])} of equal orders"
+    return text + ("" if math.isnan(row["rho_corrected"]) else f": {_correlation(row['rho_corrected'])} without it")
+
+
+def _cells(rows: pd.DataFrame, twins: pd.DataFrame, apart: str) -> tuple[list[str], list[str], list[list[str]]]:
     """Of one task and optimizer: the labels, a header for each condition, and the texts as rows.
 
     Args:
-        rows: of the ranking.
+        rows: of the ranking, as they are printed.
+        twins: of the rankings.
         apart: what stands between a mean and its interval.
 
     Returns:
@@ -156,9 +196,21 @@ def _cells(rows: pd.DataFrame, apart: str) -> tuple[list[str], list[str], list[l
         headers.append(condition.title + (f" ({here['learning_rate'].iloc[0]:g})" if one else ""))
         parts = {row.Index: _parts(row, rate="" if one else f"{row.learning_rate:g}") for row in here.itertuples()}
         wide = [max(map(len, column)) for column in zip(*parts.values(), strict=True)]
-        columns.append([_joined(parts[name], wide, apart) if name in parts else "–" for name in order["estimator"]])
+        absent = _other_names(rows.iloc[0], twins, condition.name)
+        columns.append(
+            [
+                _joined(parts[name], wide, apart) if name in parts else absent.get(name, "–")
+                for name in order["estimator"]
+            ]
+        )
     labels = order["estimator_label"] + order["control"].map({True: CONTROL, False: ""})
     return list(labels), headers, [list(row) for row in zip(*columns, strict=True)]
+
+
+def _other_names(pair: pd.Series, twins: pd.DataFrame, condition: str) -> dict[str, str]:
+    """By estimator what its cell says in a condition in which it is the function of another row."""
+    of_pair = _of_pair(twins, pair)
+    return {row.estimator: f"= {row.same_as}" for row in of_pair[of_pair["condition"] == condition].itertuples()}
 
 
 def _parts(row, rate: str) -> tuple[str, str, str, str]:
@@ -176,7 +228,7 @@ def _joined(parts: tuple[str, ...], wide: list[int], apart: str) -> str:
 
 def _ranked(title: str, rows: pd.DataFrame, rankings: Rankings, apart: str) -> Table:
     table = _rich(title, _caption(rows, rankings))
-    labels, headers, texts = _cells(rows, apart)
+    labels, headers, texts = _cells(rows, rankings.twins, apart)
     table.add_column("estimator", overflow="fold")
     for header in headers:
         table.add_column(header.replace(", ", ",\n").replace(" (", "\n("), justify="right", no_wrap=True)
@@ -185,11 +237,11 @@ def _ranked(title: str, rows: pd.DataFrame, rankings: Rankings, apart: str) -> T
     return table
 
 
-def _left(spread: pd.DataFrame, caption: str) -> Table:
-    """The table of spreads; each task, optimizer and measure stand in a line of their own above their conditions."""
-    table, printed = _rich(LEFT, caption), _printed_spread(spread)
+def _by_condition(title: str, printed: pd.DataFrame, caption: str) -> Table:
+    """A table of conditions; each task, optimizer and measure stand in a line of their own above their conditions."""
+    table = _rich(title, caption)
     for header in printed.columns[2:]:
-        words = header in ("Condition", "Best")
+        words = header in ("Condition", "Best", "Without")
         table.add_column(header, justify="left" if words else "right", overflow="fold", no_wrap=not words)
     for (where, measure), rows in printed.groupby(["Task, optimizer", "Measure"], sort=False):
         table.add_row(escape(f"{where}: {measure}"))
@@ -210,8 +262,8 @@ def _rich(title: str, caption: str) -> Table:
     )
 
 
-def _printed(rows: pd.DataFrame) -> pd.DataFrame:
-    labels, headers, texts = _cells(rows, apart=" ")
+def _printed(rows: pd.DataFrame, twins: pd.DataFrame) -> pd.DataFrame:
+    labels, headers, texts = _cells(rows, twins, apart=" ")
     plain = [[" ".join(text.split()) for text in row] for row in texts]
     return pd.DataFrame(plain, columns=[header.capitalize() for header in headers]).assign(Estimator=labels)[
         ["Estimator", *(header.capitalize() for header in headers)]
@@ -221,10 +273,7 @@ def _printed(rows: pd.DataFrame) -> pd.DataFrame:
 def _printed_spread(spread: pd.DataFrame) -> pd.DataFrame:
     return pd.DataFrame(
         {
-            "Task, optimizer": spread["task_label"] + ", " + spread["optimizer_label"],
-            "Measure": [_called(r.measure) + (f" ({r.unit})" if r.unit else "") for r in spread.itertuples()],
-            "Condition": spread["condition"].map(TITLES),
-            "n": spread["estimators"].astype(str),
+            **_where(spread),
             "Spread": spread["spread"].map(_number),
             "Share": [_interval(r.share_of_default, r.share_low, r.share_high) for r in spread.itertuples()],
             "Middle half": spread["middle_half"].map(_number),
@@ -233,10 +282,47 @@ def _printed_spread(spread: pd.DataFrame) -> pd.DataFrame:
             "Range": spread["range"].map(_number),
             "▲": spread["better"].map(_count),
             "▼": spread["worse"].map(_count),
-            "ρ default": spread["rho"].map(_correlation),
-            "ρ tuned": spread["rho_tuned"].map(_correlation),
         }
     )
+
+
+def _printed_without(spread: pd.DataFrame) -> pd.DataFrame:
+    rows = list(spread.itertuples())
+    return pd.DataFrame(
+        {
+            **_where(spread),
+            "Spread": spread["spread"].map(_number),
+            "Share": [_interval(r.share_of_default, r.share_low, r.share_high) for r in rows],
+            "Without": [r.influential if isinstance(r.influential, str) else "–" for r in rows],
+            "Spread without": spread["spread_without"].map(_number),
+            "Share without": [_interval(r.share_without, r.share_without_low, r.share_without_high) for r in rows],
+        }
+    )
+
+
+def _printed_order(spread: pd.DataFrame) -> pd.DataFrame:
+    return pd.DataFrame(
+        {
+            **_where(spread),
+            "Halves": spread["halves"].map(_correlation),
+            "ρ default": spread["rho"].map(_correlation),
+            "ceiling": spread["ceiling"].map(_correlation),
+            "corrected": spread["rho_corrected"].map(_correlation),
+            "ρ tuned": spread["rho_tuned"].map(_correlation),
+            "its ceiling": spread["ceiling_tuned"].map(_correlation),
+            "its corrected": spread["rho_tuned_corrected"].map(_correlation),
+        }
+    )
+
+
+def _where(spread: pd.DataFrame) -> dict[str, list[str]]:
+    """The columns that say of what a row is."""
+    return {
+        "Task, optimizer": list(spread["task_label"] + ", " + spread["optimizer_label"]),
+        "Measure": [_called(r.measure) + (f" ({r.unit})" if r.unit else "") for r in spread.itertuples()],
+        "Condition": list(spread["condition"].map(TITLES)),
+        "n": list(spread["estimators"].astype(str)),
+    }
 
 
 def _caption(rows: pd.DataFrame, rankings: Rankings) -> str:
@@ -262,7 +348,13 @@ def _caption(rows: pd.DataFrame, rankings: Rankings) -> str:
         text += " A seed without a finite value counts as the worst share."
     if rows["estimator"].value_counts().nunique() > 1:
         text += " –: not run."
+    if len(_of_pair(rankings.twins, first)):
+        text += " A = B: one function under several names, which counts once."
     return text
+
+
+def _of_pair(rows: pd.DataFrame, pair: pd.Series) -> pd.DataFrame:
+    return rows[(rows["task"] == pair["task"]) & (rows["optimizer"] == pair["optimizer"])]
 
 
 def _sentences(rankings: Rankings, spread: Spread) -> str:
@@ -270,11 +362,10 @@ def _sentences(rankings: Rankings, spread: Spread) -> str:
     text = [
         "Over the n estimators that are known in every condition of their task and optimizer.",
         "Spread: standard deviation of their means, less the noise of the seeds. Share: its square over that at the "
-        "default rate, with a 95 % interval (jackknife over seeds). Middle half: what lies between the quartiles of "
-        "the means. Noise: a mean's standard error beside the others, which have the same seeds. Range: best mean "
-        "minus worst mean.",
+        "default rate, with a 95 % interval given these estimators (jackknife over seeds: it says nothing of others). "
+        "Middle half: what lies between the quartiles of the means. Noise: a mean's standard error beside the others, "
+        "which have the same seeds. Range: best mean minus worst mean.",
         f"{MARKS['better']}, {MARKS['worse']}: how many are better and worse than the reference.",
-        "ρ: Spearman's correlation of the means with those at the default and at the tuned rate.",
         *remarks(rankings),
     ]
     unsupported = {label for _, label in rankings.unsupported}

@@ -7,11 +7,14 @@ import math
 import re
 import textwrap
 from collections.abc import Iterable, Mapping, Sequence
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import pandas as pd
 
 from runners.configuration import choices
+
+if TYPE_CHECKING:
+    from estimators.surrogate import Equality
 
 INTRODUCTION = """\
 Each estimator keeps a function hard (sign, or step) and replaces its derivative by a slope m(x), given here by its
@@ -156,7 +159,7 @@ def _section(surrogate, names: Sequence[str]) -> str:
         "Shape": _shape(surrogate),
         "Normalised by": _listed([kind for kind in ("peak", "area") if not surrogate.unsupported_reason(kind)])
         or "nothing",
-        "The same": "; ".join(_equal(own, other, theirs, names) for own, other, theirs in surrogate.equals),
+        "The same": "; ".join(_equal(equality, names) for equality in surrogate.equalities),
         "Also called": _plain(", ".join(surrogate.aliases)),
         "In libraries": _plain("; ".join(f"{library}: {what}" for library, what in surrogate.ships.items())),
         "Source": _linked(_plain(surrogate.source)),
@@ -182,15 +185,16 @@ def _shape(surrogate) -> str:
     return ", ".join(words)
 
 
-def _equal(parameters: Mapping[str, float], other: str, theirs: Mapping[str, float], names: Sequence[str]) -> str:
+def _equal(equality: Equality, names: Sequence[str]) -> str:
     import estimators
 
-    told = f"[{other}](#{other})" if other in names else f"`{other}`"
+    other, theirs, times = equality.other, equality.theirs, "" if equality.factor == 1 else f"{equality.factor:g} × "
+    told = times + (f"[{other}](#{other})" if other in names else f"`{other}`")
     if theirs:
         told += f" at {_pairs(theirs)}"
     elif other in estimators.registry and estimators.registry[other].parameters:
         told += " at its defaults"
-    return f"at {_pairs(parameters)} as {told}" if parameters else f"as {told}"
+    return f"at {_pairs(equality.parameters)} as {told}" if equality.parameters else f"as {told}"
 
 
 def _formula(surrogate) -> list[str]:

@@ -11,8 +11,9 @@ from functools import partial
 from typing import Any
 
 import pandas as pd
-from tensorflow.errors import ResourceExhaustedError
+from tensorflow.errors import OpError, ResourceExhaustedError
 
+from estimators.digest import digest
 from estimators.surrogate import Surrogate
 from results.records import declared
 from results.records.account import Account
@@ -154,6 +155,8 @@ class _Training:
         self.steps, self.rows = steps, rows
         self.progress = Progress(report, len(replicas) * steps)
         self.surroundings = provenance.surroundings(run.program["device"])
+        latent = program.hard.weights is not None
+        self.slopes = slopes(program, [block.replica_of(values, run.program, latent) for values in run.replicas])
 
     def train(self) -> None:
         """Trains and records all replicas, in smaller blocks where the memory is too small. Raises what fails."""
@@ -228,6 +231,7 @@ class _Training:
             },
             "claims": declared.standing(),
             "control": program.hard.activations.trait("peak") == 0,
+            "slopes": self.slopes,
             "measures": {name: measure.described() for name, measure in task.measures.items()},
             "selects": task.selects,
             "reports": task.reports,
@@ -270,6 +274,32 @@ class _Training:
         outcome.memory_bytes = trained.account["peak_memory_bytes"]
         for i in trained.indices:
             del self.replicas[i]
+
+
+def slopes(program: Program, replicas: Sequence[Replica]) -> dict[str, str]:
+    """Which functions stand for derivatives in a run, so that tables know one function by several names.
+
+    Args:
+        program: the run's.
+        replicas: all of the run.
+
+    Returns:
+        The digest of the slope (estimators/digest.py) of activations, and of weights where these are latent. Empty
+        where replicas have different slopes, or a slope is scheduled, random, or no function of x alone.
+    """
+    hard, found = program.hard, {}
+    for site in ("activations", "weights"):
+        surrogate, settings = hard.at(f"/{site}"), [getattr(replica, site) for replica in replicas]
+        if surrogate is None:
+            continue
+        if any(own != settings[0] for own in settings) or any(isinstance(of, Mapping) for of in settings[0].values()):
+            return {}
+        function, scaled = hard.function_at(f"/{site}"), replicas[0].normalize
+        try:
+            found[site] = digest(surrogate, forward=function, normalize=scaled, **settings[0])
+        except (UserError, TypeError, ValueError, OpError):  # it is written for the run's precision alone
+            return {}
+    return found if all(found.values()) else {}
 
 
 def _check_parameters(surrogate: Surrogate | None, replicas: Sequence[Values]) -> None:

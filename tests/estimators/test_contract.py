@@ -381,6 +381,7 @@ FAULTS = {
     ),
     "a wrong known value": ("known_values", {"known": ((0.0, 0.26),)}),
     "a wrong equality": ("equal_pages", {"equals": (({"scale": 2.0}, "tanh_slope", {"scale": 1.0}),)}),
+    "a wrong factor": ("equal_pages", {"equals": (({"scale": 2.0}, "tanh_slope", {"scale": 1.0}, 2.0),)}),
     "no words": ("is_documented", {"rule": lambda x, *, scale=1.0: sigmoid(x)}),
     "no source": ("is_documented", {"source": " "}),
     "a range of no parameter": ("respects_its_ranges", {"needs": {"slope": Range(above=0)}}),

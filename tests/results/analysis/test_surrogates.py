@@ -374,7 +374,7 @@ def test_the_printed_tables_fit():
     for width in (100, 200):
         shown, text = printed(ranked, width)
         lines = text.splitlines()
-        assert len(shown) == 5 and max(map(len, lines)) <= width and "…" not in text, "nothing is cut off"
+        assert len(shown) == 7 and max(map(len, lines)) <= width and "…" not in text, "nothing is cut off"
         for word in ("area-normalised", "ref", "▲", "first", "[0."):
             assert word in text, word
         one = any("sixth" in line and line.count("[") == 4 for line in lines)
@@ -445,7 +445,7 @@ def test_written_files(results, tmp_path):
     )
     assert list(pd.read_csv(paths[1]).columns) == list(spread.SPREAD)
     markdown, latex = (Path(path).read_text(encoding="utf-8") for path in paths[2:])
-    assert markdown.count("### ") == 2 and latex.count("\\toprule") == 2 and "\\bottomrule" in latex
+    assert markdown.count("### ") == 4 and latex.count("\\toprule") == 4 and "\\bottomrule" in latex
     assert not set(latex) - set(map(chr, range(128))), "plain LaTeX has no other letters"
     again = surrogates.write(ranked, spread.spread(ranked), tmp_path / "again")
     assert [path.read_bytes() for path in again] == [path.read_bytes() for path in paths]

@@ -9,15 +9,18 @@ import pytest
 import tensorflow as tf
 import yaml
 
+from estimators import registry
+from estimators.surrogate import Surrogate
 from results import load
 from results.records import sealed
 from results.records.store import Store
 from runners.configuration.resolution import resolve
 from runners.configuration.schema import CONF
-from runners.execution import block
+from runners.execution import block, training_run
 from runners.execution.training_run import execute
 from runners.planning import device
 from runners.planning.identity import identify
+from runners.training import programs
 from steeplechase.errors import StoreError, UserError
 from tests.helpers.configurations import BASE, changed
 
@@ -165,3 +168,51 @@ def test_processes_of_a_launcher_take_the_gpus_in_turn(monkeypatch):
     for alone in ("3", "", "-1"):
         monkeypatch.setenv("CUDA_VISIBLE_DEVICES", alone)
         assert device.share(1) is None
+
+
+def slopes_of(store, estimator, **changes):
+    """What the account of a run with this estimator, in a store of its own, says of its slopes."""
+    store = store / str(len(list(store.iterdir())))
+    run = changed(**{"seed": [0], "steps": 4, "record_points": 1, "store": str(store)} | changes, estimator=estimator)
+    outcome = execute(run, lambda *_: None)
+    assert not outcome.error and not outcome.unsupported
+    [account] = load(store).accounts
+    return account["slopes"]
+
+
+def test_an_account_knows_one_function_by_two_names(tmp_path):
+    softsign = slopes_of(tmp_path, {"name": "softsign", "alpha": 2.0})
+    assert set(softsign) == {"activations", "weights"} and len(set(softsign.values())) == 1
+    assert slopes_of(tmp_path, {"name": "q_pseudo", "alpha": 2.0}) == softsign
+    assert slopes_of(tmp_path, {"name": "softsign", "alpha": 2.5}) != softsign
+    tanh = slopes_of(tmp_path, {"name": "tanh_slope", "scale": 1.0}, normalize="area")
+    assert tanh == slopes_of(tmp_path, {"name": "sigmoid_derivative", "scale": 2.0}, normalize="area") != softsign
+    own = slopes_of(tmp_path, {"name": "softsign", "alpha": 2.0}, estimator_weights={"name": "ste"})
+    assert own["activations"] == softsign["activations"] != own["weights"]
+
+
+@pytest.mark.parametrize(
+    "alpha", [[1.0, 2.0], {"from": 1.0, "to": 2.0, "shape": "linear"}], ids=["several", "a schedule"]
+)
+def test_an_account_says_nothing_of_a_slope_that_is_not_one(tmp_path, alpha):
+    assert slopes_of(tmp_path, {"name": "softsign", "alpha": alpha}) == {}
+
+
+def test_slopes_that_are_random_are_the_same_as_no_other(tmp_path):
+    assert slopes_of(tmp_path, {"name": "sso", **registry["sso"].parameters}) == {}
+
+
+def test_a_page_for_one_precision_is_trained_without_a_digest():
+    run = changed(seed=[0])
+    _, program = programs.build(json.dumps(dict(run.program), sort_keys=True), 1)
+    replicas = [programs.Replica(0, 0.1)]
+
+    def single(x):
+        return tf.cast(tf.constant(1.0) * tf.cast(x, tf.float32), tf.float32)
+
+    page = Surrogate(name="single", label="Single", rule=single, source="nobody")
+    hard = replace(program.hard, activations=page, weights=page)
+    assert set(training_run.slopes(program, replicas)) == {"activations", "weights"}
+    assert training_run.slopes(replace(program, hard=hard), replicas) == {}
+    bop = replace(program.hard, weights=None)
+    assert set(training_run.slopes(replace(program, hard=bop), replicas)) == {"activations"}
