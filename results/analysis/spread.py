@@ -72,7 +72,7 @@ def spread(rankings: Rankings) -> Spread:
     """
     found: list[dict] = []
     left_out: list[tuple[str, str]] = []
-    for pair, rows in rankings.rows.groupby(PAIR, sort=False):
+    for pair, rows in rankings.rows[rankings.rows["outside_spread"] == ""].groupby(PAIR, sort=False):
         conditions = list(dict.fromkeys(rows["condition"]))
         usable = rows[~rows["control"] & rows["mean"].notna()]
         counts = usable.groupby("estimator_label")["condition"].nunique()

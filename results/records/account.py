@@ -59,6 +59,7 @@ class Account(Needed):
         sources: what the fingerprint stands for: digests of sources, versions of packages.
         configuration: the run's, as it was resolved.
         control: whether the estimator's slope is zero everywhere: ranked, but compared with nobody.
+        outside_spread: why the estimator takes no part in spreads and correlations of surrogates; "" where it does.
         optimum: the smallest possible loss, where it is known.
         parameters: how many numbers one replica trains.
         flops_per_step: floating-point operations of one training step of one replica, as the task counts them.
@@ -84,6 +85,7 @@ class Account(Needed):
     sources: dict[str, str]
     configuration: dict[str, Any]
     control: bool
+    outside_spread: str
     optimum: float | None
     parameters: int
     flops_per_step: float

@@ -15,7 +15,7 @@ from rich.table import Table
 
 from results import wording
 from results.analysis.spread import Spread
-from results.analysis.surrogates import CONDITIONS, CONTROL, PAIR, TITLES, Rankings, pairs, remarks
+from results.analysis.surrogates import CONDITIONS, CONTROL, OUTSIDE, PAIR, TITLES, Rankings, marked, pairs, remarks
 from results.tables import printing
 
 MARKS = {"better": "▲", "worse": "▼", "undecided": "·", "reference": "ref", "": ""}
@@ -157,8 +157,7 @@ def _cells(rows: pd.DataFrame, apart: str) -> tuple[list[str], list[str], list[l
         parts = {row.Index: _parts(row, rate="" if one else f"{row.learning_rate:g}") for row in here.itertuples()}
         wide = [max(map(len, column)) for column in zip(*parts.values(), strict=True)]
         columns.append([_joined(parts[name], wide, apart) if name in parts else "–" for name in order["estimator"]])
-    labels = order["estimator_label"] + order["control"].map({True: CONTROL, False: ""})
-    return list(labels), headers, [list(row) for row in zip(*columns, strict=True)]
+    return list(marked(order)), headers, [list(row) for row in zip(*columns, strict=True)]
 
 
 def _parts(row, rate: str) -> tuple[str, str, str, str]:
@@ -256,6 +255,8 @@ def _caption(rows: pd.DataFrame, rankings: Rankings) -> str:
         text += f" {EDGES['low']}, {EDGES['high']}: the smallest, the largest rate tried."
     if rows["control"].any():
         text += f"{CONTROL}: a control, whose slope is zero everywhere."
+    if (rows["outside_spread"] != "").any():
+        text += f"{OUTSIDE}: ranked, and in no spread."
     if rows["mean"].isna().any():
         text += " Unknown: at least one of the seeds diverged, and its value is not finite."
     elif rows["diverged"].any():

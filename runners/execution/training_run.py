@@ -226,6 +226,7 @@ class _Training:
                 "family": program.hard.activations.family,
             },
             "control": program.hard.activations.trait("peak") == 0,
+            "outside_spread": program.hard.activations.outside_spread,
             "measures": {name: measure.described() for name, measure in task.measures.items()},
             "selects": task.selects,
             "reports": task.reports,
