@@ -13,7 +13,7 @@ from estimators.surrogate import surrogate
     label="Log-tailed ReLU",
     family="composite",
     source="Cai et al. 2017, arXiv:1702.00953 (HWGQ), for another forward pass; for one that jumps: SpikingJelly 2.0.0",
-    aliases=("log-tailed ReLU",),
+    aliases=("HWGQ",),
     ships={"SpikingJelly": "LogTailedReLU(alpha=0.0)"},
     sites=("activations",),
     even=False,
