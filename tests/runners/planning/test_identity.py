@@ -104,9 +104,9 @@ def test_a_file_counts_by_its_content_and_base_name(tmp_path):
 
 def test_the_column_of_a_table_counts_by_its_whole_name(tmp_path):
     """Though it may look like a path, and lie beside a file or a folder of that name."""
-    (tmp_path / "set.csv").write_text("a/kind,b/kind,size\n0,1,0.5\n1,0,1.5\n1,1,2.5\n")
+    (tmp_path / "set.csv").write_text("a/kind,b/kind,size\n0,1,0.5\n1,0,1.5\n1,1,2.5\n", encoding="utf-8")
     (tmp_path / "b").mkdir()
-    (tmp_path / "b/kind").write_text("1")
+    (tmp_path / "b/kind").write_text("1", encoding="utf-8")
     runs = [
         changed(task={**MLP, "data": str(tmp_path / "set.csv"), "labels": f"{column}/kind"}) for column in ("a", "b")
     ]
