@@ -32,6 +32,7 @@ from estimators.surrogates.sigmoid_n import sigmoid_n as sigmoid_n
 from estimators.surrogates.slope_annealing import slope_annealing as slope_annealing
 from estimators.surrogates.softsign import softsign as softsign
 from estimators.surrogates.sparse_fs import sparse_fs as sparse_fs
+from estimators.surrogates.sparse_fs_snntorch import sparse_fs_snntorch as sparse_fs_snntorch
 from estimators.surrogates.spike_op import spike_op as spike_op
 from estimators.surrogates.sso import sso as sso
 from estimators.surrogates.ste import ste as ste

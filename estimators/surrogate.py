@@ -20,6 +20,7 @@ from steeplechase.registry import Registry
 
 _RENAMED_METHODS = {"settings": "example_parameters", "decline": "unsupported_reason"}
 NORMALIZATIONS = ("none", "peak", "area")
+SITES = ("weights", "activations")  # where a hard function stands in a network
 _NORMALIZATION = f"one of: {', '.join(NORMALIZATIONS)}"
 
 
@@ -61,6 +62,10 @@ class Surrogate:
             another word where none of these fits.
         aliases: other names that the field has for it.
         ships: by library, the name and the defaults under which it ships the same slope.
+        sites: at which of SITES its source uses it, where that is not all of them. It is raced wherever it is asked
+            for.
+        outside_spread: why it takes no part in spreads and correlations of surrogates, as half a sentence; "" where it
+            does.
         even: m(−x) = m(x).
         positive: m(x) ≥ 0 everywhere.
         area: the integral of m over all x; infinite, or None where there is none that a number says.
@@ -86,6 +91,8 @@ class Surrogate:
     family: str = ""
     aliases: tuple[str, ...] = ()
     ships: Mapping[str, str] = field(default_factory=dict)
+    sites: tuple[str, ...] = ()
+    outside_spread: str = ""
     even: bool = True
     positive: bool = True
     area: float | Callable | None = None

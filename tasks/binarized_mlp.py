@@ -37,7 +37,7 @@ def binarized_mlp(
 
     Args:
         data: a named set, or the path of a file (tasks.data.sets.load).
-        labels: the path of the labels, where the data do not have them.
+        labels: the path of the labels, where the data do not have them; of a CSV the name of their column.
         hidden: widths of the hidden layers.
         batch_norm: without it a product is divided by √fan-in and a bias is added.
         loss: `cross_entropy` or `squared_hinge` (with targets ±1, as in BinaryNet).

@@ -41,7 +41,7 @@ from estimators.contract.numerics import (
     slope_at,
 )
 from estimators.function import functions
-from estimators.surrogate import NORMALIZATIONS, Surrogate
+from estimators.surrogate import NORMALIZATIONS, SITES, Surrogate
 from steeplechase.errors import Unsupported, UserError, first_line
 
 
@@ -113,6 +113,8 @@ def is_documented(page: Surrogate) -> None:
             raise ContractError(f"{page.name} declares no {what}.")
     if "$" in page.label or not page.label.isprintable():
         raise ContractError(f"{page.name}'s label {page.label!r} has a sign that figures cannot print as it is.")
+    if unknown := [site for site in page.sites if site not in SITES]:
+        raise ContractError(f"{page.name} declares the site {unknown[0]!r}, but there are only: {', '.join(SITES)}.")
     if page.elementwise and not page.random and not (page.counterpart or page.known or page.equals):
         raise ContractError(
             f"{page.name} declares nothing that its formula can be checked by: counterpart, known or equals."

@@ -12,6 +12,7 @@ from estimators.surrogate import surrogate
     source="Liu, Wu, Luo, Yang, Liu, Cheng, ECCV 2018, arXiv:1808.00278 (Bi-Real Net)",
     aliases=("Bi-Real", "piecewise polynomial"),
     ships={"Larq": "ApproxSign()"},
+    sites=("activations",),
     even=True,
     positive=True,
     area=2,
@@ -28,6 +29,8 @@ def approx_sign(x: Float[tf.Tensor, "*shape"]) -> Float[tf.Tensor, "*shape"]:
     Replaces  d sign(x)/dx = 2 δ(x)
     With      2 − 2|x| where |x| ≤ 1, else 0
     Needs     nothing
+
+    Its source has it for activations alone, and mag_aware for the weights. A race of surrogates puts it at both.
 
     x: any shape; returns the same shape and dtype.
     """

@@ -1,4 +1,4 @@
-"""One bit of differentiable soft quantization: a tanh that ends exactly at ±1."""
+"""The slope of one bit of differentiable soft quantization, at fixed parameters: a tanh that ends exactly at ±1."""
 
 import math
 
@@ -36,8 +36,9 @@ def dsq(x: Float[tf.Tensor, "*shape"], *, a=0.2) -> Float[tf.Tensor, "*shape"]:
     With      s · k · (1 − tanh²(k·x)) where |x| ≤ 1, else 0
     Needs     0 < a < 1
 
-    The paper learns a and the interval's ends; here the interval is [−1, 1] and a is a number. Beyond its ends the
-    interval clips, so the slope is zero.
+    Of the method this is the slope at fixed parameters, a stand-in, and not the quantizer: the paper learns a and the
+    interval's ends with the network, for weights and activations apart. Here the interval is [−1, 1] and a is a number.
+    Beyond its ends the interval clips, so the slope is zero.
 
     Slower than ste, at 0.84 of its training speed (784-256-256-10, two cores): one exponential an element.
 

@@ -1,4 +1,4 @@
-"""IR-Net's error decay estimator: from nearly straight-through to nearly sign."""
+"""The slope of IR-Net, its error decay estimator: from nearly straight-through to nearly sign."""
 
 import tensorflow as tf
 from jaxtyping import Float
@@ -28,6 +28,9 @@ def ede(x: Float[tf.Tensor, "*shape"], *, t=1.0) -> Float[tf.Tensor, "*shape"]:
     Replaces  d sign(x)/dx = 2 δ(x)
     With      max(t, 1) · (1 − tanh²(t·x))
     Needs     t > 0
+
+    Of the method this is the slope, and nothing else: the paper balances and standardises the weights before they are
+    made hard, and multiplies their signs by a power of two, which is not done here.
 
     The paper's t grows over training, from 0.1 (VGG-small) or 0.001 (ResNet-20) to 10 at a constant ratio per epoch; at
     t ≥ 1 it is tanh_slope.

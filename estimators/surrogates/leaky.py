@@ -12,7 +12,7 @@ from estimators.surrogate import surrogate
 @surrogate(
     label="Leaky rectangle",
     family="rectangle",
-    source="SpikingJelly; width = 1 and leak = 0.01 are its defaults",
+    source="SpikingJelly 2.0.0; width = 1 and leak = 0.01 are its defaults",
     aliases=("PiecewiseLeakyReLU",),
     ships={"SpikingJelly": "PiecewiseLeakyReLU(w=1.0, c=0.01)"},
     even=True,
@@ -32,6 +32,9 @@ def leaky(x: Float[tf.Tensor, "*shape"], *, width=1.0, leak=0.01) -> Float[tf.Te
     Replaces  d sign(x)/dx = 2 δ(x)
     With      1/(2·width) where |x| < width, else leak
     Needs     width > 0, leak ≥ 0
+
+    As SpikingJelly 2.0.0 has it. Up to its release 0.0.0.0.14 the code had 1/width inside, twice as much, and its
+    documentation 1/(2·width); pull request 413 there, of August 2023, set the code right.
 
     x: any shape; returns the same shape and dtype.
     """

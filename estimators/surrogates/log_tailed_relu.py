@@ -12,9 +12,10 @@ from estimators.surrogate import surrogate
 @surrogate(
     label="Log-tailed ReLU",
     family="composite",
-    source="Cai et al. 2017, arXiv:1702.00953 (HWGQ)",
+    source="Cai et al. 2017, arXiv:1702.00953 (HWGQ), for another forward pass; for one that jumps: SpikingJelly 2.0.0",
     aliases=("HWGQ",),
     ships={"SpikingJelly": "LogTailedReLU(alpha=0.0)"},
+    sites=("activations",),
     even=False,
     positive=True,
     area=math.inf,
@@ -31,6 +32,10 @@ def log_tailed_relu(x: Float[tf.Tensor, "*shape"], *, leak=0.0) -> Float[tf.Tens
     Replaces  d sign(x)/dx = 2 δ(x)
     With      1 where 0 < x ≤ 1, 1/x above, leak below
     Needs     leak ≥ 0
+
+    The paper's forward pass is no sign and no step: it is a half-wave quantizer, 0 below zero and several levels above,
+    which this slope follows as far as a ReLU can. SpikingJelly puts the slope behind a step, and a race of surrogates
+    behind a sign, at weights as well: that neither comes from the paper.
 
     x: any shape; returns the same shape and dtype.
     """

@@ -12,9 +12,9 @@ from estimators.surrogate import surrogate
 @surrogate(
     label="Leaky spike operator",
     family="identity",
-    source="snnTorch; k = 0.1 is its default",
+    source="snnTorch 1.0.0, its class LeakySpikeOperator; k = 0.1 is its default",
     aliases=("leaky spike operator",),
-    ships={"snnTorch": "LSO, k = 0.1"},
+    ships={"snnTorch": "LSO(slope=0.1), which fails in 0.9.1 and 1.0.0"},
     even=False,
     positive=True,
     area=math.inf,
@@ -33,7 +33,8 @@ def lso(x: Float[tf.Tensor, "*shape"], *, k=0.1) -> Float[tf.Tensor, "*shape"]:
     With      1 where x > 0, else k
     Needs     k ≥ 0
 
-    In snnTorch 1.0 its wrapper calls another class, and fails; this slope is what its own class computes.
+    In snnTorch 0.9.1 and 1.0.0 the wrapper LSO calls the class of sso and fails (issue 347 there, closed after 1.0.0);
+    this slope is what its own class, LeakySpikeOperator, computes.
 
     x: any shape; returns the same shape and dtype.
     """

@@ -1,4 +1,4 @@
-"""The clipped straight-through slope times the mean size of the weights."""
+"""The clipped straight-through slope times the mean size of its column: of weights in its source, of both here."""
 
 import tensorflow as tf
 from jaxtyping import Float
@@ -13,6 +13,7 @@ from estimators.surrogate import surrogate
     source="Liu, Wu, Luo, Yang, Liu, Cheng, ECCV 2018, arXiv:1808.00278 (Bi-Real Net; there clip = 1)",
     aliases=("MagnitudeAwareSign",),
     ships={"Larq": "MagnitudeAwareSign(clip_value=1.0)"},
+    sites=("weights",),
     even=True,
     positive=True,
     area=None,
@@ -24,11 +25,15 @@ from estimators.surrogate import surrogate
     roles={"clip": "width"},
 )
 def mag_aware(x: Float[tf.Tensor, "*shape"], *, clip=1.0) -> Float[tf.Tensor, "*shape"]:
-    r"""ste_clipped, as high as the weights of the same output are large on average.
+    r"""ste_clipped, as high as the elements of the same column are large on average.
 
     Replaces  d sign(x)/dx = 2 δ(x)
     With      mean|x| where |x| ≤ clip, else 0; the mean is over all axes but the last, and a constant
     Needs     clip > 0
+
+    Its source has it for weights alone, where the mean is that of the weights of one output, and approx_sign for the
+    activations. A race of surrogates puts it at both: at activations the mean is over the batch, of one unit, which no
+    source proposes. The source's pairing is `estimator=approx_sign estimator@estimator_weights=mag_aware`.
 
     With fewer than two axes the mean is over all elements. The slope has no area and no peak of its own, because it
     depends on the whole tensor.

@@ -1,4 +1,4 @@
-"""RBNN's triangle, which narrows and rises over training."""
+"""The slope of RBNN, a triangle which narrows and rises over training; without the rotation of the weights."""
 
 import math
 
@@ -37,6 +37,9 @@ def rbnn(x: Float[tf.Tensor, "*shape"], *, t=1.0) -> Float[tf.Tensor, "*shape"]:
     Replaces  d sign(x)/dx = 2 δ(x)
     With      k · (√2·t − t²·|x|) where |x| ≤ √2/t, else 0
     Needs     t > 0
+
+    Of the method this is the slope, and nothing else: the paper rotates the weights towards their signs, and scales
+    them, before they are made hard, which is not done here.
 
     This is the form for weights, whose t grows from 0.01 to 10 at a constant ratio per epoch. The paper's activations
     have k = 1 and max(t, 1) in the place of t: the same slope at t ≥ 1.

@@ -1,4 +1,4 @@
-"""ReSTE: the slope of a power function that comes closer to sign as its order grows."""
+"""The slope of ReSTE: of a power function that comes closer to sign as its order grows."""
 
 import tensorflow as tf
 from jaxtyping import Float
@@ -38,6 +38,8 @@ def reste(x: Float[tf.Tensor, "*shape"], *, o=3.0, clip=1.5, secant=0.1) -> Floa
     With      secant^(1/o)/secant where |x| ≤ secant
               |x|^(1/o − 1)/o where secant < |x| ≤ clip, else 0
     Needs     o ≥ 1, 0 < secant < clip
+
+    Of the method this is the slope with the schedule of its order, which is what the paper proposes.
 
     It jumps at |x| = secant on purpose: the secant ends where the tangent begins. The paper's o grows from 1, where it
     is ste_clipped, to 3.

@@ -31,8 +31,9 @@ def slope_annealing(x: Float[tf.Tensor, "*shape"], *, slope=1.0) -> Float[tf.Ten
     With      slope/2 where slope·|x| ≤ 1, else 0
     Needs     slope > 0
 
-    The slope is scheduled. That the paper's grows from 1 to 5 is unverified; other implementations multiply it by 1.005
-    or 1.1 per epoch.
+    The slope is scheduled. The paper's is min(5, 1 + 0.04·epoch), a straight line from 1 to 5 in its first 100 epochs:
+    so two implementations and notes on the paper have it, which itself was not at hand. Here the line takes the whole
+    training, however many epochs that is. Other implementations multiply the slope by 1.005 or 1.1 per epoch.
 
     x: any shape; returns the same shape and dtype.
     """

@@ -92,7 +92,8 @@ def spread(rankings: Rankings) -> Spread:
     found: list[dict] = []
     left_out: list[tuple[str, str]] = []
     twins = set(rankings.twins[["task", "optimizer", "estimator_label"]].itertuples(index=False, name=None))
-    for pair, rows in joined(rankings).groupby(PAIR, sort=False):
+    every = joined(rankings)
+    for pair, rows in every[every["outside_spread"] == ""].groupby(PAIR, sort=False):
         conditions = list(dict.fromkeys(rows["condition"]))
         usable = rows[~rows["control"] & rows["mean"].notna()]
         counts = usable.groupby("estimator_label")["condition"].nunique()

@@ -46,6 +46,7 @@ CONDITIONS = (
 TITLES = {condition.name: condition.title for condition in CONDITIONS}
 PAIR = ["task", "task_label", "optimizer", "optimizer_label"]
 CONTROL = " †"
+OUTSIDE = " ‡"
 COLUMNS = {  # of rankings(): name and what it holds
     "task": "name of the task",
     "task_label": "the task as it is printed",
@@ -54,6 +55,7 @@ COLUMNS = {  # of rankings(): name and what it holds
     "estimator": "name of the estimator",
     "estimator_label": "the estimator as it is printed",
     "control": "whether its slope is zero everywhere: ranked, but in no spread and no correlation",
+    "outside_spread": "why it is ranked, but in no spread and no correlation, as its page says; empty where it counts",
     "condition": "name in CONDITIONS",
     "learning_rate": "the optimizer's default, or what validation chose",
     "edge": "low or high where a chosen rate is the smallest or largest tried (selection.choose)",
@@ -172,7 +174,7 @@ def joined(rankings: Rankings) -> pd.DataFrame:
 
 
 def remarks(rankings: Rankings) -> list[str]:
-    """What one must know of the whole table, a sentence each: what is a control, declined, missing, at an edge."""
+    """What one must know of the whole table, a sentence each: who is left out, declined, missing, at an edge."""
     said, rows = [], rankings.rows
     controls = sorted(set(rows.loc[rows["control"], "estimator_label"]))
     if controls:
@@ -185,6 +187,9 @@ def remarks(rankings: Rankings) -> list[str]:
         said.append(
             f"One function under several names counts once, and what parts these is noise. {'. '.join(yardsticks)}."
         )
+    outside = rows[rows["outside_spread"] != ""][["estimator_label", "outside_spread"]].drop_duplicates()
+    for label, reason in sorted(outside.itertuples(index=False, name=None)):
+        said.append(f"Ranked but left out of every spread and correlation{OUTSIDE}: {label} ({reason}).")
     causes: dict[tuple[str, str], set[str]] = {}
     for pair, label in rankings.unsupported:
         causes.setdefault((pair.normalize, pair.cause), set()).add(label)
@@ -324,6 +329,7 @@ def _entry(rows: pd.DataFrame, setting: Mapping, account: Mapping, where: Mappin
         **where,
         "run": setting["run"],
         "control": bool(account.get("control", False)),
+        "outside_spread": str(account.get("outside_spread") or ""),  # which records of before do not have
         "seeds": len(rows),
         "diverged": int(lost.sum()),
         "selects": account["selects"],
@@ -366,3 +372,11 @@ def pairs(rows: pd.DataFrame) -> Iterator[tuple[str, pd.DataFrame]]:
     """Each task and optimizer as it is titled, with its rows of a ranking."""
     for (_, task, _, optimizer), of_pair in rows.groupby(PAIR, sort=False):
         yield f"{task}, {optimizer}", of_pair
+
+
+def marked(rows: pd.DataFrame) -> pd.Series:
+    """The labels of rows of a ranking, with the marks of controls and of what is left out of spreads."""
+    marks = rows["control"].map({True: CONTROL, False: ""}) + (rows["outside_spread"] != "").map(
+        {True: OUTSIDE, False: ""}
+    )
+    return rows["estimator_label"] + marks

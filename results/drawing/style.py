@@ -75,6 +75,7 @@ PINNED = {
     "softsign": LineStyle(BROWN, "s"),
     "superspike_asym": LineStyle(BROWN, "D"),
     "sparse_fs": LineStyle(BROWN, "X"),
+    "sparse_fs_snntorch": LineStyle(BROWN, "*"),
     "q_pseudo": LineStyle(BROWN, "p"),
     "atan": LineStyle(SKY, "o"),
     "circ": LineStyle(SKY, "s"),

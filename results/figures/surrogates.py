@@ -101,9 +101,9 @@ def _measure(rows: pd.DataFrame, bounds: Mapping[tuple[str, str], tuple[float, f
 
 
 def _order(rows: pd.DataFrame, measure: measures.Measure) -> pd.DataFrame:
-    """`estimator_label, control` of one task's estimators, the best tuned mean first, unknown ones last."""
+    """One task's `estimator_label, control, outside_spread`, the best tuned mean first, unknown ones last."""
     tuned = rows["mean"].where(rows["condition"] == "tuned")
-    means = rows.assign(tuned=tuned).groupby(["estimator_label", "control"])["tuned"].mean()
+    means = rows.assign(tuned=tuned).groupby(["estimator_label", "control", "outside_spread"])["tuned"].mean()
     means = means.reset_index().sort_values("estimator_label")
     return means.sort_values("tuned", ascending=measure.better == "lower", kind="stable", ignore_index=True)
 
@@ -111,7 +111,7 @@ def _order(rows: pd.DataFrame, measure: measures.Measure) -> pd.DataFrame:
 def _panel(axes: Axes, rows: pd.DataFrame, measure: measures.Measure, order: pd.DataFrame) -> list[str]:
     """Draws one panel; returns what the caption must say of it."""
     place = {label: at for at, label in enumerate(order["estimator_label"])}
-    means = rows.loc[~rows["control"] & rows["mean"].notna(), "mean"]
+    means = rows.loc[~rows["control"] & (rows["outside_spread"] == "") & rows["mean"].notna(), "mean"]
     _scale(axes, means if len(means) else rows["mean"].dropna(), measure)
     low, high = axes.get_xlim()
     said, worse = [], low if measure.better == "higher" else high
@@ -133,9 +133,7 @@ def _panel(axes: Axes, rows: pd.DataFrame, measure: measures.Measure, order: pd.
     fixed = rows[(rows["verdict"] == "reference") & (rows["condition"] == "tuned")]["mean"].dropna()
     for value in fixed:  # one or none
         axes.axvline(value, color="#606060", linewidth=0.6, zorder=1)
-    axes.set_yticks(
-        range(len(order)), order["estimator_label"] + order["control"].map({True: surrogates.CONTROL, False: ""})
-    )
+    axes.set_yticks(range(len(order)), surrogates.marked(order))
     for tick, control in zip(axes.get_yticklabels(), order["control"], strict=True):
         tick.set_color("#808080" if control else "black")
     for edge in range(0, len(order), 2):

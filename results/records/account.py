@@ -64,6 +64,7 @@ class Account(Needed):
             None, "overlap": test examples for each training example where draws share them, else 0; None: unknown}.
         slopes: the digest of the slope of "activations" and of "weights" (estimators/digest.py): runs with the same
             ones train with one function, whatever it is called. Empty where the run has no single one.
+        outside_spread: why the estimator takes no part in spreads and correlations of surrogates; "" where it does.
         optimum: the smallest possible loss, where it is known.
         parameters: how many numbers one replica trains.
         flops_per_step: floating-point operations of one training step of one replica, as the task counts them.
@@ -94,6 +95,7 @@ class Account(Needed):
     can_fail: bool
     draw: dict[str, Any]
     slopes: dict[str, str]
+    outside_spread: str
     optimum: float | None
     parameters: int
     flops_per_step: float

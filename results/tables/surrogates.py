@@ -15,7 +15,18 @@ from rich.table import Table
 
 from results import wording
 from results.analysis.spread import Spread
-from results.analysis.surrogates import CONDITIONS, CONTROL, PAIR, TITLES, Rankings, joined, pairs, remarks
+from results.analysis.surrogates import (
+    CONDITIONS,
+    CONTROL,
+    OUTSIDE,
+    PAIR,
+    TITLES,
+    Rankings,
+    joined,
+    marked,
+    pairs,
+    remarks,
+)
 from results.statistics.reliability import HALVES, LEAST
 from results.tables import printing
 
@@ -203,8 +214,7 @@ def _cells(rows: pd.DataFrame, twins: pd.DataFrame, apart: str) -> tuple[list[st
                 for name in order["estimator"]
             ]
         )
-    labels = order["estimator_label"] + order["control"].map({True: CONTROL, False: ""})
-    return list(labels), headers, [list(row) for row in zip(*columns, strict=True)]
+    return list(marked(order)), headers, [list(row) for row in zip(*columns, strict=True)]
 
 
 def _other_names(pair: pd.Series, twins: pd.DataFrame, condition: str) -> dict[str, str]:
@@ -342,6 +352,8 @@ def _caption(rows: pd.DataFrame, rankings: Rankings) -> str:
         text += f" {EDGES['low']}, {EDGES['high']}: the smallest, the largest rate tried."
     if rows["control"].any():
         text += f"{CONTROL}: a control, whose slope is zero everywhere."
+    if (rows["outside_spread"] != "").any():
+        text += f"{OUTSIDE}: ranked, and in no spread."
     if rows["mean"].isna().any():
         text += " Unknown: at least one of the seeds diverged, and its value is not finite."
     elif rows["diverged"].any():

@@ -85,8 +85,8 @@ def resolve(cfg: Mapping[str, Any], device: str) -> Run:
         "device": device,
     }
     files = {k: task[k] for k in ("data", "labels") if task.get(k)}
-    for key, path in files.items():
-        command.regular(path, f"task.{key}")
+    if "data" in files:  # labels may be a column; whoever reads them as a file looks at it
+        command.regular(files["data"], "task.data")
     replicas = _replicas(seeds, rates, parameters)
     store = str(Path(cfg["store"]).absolute())  # the process that trains may have another folder
     return Run(program, replicas, files, store, cfg["checkpoint"], cfg["progress"], cfg["parallel_blocks"])
@@ -132,7 +132,8 @@ def _allowed(part: str, given: Mapping[str, Any]) -> None:
 
 def _kind(key: str, value: Any, default: Any) -> None:
     if default is None and key == "task.labels":
-        fine, kind = value is None or isinstance(value, str), "a path or null"
+        fine = value is None or isinstance(value, str)
+        kind = """a path, the name of a column (a number in quotes: task.labels='"784"') or null"""
     elif default is None:
         fine = value is None or (isinstance(value, (int, float)) and not isinstance(value, bool))
         kind = "a number or null"

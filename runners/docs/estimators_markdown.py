@@ -162,6 +162,8 @@ def _section(surrogate, names: Sequence[str]) -> str:
         "The same": "; ".join(_equal(equality, names) for equality in surrogate.equalities),
         "Also called": _plain(", ".join(surrogate.aliases)),
         "In libraries": _plain("; ".join(f"{library}: {what}" for library, what in surrogate.ships.items())),
+        "Its source uses it at": f"{_listed(surrogate.sites)} only" if surrogate.sites else "",
+        "Left out of spreads": _plain(surrogate.outside_spread),
         "Source": _linked(_plain(surrogate.source)),
     }
     formula = "\n".join(_formula(surrogate))

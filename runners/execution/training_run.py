@@ -232,6 +232,7 @@ class _Training:
             "claims": declared.standing(),
             "control": program.hard.activations.trait("peak") == 0,
             "slopes": self.slopes,
+            "outside_spread": program.hard.activations.outside_spread,
             "measures": {name: measure.described() for name, measure in task.measures.items()},
             "selects": task.selects,
             "reports": task.reports,

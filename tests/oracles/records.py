@@ -61,6 +61,7 @@ def make(
     reference: str = "",
     default_rate: float | None = None,
     controls: Sequence[str] = (),
+    outside: Mapping[str, str] | None = None,
     declined: Mapping[str, str] | None = None,
 ) -> ResultSet:
     """Rows that are checked by the schema, with accounts and facts of a plan as `results.load` gives them.
@@ -71,8 +72,8 @@ def make(
     run was recorded in. spread: standard deviation over seeds, in logits of accuracy or natural logarithms of loss.
     missing: what it claims to lack, by run. tasks: names in TASKS, or accounts like those by name.
     merit(estimator, normalize, rate, seed): how far a replica gets, in place of that ranking; 1 to 4 is usual, more is
-    better. reference, default_rate, controls: what the plan and the accounts say. declined: the estimators that have
-    no run with normalize=area, and why.
+    better. reference, default_rate, controls: what the plan and the accounts say. outside: the estimators that stay out
+    of spreads, and why. declined: those that have no run with normalize=area, and why.
     """
     tasks = tasks if isinstance(tasks, Mapping) else {name: TASKS[name] for name in tasks}
     draw, frames, accounts, refused = np.random.default_rng(chance), [], [], []
@@ -124,7 +125,9 @@ def make(
                 )
             for part in range(parts):
                 account = _account(has, (task, estimator, optimizer, normalize), ids[part::parts], draw)
-                accounts.append({**account, "control": True} if estimator in controls else account)
+                told = {"control": True} if estimator in controls else {}
+                told |= {"outside_spread": outside[estimator]} if estimator in (outside or {}) else {}
+                accounts.append({**account, **told})
     declared = {k: v for has in tasks.values() for k, v in has["measures"].items()}
     made = schema.check(pd.concat(frames, ignore_index=True), declared)
     rates_of = {account["run"]: default_rate for account in accounts if default_rate is not None}

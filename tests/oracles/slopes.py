@@ -96,7 +96,12 @@ SLOPES = {
     "sigmoid_n": lambda x, scale=10.0: _sech2(scale * x / 2) / 4,
     "slope_annealing": lambda x, slope=1.0: slope / 2 * np.heaviside(1 - slope * np.abs(x), 1.0),
     "softsign": lambda x, alpha=2.0: alpha / (2 * (1 + 2 * alpha * np.abs(x) + (alpha * x) ** 2)),
-    "sparse_fs": lambda x, scale=25.0, threshold=1.0: np.where(x > threshold, (1 + scale * np.abs(x)) ** -2, 0.0),
+    "sparse_fs": lambda x, scale=100.0, threshold=0.2: np.where(
+        np.abs(x) >= threshold, 0.0, (1 + 2 * scale * np.abs(x) + (scale * x) ** 2) ** -1
+    ),
+    "sparse_fs_snntorch": lambda x, scale=25.0, threshold=1.0: (
+        np.heaviside(x - threshold, 0.0) / (1 + 2 * scale * np.abs(x) + (scale * x) ** 2)
+    ),
     "spike_op": lambda x: np.heaviside(x, 0.0),
     "ste": lambda x: np.ones_like(x),
     "ste_clipped": lambda x, clip=1.0: np.heaviside(clip - np.abs(x), 1.0),
@@ -124,6 +129,7 @@ AREAS = [
     ("fast_sigmoid", {"scale": 10.0}, 0.2),
     ("triangle", {}, 0.3),
     ("multi_gauss", {}, 0.425),
+    ("sparse_fs", {}, 0.4 / 21),
     *((name, {}, 1.0) for name in ("atan", "erf", "softsign", "q_pseudo", "sigmoid_derivative", "rect", "exponential")),
     *((name, {}, 2.0) for name in ("approx_sign", "swish_sign", "tanh_slope", "ste_clipped", "dsq")),
 ]
@@ -137,6 +143,9 @@ KNOWN_TRAPS = [
     ("triangle", {"height": 1.0}, 0.5, 0.5),  # was −1 there, and +1 on the other side
     ("triangle", {"height": 1.0}, -0.5, 0.5),
     ("lso", {"k": 0.1}, -1.0, 0.1),  # called another function, and failed
+    ("leaky", {"width": 2.0}, 0.5, 0.25),  # was 1/width
+    ("sparse_fs", {}, 0.1, 1 / 121),  # was 0 there, and the slope where the paper has none
+    ("sparse_fs", {}, 1.1, 0.0),
     ("lso", {"k": 0.1}, 1.0, 1.0),
     ("atan", {"alpha": 2.0}, 0.0, 1.0),  # alpha/2 was missing from the formula
     ("tanh_slope", {"scale": 3.0}, 0.0, 3.0),  # scale was missing as a factor

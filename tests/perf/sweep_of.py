@@ -124,6 +124,7 @@ def anew(wanted: PlannedRun, table: pd.DataFrame, account: dict) -> tuple[pd.Dat
         "replicas": list(wanted.ids),
         "labels": {**account["labels"], "estimator": page.label, "optimizer": wanted.run.program["optimizer"]["name"]},
         "control": page.trait("peak") == 0,
+        "outside_spread": page.outside_spread,
     }
     written = ("schema", "table", "sha256", "seal")  # the store's own
     return pd.DataFrame(columns), {k: v for k, v in account.items() if k not in written} | told

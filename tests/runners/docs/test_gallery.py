@@ -96,6 +96,9 @@ def test_the_page_has_every_estimator_and_what_was_left_out():
         section = text.split(f"\n### {name}\n")[1].split("\n#")[0]
         assert all(f"`{parameter}` = {default:.4g}" in section for parameter, default in page.parameters.items())
         assert all(word in section for word in ("Needs", "Source", *page.aliases, *page.ships)), name
+        assert page.outside_spread in section and ("Left out of spreads" in section) == bool(page.outside_spread)
+        told = re.findall(r"^\* Its source uses it at: (.*) only$", section, re.MULTILINE)
+        assert told == [" and ".join(page.sites)] * bool(page.sites), name
     for name, reason in EXCLUDED.items():
         assert re.search(rf"^\| {name} +\| {re.escape(reason)}\. +\|$", text, re.MULTILINE)
     assert not re.search(r"\(#(?!(?:" + "|".join(BOOK) + r")\))", text), "a link into nothing"

