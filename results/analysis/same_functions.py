@@ -44,6 +44,8 @@ def same_functions(results: ResultSet) -> list[SameFunction]:
     Raises:
         RecordError: as ResultSet.runs does.
     """
+    if results.rows.empty:
+        return []
     known = _slopes(results)
     rows = results.rows[results.rows["run"].isin(list(known))]
     traits = [c for c in rows.columns if (c in schema.IDENTITY or c.startswith(schema.PREFIXES)) and c not in FREE]

@@ -10,7 +10,7 @@ import numpy as np
 import pandas as pd
 
 from results import wording
-from results.analysis import comparison, contrasts, fairness
+from results.analysis import comparison, contrasts, fairness, same_functions
 from results.analysis.comparison import PAIRS, Group, tuned
 from results.records.result_set import ResultSet
 from results.statistics import resampling
@@ -39,6 +39,8 @@ class Verdicts:
 def verdicts(results: ResultSet) -> Verdicts:
     """The contrasts (contrasts.contrasts) on each task with each optimizer, and with each method's best one.
 
+    A function under several names is one method, and is contrasted with none of them.
+
     Returns:
         The groups of comparison.groups in their order.
 
@@ -46,6 +48,7 @@ def verdicts(results: ResultSet) -> Verdicts:
         RecordError: as comparison.groups and fairness.check do.
     """
     remarks = fairness.check(results)
+    results = same_functions.merged(results)
     groups, chance = comparison.groups(results), np.random.default_rng(SEED)
     rows = contrasts.contrasts(groups, results.plan.margins, results.plan.reference)
     orders: dict[tuple[str, str], list[str]] = {}

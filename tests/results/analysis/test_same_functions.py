@@ -9,7 +9,7 @@ import pandas as pd
 import pytest
 from rich.console import Console
 
-from results.analysis import ranking, same_functions, spread
+from results.analysis import ranking, same_functions, spread, verdicts
 from results.analysis import surrogates as surrogates_analysis
 from results.figures import surrogates as surrogates_figure
 from results.tables import surrogates
@@ -204,3 +204,13 @@ def test_a_rank_is_stable_among_functions_and_not_among_names():
     wanted = ranking.stability(without(world(planted, normalizes=("none",)), "second"))
     assert set(found.method) == {"first", "third", "fourth", "sixth", "fifth = second"}
     pd.testing.assert_frame_equal(found.drop(columns="method"), wanted.drop(columns="method"), check_exact=True)
+
+
+def test_names_of_one_function_meet_in_no_contrast(results):
+    """Nobody asks whether a function is better than itself; its one row bears both names."""
+    raw = results.with_rows(results.rows[results.rows["normalize"] == "none"])
+    rows = verdicts.verdicts(raw).rows
+    assert len(rows) == math.comb(5, 2)
+    both = set(rows["method"]) | set(rows["other"])
+    assert "fifth = second" in both or "second = fifth" in both
+    assert not {"second", "fifth"} & both
