@@ -75,6 +75,8 @@ class Task:
             start, by its seed alone. Under TRAIN it may say which of the examples the replica trains on. None: the
             problem is the same for all.
         training: how many examples a replica trains on; None: all.
+        spreads: by site, the standard deviation of what arrives at its hard function at the start, to which the key
+            `width` is relative; without them that key is refused.
     """
 
     name: str
@@ -99,6 +101,7 @@ class Task:
     remarks: tuple[str, ...] = ()
     problem: Callable | None = None
     training: int | None = None
+    spreads: Mapping[str, float] = field(default_factory=dict)
 
     @property
     def training_examples(self) -> int:

@@ -100,6 +100,7 @@ def sign_fitting(
         optimum=0.0,
         forwards=("sign",),
         problem=problem if own else None,
+        spreads={"x/weights": spread} if (spread := 1.0 if start is None else abs(start)) else {},
     )
 
 
