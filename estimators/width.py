@@ -47,6 +47,6 @@ def half_width(slope: Callable[[np.ndarray], np.ndarray], corners: Sequence[floa
     return float(low)
 
 
-def _around(sizes: np.ndarray, at: int) -> np.ndarray:
+def _around(sizes: np.ndarray, at: np.integer) -> np.ndarray:
     """A finer grid from the point before to the point after this one."""
     return np.linspace(sizes[max(at - 1, 0)], sizes[min(at + 1, len(sizes) - 1)], 2001)
