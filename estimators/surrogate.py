@@ -2,19 +2,21 @@
 
 from __future__ import annotations
 
+import functools
 import inspect
 import math
 import warnings
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import numpy as np
 import tensorflow as tf
 
 from estimators.excluded import EXCLUDED
 from estimators.function import HardFunction, as_hard_function, floating
-from estimators.parameters import Range, as_constant, one_number, short_repr
+from estimators.parameters import Range, as_constant, one_number, positive, short_repr
+from estimators.width import half_width
 from steeplechase.errors import Unsupported, UserError
 from steeplechase.registry import Registry
 
@@ -74,6 +76,8 @@ class Surrogate:
         corners: the x at which m jumps or bends.
         counterpart: the smooth function whose derivative m is, as a function of x and the parameters.
         elementwise: m at x depends on no other element.
+        fades: from some |x| on m stays below half of its largest value, so that it has a half-width. In a page this and
+            `elementwise` are written out as True or False: plans read them without running the page.
         known: pairs of x and m(x) at the default parameters, from the source.
         equals: other pages that are the same: (own parameters, the other's name, the other's parameters), and a factor
             where m is so many times the other's.
@@ -101,6 +105,7 @@ class Surrogate:
     corners: tuple[float, ...] | Callable = ()
     counterpart: Callable | None = None
     elementwise: bool = True
+    fades: bool = True
     known: tuple[tuple[float, float], ...] = ()
     equals: tuple[tuple[Mapping[str, float], str, Mapping[str, float], *tuple[float, ...]], ...] = ()
     needs: Mapping[str, Range] = field(default_factory=dict)
@@ -142,6 +147,33 @@ class Surrogate:
     def random(self) -> bool:
         """Whether the slope is drawn anew each time: the page takes `chance`."""
         return "chance" in inspect.signature(self.rule).parameters
+
+    @property
+    def has_width(self) -> bool:
+        """Whether it can be made as wide as asked: it fades, and is a function of x alone, without chance."""
+        return self.fades and self.elementwise and not self.random
+
+    def half_width(self, **parameters: float) -> float:
+        """How far the slope reaches at half its height.
+
+        Args:
+            **parameters: numbers; those not given have the page's defaults.
+
+        Returns:
+            The largest |x| at which |m| is at least half of its largest value, to 12 digits or more.
+
+        Raises:
+            UserError: as `check`, and for a slope without one: it is zero, or does not fall below half for good.
+        """
+        self.check(**parameters)
+        numbers = tuple((name, float(value)) for name, value in {**self.parameters, **parameters}.items())
+        reach = _half_width(self, numbers) if self.has_width else math.nan
+        if not 0 < reach < math.inf:
+            given = f" with {', '.join(f'{name} = {value:g}' for name, value in numbers)}" * bool(numbers)
+            raise UserError(
+                f"{self.name}{given} has no half-width, so it cannot be made as wide as asked: leave width out."
+            )
+        return reach
 
     def example_parameters(self) -> list[dict[str, float]]:
         """The parameters that the page is tried at.
@@ -218,13 +250,14 @@ class Surrogate:
         told = "not a single number" if value is None else f"{value:g}"
         return f"{self.name} cannot be normalised by {normalize}: its {normalize} is {told}."
 
-    def gain(self, normalize, *, forward: str | HardFunction = "sign", **parameters):
+    def gain(self, normalize, *, forward: str | HardFunction = "sign", stretch=None, **parameters):
         """What the slope is multiplied by to be normalised.
 
         Args:
             normalize: one of NORMALIZATIONS, or its index as a number or a scalar tensor. `peak` scales to a largest
                 value of 1, `area` to the area of the derivative of the hard function: 2 for `sign`, 1 for `step`.
             forward: the hard function, or its name.
+            stretch: as in `slope`: what is wider has a larger area.
             **parameters: as in `slope`.
 
         Returns:
@@ -240,7 +273,7 @@ class Surrogate:
             reason = self.unsupported_reason(normalize)
             if reason:
                 raise Unsupported(reason)
-            return 1.0 if normalize == "none" else self._gain(normalize, function, parameters)
+            return 1.0 if normalize == "none" else self._gain(normalize, function, stretch, parameters)
         known = one_number("normalize", normalize, _NORMALIZATION)
         if known is not None and known not in range(len(NORMALIZATIONS)):
             raise UserError(f"normalize is {known:g}, but must be {_NORMALIZATION}.")
@@ -248,17 +281,21 @@ class Surrogate:
         gain = tf.ones([], normalize.dtype)
         for index, kind in enumerate(NORMALIZATIONS[1:], 1):
             if not self.unsupported_reason(kind):
-                own = as_constant(self._gain(kind, function, parameters), normalize.dtype)
+                own = as_constant(self._gain(kind, function, stretch, parameters), normalize.dtype)
                 gain = tf.where(tf.equal(normalize, tf.cast(index, normalize.dtype)), own, gain)
         return gain
 
-    def slope(self, x, *, forward: str | HardFunction = "sign", normalize="none", chance=None, **parameters):
+    def slope(
+        self, x, *, forward: str | HardFunction = "sign", normalize="none", stretch=None, chance=None, **parameters
+    ):
         """The multiplier m(x): what the gradient from above is multiplied by.
 
         Args:
             x: numbers that become a tensor, any shape, any floating dtype (whole numbers count as float32).
             forward: the hard function, or its name; the slope is centred where it jumps.
             normalize: as in `gain`.
+            stretch: how many times as wide it is made, at the same height: m(x / stretch), a positive number; None: as
+                it is.
             chance: where a page that is random draws from: anything with `uniform(shape)` in [0, 1), such as a
                 tf.random.Generator.
             **parameters: one finite number each: Python's, NumPy's or a tensor's. Those not given have the page's
@@ -279,11 +316,18 @@ class Surrogate:
             if not hasattr(chance, "uniform"):
                 raise UserError(f"{self.name} is random in its backward pass: give it chance, to draw from.")
             values["chance"] = chance
-        m = self.rule(function.jump(x), **values)
+        away = function.jump(x)
+        if stretch is not None:
+            factor = one_number("stretch", stretch)
+            if factor is not None and factor not in positive:
+                raise UserError(f"stretch is {factor:g}, but must be {positive}.")
+            stretch = as_constant(stretch, x.dtype)
+            away = away * (1 / stretch)
+        m = self.rule(away, **values)
         self.check_slope(m, x)
         if not isinstance(normalize, str) or normalize != "none":
             numbers = {name: values[name] for name in self.parameters}
-            m = m * as_constant(self.gain(normalize, forward=function, **numbers), x.dtype)
+            m = m * as_constant(self.gain(normalize, forward=function, stretch=stretch, **numbers), x.dtype)
         return tf.where(tf.math.is_nan(x), x, m)
 
     def hard(
@@ -293,6 +337,7 @@ class Surrogate:
         forward: str | HardFunction = "sign",
         at_zero: int | None = None,
         normalize="none",
+        stretch=None,
         chance=None,
         **parameters,
     ):
@@ -306,6 +351,7 @@ class Surrogate:
             forward: the hard function, or its name.
             at_zero: the sign that zero is given, as in `function.value`; None: the function's own.
             normalize: as in `gain`.
+            stretch: as in `slope`.
             chance: as in `slope`.
             **parameters: as in `slope`.
 
@@ -321,10 +367,8 @@ class Surrogate:
         function = as_hard_function(forward)
         if at_zero is not None:
             function = function.fixed(at_zero=at_zero)
-        return replaced(
-            function.value,
-            lambda x: (self.slope(x, forward=function, normalize=normalize, chance=chance, **parameters),),
-        )(x)
+        given = {"forward": function, "normalize": normalize, "stretch": stretch, "chance": chance, **parameters}
+        return replaced(function.value, lambda x: (self.slope(x, **given),))(x)
 
     def check_slope(self, m, x: tf.Tensor) -> None:
         """Refuses what is no slope at x.
@@ -346,8 +390,20 @@ class Surrogate:
         if not m.shape.is_compatible_with(x.shape):
             raise UserError(f"{self.name} returned the shape {m.shape} for an x of shape {x.shape}.")
 
-    def _gain(self, kind, function, parameters):
-        return (1.0 if kind == "peak" else function.rise) / self.trait(kind, **parameters)
+    def _gain(self, kind, function, stretch, parameters):
+        if kind == "peak":
+            return 1.0 / self.trait(kind, **parameters)
+        gain = function.rise / self.trait(kind, **parameters)
+        return gain if stretch is None else gain / stretch
+
+
+@functools.cache
+def _half_width(surrogate: Surrogate, parameters: tuple[tuple[str, float], ...]) -> float:
+    """As Surrogate.half_width, once for the same numbers: a run asks for each of its replicas."""
+    numbers: dict[str, Any] = dict(parameters)
+    reach = surrogate.trait("support", **numbers)
+    corners = [float(x) for x in (*surrogate.trait("corners", **numbers), reach, -reach)]
+    return half_width(lambda x: surrogate.slope(tf.constant(x, tf.float64), **numbers).numpy(), corners)
 
 
 def surrogate(**traits) -> Callable:

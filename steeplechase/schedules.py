@@ -74,6 +74,43 @@ def values(value: float | Mapping[str, Any]) -> list[float]:
     return [float(v) for v in (value["values"] if value["shape"] == "steps" else (value["from"], value["to"]))]
 
 
+def scaled(number: float | Mapping[str, Any], factor: float) -> float | dict[str, Any]:
+    """A number or a schedule times a factor.
+
+    Args:
+        number: as the value in `encode`.
+        factor: above 0.
+
+    Returns:
+        The product; of a schedule the schedule of the products, which every shape allows.
+    """
+    if not isinstance(number, Mapping):
+        return number * factor
+    products: dict[str, Any] = {key: number[key] * factor for key in ("from", "to") if key in number}
+    if "values" in number:
+        products["values"] = [each * factor for each in number["values"]]
+    return {**number, **products}
+
+
+def halfway(number: float | Mapping[str, Any]) -> float:
+    """The number when half of the training is done.
+
+    Args:
+        number: as the value in `encode`.
+
+    Returns:
+        As a float, a plain number to the bit.
+
+    Raises:
+        UserError: as `encode`.
+    """
+    import tensorflow as tf
+
+    if not isinstance(number, Mapping):
+        return _number("the number", number)
+    return float(value(tf.constant(encode("the schedule", number), tf.float64), 0.5))
+
+
 def value(coded, progress):
     """The number at this fraction of training.
 

@@ -5,6 +5,7 @@ A page calls the function of its own name first; `tasks.base.check` calls it for
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
 
 from steeplechase.errors import UserError
@@ -15,6 +16,7 @@ def binarized_mlp(
     *,
     hidden: Sequence[int],
     loss: str,
+    init_scale: float,
     batch: int,
     validation: float,
     test: float,
@@ -27,6 +29,7 @@ def binarized_mlp(
     Args:
         hidden: widths of the hidden layers, each at least 1.
         loss: `cross_entropy` or `squared_hinge`.
+        init_scale: a number above 0.
         batch: examples of a step, at least 1.
         validation: share of the examples, above 0 and below 1.
         test: share of the examples, from 0, for a set with a test part of its own, and below 1.
@@ -41,6 +44,8 @@ def binarized_mlp(
     if split_seed is not None:
         at_least(0, split_seed=split_seed)
     one_of("cross_entropy", "squared_hinge", loss=loss)
+    if not 0 < init_scale < math.inf:
+        raise UserError(f"task.init_scale is {init_scale}, but must be a finite number above 0.")
     for name, share, least in (("validation", validation, "above 0"), ("test", test, "from 0")):
         if not 0 <= share < 1 or (share == 0 and name == "validation"):  # a set may bring its own test part
             raise UserError(f"task.{name} is {share}, but must be a share of the examples, {least} and below 1.")

@@ -98,6 +98,8 @@ class Task:
         draw: what of the problem a seed draws.
         can_fail: whether a training may miss the target for good, by its start or its draw. Then outcomes are a mixture
             of two kinds, and that two methods are equivalent is said only where failures are surely rare.
+        spreads: by site, the standard deviation of what arrives at its hard function at the start, to which the key
+            `width` is relative; without them that key is refused.
     """
 
     name: str
@@ -124,6 +126,7 @@ class Task:
     training: int | None = None
     draw: Draw = Draw()
     can_fail: bool = True
+    spreads: Mapping[str, float] = field(default_factory=dict)
 
     @property
     def training_examples(self) -> int:

@@ -23,6 +23,7 @@ def binarized_mlp(
     batch_norm: bool = True,
     loss: str = "cross_entropy",
     clip: bool = False,
+    init_scale: float = 1.0,
     batch: int = 64,
     validation: float = 0.2,
     test: float = 0.2,
@@ -33,7 +34,9 @@ def binarized_mlp(
     """A network of the BinaryNet kind (Hubara et al. 2016, arXiv:1602.02830): every weight matrix is hard, every hidden
     activation is hard, the first layer's input is real, batch norm follows each product.
 
-    Latent weights start Glorot-uniform, scales at 1, shifts at 0.
+    Latent weights start Glorot-uniform, scales at 1, shifts at 0. The spread of weights is then √(2/(fan-in + fan-out))
+    times `init_scale`, that of what arrives at activations 1 by batch norm; without it a product of signs divided by
+    √fan-in has a spread of 1, and the first layer's one of √(mean of x²) over all examples.
 
     Args:
         data: a named set, or the path of a file (tasks.data.sets.load).
@@ -42,6 +45,7 @@ def binarized_mlp(
         batch_norm: without it a product is divided by √fan-in and a bias is added.
         loss: `cross_entropy` or `squared_hinge` (with targets ±1, as in BinaryNet).
         clip: keep the latent weights within [−1, 1].
+        init_scale: multiplies the latent weights' start.
         batch: examples of a step, no more than there are to train on.
         validation: share of the examples that settings are chosen by, drawn with `split_seed`.
         test: share of the examples that is reported; a set with test files of its own keeps them.
@@ -60,6 +64,7 @@ def binarized_mlp(
     arguments.binarized_mlp(
         hidden=hidden,
         loss=loss,
+        init_scale=init_scale,
         batch=batch,
         validation=validation,
         test=test,
@@ -96,7 +101,7 @@ def binarized_mlp(
         parameters = {}
         for name, shape in sizes.items():
             if name.endswith("weights"):
-                reach = math.sqrt(6 / sum(shape))
+                reach = init_scale * math.sqrt(6 / sum(shape))
                 parameters[name] = tf.cast((chance.of(name).uniform(shape) * 2 - 1) * reach, dtype)
             else:
                 parameters[name] = (tf.ones if name.endswith("scale") else tf.zeros)(shape, dtype)
@@ -152,6 +157,10 @@ def binarized_mlp(
 
     # A test part that comes with the data is in every draw: they say nothing of other test examples.
     overlap = counts["test"] / counts["train"] if "test" in counts else None
+    spreads = {f"layer{i}/weights": init_scale * math.sqrt(2 / (widths[i - 1] + widths[i])) for i in layers}
+    spreads |= {f"layer{i}/activations": 1.0 for i in layers[:-1]}
+    if not batch_norm:
+        spreads["layer1/activations"] = float(np.sqrt(np.mean(np.square(examples.x, dtype=np.float64))))
     products = sum(math.prod(sizes[f"layer{i}/weights"]) for i in layers)
     first = math.prod(sizes["layer1/weights"])
     return Task(
@@ -177,4 +186,5 @@ def binarized_mlp(
         training=counts["train"],
         draw=Draw("split", split_seed, overlap),
         can_fail=False,  # none of 144 trainings at chosen rates ended below the target (nine methods, commit a63a4e1)
+        spreads=spreads,
     )

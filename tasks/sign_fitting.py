@@ -101,6 +101,7 @@ def sign_fitting(
         forwards=("sign",),
         problem=problem if own else None,
         draw=Draw("instance", instance_seed, 0.0) if held_out else Draw(),
+        spreads={"x/weights": spread} if (spread := 1.0 if start is None else abs(start)) else {},
     )
 
 

@@ -14,6 +14,7 @@ import numpy as np
 import tensorflow as tf
 
 import estimators
+from estimators import width
 from estimators.contract.execution import (
     chance_decides,
     element_by_element,
@@ -303,6 +304,26 @@ def normalised(page: Surrogate) -> None:
                     )
 
 
+def as_wide_as_asked(page: Surrogate) -> None:
+    """It falls below half of its height for good exactly if it says that it fades; stretched, it is as much wider.
+
+    Raises:
+        ContractError: with the half-width that it has, or the x where the stretched slope is another.
+    """
+    if page.random or not page.elementwise:
+        return  # nobody can ask for it
+    reach = width.half_width(lambda x: slope_at(page, x), corners_of(page, {}))
+    if (0 < reach < math.inf) != page.fades:
+        raise ContractError(f"{page.name} declares fades={page.fades}, but its half-width is {reach:g}.")
+    for stretch in (0.25, 4.0):
+        for normalize in NORMALIZATIONS:
+            if not page.unsupported_reason(normalize):
+                plain = slope_at(page, GRID, normalize=normalize) / (stretch if normalize == "area" else 1)
+                stretched = slope_at(page, GRID * stretch, normalize=normalize, stretch=stretch)
+                what = f"{page.name}, stretched {stretch:g} times with normalize={normalize}, is another slope"
+                check_close(stretched, plain, 1e-12, what, GRID)
+
+
 def respects_its_ranges(page: Surrogate) -> None:
     """A parameter outside its range is refused before anything is computed, and every default lies inside.
 
@@ -341,6 +362,7 @@ CHECKS: tuple[Callable[[Surrogate], None], ...] = (
     same_everywhere,
     schedules_act,
     normalised,
+    as_wide_as_asked,
     respects_its_ranges,
 )
 

@@ -22,6 +22,7 @@ def _series(x, terms, period):
     ships={"SpikingJelly": "SquarewaveFourierSeries(n=2, T_period=8), whose n is terms + 1"},
     even=True,
     positive=False,
+    fades=False,
     area=None,
     peak=lambda terms, period: 4 * (tf.round(terms) if tf.is_tensor(terms) else round(terms)) / period,
     counterpart=_series,

@@ -16,6 +16,7 @@ from estimators.surrogate import surrogate
     ships={"SpikingJelly": "LeakyKReLU(leak=0.0, k=1.0)"},
     even=False,
     positive=True,
+    fades=False,
     area=math.inf,
     peak=lambda k, leak: (k + leak + abs(k - leak)) / 2,  # the larger of the two
     corners=(0.0,),

@@ -17,6 +17,7 @@ from estimators.surrogate import surrogate
     ships={"snnTorch": "LSO(slope=0.1), which fails in 0.9.1 and 1.0.0"},
     even=False,
     positive=True,
+    fades=False,
     area=math.inf,
     peak=lambda k: (1 + k + abs(1 - k)) / 2,  # the larger of the two
     corners=(0.0,),

@@ -16,6 +16,7 @@ from estimators.surrogate import surrogate
     ships={"snnTorch": "Heaviside"},
     even=False,
     positive=True,
+    fades=False,
     area=math.inf,
     peak=1,
     corners=(0.0,),

@@ -15,6 +15,7 @@ from estimators.surrogate import surrogate
     ships={"snnTorch": "SSO(mean=0, variance=0.2)"},
     even=False,
     positive=False,
+    fades=False,
     area=None,
     peak=lambda mu, variance: (1 + (mu + 0.5) * variance + abs(1 - (mu + 0.5) * variance)) / 2,  # 1, or the noise's
     corners=(0.0,),

@@ -22,6 +22,7 @@ from estimators.surrogate import surrogate
     },
     even=True,
     positive=True,
+    fades=False,
     area=math.inf,
     peak=1,
     counterpart=lambda x: x,

@@ -14,6 +14,7 @@ from estimators.surrogate import surrogate
     ships={"TensorFlow": "tf.sign"},
     even=True,
     positive=True,
+    fades=False,
     area=0,
     peak=0,
     support=0,

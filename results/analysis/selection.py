@@ -109,7 +109,7 @@ def tested_settings(last: pd.DataFrame) -> Iterator[tuple[list[str], list[tuple[
     Raises:
         RecordError: where two replicas of a setting have the same seed.
     """
-    groups, numbers = rows_by_run(last), [c for c in last.columns if c.startswith(schema.PREFIXES)]
+    groups, numbers = rows_by_run(last), [c for c in last.columns if schema.is_parameter(c)]
     several = varies_within(last, numbers, groups)
     # What is looked at row by row is taken out of the table once: a thousand runs are a thousand small tables.
     rates, seeds, runs = (last[name].tolist() for name in ("learning_rate", "seed", "run"))

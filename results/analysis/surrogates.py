@@ -14,6 +14,7 @@ from scipy import stats
 from results import wording
 from results.analysis import measures, selection
 from results.analysis.same_functions import same_functions
+from results.records import schema
 from results.records.plan import UnsupportedPair
 from results.records.result_set import ResultSet
 from results.statistics import intervals, paired
@@ -28,7 +29,8 @@ class Condition:
         name: by which tables have it.
         title: as it is printed.
         normalize: how slopes are scaled: none or area.
-        tuned: whether validation chose the rate; else it is the optimizer's default.
+        tuned: whether validation chose the rate, and the width where widths were swept; else they are the optimizer's
+            default and 1.
     """
 
     name: str
@@ -126,8 +128,8 @@ def rankings(results: ResultSet) -> Rankings:
         A condition without runs is absent; so are the default rates of an optimizer where they were not trained.
 
     Raises:
-        RecordError: for a result set that does not come from `results.load`, and where something else than normalize
-            and the learning rate was swept: the question would have two answers.
+        RecordError: for a result set that does not come from `results.load`, and where something else than normalize,
+            the width and the learning rate was swept: the question would have two answers.
     """
     entries, notes = _entries(results) if len(results.rows) else ([], [])
     reference, labels = results.plan.reference, {e["estimator"]: e["estimator_label"] for e in entries}
@@ -283,14 +285,15 @@ def _entries(results: ResultSet) -> tuple[list[dict], list[str]]:
         _check_one_setting(settings)
         for setting in settings.to_dict("records"):
             run, own = setting["run"], by_run[setting["run"]]
-            trained = [r for r in own["learning_rate"].unique() if math.isclose(r, rates.get(run, math.nan))]
-            if not trained:
+            at_default = _at_default(own, rates.get(run, math.nan))
+            if at_default.empty:
                 key = (setting["optimizer_label"], rates.get(run), setting["task_label"])
                 untrained.setdefault(key, set()).add(setting["estimator_label"])
-            for condition in (c for c in CONDITIONS if c.normalize == normalize and (c.tuned or trained)):
-                rate, edge = (setting["learning_rate"], setting["edge"]) if condition.tuned else (trained[0], "")
-                where = {"condition": condition.name, "learning_rate": rate, "edge": edge}
-                entries.append(_entry(own[own["learning_rate"] == rate], setting, accounts[run], where))
+            for condition in (c for c in CONDITIONS if c.normalize == normalize and (c.tuned or len(at_default))):
+                chosen = own[own["replica"].isin(setting["replicas"])] if condition.tuned else at_default
+                edge = setting["edge"] if condition.tuned else ""
+                where = {"condition": condition.name, "learning_rate": chosen["learning_rate"].iloc[0], "edge": edge}
+                entries.append(_entry(chosen, setting, accounts[run], where))
     others = sorted(set(last["normalize"]) - {condition.normalize for condition in CONDITIONS})
     remarks = [f"Runs with normalize={normalize} are left out." for normalize in others]
     every = {(e["optimizer_label"], e["task_label"], e["estimator_label"]) for e in entries}
@@ -302,10 +305,18 @@ def _entries(results: ResultSet) -> tuple[list[dict], list[str]]:
     return entries, remarks
 
 
+def _at_default(rows: pd.DataFrame, rate: float) -> pd.DataFrame:
+    """The rows at the optimizer's default rate, and where widths were swept at a width of 1."""
+    rows = rows[np.isclose(rows["learning_rate"].astype("float64"), rate, rtol=1e-9, atol=0)]
+    swept = schema.WIDTH in rows and rows[schema.WIDTH].nunique(dropna=False) > 1
+    return rows[rows[schema.WIDTH] == 1.0] if swept else rows
+
+
 def _check_one_setting(settings: pd.DataFrame) -> None:
     for row in settings.itertuples():
-        if row.variant or row.parameters:
-            what = row.variant or row.parameters.split("=")[0]
+        others = [name for name in row.parameters.split(", ") if name and not name.startswith(f"{schema.WIDTH}=")]
+        if row.variant or others:
+            what = row.variant or others[0].split("=")[0]
             raise RecordError(
                 f"{row.estimator_label} on {row.task_label} with {row.optimizer_label} was run with more than one "
                 f"setting ({what}): a ranking of surrogates needs one."

@@ -43,6 +43,7 @@ IDENTITY = {
     "forward": Column("text", "the hard function: sign or step"),
     "at_zero": Column("count", "the sign given to zero; missing for functions without that choice"),
     "normalize": Column("text", "how the slope was scaled: none, peak or area"),
+    "decay": Column("text", "how a learning rate went to 0: cosine or linear; constant: it did not", "", "", False),
     "data": Column("text", "the data set's name or file name; missing where there is none"),
     "precision": Column("text", "the number type of parameters and examples"),
     "device": Column("text", "the device class: cpu or gpu"),
@@ -79,6 +80,9 @@ MEASURES = {
 COLUMNS = {**IDENTITY, **CLOCK, **MEASURES}
 PARTS = ("estimator", "estimator_weights", "function", "function_weights", "task", "optimizer")
 PREFIXES = tuple(f"{part}." for part in PARTS)  # a parameter each, as the configuration has it
+WIDTH = (
+    "width"  # of the slopes, in spreads of what arrives at a site: a parameter without a part, that replicas differ in
+)
 SITE = "site."  # a column site.STATISTIC.SITE for each of these and each hard site, where `layers` was asked for
 SITES = {
     **{
@@ -104,6 +108,11 @@ SITES = {
 _DTYPES = {"text": "string", "count": "Int64", "number": "float64"}
 
 
+def is_parameter(name: str) -> bool:
+    """Whether a column is a parameter, as the configuration has it: a number, or the text of a schedule or a word."""
+    return name == WIDTH or name.startswith(PREFIXES)
+
+
 def check(table: pd.DataFrame, declared: Mapping[str, Mapping[str, str]]) -> pd.DataFrame:
     """The table with every column in its type, in the order of this page.
 
@@ -120,18 +129,18 @@ def check(table: pd.DataFrame, declared: Mapping[str, Mapping[str, str]]) -> pd.
     """
     at_sites = sorted(c for c in table.columns if c.startswith(SITE) and c.split(".")[1] in SITES)
     for name in table.columns:
-        known = name in COLUMNS or name in declared or name.startswith(PREFIXES) or name in at_sites
+        known = name in COLUMNS or name in declared or is_parameter(name) or name in at_sites
         if not known:
             raise RecordError(f"column '{name}' is neither in results/records/schema.py nor declared by the task.")
     absent = [name for name, column in COLUMNS.items() if column.required and name not in table.columns]
     if absent:
         raise RecordError(f"a record needs the column '{absent[0]}', and has none.")
     typed = {}
-    for name in [*COLUMNS, *declared, *at_sites, *sorted(c for c in table.columns if c.startswith(PREFIXES))]:
+    for name in [*COLUMNS, *declared, *at_sites, *sorted(filter(is_parameter, table.columns))]:
         if name not in table.columns:
             continue
         column = table[name]
-        if name.startswith(PREFIXES):
+        if is_parameter(name):
             mixed = pd.api.types.infer_dtype(column, skipna=True).startswith("mixed")  # numbers beside schedules
             typed[name] = column.astype("string") if mixed else column
             continue

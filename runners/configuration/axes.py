@@ -26,7 +26,7 @@ def makes_replicas(key: str, optimizer: Mapping[str, Any]) -> bool:
     group, _, name = key.partition(".")
     if group == "optimizer":
         return name == "learning_rate" or name in traits(optimizer.get("keras")).per_replica
-    return key == "seed" or (group in ("estimator", "estimator_weights") and bool(name))
+    return key in ("seed", "width") or (group in ("estimator", "estimator_weights") and bool(name))
 
 
 def split(

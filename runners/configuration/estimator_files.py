@@ -16,7 +16,7 @@ import json
 import os
 import re
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 from runners import command
@@ -32,6 +32,7 @@ NAMED = "STEEPLECHASE_ESTIMATORS"  # in the environment: the files that the user
 _WORD = re.compile("[A-Za-z_][A-Za-z0-9_]*")
 # No page and no parameter can be called so: the command line or the machinery means something else by it.
 RESERVED_NAMES = ("null", "true", "false", "inf", "nan", "none", "name", "file", "forward", "at_zero", "normalize")
+RESERVED_NAMES += ("stretch",)
 RESERVED_NAMES += ("self", "x", "page", "estimator", "chance", "dtype", "seed", "learning_rate")
 
 
@@ -47,6 +48,7 @@ class EstimatorFile:
         line: where the function stands in it, from 1.
         module: what an installed package calls it; "" for a file.
         package: that package, with its version; "" for a file.
+        has_width: whether its slope can be made as wide as asked (Surrogate.has_width).
     """
 
     name: str
@@ -56,6 +58,7 @@ class EstimatorFile:
     line: int
     module: str = ""
     package: str = ""
+    has_width: bool = True
 
     @property
     def place(self) -> str:
@@ -185,18 +188,44 @@ def read(path: Path, name: str = "") -> EstimatorFile:
             f"'{found[0][0].name}': one page a file."
         )
     node, call = found[0]
-    aliases = next((k.value for k in call.keywords if k.arg == "aliases"), None)
-    try:
-        aliases = ast.literal_eval(aliases) if aliases is not None else ()
-    except ValueError:
-        aliases = None
+    aliases = _written(call, "aliases", ())
     if not isinstance(aliases, (tuple, list)) or not all(isinstance(alias, str) for alias in aliases):
         raise UserError(f"{path.name}, line {node.lineno}: aliases must be written out as a tuple of words.")
     if not _WORD.fullmatch(node.name) or node.name.lower() in RESERVED_NAMES:
         raise UserError(
             f"{path.name}, line {node.lineno}: {node.name} cannot be a page's name: take letters, digits and _."
         )
-    return EstimatorFile(node.name, _parameters(node, path), tuple(aliases), path, node.lineno)
+    traits = {name: _written(call, name, True) for name in ("fades", "elementwise")}
+    for name, value in traits.items():
+        if not isinstance(value, bool):
+            raise UserError(f"{path.name}, line {node.lineno}: {name} must be written out as True or False.")
+    random = any(argument.arg == "chance" for argument in node.args.kwonlyargs)
+    return EstimatorFile(
+        node.name,
+        _parameters(node, path),
+        tuple(aliases),
+        path,
+        node.lineno,
+        has_width=all(traits.values()) and not random,
+    )
+
+
+def has_width(name: str) -> bool:
+    """Whether an estimator's slope can be made as wide as asked (Surrogate.has_width), as its file says.
+
+    Args:
+        name: of an estimator that there is.
+
+    Returns:
+        False where its slope does not fade, is drawn at random, or depends on other elements.
+    """
+    external = find(name)
+    return external.has_width if external else _listed(name).has_width
+
+
+@functools.cache
+def _listed(name: str) -> EstimatorFile:
+    return read(SURROGATES_DIR / f"{name}.py")
 
 
 @functools.cache
@@ -290,7 +319,7 @@ def _installed(name: str) -> EstimatorFile:
     path = path / "__init__.py" if path.is_dir() else path.with_suffix(".py")
     page = read(path, name)
     package = f"{point.dist.name} {point.dist.version}" if point.dist else ""
-    return EstimatorFile(page.name, page.parameters, page.aliases, path, page.line, point.module, package)
+    return replace(page, path=path, module=point.module, package=package)
 
 
 def _entry(node: ast.FunctionDef) -> ast.Call | None:
@@ -300,6 +329,15 @@ def _entry(node: ast.FunctionDef) -> ast.Call | None:
         if getattr(called, "id", getattr(called, "attr", None)) == "surrogate":
             return decorator
     return None
+
+
+def _written(call: ast.Call, name: str, default: object) -> object:
+    """The value of a keyword that is written out, the default where it is not given; None where it is no such value."""
+    given = next((keyword.value for keyword in call.keywords if keyword.arg == name), None)
+    try:
+        return ast.literal_eval(given) if given is not None else default
+    except ValueError:
+        return None
 
 
 def _parameters(node: ast.FunctionDef, path: Path) -> tuple[tuple[str, float], ...]:

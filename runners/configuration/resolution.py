@@ -14,10 +14,10 @@ from typing import Any
 
 from runners import command
 from runners.configuration.choices import GRID_KEYS, defaults_of, unquoted
-from runners.configuration.estimator_files import allowed_values
+from runners.configuration.estimator_files import allowed_values, has_width
 from runners.configuration.keys import check_choice_key
 from runners.configuration.run import ReplicaValues, Run
-from runners.configuration.schema import AT_WEIGHTS, INT32_MAX, PARTS, refuse_too_many
+from runners.configuration.schema import AT_WEIGHTS, DECAYS, INT32_MAX, PARTS, refuse_too_many
 from runners.optimizer_traits import check_class, traits
 from steeplechase import schedules
 from steeplechase.errors import UserError, did_you_mean
@@ -46,6 +46,7 @@ def resolve(cfg: Mapping[str, Any], device: str) -> Run:
     tasks.check(**cfg["task"])
     weights = cfg["estimator_weights"]
     _one_of("normalize", cfg["normalize"], "none", "peak", "area")
+    _one_of("decay", cfg["decay"], *DECAYS)
     _one_of("precision", cfg["precision"], "float32", "float64", "tf32")
     if cfg["precision"] == "tf32" and device != "gpu":
         raise UserError("precision is tf32, which only a GPU has: use device=gpu, or precision=float32.")
@@ -80,29 +81,38 @@ def resolve(cfg: Mapping[str, Any], device: str) -> Run:
         "estimator_weights": {"name": weights["name"]} if weights else None,
         "function_weights": cfg["function_weights"] or None,
         "optimizer": optimizer,
-        **{name: cfg[name] for name in ("function", "normalize", "steps", "gradient_flow", "precision", "block")},
+        **{
+            name: cfg[name]
+            for name in ("function", "normalize", "decay", "steps", "gradient_flow", "precision", "block")
+        },
         "record_points": min(cfg["record_points"], cfg["steps"]),
         "device": device,
     }
     files = {k: task[k] for k in ("data", "labels") if task.get(k)}
     if "data" in files:  # labels may be a column; whoever reads them as a file looks at it
         command.regular(files["data"], "task.data")
-    replicas = _replicas(seeds, rates, parameters)
+    widths = _widths(cfg["width"])
+    if not any(has_width(chosen["name"]) for chosen in (cfg["estimator"], weights) if chosen):
+        widths = [None]  # it would be the same slope at every width
+    replicas = _replicas(seeds, rates, parameters, widths)
     store = str(Path(cfg["store"]).absolute())  # the process that trains may have another folder
     return Run(program, replicas, files, store, cfg["checkpoint"], cfg["progress"], cfg["parallel_blocks"])
 
 
-def _replicas(seeds: list[int], rates: list, parameters: Mapping[str, Mapping[str, list]]) -> tuple[ReplicaValues, ...]:
+def _replicas(
+    seeds: list[int], rates: list, parameters: Mapping[str, Mapping[str, list]], widths: list
+) -> tuple[ReplicaValues, ...]:
     """The product of all values. parameters: by group, in the order of ReplicaValues, the values of each parameter."""
     axes = {"seed": seeds, "learning_rate": rates}
     axes |= {f"{group}.{name}": values for group, own in parameters.items() for name, values in own.items()}
+    axes["width"] = widths
     words = " × ".join(f"{len(values)} of {key}" for key, values in axes.items() if values[1:])
     refuse_too_many(f"{words} make", math.prod(map(len, axes.values())), "replicas of one run")
     groups = [
         [dict(zip(own, values, strict=True)) for values in itertools.product(*own.values())]
         for own in parameters.values()
     ]
-    return tuple(ReplicaValues(*values) for values in itertools.product(seeds, rates, *groups))
+    return tuple(ReplicaValues(*values) for values in itertools.product(seeds, rates, *groups, widths))
 
 
 def _typed(group: str, given: Mapping[str, Any], part: str) -> None:
@@ -202,6 +212,17 @@ def _rates(value: Any) -> list:
             if number < 0 or (number == 0 and not isinstance(rate, Mapping)):
                 raise UserError(f"{key} is {number}, but must be greater than 0.")
     return rates
+
+
+def _widths(value: Any) -> list:
+    """Numbers and schedules; null is each estimator's own width."""
+    widths: list = []
+    for width in _listed("width", unquoted(value)):
+        widths += [None] if width is None else _numbers("width", width)
+        for number in [] if width is None else schedules.values(widths[-1]):
+            if number <= 0:
+                raise UserError(f"width is {number}, but must be greater than 0, or null.")
+    return widths
 
 
 def _seeds(value: Any) -> list[int]:

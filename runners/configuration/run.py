@@ -19,6 +19,7 @@ class ReplicaValues:
         estimator: the values of the estimator's parameters.
         estimator_weights: those of the estimator of hard weights; empty where none of their own is chosen.
         optimizer: the optimizer's arguments that each replica has its own value of.
+        width: of the slopes, a number or a schedule; None: each has its own.
     """
 
     seed: int
@@ -26,14 +27,16 @@ class ReplicaValues:
     estimator: Values = field(default_factory=dict)
     estimator_weights: Values = field(default_factory=dict)
     optimizer: Mapping[str, float] = field(default_factory=dict)
+    width: float | Mapping[str, Any] | None = None
 
     def columns(self) -> dict[str, Any]:
         """The values by the flat names that records have and that an id is made of.
 
         Returns:
-            `seed`, `learning_rate`, `estimator.NAME`, `estimator_weights.NAME`, `optimizer.NAME`, in this order.
+            `seed`, `learning_rate`, `width`, and `estimator.NAME`, `estimator_weights.NAME`, `optimizer.NAME`, in this
+            order.
         """
-        flat = {"seed": self.seed, "learning_rate": self.learning_rate}
+        flat: dict[str, Any] = {"seed": self.seed, "learning_rate": self.learning_rate, "width": self.width}
         for group in ("estimator", "estimator_weights", "optimizer"):
             flat |= {f"{group}.{name}": value for name, value in getattr(self, group).items()}
         return flat

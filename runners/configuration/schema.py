@@ -17,6 +17,7 @@ CONF = _ROOT / "conf" if CHECKOUT else _PACKED
 GROUPS = ("task", "estimator", "function", "optimizer", "experiment")
 AT_WEIGHTS = {"estimator_weights": "estimator", "function_weights": "function"}  # the groups that they choose from
 PARTS = {**{group: group for group in GROUPS[:-1]}, **AT_WEIGHTS}  # what is chosen, and the group that it is from
+DECAYS = ("cosine", "linear", "constant")  # shapes of schedules
 INT32_MAX = 2**31 - 1  # seeds and sizes are int32
 
 
@@ -33,6 +34,9 @@ class Sweep:
         optimizer: name, keras, learning_rate (makes replicas), arguments.
         seed: makes replicas.
         normalize: scale the slope: none, peak or area.
+        width: half-width of the slopes, in spreads of what arrives at each hard site; null: each has its own (makes
+            replicas).
+        decay: how a learning rate that is a number goes to 0 over training: cosine or linear; constant: it does not.
         steps: updates.
         record_points: recorded steps after the start, evenly spread.
         gradient_flow: record what flows back through each hard site, too.
@@ -59,6 +63,8 @@ class Sweep:
     optimizer: dict[str, Any] = field(default_factory=dict)
     seed: Any = 0
     normalize: str = "none"
+    width: Any = None
+    decay: str = "cosine"
     steps: int = 1000
     record_points: int = 10
     gradient_flow: bool = False

@@ -10,7 +10,7 @@ import numpy as np
 from results.records import schema
 from results.records.checkpoint import Checkpoint
 from runners.configuration.run import ReplicaValues
-from runners.training.programs import Replica
+from runners.training.programs import Program, Replica
 from runners.training.trainer import Trainer
 from steeplechase.errors import UserError
 from tasks.base import Task
@@ -29,27 +29,47 @@ def recorded(steps: int, rows: int) -> list[int]:
     return [int(step) for step in np.unique(np.round(np.linspace(0, steps, rows + 1)))]
 
 
-def replica_of(values: ReplicaValues, program: Mapping[str, Any], latent: bool) -> Replica:
+def replica_of(values: ReplicaValues, described: Mapping[str, Any], program: Program) -> Replica:
     """A replica of the trainer from a run's.
 
     Args:
         values: the replica's, in the run.
-        program: the run's, as plain data.
-        latent: whether hard weights have latent ones. They take the numbers of the estimator that is chosen for them,
-            else those of the activations'.
+        described: the run's program, as plain data.
+        program: the same, built. Hard weights with latent ones take the numbers of the estimator that is chosen for
+            them, else those of the activations'.
 
     Returns:
         The trainer's replica.
+
+    Raises:
+        UserError: for a width that cannot be (Hard.stretches).
     """
-    weights = values.estimator_weights if program["estimator_weights"] else values.estimator
+    weights = values.estimator_weights if described["estimator_weights"] else values.estimator
+    hard, spreads = program.hard, program.task.spreads
     return Replica(
         seed=values.seed,
-        learning_rate=values.learning_rate,
+        learning_rate=decayed(values.learning_rate, described["decay"]),
         activations=values.estimator,
-        weights=weights if latent else {},
+        weights=weights if hard.weights is not None else {},
         optimizer=values.optimizer,
-        normalize=program["normalize"],
+        normalize=described["normalize"],
+        stretch=hard.stretches(values.width, spreads, values.estimator, weights),
     )
+
+
+def decayed(rate: float | Mapping[str, Any], decay: str) -> float | Mapping[str, Any]:
+    """The learning rate as it is trained with.
+
+    Args:
+        rate: as it was given. A schedule is taken as it is.
+        decay: the shape of the schedule that takes a number to 0 over the training; `constant`: it stays.
+
+    Returns:
+        A number or a schedule.
+    """
+    if isinstance(rate, Mapping) or decay == "constant":
+        return rate
+    return {"shape": decay, "from": rate, "to": 0.0}
 
 
 def train(

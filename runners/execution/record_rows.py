@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import math
 from collections.abc import Mapping, Sequence
 from typing import Any
 
@@ -62,6 +63,9 @@ def table(
 
 
 def _plain(value):
+    """A value as a column has it: what is null is missing."""
+    if value is None:
+        return math.nan
     return json.dumps(value, sort_keys=True) if isinstance(value, (Mapping, list)) else value
 
 
@@ -86,7 +90,7 @@ def constant_columns(planned: PlannedRun, latent: bool) -> dict[str, Any]:
         "data": program["task"].get("data"),
         "forward": program["function"]["name"],
         "at_zero": program["function"].get("at_zero"),
-        **{name: program[name] for name in ("normalize", "precision", "device")},
+        **{name: program[name] for name in ("normalize", "decay", "precision", "device")},
     }
     weights = program["function_weights"]
     if weights:

@@ -92,8 +92,7 @@ def _execute(planned: PlannedRun, store: Store, outcome: Outcome, report: Callab
         )
     _check_parameters(program.hard.activations, [values.estimator for values in run.replicas])
     _check_parameters(program.hard.weights, [values.estimator_weights for values in run.replicas])
-    latent = program.hard.weights is not None
-    replicas = {i: block.replica_of(run.replicas[i], run.program, latent) for i in missing}
+    replicas = {i: block.replica_of(run.replicas[i], run.program, program) for i in missing}
     _Training(planned, store, outcome, task, program, replicas, report).train()
 
 
@@ -182,7 +181,8 @@ class _Training:
         planned, run, program = self.planned, self.planned.run, self.program
         began = provenance.now()
         replicas, ids = [self.replicas[i] for i in indices], [planned.ids[i] for i in indices]
-        trainer = trainers.trainer(replace(program, block=size, scheduled=replicas[0].scheduled), thread)
+        kind = {"scheduled": replicas[0].scheduled, "stretched": replicas[0].stretched}
+        trainer = trainers.trainer(replace(program, block=size, **kind), thread)
         trainer.sharing = sharing
         checkpoint = self.store.checkpoint(planned.name, planned.fingerprint, ids, size, self.outcome.remarks.append)
 
@@ -343,6 +343,8 @@ def used_beyond(planned: PlannedRun) -> str:
 
 
 def _blocks(replicas: Mapping[int, Replica], size: int) -> list[list[int]]:
-    """The replicas to train as blocks; those with schedules apart, since their program is another one."""
-    kinds = [[i for i, replica in replicas.items() if replica.scheduled is kind] for kind in (False, True)]
-    return [kind[at : at + size] for kind in kinds for at in range(0, len(kind), size)]
+    """The replicas to train as blocks, those apart whose program is another one."""
+    kinds: dict[tuple, list[int]] = {}
+    for i, replica in replicas.items():
+        kinds.setdefault((replica.scheduled, replica.stretched), []).append(i)
+    return [kinds[kind][at : at + size] for kind in sorted(kinds) for at in range(0, len(kinds[kind]), size)]

@@ -31,6 +31,7 @@ def first_step(
     activations: Mapping[str, float | Mapping] | None = None,
     weights: Mapping[str, float | Mapping] | None = None,
     normalize: str = "none",
+    stretch: Mapping[str, float | Mapping] | None = None,
     compiled: bool = False,
 ) -> pd.DataFrame:
     """What flows through the hard sites of a task in a replica's first step; a row a site, last first.
@@ -45,6 +46,7 @@ def first_step(
             counts).
         weights: those of the surrogate of hard weights; None: those of the activations.
         normalize: as in Surrogate.gain.
+        stretch: by site, how many times as wide slopes are made (Hard.stretches), numbers or schedules.
         compiled: as one XLA program.
 
     Returns:
@@ -61,9 +63,12 @@ def first_step(
     from runners.training import step
     from steeplechase.random import key
 
-    def first(surrogate, values, site):
+    def at_start(values):
         coded = {name: schedules.encode(name, value) for name, value in (values or {}).items()}
-        found = {name: schedules.value(tf.constant(own, tf.float64), 0.0) for name, own in coded.items()}
+        return {name: schedules.value(tf.constant(own, tf.float64), 0.0) for name, own in coded.items()}
+
+    def first(surrogate, values, site):
+        found = at_start(values)
         if surrogate is not None:
             surrogate.check(**found)
             surrogate.gain(normalize, forward=hard.function_at(site), **{**surrogate.parameters, **found})
@@ -72,6 +77,7 @@ def first_step(
     numbers = {
         "activations": first(hard.activations, activations, "/activations"),
         "weights": first(hard.weights, activations if weights is None else weights, "/weights"),
+        "stretch": at_start(stretch),
     }
 
     def run(key, numbers, examples):

@@ -82,8 +82,8 @@ class Compiled:
         self.problem = problems(task, block)
         self.start = starter(task, program.hard, block)
         self.judge = judgement(task, program.hard, block, program.tf32)
-        self.probe = batch_probe(task, program.hard, block, program.scheduled, program.tf32)
-        self.sites = site_probe(task, program.hard, block, program.scheduled, program.tf32)
+        self.probe = batch_probe(task, program.hard, block, program.tf32)
+        self.sites = site_probe(task, program.hard, block, program.tf32)
         self._gradients = block_gradients(task, program.hard, block)
         self.warm: set[Callable] = set()
         self.lock = threading.Lock()
@@ -102,7 +102,7 @@ class Compiled:
             return map_replicas(task, lambda replica: epoch_order(task, replica[0], epoch, replica[1]), own)
 
         def body(step, indices):
-            numbers: dict[str, Any] = numbers_now(replicas, step, self.program.precision, self.program.scheduled)
+            numbers: dict[str, Any] = numbers_now(replicas, step, self.program.precision)
             self._rate = numbers.pop("learning_rate")[:, None]
             position = step % per_epoch
             fresh = tf.logical_or(position == 0, step == state.step)

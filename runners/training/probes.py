@@ -45,14 +45,13 @@ def judgement(task: Task, hard: Hard, block: int, tf32: bool) -> Callable:
 
 
 @functools.cache
-def batch_probe(task: Task, hard: Hard, block: int, scheduled: bool, tf32: bool) -> Callable:
+def batch_probe(task: Task, hard: Hard, block: int, tf32: bool) -> Callable:
     """The loss, the gradient's norm and the saturation at the batch that comes next, compiled.
 
     Args:
         task: whose loss it is.
         hard: what stands at its sites.
         block: how many replicas are probed at once.
-        scheduled: whether the replicas' numbers are coded schedules.
         tf32: as in Program; what is compiled with it is another function.
 
     Returns:
@@ -61,7 +60,7 @@ def batch_probe(task: Task, hard: Hard, block: int, scheduled: bool, tf32: bool)
     gradients = block_gradients(task, hard, block)
 
     def probe(parameters, replicas, step, examples):
-        numbers = numbers_now(replicas, step, next(iter(parameters.values())).dtype, scheduled)
+        numbers = numbers_now(replicas, step, next(iter(parameters.values())).dtype)
         del numbers["learning_rate"]
         own = replicas.keys, replicas.problem
         indices = map_replicas(task, lambda replica: batch_indices(task, replica[0], step, replica[1]), own)
@@ -72,14 +71,13 @@ def batch_probe(task: Task, hard: Hard, block: int, scheduled: bool, tf32: bool)
 
 
 @functools.cache
-def site_probe(task: Task, hard: Hard, block: int, scheduled: bool, tf32: bool) -> Callable:
+def site_probe(task: Task, hard: Hard, block: int, tf32: bool) -> Callable:
     """What flows back through each hard site at the batch that comes next, compiled.
 
     Args:
         task: whose sites they are.
         hard: what stands there.
         block: how many replicas are probed at once.
-        scheduled: whether the replicas' numbers are coded schedules.
         tf32: as in Program; what is compiled with it is another function.
 
     Returns:
@@ -88,7 +86,7 @@ def site_probe(task: Task, hard: Hard, block: int, scheduled: bool, tf32: bool) 
     """
 
     def probe(parameters, replicas, step, examples):
-        numbers = numbers_now(replicas, step, next(iter(parameters.values())).dtype, scheduled)
+        numbers = numbers_now(replicas, step, next(iter(parameters.values())).dtype)
         del numbers["learning_rate"]
 
         def one(replica):

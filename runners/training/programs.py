@@ -52,6 +52,9 @@ def block_size(task: Task, device: str, replicas: int) -> int:
     return min(LIMIT[device], 2 ** (fitting.bit_length() - 1))
 
 
+PARTS = ("activations", "weights", "stretch")  # of a replica's numbers
+
+
 @dataclass(frozen=True)
 class Replica:
     """The numbers of one training.
@@ -63,6 +66,8 @@ class Replica:
         weights: those of the slopes of hard weights.
         optimizer: the optimizer's arguments that each replica has its own value of.
         normalize: how the slopes are scaled. It is a number of the replica's, so that it costs no program of its own.
+        stretch: by site, how many times as wide slopes are made (Hard.stretches), numbers or schedules; empty: all are
+            as they are.
     """
 
     seed: int
@@ -71,12 +76,20 @@ class Replica:
     weights: Mapping[str, float | Mapping] = field(default_factory=dict)
     optimizer: Mapping[str, float] = field(default_factory=dict)
     normalize: str = "none"
+    stretch: Mapping[str, float | Mapping] = field(default_factory=dict)
 
     @property
-    def scheduled(self) -> bool:
-        """Whether any of the numbers is a schedule."""
-        numbers = (self.learning_rate, *self.activations.values(), *self.weights.values())
-        return any(isinstance(number, Mapping) for number in numbers)
+    def scheduled(self) -> tuple[str, ...]:
+        """Which of the numbers are schedules: `learning_rate`, or `PART.NAME` of those in a part."""
+        numbers = {"learning_rate": self.learning_rate}
+        for part in PARTS:
+            numbers |= {f"{part}.{name}": number for name, number in getattr(self, part).items()}
+        return tuple(name for name, number in numbers.items() if isinstance(number, Mapping))
+
+    @property
+    def stretched(self) -> tuple[str, ...]:
+        """The sites whose slopes are made wider or narrower."""
+        return tuple(self.stretch)
 
 
 @dataclass(frozen=True)
@@ -92,8 +105,9 @@ class Program:
         block: how many replicas one compiled call trains.
         precision: `float32` or `float64`.
         device: `cpu` or `gpu`.
-        scheduled: whether numbers of replicas may be schedules; a replica is trained by the program without where none
-            of its own is, so that its numbers do not depend on its neighbours'.
+        scheduled: which numbers of replicas may be schedules, as Replica.scheduled names them. A replica is trained by
+            the program of its own, so that its numbers do not depend on its neighbours'.
+        stretched: the sites whose slopes are made wider or narrower, as Replica.stretched names them.
         tf32: whether a GPU may shorten the factors of float32 products.
         sites: whether what flows back through each hard site is measured, too.
     """
@@ -106,7 +120,8 @@ class Program:
     block: int
     precision: str
     device: str
-    scheduled: bool = False
+    scheduled: tuple[str, ...] = ()
+    stretched: tuple[str, ...] = ()
     tf32: bool = False
     sites: bool = False
 

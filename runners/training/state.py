@@ -31,8 +31,8 @@ class Replicas(NamedTuple):
 
     Attributes:
         keys: uint32 [block, 2], of which every stream is made.
-        numbers: learning rate, parameters of the surrogates and how slopes are scaled, [block] each, or [block, code]
-            where schedules are allowed.
+        numbers: learning rate, parameters of the surrogates, how slopes are scaled and stretched: [block] each, or
+            [block, code] of one that may be a schedule.
         optimizer: its arguments that each replica has its own value of, [block, 1].
         steps: the length of the training, an int32 scalar.
         problem: what each has of its own of the task, {name: [block, ...]}; empty where that is the same for all.

@@ -118,22 +118,21 @@ def loss_stream(key: tf.Tensor, step: tf.Tensor) -> Chance:
     return Chance(key).at(step).of("loss")
 
 
-def numbers_now(replicas: Replicas, step: tf.Tensor, precision: str | tf.DType, scheduled: bool) -> dict[str, Any]:
+def numbers_now(replicas: Replicas, step: tf.Tensor, precision: str | tf.DType) -> dict[str, Any]:
     """The replicas' numbers at this step.
 
     Args:
         replicas: of a block.
         step: updates that are done, an int32 scalar.
         precision: in which the progress of training is calculated.
-        scheduled: whether the numbers are coded schedules.
 
     Returns:
         [block] each, as `Replicas.numbers` has them.
     """
-    if not scheduled:
-        return dict(replicas.numbers)
     progress = tf.cast(step, precision) / tf.cast(replicas.steps, precision)
-    return tf.nest.map_structure(lambda coded: schedules.value(coded, progress), replicas.numbers)
+    return tf.nest.map_structure(
+        lambda number: number if number.shape.rank == 1 else schedules.value(number, progress), replicas.numbers
+    )
 
 
 def map_replicas(task: Task, function: Callable, elements):

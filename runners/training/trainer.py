@@ -18,7 +18,7 @@ import tensorflow as tf
 from estimators.surrogate import NORMALIZATIONS
 from runners.training.compiled import COMPILE_LOCK, compiled_program
 from runners.training.probes import batch_probe, judgement, site_probe
-from runners.training.programs import Program, Replica
+from runners.training.programs import PARTS, Program, Replica
 from runners.training.state import Replicas, TrainState
 from runners.training.step import block_gradients, problems, starter
 from steeplechase import schedules
@@ -181,21 +181,23 @@ class Trainer:
         program, block = self.program, self.program.block
         if not 1 <= len(replicas) <= block:
             raise ValueError(f"a block takes 1 to {block} replicas, not {len(replicas)}.")
-        if not program.scheduled and any(replica.scheduled for replica in replicas):
-            raise ValueError(
-                "a number of these replicas is a schedule: their program must be made with scheduled=True."
-            )
+        unforeseen = {name for replica in replicas for name in replica.scheduled} - {*program.scheduled}
+        if unforeseen:
+            named = ", ".join(sorted(unforeseen))
+            raise ValueError(f"these numbers are schedules, but not in the program's `scheduled`: {named}.")
+        if any(replica.stretched != program.stretched for replica in replicas):
+            raise ValueError("these replicas do not stretch the slopes of the sites in the program's `stretched`.")
         filled = [*replicas, *[replicas[-1]] * (block - len(replicas))]
         self._count = len(replicas)
 
         def coded(name, values):
-            numbers = [schedules.encode(name, value) for value in values] if program.scheduled else values
+            numbers = [schedules.encode(name, value) for value in values] if name in program.scheduled else values
             return tf.constant(numbers, program.precision)
 
         numbers = {"learning_rate": coded("learning_rate", [r.learning_rate for r in filled])}
-        for part in ("activations", "weights"):
+        for part in PARTS:
             names = getattr(filled[0], part)
-            numbers[part] = {name: coded(name, [getattr(r, part)[name] for r in filled]) for name in names}
+            numbers[part] = {n: coded(f"{part}.{n}", [getattr(r, part)[n] for r in filled]) for n in names}
         numbers["normalize"] = coded("normalize", [NORMALIZATIONS.index(r.normalize) for r in filled])
         own = {n: tf.constant([[r.optimizer[n]] for r in filled], program.precision) for n in program.per_replica}
         keys = tf.constant(np.stack([key(r.seed) for r in filled]))

@@ -334,12 +334,17 @@ class Cut(Surrogate):
 
 class Deaf(Surrogate):
     def slope(self, x, **own):
-        return super().slope(x, **{k: v for k, v in own.items() if k in ("forward", "chance", "normalize")})
+        return super().slope(x, **{k: v for k, v in own.items() if k in ("forward", "chance", "normalize", "stretch")})
 
 
 class Stubborn(Surrogate):
     def slope(self, x, **own):
         return super().slope(x, **own | {"normalize": "none"})
+
+
+class Rigid(Surrogate):
+    def slope(self, x, **own):
+        return super().slope(x, **own | {"stretch": None})
 
 
 FAULTS = {
@@ -392,6 +397,9 @@ FAULTS = {
     "no gradient": ("upstream_times_slope", Cut),
     "a schedule that never acts": ("schedules_act", Deaf),
     "scaled as it was before": ("normalised", Stubborn),
+    "as wide as before": ("as_wide_as_asked", Rigid),
+    "a slope that fades after all": ("as_wide_as_asked", {"fades": False}),
+    "a slope that does not fade": ("as_wide_as_asked", {"rule": lambda x, *, scale=1.0: sigmoid(x) + scale}),
 }
 
 

@@ -17,6 +17,8 @@ BASE = {
     "function": {"name": "sign", "at_zero": 1},
     "function_weights": {},
     "normalize": "none",
+    "width": None,
+    "decay": "cosine",
     "steps": 100,
     "record_points": 10,
     "gradient_flow": False,

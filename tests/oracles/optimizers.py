@@ -16,6 +16,11 @@ def trained(keras_name, x, gradients, rates, **own):
     return x
 
 
+def update(keras_name, x, gradient, step, rate, state, **own):
+    """The variable after one more gradient. step: from 1; state: a dict that is carried from update to update."""
+    return _UPDATES[keras_name](x, gradient, step, rate, state, **{**DEFAULTS.get(keras_name, {}), **own})
+
+
 DEFAULTS = {
     "Adadelta": {"rho": 0.95, "epsilon": 1e-7},
     "Adagrad": {"initial_accumulator_value": 0.1, "epsilon": 1e-7},

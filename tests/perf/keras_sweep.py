@@ -2,8 +2,9 @@
 
 One side is `python -m runners.sweep` in a fresh store: a process from its command to its last figure. The other is a
 script that builds, compiles and fits a Keras model for each training, as one would write it, and looks at nothing on
-the way. All of its trainings would take most of an hour, so it fits some of every task and optimizer, half of them
-before the sweep and half after, and its time is their median times how many the sweep trained.
+the way. Both train at rates that stay as they are, through slopes of their own width. All of its trainings would take
+most of an hour, so it fits some of every task and optimizer, half of them before the sweep and half after, and its time
+is their median times how many the sweep trained.
 """
 
 from __future__ import annotations
@@ -25,6 +26,10 @@ from tests.perf.contest import Contestant
 from tests.perf.peers.race import say
 
 KIND = ["task", "optimizer"]  # what a training's time depends on
+SAME = [
+    "experiment=constant_rate",
+    "width=null",
+]  # as the script trains: at rates that stay, through slopes as they are
 PACKAGES = ("tensorflow", "keras", "numpy", "hydra-core")
 
 
@@ -92,7 +97,7 @@ def main(words: Sequence[str] | None = None) -> int:
         fits = _fits(trainings, options.fits, half=0)
         say("the sweep")
         started = time.perf_counter()
-        command = [sys.executable, "-m", "runners.sweep", f"store={folder}/store"]
+        command = [sys.executable, "-m", "runners.sweep", *SAME, f"store={folder}/store"]
         subprocess.run(command, cwd=machine.ROOT, check=True, stdout=subprocess.DEVNULL)
         ours = time.perf_counter() - started
         fits += _fits(trainings, options.fits, half=1)
@@ -117,7 +122,7 @@ def _trainings(store: Path):
     from tests.perf import sweep_of
 
     found = []
-    for wanted in sweep_of.plan([f"store={store}"]):
+    for wanted in sweep_of.plan([*SAME, f"store={store}"]):
         program, (task, estimator, optimizer) = wanted.run.program, wanted.run.names
         for replica in wanted.run.replicas:
             keras = {

@@ -201,6 +201,7 @@ def test_judging_answers_nan_for_a_network_of_nan():
     [
         ("binarized_mlp", {"hidden": [16, 0]}, "task.hidden[1] is 0"),
         ("binarized_mlp", {"batch": 0}, "task.batch is 0"),
+        ("binarized_mlp", {"init_scale": 0.0}, "task.init_scale is 0.0, but must be a finite number above 0"),
         ("binarized_mlp", {"batch": 5000}, "task.batch is 5000, but digits leaves only"),
         ("binarized_mlp", {"loss": "cross_entrpy"}, "did you mean 'cross_entropy'"),
         ("binarized_mlp", {"split_seed": -1}, "task.split_seed is -1"),

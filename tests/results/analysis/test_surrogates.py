@@ -536,3 +536,26 @@ def test_a_whole_book_fits_a_page():
     many = [f"estimator {i:02d}" for i in range(38)]
     results = make(estimators=many, tasks=("sign_fitting",), seeds=1, rates=(0.1,), rows=2)
     assert surrogates_figure.draw(results).get_size_inches()[1] <= 9.6
+
+
+def test_a_width_is_chosen_with_the_rate_and_is_one_by_default():
+    """At a width of 2 two methods are better by validation and by test, and the others worse; one has no width."""
+    results = world(plain)
+    narrow, wide = (results.rows.assign(width=width) for width in (1.0, 2.0))
+    wide["replica"] = wide["replica"].str.cat(["w"] * len(wide))
+    better = wide["estimator"].isin(["second", "fourth"])
+    for measure in ("validation_accuracy", "test_accuracy"):
+        wide[measure] = np.where(better, (1 + wide[measure]) / 2, wide[measure] / 2)
+    flat = results.rows["estimator"] == "sixth"  # a slope without a half-width has none
+    rows = pd.concat([narrow.assign(width=narrow["width"].mask(flat)), wide[~flat]], ignore_index=True)
+    before, after = surrogates_analysis.rankings(results), surrogates_analysis.rankings(results.with_rows(rows))
+    for condition in ("default", "area_default"):
+        np.testing.assert_array_equal(only(after, condition)["mean"], only(before, condition)["mean"])
+    for condition in ("tuned", "area_tuned"):
+        one, other = only(before, condition)["mean"], only(after, condition)["mean"]
+        for method in NAMES:
+            assert (other[method] > one[method]) == (method in ("second", "fourth")) and other[method] >= one[method]
+        assert (only(after, condition)["seeds"] == 2).all()
+    odd = results.with_rows(rows.assign(**{"estimator.scale": np.where(rows["seed"] == 0, 1.0, 2.0)}))
+    with pytest.raises(RecordError, match="more than one setting"):
+        surrogates_analysis.rankings(odd)

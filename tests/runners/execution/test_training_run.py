@@ -26,6 +26,7 @@ from tests.helpers.configurations import BASE, changed
 
 RATES = [0.01, {"from": 0.1, "to": 0.01, "shape": "log"}]
 SIX = {"seed": [0, 1, 2], "optimizer__learning_rate": RATES, "block": 2, "steps": 20, "record_points": 2}
+SIX["decay"] = "constant"
 
 
 def trained(store, **changes) -> tuple[object, pd.DataFrame]:
@@ -46,6 +47,7 @@ def test_lanes_change_no_record(plain, tmp_path):
     run = changed(
         seed=[0, 1, 2],
         optimizer__learning_rate=RATES,
+        decay="constant",
         block=2,
         steps=20,
         record_points=2,

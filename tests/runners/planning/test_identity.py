@@ -37,6 +37,8 @@ def test_what_moves_numbers_makes_another_program():
         {"function": {"name": "sign", "at_zero": -1}},
         {"function_weights": {"name": "sign", "at_zero": -1}},
         {"normalize": "area"},
+        {"decay": "constant"},
+        {"decay": "linear"},
         {"steps": 101},
         {"record_points": 11},
         {"precision": "float64"},
@@ -46,7 +48,7 @@ def test_what_moves_numbers_makes_another_program():
         {"estimator_weights": {"name": "ste"}},
     ):
         seen.add(identity.program(changed(**change))[1])
-    assert len(seen) == 15
+    assert len(seen) == 17
 
 
 def test_what_moves_no_numbers_changes_nothing():

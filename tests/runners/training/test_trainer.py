@@ -25,7 +25,7 @@ SCALE = {"scale": 1.0}
 SCALAR = functools.partial(tasks.registry["sign_fitting"], dim=1, mixing="identity", start=-1.0, target=1.0)
 
 
-def program(task, optimizer="Adam", block=4, estimator="tanh_slope", rows=(), scheduled=False, **arguments):
+def program(task, optimizer="Adam", block=4, estimator="tanh_slope", rows=(), scheduled=(), **arguments):
     page, fixed = estimators.registry[estimator], tuple(sorted(arguments.items()))
     return Program(task, Hard(page, page), optimizer, fixed, rows, block, "float32", "cpu", scheduled)
 
@@ -226,7 +226,7 @@ def test_lanes_that_ask_at_the_same_time_get_one_program(carried):
 
 def test_a_schedule_is_refused_by_the_program_without():
     trainer = Trainer(program(SCALAR()))
-    with pytest.raises(ValueError, match="scheduled=True"):
+    with pytest.raises(ValueError, match="`scheduled`: learning_rate"):
         trainer.begin([replica(0, {"from": 0.2, "to": 0.1, "shape": "linear"})], 10)
 
 
@@ -277,7 +277,7 @@ def test_a_random_slope_is_drawn_for_each_replica_step_and_site():
 
 def test_a_schedule_acts_inside_the_program():
     task = SCALAR()
-    trainer = Trainer(program(task, "SGD", scheduled=True))
+    trainer = Trainer(program(task, "SGD", scheduled=("activations.scale", "weights.scale")))
     schedule = {"from": 0.1, "to": 10.0, "shape": "log"}
     trainer.begin([replica(0, 1e-9, {"scale": schedule}), replica(0, 1e-9, {"scale": 0.1})], 10)
     seen = []
@@ -292,7 +292,7 @@ def test_a_schedule_acts_inside_the_program():
 
 def test_the_learning_rate_may_be_scheduled():
     task = SCALAR(start=-5.0)
-    trainer = Trainer(program(task, "SGD", estimator="ste", scheduled=True))
+    trainer = Trainer(program(task, "SGD", estimator="ste", scheduled=("learning_rate",)))
     trainer.begin([replica(0, {"from": 0.2, "to": 0.0, "shape": "linear"}, {}), replica(0, 0.1, {})], 10)
     trainer.advance(10)
     x = trainer.state()["parameters/x"]
