@@ -25,6 +25,7 @@ def digest(
     *,
     forward: str | HardFunction = "sign",
     normalize: str = "none",
+    stretch: float | None = None,
     **parameters: float,
 ) -> str:
     """What the slope is on a grid, as a short word.
@@ -33,6 +34,7 @@ def digest(
         surrogate: whose slope it is.
         forward: the hard function, or its name.
         normalize: one of NORMALIZATIONS. Slopes that differ by a positive factor are one once they are normalised.
+        stretch: how many times as wide the slope is made (Surrogate.slope); None: it is as it is.
         **parameters: plain numbers; those not given have the surrogate's defaults.
 
     Returns:
@@ -47,7 +49,7 @@ def digest(
         return ""
     with tf.device("cpu:0"):
         x = tf.constant(GRID, tf.float64)
-        m = surrogate.slope(x, forward=forward, normalize=normalize, **parameters).numpy()
+        m = surrogate.slope(x, forward=forward, normalize=normalize, stretch=stretch, **parameters).numpy()
     m = np.where(np.abs(m) < VANISHING * np.abs(m).max(), 0.0, m)
     # Times π, or a slope that is a round number would lie where digits are rounded up or down by its last bit.
     return hashlib.sha256(" ".join(f"{value:z.{DIGITS - 1}e}" for value in m * math.pi).encode()).hexdigest()[:16]

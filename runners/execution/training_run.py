@@ -154,8 +154,7 @@ class _Training:
         self.steps, self.rows = steps, rows
         self.progress = Progress(report, len(replicas) * steps)
         self.surroundings = provenance.surroundings(run.program["device"])
-        latent = program.hard.weights is not None
-        self.slopes = slopes(program, [block.replica_of(values, run.program, latent) for values in run.replicas])
+        self.slopes = slopes(program, [block.replica_of(values, run.program, program) for values in run.replicas])
 
     def train(self) -> None:
         """Trains and records all replicas, in smaller blocks where the memory is too small. Raises what fails."""
@@ -297,7 +296,10 @@ def slopes(program: Program, replicas: Sequence[Replica]) -> dict[str, str]:
             return {}
         function, scaled = hard.function_at(f"/{site}"), replicas[0].normalize
         try:
-            found[site] = digest(surrogate, forward=function, normalize=scaled, **settings[0])
+            # What a width makes as wide as asked is one function if it is one at a half-width of 1.
+            wide = surrogate.half_width(**settings[0]) if replicas[0].stretch and surrogate.has_width else None
+            stretch = None if wide is None else 1 / wide
+            found[site] = digest(surrogate, forward=function, normalize=scaled, stretch=stretch, **settings[0])
         except (UserError, TypeError, ValueError, OpError):  # it is written for the run's precision alone
             return {}
     return found if all(found.values()) else {}

@@ -108,3 +108,16 @@ def test_what_cannot_be_is_refused():
     with pytest.raises(UserError, match="scale"):
         digest(estimators.registry["tanh_slope"], scale=-1.0)
     assert math.isinf(float(estimators.registry["ste"].trait("area")))
+
+
+@pytest.mark.parametrize("scale", [0.5, 1.0, 3.0])
+def test_made_as_wide_as_each_other_the_tanh_and_the_sigmoid_are_one(scale):
+    """tanh_slope is twice sigmoid_derivative at twice the scale: nothing of that is left at one width and area."""
+
+    def at_half_width_one(name, **parameters):
+        surrogate = estimators.registry[name]
+        return digest(surrogate, normalize="area", stretch=1 / surrogate.half_width(**parameters), **parameters)
+
+    assert at_half_width_one("tanh_slope", scale=scale) == at_half_width_one("sigmoid_derivative", scale=1.0)
+    assert at_half_width_one("atan", alpha=scale) == at_half_width_one("atan", alpha=1.0)
+    assert at_half_width_one("atan", alpha=scale) != at_half_width_one("sigmoid_derivative", scale=1.0)
