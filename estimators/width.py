@@ -11,7 +11,7 @@ _SIZES = np.concatenate([[0.0], np.geomspace(1e-9, 1e9, 18001)])  # a thousand p
 _FOREVER = 1e8  # what is half as high out here is so for good: constant on one side at least, or periodic
 
 
-def half_width(slope: Callable[[np.ndarray], np.ndarray], corners: Sequence[float] = ()) -> float:
+def half_width(slope: Callable[[np.ndarray], np.ndarray], corners: Sequence[float] | np.ndarray = ()) -> float:
     """The largest |x| at which |m| is at least half of its largest value.
 
     Args:

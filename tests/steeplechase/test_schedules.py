@@ -101,3 +101,12 @@ def test_what_is_no_schedule_is_told_in_one_sentence(fault):
     with pytest.raises(UserError) as told:
         schedules.encode("t", given)
     assert said in str(told.value) and len(str(told.value).splitlines()) == 1
+
+
+@pytest.mark.parametrize("form", FORMS)
+def test_a_schedule_times_a_factor_and_what_it_is_halfway(form):
+    given, formula = FORMS[form]
+    assert schedules.halfway(given) == pytest.approx(float(formula(np.array(0.5))), rel=1e-12, abs=1e-15)
+    coded = tf.constant(schedules.encode("x", schedules.scaled(given, 3.5)), tf.float64)
+    found = [float(schedules.value(coded, float(p))) for p in PROGRESS]
+    np.testing.assert_allclose(found, 3.5 * formula(PROGRESS), rtol=1e-12, atol=1e-15)
