@@ -42,6 +42,7 @@ class Claim:
 
     Attributes:
         text: the sentence.
+        kind: one of KINDS.
         table: the frozen table's name.
         verdict: supported, refuted, undecided or withdrawn.
         evidence: the numbers that decided, as a sentence; of what is withdrawn, the reason.
@@ -50,6 +51,7 @@ class Claim:
     """
 
     text: str
+    kind: str
     table: str
     verdict: str
     evidence: str
@@ -126,7 +128,7 @@ def evaluate(path: str | Path = FILE, folder: str | Path = frozen.FOLDER) -> lis
         if WITHDRAWN in claim:
             word, evidence = WITHDRAWN, f"{claim[WITHDRAWN]}."
         stood = declared.before(claim, tables[name].results.accounts)
-        found.append(Claim(claim["says"], name, word, evidence, stood))
+        found.append(Claim(claim["says"], kind, name, word, evidence, stood))
     return found
 
 

@@ -11,13 +11,14 @@ from rich.console import Console
 from rich.markup import escape
 from rich.table import Table
 
-from results import claims
+from results import claims, ledger
 from results.records import declared, frozen
 from runners import command
 from runners.configuration.schema import CHECKOUT
 from steeplechase.errors import RecordError
 
 README = CHECKOUT / "README.md" if CHECKOUT else None  # an installed copy has no such page
+ALL = "all"  # the word in place of a table between whose marks the claims are counted
 BEGIN, END = "<!-- claims about {}: made by `python -m runners.claims --write` -->", "<!-- end of claims -->"
 
 
@@ -28,20 +29,20 @@ def main(arguments: list[str] | None = None) -> int:
     parser.add_argument("--claims", type=Path, default=declared.FILE, help="another file of claims")
     parser.add_argument("--frozen", type=Path, default=frozen.FOLDER, metavar="FOLDER", help="where the tables are")
     parser.add_argument("--readme", type=Path, default=README, help="the page that says them")
-    parser.add_argument("--write", action="store_true", help="write them into the page, between its marks")
+    parser.add_argument("--ledger", type=Path, help="the page of all claims (results/ledger.md of the project's own)")
+    parser.add_argument("--write", action="store_true", help="write them into the pages")
     options = parser.parse_args(arguments)
     if options.write and not options.readme:
         parser.error("--write needs --readme=FILE: this copy is installed, and has no README.")
-    for key, path in (("--claims", options.claims), ("--readme", options.readme)):
+    if not options.ledger and CHECKOUT and options.claims == declared.FILE:
+        options.ledger = CHECKOUT / "results" / "ledger.md"
+    for key, path in (("--claims", options.claims), ("--readme", options.readme), ("--ledger", options.ledger)):
         if path:
             command.regular(path, key)
     try:
         found = claims.evaluate(options.claims, options.frozen)
-        page = options.readme.read_text(encoding="utf-8") if options.readme else ""
-        wanted = replaced(page, found) if options.readme else ""
-    except UnicodeDecodeError:
-        command.say(f"{options.readme} is no text in UTF-8.")
-        return 1
+        pages = {path: read(path) for path in (options.readme, options.ledger) if path}
+        wanted = {options.readme: replaced(pages[options.readme], found)} if options.readme else {}
     except (RecordError, OSError) as error:
         command.say(error)
         return 1
@@ -51,16 +52,39 @@ def main(arguments: list[str] | None = None) -> int:
     for claim in found:
         table.add_row(escape(claim.text), claim.outcome, escape(claim.evidence))
     Console(width=None if sys.stdout.isatty() else 140).print(table)
-    if options.write:
-        options.readme.write_text(wanted, encoding="utf-8")
-    elif wanted != page:
-        command.say(f"{options.readme.name} says something else; `python -m runners.claims --write` mends it.")
-        return 1
-    return 0
+    if options.ledger:
+        wanted[options.ledger] = ledger.text(found)
+    others = [path for path, page in wanted.items() if page != pages[path]]
+    for path in others:
+        if options.write:
+            path.write_text(wanted[path], encoding="utf-8")
+        else:
+            command.say(f"{path.name} says something else; `python -m runners.claims --write` mends it.")
+    return 0 if options.write or not others else 1
+
+
+def read(path: Path) -> str:
+    """The text of a page; "" of one that is not there yet.
+
+    Args:
+        path: of the page.
+
+    Returns:
+        All of it.
+
+    Raises:
+        RecordError: where it is no text in UTF-8.
+    """
+    try:
+        return path.read_text(encoding="utf-8")
+    except FileNotFoundError:
+        return ""
+    except UnicodeDecodeError:
+        raise RecordError(f"{path} is no text in UTF-8.") from None
 
 
 def replaced(readme: str, lines: list[claims.Claim]) -> str:
-    """The page with the claims about each table between its marks.
+    """The page with the claims about each table between its marks, and their number between those of ALL.
 
     Args:
         readme: the page as it is.
@@ -80,6 +104,8 @@ def replaced(readme: str, lines: list[claims.Claim]) -> str:
         raise RecordError(f"the page has no lines “{words}” and “{END}” for the claims to stand between.")
 
     def between(mark: re.Match) -> str:
+        if mark[1] == ALL:
+            return f"{BEGIN.format(ALL)}\n\n{ledger.counted(lines)}\n\n{END}"
         body = "\n".join(claims.lines(claim for claim in lines if claim.table == mark[1]))
         return f"{BEGIN.format(mark[1])}\n\n{body}\n\n{END}"
 
