@@ -46,8 +46,9 @@ class Claim:
         table: the frozen table's name.
         verdict: supported, refuted, undecided or withdrawn.
         evidence: the numbers that decided, as a sentence; of what is withdrawn, the reason.
-        before: whether it stood before the first record of its table was trained: else it was found there, and is
+        before: whether it stood before the first record that decides it was trained: else it was found there, and is
             exploratory. None where the records do not say which claims stood.
+        explored: the verdict of the table itself, where draws that the table never met have decided; else "".
     """
 
     text: str
@@ -56,10 +57,13 @@ class Claim:
     verdict: str
     evidence: str
     before: bool | None = None
+    explored: str = ""
 
     @property
     def outcome(self) -> str:
-        """The verdict, and whether it is exploratory."""
+        """The verdict, and whether it is exploratory or of fresh draws."""
+        if self.explored:
+            return f"{self.verdict} on fresh draws"
         return f"{self.verdict}, exploratory" if self.before is False else self.verdict
 
 
@@ -96,6 +100,10 @@ def evaluate(path: str | Path = FILE, folder: str | Path = frozen.FOLDER) -> lis
 
     and, where it no longer stands, `withdrawn`: why, which is then said in place of what the table decides.
 
+    Where the folder has the table's fresh draws (NAME_fresh, of `python -m runners.claims --fresh`) and the claim stood
+    before them, they decide, at the settings that the table has chosen; of several optimizers the best is chosen anew.
+    What survives tuning is not asked of them, since they have no other settings to compare with.
+
     Args:
         path: of the claims, a list in YAML.
         folder: that has the frozen tables.
@@ -115,21 +123,35 @@ def evaluate(path: str | Path = FILE, folder: str | Path = frozen.FOLDER) -> lis
         raise RecordError(f"the claims {path} are no list of claims.")
     tables: dict[str, _Frozen] = {}
     found = []
-    for number, claim in enumerate(claims, 1):
-        kind = _kind(number, claim)
-        name = claim["table"]
+
+    def table(name: str) -> _Frozen:
         if name not in tables:
             tables[name] = _Frozen(Path(folder) / f"{name}.parquet")
+        return tables[name]
+
+    for number, claim in enumerate(claims, 1):
+        kind = _kind(number, claim)
+        name, explored = claim["table"], ""
+        before = declared.before(claim, table(name).results.accounts)
         try:
             # What is withdrawn is decided as well: it must be about something that was run.
-            word, evidence = _decided(kind, claim, tables[name])
+            word, evidence = _decided(kind, claim, table(name))
+            if WITHDRAWN not in claim and kind != "survives" and (Path(folder) / f"{fresh(name)}.parquet").exists():
+                draws = table(fresh(name))
+                if declared.before(claim, draws.results.accounts):
+                    explored, before = word, True
+                    word, evidence = _decided(kind, claim, draws)
         except LookupError as error:
             raise RecordError(f"the claim “{claim['says']}” is about {error.args[0]}.") from None
         if WITHDRAWN in claim:
             word, evidence = WITHDRAWN, f"{claim[WITHDRAWN]}."
-        stood = declared.before(claim, tables[name].results.accounts)
-        found.append(Claim(claim["says"], kind, name, word, evidence, stood))
+        found.append(Claim(claim["says"], kind, name, word, evidence, before, explored))
     return found
+
+
+def fresh(table: str) -> str:
+    """The name of the table of a table's fresh draws."""
+    return f"{table}_fresh"
 
 
 def _decided(kind: str, claim: Mapping, of: _Frozen) -> tuple[str, str]:

@@ -9,6 +9,7 @@ import pandas as pd
 
 from results import wording
 from results.claims import Claim
+from results.records.declared import WITHDRAWN
 
 ORDER = ("refuted", "undecided", "withdrawn", "supported")
 OLDER = {True: "yes", False: "no: exploratory", None: "not known"}
@@ -43,14 +44,18 @@ def text(claims: Sequence[Claim]) -> str:
         {
             "Claim": [claim.text for claim in ordered],
             "Table": [claim.table for claim in ordered],
-            "Outcome": [claim.verdict for claim in ordered],
+            "Outcome": [claim.outcome for claim in ordered],
+            "On its own table": [
+                claim.explored or ("–" if claim.verdict == WITHDRAWN else claim.verdict) for claim in ordered
+            ],
             "Evidence": [claim.evidence for claim in ordered],
-            "Older than its table": [OLDER[claim.before] for claim in ordered],
+            "Older than what decides": [OLDER[claim.before] for claim in ordered],
         }
     ).to_markdown(index=False, disable_numparse=True)
     return (
         "# Claims, and what became of them\n\n"
         f"{counted(claims)} Made by `python -m runners.claims --write` from results/claims.yaml and the frozen tables. "
-        "A claim that was changed or dropped stays here. One is older than its table if it stood when the first of its "
-        f"records was trained; records from before 2026-11-29 do not say so.\n\n{table}\n"
+        "A claim that was changed or dropped stays here. What decides is the claim's own table, or draws that the table "
+        "never met (`--fresh`); a claim is older if it stood when the first of those records was trained, which records "
+        f"from before 2026-11-29 do not say.\n\n{table}\n"
     )

@@ -12,9 +12,10 @@ from rich.markup import escape
 from rich.table import Table
 
 from results import claims, ledger
-from results.records import declared, frozen
+from results.records import declared, frozen, place
 from runners import command
 from runners.configuration.schema import CHECKOUT
+from runners.execution import confirmation
 from steeplechase.errors import RecordError
 
 README = CHECKOUT / "README.md" if CHECKOUT else None  # an installed copy has no such page
@@ -30,6 +31,12 @@ def main(arguments: list[str] | None = None) -> int:
     parser.add_argument("--frozen", type=Path, default=frozen.FOLDER, metavar="FOLDER", help="where the tables are")
     parser.add_argument("--readme", type=Path, default=README, help="the page that says them")
     parser.add_argument("--ledger", type=Path, help="the page of all claims (results/ledger.md of the project's own)")
+    parser.add_argument(
+        "--fresh", type=int, metavar="N", help="first train what stands on N draws that no record has, and freeze it"
+    )
+    parser.add_argument(
+        "--store", type=Path, default=place.DEFAULT, help="whose draws are not fresh; keeps the new ones"
+    )
     parser.add_argument("--write", action="store_true", help="write them into the pages")
     options = parser.parse_args(arguments)
     if options.write and not options.readme:
@@ -39,7 +46,11 @@ def main(arguments: list[str] | None = None) -> int:
     for key, path in (("--claims", options.claims), ("--readme", options.readme), ("--ledger", options.ledger)):
         if path:
             command.regular(path, key)
+    if options.fresh is not None and options.fresh < 2:
+        parser.error(f"--fresh is {options.fresh}, but two draws are the fewest that anything can be said of.")
     try:
+        if options.fresh:
+            confirmation.confirm(options.claims, options.frozen, options.store, options.fresh)
         found = claims.evaluate(options.claims, options.frozen)
         pages = {path: read(path) for path in (options.readme, options.ledger) if path}
         wanted = {options.readme: replaced(pages[options.readme], found)} if options.readme else {}

@@ -48,6 +48,7 @@ class Sweep:
         checkpoint: seconds of training after which a block's state is saved; 0: after every chunk.
         reference: the estimator that the others are contrasted with, where a table does that.
         margins: by task, a difference of its measure that does not matter.
+        settings: a frozen table: each run is trained at the setting that it has chosen there, on other seeds.
         strict: refuse tables that would compare against a rule, rather than say so in them.
         plan: print what is done, missing or stale, and train nothing.
         figures: drawn at the end.
@@ -76,6 +77,7 @@ class Sweep:
     checkpoint: float = 10.0
     reference: str = ""
     margins: dict[str, float] = field(default_factory=dict)
+    settings: str = ""
     strict: bool = False
     plan: bool = False
     figures: list[str] = field(default_factory=list)

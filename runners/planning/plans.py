@@ -16,8 +16,9 @@ from runners.planning import device, identity
 from runners.planning.identity import PlannedRun, identify
 from steeplechase.errors import UserError
 
-# The same for a whole sweep.
-_CONTROL = ("store", "plan", "figures", "tables", "checkpoint", "parallel_blocks", "reference", "margins", "strict")
+# The same for a whole sweep; the first of them give a plan no other name.
+_SILENT = ("store", "plan", "figures", "tables", "checkpoint", "parallel_blocks", "reference", "margins", "strict")
+_CONTROL = (*_SILENT, "settings")
 
 
 @dataclass(frozen=True)
@@ -61,8 +62,9 @@ def plan_runs(
         (the planned runs, the settings that all share).
 
     Raises:
-        UserError: for a job that describes no run, for two that describe the same, and for a setting of the whole sweep
-            that differs.
+        UserError: for a job that describes no run, for two that describe the same, for a setting of the whole sweep
+            that differs, and as at_chosen does.
+        RecordError: as at_chosen does.
     """
     states: list[PlannedState] = []
     common: dict[str, Any] = {}
@@ -71,6 +73,11 @@ def plan_runs(
         print(f"Composing {len(jobs):,} runs ...", flush=True)
     for overrides in jobs:
         cfg = compose(overrides)
+        if cfg["settings"]:
+            from runners.planning.chosen_settings import at_chosen  # a table is read for it, which needs its time
+
+            overrides = at_chosen(cfg, overrides)
+            cfg = compose(overrides)
         run = _resolved(cfg, alone=len(jobs) == 1)
         learn(run)
         planned = identify(run)
@@ -201,7 +208,7 @@ def plan_name(experiment: str, arguments: list[str]) -> str:
         The experiment's own name where the command changes none of its content; else with a hash of what it changes.
     """
     told = [*arguments, *estimator_files.as_argument()]
-    own = sorted(a for a in told if a.split("=")[0] not in ("experiment", *_CONTROL) and not a.startswith("hydra"))
+    own = sorted(a for a in told if a.split("=")[0] not in ("experiment", *_SILENT) and not a.startswith("hydra"))
     experiment = experiment.replace("/", "-")  # of an experiment in a folder of its own
     return f"{experiment}-{identity.digest(own)[:8]}" if own else experiment
 

@@ -1,11 +1,12 @@
 """Claims that stood before a training: by their digests, in the record that is the oldest of its table."""
 
 import dataclasses
+import math
 
 import pytest
 import yaml
 
-from results import claims
+from results import claims, ledger
 from results.records import declared, frozen
 from tests.helpers.worlds import world
 
@@ -53,3 +54,21 @@ def test_the_oldest_record_says_whether_a_claim_is_older_than_its_table(tmp_path
     assert found.before is before and found.outcome == outcome
     [line] = claims.lines([found])
     assert line.startswith(f"- So it is. *{outcome.capitalize()}:*")
+
+
+@pytest.mark.parametrize(
+    ("stood", "outcome"), [([declared.digest(CLAIM)], "refuted on fresh draws"), ([], "supported, exploratory")]
+)
+def test_fresh_draws_decide_if_the_claim_stood_before_them(tmp_path, stood, outcome):
+    """On the draws of the table the tanh slope is the better one, on fresh ones the other."""
+
+    def turned(estimator, normalize, rate, seed):
+        return {"ste": 2.0, "sigmoid_derivative": 2.0, "tanh_slope": 1.0}[estimator] + 0.1 * math.sin(seed)
+
+    for name, results, claimed in (("race", world(), []), ("race_fresh", world(merit=turned), stood)):
+        accounts = tuple({**account, "claims": claimed} for account in results.accounts)
+        frozen.write(dataclasses.replace(results, accounts=accounts), {**PLAN, "name": name}, tmp_path)
+    (tmp_path / "claims.yaml").write_text(yaml.safe_dump([CLAIM]), encoding="utf-8")
+    [found] = claims.evaluate(tmp_path / "claims.yaml", tmp_path)
+    assert found.outcome == outcome and found.explored == ("supported" if stood else "")
+    assert outcome in ledger.text([found])

@@ -1,0 +1,66 @@
+"""Confirms claims: what stands is trained again on draws that no record has, at the settings that its table chose."""
+
+from __future__ import annotations
+
+import shlex
+import subprocess
+import sys
+from pathlib import Path
+
+import yaml
+
+from results import claims as claims_page
+from results.records import frozen
+from results.records.declared import WITHDRAWN
+from results.records.reading import load
+from results.records.store import Store
+from runners.planning.chosen_settings import seeds_of
+from steeplechase.errors import RecordError
+
+OWN = ("settings", "seed", "store", "tables", "figures", "plan")  # keys that a confirmation gives anew
+
+
+def confirm(path: Path, folder: Path, store: Path, draws: int) -> None:
+    """Trains what every table that a standing claim is about was made of, and freezes what came of it beside the table.
+
+    The records lie in a store of their own, below `store`: a command that was killed goes on where it was.
+
+    Args:
+        path: of the claims.
+        folder: that has the frozen tables, and gets NAME_fresh.parquet; an older one is replaced.
+        store: whose records are not fresh, either.
+        draws: how many seeds.
+
+    Raises:
+        RecordError: for a file of claims that is none, and where a sweep failed.
+    """
+    claims = yaml.safe_load(path.read_text(encoding="utf-8")) or []
+    if not isinstance(claims, list) or not all(isinstance(claim, dict) for claim in claims):
+        raise RecordError(f"the claims {path} are no list of claims.")
+    first = _first_unused(folder, store)
+    for table in sorted({str(claim.get("table")) for claim in claims if WITHDRAWN not in claim}):
+        source = (folder / f"{table}.parquet").absolute()
+        _, about = frozen.read(source)
+        asked = [word for word in shlex.split(about["plan"]["command"])[3:] if word.split("=")[0] not in OWN]
+        own = store / "fresh" / table
+        asked += [
+            f"settings={source}",
+            f"seed=range({first},{first + draws})",
+            f"store={own}",
+            "tables=[]",
+            "figures=[]",
+        ]
+        if subprocess.run([sys.executable, "-m", "runners.sweep", *asked], check=False).returncode:
+            raise RecordError(f"the fresh draws of {table} could not be trained.")
+        kept = Store(own)
+        plan = max(map(kept.plan, kept.plans()), key=lambda plan: plan.written)
+        frozen.write(load(kept, plan), {**vars(plan), "name": claims_page.fresh(table)}, folder)
+
+
+def _first_unused(folder: Path, store: Path) -> int:
+    """The first seed above all that frozen tables and the store have."""
+    used = {-1}.union(*(seeds_of(str(path)) for path in sorted(folder.glob("*.parquet"))))
+    if (store / "runs").is_dir():
+        rows = load(Store(store)).rows
+        used |= {int(seed) for seed in rows["seed"].unique()} if len(rows) else set()
+    return max(used) + 1

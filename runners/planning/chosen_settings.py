@@ -1,0 +1,87 @@
+"""Settings that a frozen table has chosen: a run of another sweep is trained at its own alone."""
+
+from __future__ import annotations
+
+import functools
+import math
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+from results.analysis import selection
+from results.records import frozen
+from steeplechase.errors import UserError
+
+RUN = ("task", "estimator", "optimizer", "normalize")  # the columns that say which run of a table is meant
+
+
+def at_chosen(cfg: Mapping[str, Any], overrides: Sequence[str]) -> list[str]:
+    """The overrides of a job whose run is trained at the setting that the table under its key `settings` has chosen.
+
+    Args:
+        cfg: of the job, composed and resolved, as plain data.
+        overrides: of the job.
+
+    Returns:
+        Those of keys that are no part of a setting, and one for each number of the setting.
+
+    Raises:
+        UserError: where the table has no such run, or several, and for a seed that the table has met: what is chosen on
+            a draw is not confirmed by it.
+        RecordError: for a file that is no frozen table.
+    """
+    path = str(cfg["settings"])
+    names = tuple(str(cfg[part]["name"]) for part in RUN[:3])
+    chosen, seeds = _chosen(path)
+    found = chosen.get((*names, str(cfg["normalize"])), [])
+    if len(found) != 1:
+        has = "several runs" if found else "no run"
+        raise UserError(f"settings: {path} has {has} of {' · '.join(names)} (normalize={cfg['normalize']}).")
+    own = cfg["seed"] if isinstance(cfg["seed"], list) else [cfg["seed"]]
+    met = sorted({int(seed) for seed in own} & seeds)
+    if met:
+        raise UserError(f"seed {met[0]} is one that the table {path} was chosen on: draw others than {_range(seeds)}.")
+    kept = [override for override in overrides if override.split("=")[0].lstrip("+") not in found[0]]
+    return [*kept, *(f"{key}={value}" for key, value in found[0].items())]
+
+
+def seeds_of(path: str) -> frozenset[int]:
+    """The seeds that a frozen table has.
+
+    Args:
+        path: of the table.
+
+    Returns:
+        All of them.
+
+    Raises:
+        RecordError: for a file that is no frozen table.
+    """
+    return _chosen(path)[1]
+
+
+def _range(seeds: frozenset[int]) -> str:
+    return f"{min(seeds)} to {max(seeds)}"
+
+
+@functools.cache
+def _chosen(path: str) -> tuple[dict[tuple[str, ...], list[dict[str, str]]], frozenset[int]]:
+    """By the names of a run its settings, by key; and the table's seeds."""
+    results, _ = frozen.read(path)
+    last, settings = results.final_rows(), selection.chosen_settings(results)
+    replicas = settings.set_index("run")["replicas"]
+    names = last.drop_duplicates("run").set_index("run")
+    found: dict[tuple[str, ...], list[dict[str, str]]] = {}
+    swept = dict(zip(sorted(last["run"].unique()), selection.tested_settings(last), strict=True))
+    for run, (columns, _) in swept.items():
+        row = last[last["replica"] == replicas[run][0]].iloc[0]
+        values = {"optimizer.learning_rate": row["learning_rate"], **{column: row[column] for column in columns}}
+        key = tuple(str(names.loc[run, column]) for column in RUN)
+        found.setdefault(key, []).append({name: _text(value) for name, value in values.items()})
+    return found, frozenset(int(seed) for seed in last["seed"].unique())
+
+
+def _text(value: Any) -> str:
+    """A number as the command line has it. Raises UserError for a schedule."""
+    if isinstance(value, str):
+        raise UserError(f"settings: the table has chosen the schedule {value}, and only numbers can be taken from it.")
+    return "null" if math.isnan(value) else repr(float(value))
