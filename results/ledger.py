@@ -55,7 +55,7 @@ def text(claims: Sequence[Claim]) -> str:
     return (
         "# Claims, and what became of them\n\n"
         f"{counted(claims)} Made by `python -m runners.claims --write` from results/claims.yaml and the frozen tables. "
-        "A claim that was changed or dropped stays here. What decides is the claim's own table, or draws that the table "
-        "never met (`--fresh`); a claim is older if it stood when the first of those records was trained, which records "
-        f"from before 2026-11-29 do not say.\n\n{table}\n"
+        "A claim that was changed or dropped stays here. What decides is the claim's own table, or draws that the "
+        "table never met (`--fresh`); a claim is older if it stood when the first of those records was trained, which "
+        f"records from before 2026-11-29 do not say.\n\n{table}\n"
     )

@@ -46,7 +46,7 @@ def test_no_claim_that_was_ever_committed_is_missing():
     """A claim is known by what it is about; its words and its margin may have been mended since."""
     git = ["git", "-C", str(CHECKOUT)]
     name = str(declared.FILE.relative_to(CHECKOUT))
-    log = subprocess.run([*git, "log", "--format=%h", "--", name], capture_output=True, text=True, check=False)
+    log = subprocess.run([*git, "log", "--format=%h", "--", name], capture_output=True, encoding="utf-8", check=False)
     if log.returncode:
         pytest.skip("this is no checkout with a history")
 
@@ -56,5 +56,7 @@ def test_no_claim_that_was_ever_committed_is_missing():
 
     there = about(declared.FILE.read_text(encoding="utf-8"))
     for commit in log.stdout.split():
-        then = subprocess.run([*git, "show", f"{commit}:{name}"], capture_output=True, text=True, check=True).stdout
+        then = subprocess.run(
+            [*git, "show", f"{commit}:{name}"], capture_output=True, encoding="utf-8", check=True
+        ).stdout
         assert about(then) <= there, commit
