@@ -9,6 +9,7 @@ from collections.abc import Iterable, Sequence
 
 import numpy as np
 import pandas as pd
+from matplotlib import ticker
 from matplotlib.artist import Artist
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure, SubFigure
@@ -205,6 +206,49 @@ def scale(axes: Axes, means: pd.Series, measure: measures.Measure, *, horizontal
     elif above.max() >= 10 * above.min():
         set_scale("log", nonpositive="clip")
         set_limits(0.5 * above.min(), None)
+        if above.max() < 100 * above.min():  # a single decade has a single number otherwise
+            axis = axes.xaxis if horizontal else axes.yaxis
+            axis.set_major_locator(ticker.LogLocator(subs=(1, 2, 5)))
+            axis.set_major_formatter(ticker.FormatStrFormatter("%g"))
+
+
+NEAR = 0.8  # a share above it is near 1, where a linear axis does not tell good from better
+
+
+def as_error(curves: pd.DataFrame, measure: measures.Measure) -> tuple[pd.DataFrame, measures.Measure]:
+    """Curves of a share near 1 as its error, 1 − share, which a logarithmic axis tells apart; others as they are.
+
+    Args:
+        curves: with the columns `mean`, `low` and `high`, in the measure's unit.
+        measure: which they are of.
+
+    Returns:
+        The curves and the measure that they are of then: of an error lower is better, and it has no upper end to be
+        kept within.
+    """
+    means = curves["mean"].dropna()
+    if not measure.share or measure.better != "higher" or means.empty or means.max() < NEAR:
+        return curves, measure
+    label = (
+        measure.label.replace("accuracy", "error") if "accuracy" in measure.label else f"1 − {measure.label.lower()}"
+    )
+    turned = curves.assign(mean=1 - curves["mean"], low=1 - curves["high"], high=1 - curves["low"])
+    return turned, measures.Measure(measure.name, label, measure.unit, "lower", (-math.inf, math.inf))
+
+
+def cut_above(row: Iterable[Axes], top: float, beyond: Iterable[tuple[Axes, Artist]]) -> None:
+    """Ends the vertical axis of a row of panels above what is to be compared, and marks what lies beyond.
+
+    Args:
+        row: of panels, from the left.
+        top: the upper end, in the axis' unit.
+        beyond: the panel and the line in the legend of each that is not seen.
+    """
+    for axes in row:
+        axes.set_ylim(None, top)
+    for axes, line in beyond:
+        look = {"color": line.get_color(), "marker": "^", "markersize": 4, "linestyle": "", "clip_on": False}
+        axes.plot([1], [1], transform=axes.transAxes, **look)
 
 
 def within_bounds(axes: Axes, measure: measures.Measure) -> None:

@@ -47,6 +47,8 @@ def draw(results: ResultSet, columns: int = 2) -> Figure:
             account = accounts[of_task["run"].iloc[0]]
             measure = measures.measure(account["reports"], account)
             curves = _curves(results.rows, of_task, measure)
+            lost = [measure] if (curves["lost"] > 0).any() and math.isfinite(measure.worst) else []
+            curves, measure = layout.as_error(curves, measure)
             for optimizer, axes in zip(optimizers, row, strict=True):
                 here = of_task[of_task["optimizer_label"] == optimizer]
                 _panel(axes, curves[curves["run"].isin(here["run"])], handles)
@@ -55,6 +57,9 @@ def draw(results: ResultSet, columns: int = 2) -> Figure:
                 axes.set_title(axes.get_title(), pad=3 + 10 * lines)
             layout.ylabel(row, measure.title)
             remarks += _scale(row[0], curves, measure)
+            remarks += [f"A replica that diverged counts as {own.label.lower()} {own.worst:g}." for own in lost]
+            control = {run for run in of_task["run"] if accounts[run].get("control", False)}
+            remarks += _cut_controls(dict(zip(optimizers, row, strict=True)), curves, of_task, control, handles)
         figure.align_ylabels()
         layout.legend(figure, list(handles.values()), list(handles))
         layout.caption(figure, " ".join([_caption(settings, accounts, shown), *dict.fromkeys(remarks)]), results)
@@ -98,9 +103,38 @@ def _scale(axes: Axes, curves: pd.DataFrame, measure: measures.Measure) -> list[
         remarks.append("Bands are cut off at the edge of a panel.")
     if means.size < len(curves):
         remarks.append("A line ends with × where the next mean is unknown, because a replica diverged.")
-    if (curves["lost"] > 0).any() and math.isfinite(measure.worst):
-        remarks.append(f"A replica that diverged counts as {measure.label.lower()} {measure.worst:g}.")
     return remarks
+
+
+def _cut_controls(
+    panels: Mapping[str, Axes],
+    curves: pd.DataFrame,
+    settings: pd.DataFrame,
+    control: set[str],
+    handles: Mapping[str, Line2D],
+) -> list[str]:
+    """Ends a logarithmic axis above the methods that learn, where controls are far from all of them.
+
+    Args:
+        panels: of a task, by optimizer.
+        curves: of `_curves`.
+        settings: the task's.
+        control: its runs that are controls.
+        handles: the line of each entry.
+
+    Returns:
+        What the caption must say of it, a sentence or none.
+    """
+    later = curves[curves["step"] > 0]
+    learning = later.loc[~later["run"].isin(control), "mean"].dropna()
+    others = later.loc[later["run"].isin(control)].groupby("run")["mean"].min()
+    first = next(iter(panels.values()))
+    if first.get_yscale() != "log" or learning.empty or others.empty or others.min() < 2 * learning.max():
+        return []
+    rows = settings[settings["run"].isin(control)]
+    beyond = [(panels[row.optimizer_label], handles[row.entry]) for row in rows.itertuples()]
+    layout.cut_above(panels.values(), 1.5 * learning.max(), beyond)
+    return ["▲ at an upper edge: a control, beyond it, as is the start."]
 
 
 def _panel(axes: Axes, curves: pd.DataFrame, handles: dict[str, Line2D]) -> None:

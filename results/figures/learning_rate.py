@@ -39,15 +39,15 @@ def draw(results: ResultSet, columns: int = 2) -> Figure:
         cut = False
         for task, row in zip(tasks, panels, strict=True):
             of_task = [group for group in groups if group.task_label == task]
-            curves = {group.optimizer: _curves(group) for group in of_task}
-            every = pd.concat(curves.values())
+            every = pd.concat([_curves(group).assign(optimizer=group.optimizer) for group in of_task])
+            every, measure = layout.as_error(every, of_task[0].reports)
+            curves = {str(optimizer): own for optimizer, own in every.groupby("optimizer")}
             for optimizer, axes in zip(optimizers, row, strict=True):
                 axes.set(xlabel="learning rate", xscale="log")
                 if optimizer in curves:
                     _panel(axes, curves[optimizer], handles)
                 else:
                     layout.note(axes, "not run")
-            measure = of_task[0].reports
             layout.ylabel(row, measure.title)
             layout.scale(row[0], every["mean"].dropna(), measure)
             if measure.bounded:
