@@ -55,7 +55,7 @@ def draw(shapes: pd.DataFrame) -> Figure:
         for axes in panels[len(names) :]:
             axes.set_axis_off()
         layout.legend(figure, *_lines())
-        layout.caption(figure, _caption(shapes) + " Slopes are cut off at the edge of a panel." * cut, 6.5)
+        layout.caption(figure, _caption(shapes) + " Slopes are cut off at the edge of a panel." * cut, size=6.5)
     return figure
 
 

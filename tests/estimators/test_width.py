@@ -30,7 +30,8 @@ FORMS = [
     ("fake_numerical", {"alpha": 0.3}, 2 / 0.3),
     ("log_tailed_relu", {}, 2.0),  # on one side alone
     ("reste", {}, 0.1),  # beyond the secant it falls to a third at once
-    ("sparse_fs", {}, (26 * math.sqrt(2) - 1) / 25),  # highest next to its threshold, where it does not reach
+    ("sparse_fs", {}, (math.sqrt(2) - 1) / 100),
+    ("sparse_fs_snntorch", {}, (26 * math.sqrt(2) - 1) / 25),  # highest next to its threshold, where it does not reach
 ]
 
 

@@ -142,6 +142,7 @@ def test_killed_at_twenty_moments(tmp_path):
         check_killed(finished, tmp_path / str(i), [moment], LARGE)
 
 
+@pytest.mark.long
 def test_a_resumed_block_goes_on_and_does_not_start_anew(finished, tmp_path):
     """Killed right after its first state was saved, it says that it went on."""
     command = [sys.executable, "-m", "runners.sweep", *ONE, f"store={tmp_path}"]

@@ -263,10 +263,13 @@ def test_ties_share_their_average_rank():
     assert (others.p_holm == 1).all() and (others.verdict == "undecided").all() and (others.difference == 0).all()
 
 
-def test_a_constant_difference_is_decided_and_constant_means_have_no_correlation():
-    ranked = surrogates_analysis.rankings(world(lambda e, *_: 1.5 - 0.1 * (e == "third"), spread=0.0))
+@pytest.mark.parametrize(("seeds", "verdict"), [(4, "undecided"), (12, "worse")])
+def test_a_constant_difference_is_decided_by_its_sign_and_constant_means_have_no_correlation(seeds, verdict):
+    ranked = surrogates_analysis.rankings(world(lambda e, *_: 1.5 - 0.1 * (e == "third"), spread=0.0, seeds=seeds))
     row = only(ranked, "default").loc["third"]
-    assert (row.p_holm, row.verdict) == (0, "worse") and row.difference_low == pytest.approx(row.difference_high)
+    contrasts = len(only(ranked, "default")) - 1
+    assert row.p_holm == pytest.approx(min(1.0, contrasts * 2 * 0.5**seeds)) and row.verdict == verdict
+    assert row.difference_low == pytest.approx(row.difference_high)
     same = spread.spread(surrogates_analysis.rankings(world(lambda *_: 1.5, spread=0.0)))
     assert same.rows[["rho", "rho_tuned", "share_of_default"]].isna().all(axis=None) and (same.rows.spread == 0).all()
     assert "do not differ by more than the seeds' noise" in surrogates.findings(same)[0]

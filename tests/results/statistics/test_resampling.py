@@ -1,5 +1,6 @@
 """Resampling, against loops that do the same one by one, and against what is known exactly."""
 
+import dataclasses
 import itertools
 
 import numpy as np
@@ -7,9 +8,9 @@ import pytest
 from scipy import stats
 
 from results.analysis import comparison
-from results.analysis.comparison import Group
 from results.analysis.measures import Measure
 from results.statistics import resampling
+from tests.helpers.groups import group as made
 
 ACCURACY = Measure("accuracy", "Accuracy", "share", "higher", (0.0, 1.0))
 LOSS = Measure("loss", "Loss", "", "lower")
@@ -20,14 +21,8 @@ def chance(seed=0):
 
 
 def group(selects, reported, by=LOSS, of=LOSS):
-    """Methods with these values, [settings, seeds] each."""
-    many, seeds = len(selects), selects[0].shape[1]
-    names, settings = tuple("abcdef"[:many]), [range(len(s)) for s in selects]
-    return Group(
-        "t", "T", "sgd", by, of, names, names, (False,) * many, tuple(range(seeds)),
-        tuple(tuple(map(str, own)) for own in settings), tuple(map(tuple, settings)), tuple(selects), tuple(reported),
-        tuple(np.zeros(s.shape, bool) for s in selects),
-    )  # fmt: skip
+    """Methods with these values, [settings, seeds] each, chosen by one measure and reported by another."""
+    return dataclasses.replace(made(selects, reported, measure=of), selects=by)
 
 
 @pytest.mark.parametrize("statistic", ["mean", "median", "iqm"])

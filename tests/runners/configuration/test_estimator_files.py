@@ -257,6 +257,7 @@ def test_the_contract_is_one_command(tmp_path):
         assert answer.returncode == 2 and said in answer.stderr
 
 
+@pytest.mark.long
 def test_an_installed_package_announces_its_pages(tmp_path):
     """A package as pip leaves it: its modules, and what it announces."""
     package = tmp_path / "site" / "their_slopes"
