@@ -47,7 +47,7 @@ def main(arguments: list[str] | None = None) -> int:
         if path:
             command.regular(path, key)
     if options.fresh is not None and options.fresh < 2:
-        parser.error(f"--fresh is {options.fresh}, but two draws are the fewest that anything can be said of.")
+        parser.error(f"--fresh is {options.fresh}, but two draws are the fewest that anything can be said of")
     try:
         if options.fresh:
             confirmation.confirm(options.claims, options.frozen, options.store, options.fresh)

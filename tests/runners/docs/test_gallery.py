@@ -148,7 +148,7 @@ def test_the_whole_book_is_drawn(shapes):
         warnings.simplefilter("error")
         drawn = gallery_drawing.draw(shapes)
         drawn.draw_without_rendering()
-    titles = [axes.get_title() for axes in drawn.axes if axes.get_title()]
+    titles = [" ".join(axes.get_title().split()) for axes in drawn.axes if axes.get_title()]
     assert titles == [estimators.registry[name].label for name in BOOK]
     assert drawn.get_size_inches()[0] <= 7.3 and drawn.get_size_inches()[1] <= 9.6
     assert len(drawn.legends) == 1
