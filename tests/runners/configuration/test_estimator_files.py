@@ -174,6 +174,7 @@ def test_a_configuration_never_makes_a_file_run(tmp_path):
     assert answer.returncode == 0 and not (tmp_path / "was run").exists(), "nor does what a shell has left behind"
 
 
+@pytest.mark.long  # the README's page is swept, drawn and held to the contract, too
 def test_swept_recorded_drawn_and_held_to_the_contract(tmp_path):
     """The README's way, from outside the repository."""
     mine = tmp_path / "my_slope.py"
