@@ -48,7 +48,7 @@ def same_functions(results: ResultSet) -> list[SameFunction]:
         return []
     known = _slopes(results)
     rows = results.rows[results.rows["run"].isin(list(known))]
-    traits = [c for c in rows.columns if (c in schema.IDENTITY or c.startswith(schema.PREFIXES)) and c not in FREE]
+    traits = [c for c in rows.columns if (c in schema.IDENTITY or schema.is_parameter(c)) and c not in FREE]
     others = [c for c in traits if not c.startswith(tuple(f"{name}." for name in NAMES))]
     groups: dict[tuple, list[tuple[str, str]]] = {}
     for names, of_run in rows[["run", "estimator", *others]].drop_duplicates().groupby(["run", "estimator"], sort=True):

@@ -91,6 +91,15 @@ def test_runs_that_differ_in_anything_else_are_not_the_same(results, change):
     assert [group.estimators for group in same_functions.same_functions(other)] == [("first", "third")]
 
 
+def test_a_function_at_another_width_is_another(results):
+    """Of slopes that are made as wide as asked the digest is that of one width."""
+    wide = results.rows["estimator"].map({"fifth": 2.0}).fillna(1.0)
+    narrow = results.with_rows(results.rows.assign(width=1.0))
+    assert ("fifth", "second") in {group.estimators for group in same_functions.same_functions(narrow)}
+    several = results.with_rows(results.rows.assign(width=wide))
+    assert not any("fifth" in group.estimators for group in same_functions.same_functions(several))
+
+
 def test_own_parameters_may_differ_and_slopes_of_weights_may_not(results):
     own = results.rows.assign(**{"estimator.scale": np.where(results.rows.estimator == "fifth", 2.0, np.nan)})
     assert len(same_functions.same_functions(results.with_rows(own))) == 3
