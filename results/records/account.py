@@ -83,7 +83,7 @@ class Account(Needed):
         instructions: the processor's instruction set, as far as numbers may depend on it; "" where unknown.
         cores: that the process may use.
         threads: that one operation may use.
-        claims: digests of the claims that stood when the part was trained (results/records/declared.py); None where
+        claims: digests of the claims that stood before the part was trained (results/records/declared.py); None where
             they could not be read.
         commit: of the checkout; None where it is none.
         dirty: whether files differed from it; None where that is not known.

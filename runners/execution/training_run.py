@@ -92,8 +92,9 @@ def _execute(planned: PlannedRun, store: Store, outcome: Outcome, report: Callab
         )
     _check_parameters(program.hard.activations, [values.estimator for values in run.replicas])
     _check_parameters(program.hard.weights, [values.estimator_weights for values in run.replicas])
-    replicas = {i: block.replica_of(run.replicas[i], run.program, program) for i in missing}
-    _Training(planned, store, outcome, task, program, replicas, report).train()
+    every = [block.replica_of(values, run.program, program) for values in run.replicas]
+    replicas = {i: every[i] for i in missing}
+    _Training(planned, store, outcome, task, program, replicas, slopes(program, every), report).train()
 
 
 def _missing(planned: PlannedRun, store: Store, outcome: Outcome) -> list[int]:
@@ -145,6 +146,7 @@ class _Training:
         task: Task,
         program: Program,
         replicas: dict[int, Replica],
+        slopes: dict[str, str],
         report: Callable[[int, int, float], None],
     ):
         run = planned.run
@@ -154,7 +156,8 @@ class _Training:
         self.steps, self.rows = steps, rows
         self.progress = Progress(report, len(replicas) * steps)
         self.surroundings = provenance.surroundings(run.program["device"])
-        self.slopes = slopes(program, [block.replica_of(values, run.program, program) for values in run.replicas])
+        self.slopes = slopes
+        self.claims = declared.standing()  # before anything is trained: what stands only afterwards was found there
 
     def train(self) -> None:
         """Trains and records all replicas, in smaller blocks where the memory is too small. Raises what fails."""
@@ -228,7 +231,7 @@ class _Training:
                 "optimizer": run.program["optimizer"]["name"],
                 "family": program.hard.activations.family,
             },
-            "claims": declared.standing(),
+            "claims": self.claims,
             "control": program.hard.activations.trait("peak") == 0,
             "slopes": self.slopes,
             "outside_spread": program.hard.activations.outside_spread,

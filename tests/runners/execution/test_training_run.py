@@ -12,7 +12,7 @@ import yaml
 from estimators import registry
 from estimators.surrogate import Surrogate
 from results import load
-from results.records import sealed
+from results.records import declared, sealed
 from results.records.store import Store
 from runners.configuration.resolution import resolve
 from runners.configuration.schema import CONF
@@ -180,6 +180,14 @@ def slopes_of(store, estimator, **changes):
     assert not outcome.error and not outcome.unsupported
     [account] = load(store).accounts
     return account["slopes"]
+
+
+def test_a_claim_that_is_declared_while_a_run_trains_did_not_stand_before_it(tmp_path, monkeypatch):
+    stood = iter([["first"], ["first", "second"]])
+    monkeypatch.setattr(declared, "standing", lambda: next(stood))
+    outcome = execute(changed(seed=[0, 1], block=1, steps=4, record_points=1, store=str(tmp_path)), lambda *_: None)
+    assert not outcome.error
+    assert [account["claims"] for account in load(tmp_path).accounts] == [["first"], ["first"]]
 
 
 def test_an_account_knows_one_function_by_two_names(tmp_path):
