@@ -115,12 +115,6 @@ def evaluate(path: str | Path = FILE, folder: str | Path = frozen.FOLDER) -> lis
         RecordError: for a file that cannot be read or holds no list and, naming the claim, for one that is no claim, or
             is about something that was not run.
     """
-    try:
-        claims = yaml.safe_load(Path(path).read_text(encoding="utf-8")) or []
-    except (OSError, ValueError, yaml.YAMLError) as error:  # ValueError: it is no UTF-8
-        raise RecordError(f"the claims {path} cannot be read: {error}.") from None
-    if not isinstance(claims, list):
-        raise RecordError(f"the claims {path} are no list of claims.")
     tables: dict[str, _Frozen] = {}
     found = []
 
@@ -129,7 +123,7 @@ def evaluate(path: str | Path = FILE, folder: str | Path = frozen.FOLDER) -> lis
             tables[name] = _Frozen(Path(folder) / f"{name}.parquet")
         return tables[name]
 
-    for number, claim in enumerate(claims, 1):
+    for number, claim in enumerate(read(path), 1):
         kind = _kind(number, claim)
         name, explored = claim["table"], ""
         before = declared.before(claim, table(name).results.accounts)
@@ -147,6 +141,45 @@ def evaluate(path: str | Path = FILE, folder: str | Path = frozen.FOLDER) -> lis
             word, evidence = WITHDRAWN, f"{claim[WITHDRAWN]}."
         found.append(Claim(claim["says"], kind, name, word, evidence, before, explored))
     return found
+
+
+def read(path: str | Path) -> list:
+    """The claims of a file, each as it stands there.
+
+    Args:
+        path: of the claims, a list in YAML.
+
+    Returns:
+        In the order of the file; none of an empty one. What is no claim is among them.
+
+    Raises:
+        RecordError: for a file that cannot be read or holds no list.
+    """
+    try:
+        claims = yaml.safe_load(Path(path).read_text(encoding="utf-8")) or []
+    except (OSError, ValueError, yaml.YAMLError) as error:  # ValueError: it is no UTF-8
+        raise RecordError(f"the claims {path} cannot be read: {error}.") from None
+    if not isinstance(claims, list):
+        raise RecordError(f"the claims {path} are no list of claims.")
+    return claims
+
+
+def tables_of_standing(path: str | Path) -> list[str]:
+    """The tables that claims are about which are not withdrawn.
+
+    Args:
+        path: as in `read`.
+
+    Returns:
+        Their names, sorted.
+
+    Raises:
+        RecordError: as `read` does and, naming it, for one that is no claim.
+    """
+    claims = read(path)
+    for number, claim in enumerate(claims, 1):
+        _kind(number, claim)
+    return sorted({claim["table"] for claim in claims if WITHDRAWN not in claim})
 
 
 def fresh(table: str) -> str:
@@ -229,9 +262,8 @@ def _unbeaten(claim: Mapping, ranked: pd.DataFrame) -> tuple[str, str]:
     if fixed.empty:
         raise LookupError(_not_run(claim, f"{claim['unbeaten']} as the reference", 0))
     others = rows[(rows["verdict"] != "reference") & ~rows["control"]]
-    margin, reference, sign = claim["margin"], pd.Series(fixed["values"].iloc[0]), 1
-    if fixed["better"].iloc[0] == "lower":
-        sign = -1
+    margin, reference = claim["margin"], pd.Series(fixed["values"].iloc[0])
+    sign = 1 if fixed["better"].iloc[0] == "higher" else -1
     contrasts = []
     for values in map(pd.Series, others["values"]):
         seeds = values.index.intersection(reference.index)

@@ -52,7 +52,9 @@ def main(arguments: list[str] | None = None) -> int:
         if options.fresh:
             confirmation.confirm(options.claims, options.frozen, options.store, options.fresh)
         found = claims.evaluate(options.claims, options.frozen)
-        pages = {path: read(path) for path in (options.readme, options.ledger) if path}
+        pages = {options.readme: _read(options.readme)} if options.readme else {}
+        if options.ledger:  # which is made where it is not there yet
+            pages[options.ledger] = _read(options.ledger) if options.ledger.exists() else ""
         wanted = {options.readme: replaced(pages[options.readme], found)} if options.readme else {}
     except (RecordError, OSError) as error:
         command.say(error)
@@ -74,22 +76,10 @@ def main(arguments: list[str] | None = None) -> int:
     return 0 if options.write or not others else 1
 
 
-def read(path: Path) -> str:
-    """The text of a page; "" of one that is not there yet.
-
-    Args:
-        path: of the page.
-
-    Returns:
-        All of it.
-
-    Raises:
-        RecordError: where it is no text in UTF-8.
-    """
+def _read(path: Path) -> str:
+    """The text of a page. Raises RecordError where it is no UTF-8, and OSError where it cannot be read."""
     try:
         return path.read_text(encoding="utf-8")
-    except FileNotFoundError:
-        return ""
     except UnicodeDecodeError:
         raise RecordError(f"{path} is no text in UTF-8.") from None
 

@@ -7,11 +7,8 @@ import subprocess
 import sys
 from pathlib import Path
 
-import yaml
-
-from results import claims as claims_page
+from results import claims
 from results.records import frozen
-from results.records.declared import WITHDRAWN
 from results.records.reading import load
 from results.records.store import Store
 from runners.planning.chosen_settings import seeds_of
@@ -32,13 +29,10 @@ def confirm(path: Path, folder: Path, store: Path, draws: int) -> None:
         draws: how many seeds.
 
     Raises:
-        RecordError: for a file of claims that is none, and where a sweep failed.
+        RecordError: as claims.tables_of_standing does, and where a sweep failed.
     """
-    claims = yaml.safe_load(path.read_text(encoding="utf-8")) or []
-    if not isinstance(claims, list) or not all(isinstance(claim, dict) for claim in claims):
-        raise RecordError(f"the claims {path} are no list of claims.")
-    first = _first_unused(folder, store)
-    for table in sorted({str(claim.get("table")) for claim in claims if WITHDRAWN not in claim}):
+    tables, first = claims.tables_of_standing(path), _first_unused(folder, store)
+    for table in tables:
         source = (folder / f"{table}.parquet").absolute()
         _, about = frozen.read(source)
         asked = [word for word in shlex.split(about["plan"]["command"])[3:] if word.split("=")[0] not in OWN]
@@ -54,7 +48,7 @@ def confirm(path: Path, folder: Path, store: Path, draws: int) -> None:
             raise RecordError(f"the fresh draws of {table} could not be trained.")
         kept = Store(own)
         plan = max(map(kept.plan, kept.plans()), key=lambda plan: plan.written)
-        frozen.write(load(kept, plan), {**vars(plan), "name": claims_page.fresh(table)}, folder)
+        frozen.write(load(kept, plan), {**vars(plan), "name": claims.fresh(table)}, folder)
 
 
 def _first_unused(folder: Path, store: Path) -> int:
