@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import hashlib
 import math
-from collections.abc import Mapping
 
 import numpy as np
 import tensorflow as tf
@@ -53,18 +52,3 @@ def digest(
     m = np.where(np.abs(m) < VANISHING * np.abs(m).max(), 0.0, m)
     # Times π, or a slope that is a round number would lie where digits are rounded up or down by its last bit.
     return hashlib.sha256(" ".join(f"{value:z.{DIGITS - 1}e}" for value in m * math.pi).encode()).hexdigest()[:16]
-
-
-def groups(digests: Mapping[str, str]) -> list[tuple[str, ...]]:
-    """Which names stand for one function.
-
-    Args:
-        digests: of `digest`, by name; "" is the same as no other.
-
-    Returns:
-        Groups of two or more in alphabetical order, sorted by their first.
-    """
-    same: dict[str, list[str]] = {}
-    for name in sorted(digests):
-        same.setdefault(digests[name] or f"?{name}", []).append(name)
-    return [tuple(names) for names in same.values() if len(names) > 1]

@@ -99,13 +99,16 @@ class Group:
 
     def values(self) -> np.ndarray:
         """What each method reached at each seed with its chosen setting, [methods, seeds]."""
-        pairs = zip(self.reported, self.choose(), strict=True)
-        return np.stack([values[at] for values, at in pairs]) if self.methods else np.empty((0, len(self.seeds)))
+        return self._at_chosen(self.reported)
 
     def failures(self) -> np.ndarray:
         """Whether the training failed of which each of `values` is, bool [methods, seeds]."""
-        pairs = zip(self.failed, self.choose(), strict=True)
-        return np.stack([failed[at] for failed, at in pairs]) if self.methods else np.empty((0, len(self.seeds)), bool)
+        return self._at_chosen(self.failed)
+
+    def _at_chosen(self, arrays: Sequence[np.ndarray]) -> np.ndarray:
+        """Of [settings, seeds] of each method those of its chosen setting, [methods, seeds]."""
+        rows = [values[at] for values, at in zip(arrays, self.choose(), strict=True)]
+        return np.stack(rows) if rows else np.empty((0, len(self.seeds)))
 
 
 def groups(results: ResultSet) -> list[Group]:

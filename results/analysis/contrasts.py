@@ -203,8 +203,7 @@ def _failures_within(failed: np.ndarray, other_failed: np.ndarray, margin: float
     """The p value of failures whose difference in shares costs the margin or more; NaN where the cost is not known."""
     if math.isnan(margin) or math.isnan(cost):
         return math.nan
-    share = margin / cost if cost > 0 else math.inf
-    return paired.failure_p(failed, other_failed, share) if share > 0 else 1.0
+    return paired.failure_p(failed, other_failed, margin / cost if cost > 0 else math.inf)
 
 
 def _with_failures(contrast: Contrast, p: float, margin: float) -> Contrast:

@@ -25,11 +25,10 @@ def can_fail(group: Group, first: int, second: int) -> bool:
         False only where no training of the two failed and the task says that none can. Where the records are older than
         what a task says of that, nobody of the group may have failed.
     """
-    chosen = group.choose()
-    seen = [bool(group.failed[m][chosen[m]].any()) for m in range(len(group.methods)) if not group.controls[m]]
+    lost = np.asarray(group.failures().any(axis=1))
     if group.can_fail is None:
-        return any(seen)
-    return group.can_fail or any(group.failed[m][chosen[m]].any() for m in (first, second))
+        return bool(lost[~np.array(group.controls)].any())
+    return group.can_fail or bool(lost[first] or lost[second])
 
 
 def cost(groups: Sequence[Group]) -> float:
@@ -46,24 +45,18 @@ def cost(groups: Sequence[Group]) -> float:
         At least 0, in the measure's unit; infinite where a chosen training diverged without bound; NaN where it is not
         known.
     """
-    chosen: list[tuple[np.ndarray, np.ndarray]] = []
-    every: list[tuple[np.ndarray, np.ndarray]] = []
-    for group in groups:
-        for m, at in enumerate(group.choose()):
-            if not group.controls[m]:
-                costs = group.reports.sign * group.reported[m]
-                chosen.append((costs[at], group.failed[m][at]))
-                every.append((costs.ravel(), group.failed[m].ravel()))
-    if not chosen:
+    of_methods = [(group, m) for group in groups for m, control in enumerate(group.controls) if not control]
+    if not of_methods:
         return math.nan
-    costs, failed = (np.concatenate(arrays) for arrays in zip(*chosen, strict=True))
+    chosen = [(group.values()[m], group.failures()[m]) for group, m in of_methods]
+    values, failed = (np.concatenate(arrays) for arrays in zip(*chosen, strict=True))
+    sign = groups[0].reports.sign
+    arrived = sign * values[~failed]
     if not failed.any():
-        arrived = costs
-        costs, failed = (np.concatenate(arrays) for arrays in zip(*every, strict=True))
-        failed &= np.isfinite(costs)
-    else:
-        arrived = costs[~failed]
+        every = [(group.reported[m].ravel(), group.failed[m].ravel()) for group, m in of_methods]
+        values, failed = (np.concatenate(arrays) for arrays in zip(*every, strict=True))
+        failed &= np.isfinite(values)
     if not failed.any() or not arrived.size:
         low, high = groups[0].reports.bounds
         return high - low if groups[0].reports.bounded else math.nan
-    return max(float(costs[failed].mean() - arrived.mean()), 0.0)
+    return max(float(sign * values[failed].mean() - arrived.mean()), 0.0)

@@ -80,9 +80,8 @@ MEASURES = {
 COLUMNS = {**IDENTITY, **CLOCK, **MEASURES}
 PARTS = ("estimator", "estimator_weights", "function", "function_weights", "task", "optimizer")
 PREFIXES = tuple(f"{part}." for part in PARTS)  # a parameter each, as the configuration has it
-WIDTH = (
-    "width"  # of the slopes, in spreads of what arrives at a site: a parameter without a part, that replicas differ in
-)
+# Of the slopes, in spreads of what arrives at a site: a parameter without a part, that replicas differ in.
+WIDTH = "width"
 SITE = "site."  # a column site.STATISTIC.SITE for each of these and each hard site, where `layers` was asked for
 SITES = {
     **{

@@ -181,7 +181,7 @@ def failure_p(failed: np.ndarray, other_failed: np.ndarray, share: float) -> flo
     Args:
         failed: whether the method's training failed, bool [draws].
         other_failed: the same of the other method, in the same draws.
-        share: above 0.
+        share: at least 0.
 
     Returns:
         From 0 to 1.

@@ -16,7 +16,7 @@ ROOT = observing.PROJECT_DIR
 # Tables of contents: what they only list (pages that do nothing but enter themselves) is not part of every closure.
 CONTENTS = {ROOT / "estimators/__init__.py", ROOT / "tasks/__init__.py"}
 # Of an entry: what is said and moves no number.
-PRINTED = ("label", "source", "family", "aliases", "ships", "sites", "outside_spread")
+PRINTED = ("label", "source", "family", "aliases", "ships", "sites")
 _KNOWN = {*sys.stdlib_module_names, "tensorflow", "keras", "numpy", "ml_dtypes", "jaxtyping"}
 # What a page may import that does nothing but enter itself, or that only computes.
 _COMPUTING: tuple[str, ...] = (

@@ -19,10 +19,10 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from hypothesis.extra import numpy as hnp
 
-from steeplechase.errors import UserError
 from tasks.data import formats, sets
 from tasks.data.sets import Examples, checksum, load
 from tasks.data.split import split
+from tests.helpers.errors import refusal
 from tests.oracles.command import ROOT
 
 quick = settings(deadline=None, max_examples=40, database=None)
@@ -56,15 +56,6 @@ def write(folder, **files):
     for name, raw in files.items():
         (folder / name).write_bytes(raw)
     return [str(folder / name) for name in files]
-
-
-def refusal(*arguments, call=load):
-    """The sentence with which a call refuses its arguments."""
-    with pytest.raises(UserError) as caught:
-        call(*arguments)
-    message = str(caught.value)
-    assert "\n" not in message and not message.endswith(".")
-    return message
 
 
 @pytest.fixture(scope="module")

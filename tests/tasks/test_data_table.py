@@ -15,6 +15,7 @@ from hypothesis.extra import numpy as hnp
 from steeplechase.errors import UserError
 from tasks.data import sets
 from tasks.data.sets import checksum, load
+from tests.helpers.errors import refusal
 
 quick = settings(deadline=None, max_examples=40, database=None)
 numbers = st.floats(width=32, allow_nan=False, allow_infinity=False)
@@ -37,15 +38,6 @@ def write(folder, text, name="flowers"):
     path = folder / name
     path.write_bytes(text if isinstance(text, bytes) else text.encode())
     return str(path)
-
-
-def refusal(*arguments, call=load):
-    """The sentence with which a call refuses its arguments."""
-    with pytest.raises(UserError) as caught:
-        call(*arguments)
-    message = str(caught.value)
-    assert "\n" not in message and not message.endswith(".")
-    return message
 
 
 # --- what is read ---

@@ -148,6 +148,7 @@ def test_what_only_prints_does_not_count(source):
     for trait in sources.PRINTED:
         assert page(**{trait: "'something else'"}) == plain, trait
     assert page(area="3") != plain and page(positive="True") != plain
+    assert page(outside_spread="'why'") != plain, "the record keeps it, and spreads are without the page"
     task = "Task(label={}, flops=1, measures={{'a': Measure({}, 'share', {})}})"
     plain = source(task.format("'T'", "'A'", "'lower'"))
     assert source(task.format("f'Task {1}'", "'Another'", "'lower'")) == plain
