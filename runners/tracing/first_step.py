@@ -82,7 +82,7 @@ def first_step(
 
     def run(key, numbers, examples):
         problem = step.problem(task, key)
-        parameters = step.start(task, hard, key, problem)
+        parameters = step.start(task, hard.weights is not None, key, problem)
         dtype = next(iter(parameters.values())).dtype
         batch = step.batch_of(examples, step.batch_indices(task, key, tf.constant(0), problem))
         batch = tuple(tf.cast(a, dtype) if a.dtype.is_floating else a for a in batch)

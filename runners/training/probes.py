@@ -7,6 +7,7 @@ from collections.abc import Callable
 
 import tensorflow as tf
 
+from estimators.function import HardFunction
 from runners.training import backward_signals
 from runners.training.hard_sites import Hard
 from runners.training.step import (
@@ -22,12 +23,13 @@ from tasks.base import Task
 
 
 @functools.cache
-def judgement(task: Task, hard: Hard, block: int, tf32: bool) -> Callable:
-    """The task's judgement, compiled. No slope is used, so none is asked for.
+def judgement(task: Task, function: HardFunction, function_weights: HardFunction, block: int, tf32: bool) -> Callable:
+    """The task's judgement, compiled. It uses no slope, so all surrogates of these functions share it.
 
     Args:
         task: which judges.
-        hard: the hard functions of its sites.
+        function: the hard function of all its sites but weights.
+        function_weights: that of hard weights.
         block: how many replicas are judged at once.
         tf32: as in Program; what is compiled with it is another function.
 
@@ -37,7 +39,11 @@ def judgement(task: Task, hard: Hard, block: int, tf32: bool) -> Callable:
 
     def one(replica):
         flat, problem = replica
-        return task.judge(shaped(task, flat), lambda x, *, at: hard.function_at(at).value(x), problem)
+
+        def hard(x, *, at):
+            return (function_weights if at.endswith("/weights") else function).value(x)
+
+        return task.judge(shaped(task, flat), hard, problem)
 
     return tf.function(
         lambda parameters, problem: map_replicas(task, one, (parameters, problem)), jit_compile=True, autograph=False

@@ -32,12 +32,13 @@ def problem(task: Task, key: tf.Tensor) -> dict[str, tf.Tensor]:
     return dict(task.problem(Chance(key).of("problem"))) if task.problem else {}
 
 
-def start(task: Task, hard: Hard, key: tf.Tensor, problem: Mapping[str, tf.Tensor]) -> dict[str, tf.Tensor]:
+def start(task: Task, latent: bool, key: tf.Tensor, problem: Mapping[str, tf.Tensor]) -> dict[str, tf.Tensor]:
     """The parameters of a replica before its first step.
 
     Args:
         task: which starts them.
-        hard: without latent weights the hard ones start at the signs of what the task starts them with.
+        latent: whether hard weights are those of latent ones; without, they start at the signs of what the task starts
+            them with.
         key: uint32 [2].
         problem: the replica's own.
 
@@ -45,7 +46,7 @@ def start(task: Task, hard: Hard, key: tf.Tensor, problem: Mapping[str, tf.Tenso
         By name, in the task's own shapes.
     """
     parameters = task.start(Chance(key).of("start"), problem)
-    if hard.weights is None:
+    if not latent:
         signs = {name: tf.where(parameters[name] >= 0, 1.0, -1.0) for name in task.weights}
         parameters |= {name: tf.cast(sign, parameters[name].dtype) for name, sign in signs.items()}
     return parameters
@@ -188,12 +189,12 @@ def problems(task: Task, block: int) -> Callable:
 
 
 @functools.cache
-def starter(task: Task, hard: Hard, block: int) -> Callable:
+def starter(task: Task, latent: bool, block: int) -> Callable:
     """The start of a block, compiled.
 
     Args:
         task: as in `start`.
-        hard: as in `start`.
+        latent: as in `start`.
         block: how many replicas there are.
 
     Returns:
@@ -202,7 +203,7 @@ def starter(task: Task, hard: Hard, block: int) -> Callable:
     """
 
     def one(replica):
-        return {name: tf.reshape(p, [-1]) for name, p in start(task, hard, *replica).items()}
+        return {name: tf.reshape(p, [-1]) for name, p in start(task, latent, *replica).items()}
 
     return tf.function(
         lambda keys, problems: map_replicas(task, one, (keys, problems)), jit_compile=True, autograph=False

@@ -12,6 +12,7 @@ import tensorflow as tf
 
 import estimators
 import tasks
+from estimators.function import functions
 from runners.training import step as steps_of
 from runners.training.hard_sites import Hard
 from runners.training.programs import BUDGET, LIMIT, SCALARS, Program, Replica, block_size
@@ -97,13 +98,33 @@ def test_a_task_that_is_not_mapped_is_trained_one_at_a_time_with_the_same_number
         np.testing.assert_allclose(ours[1][f"parameters/{name}"], theirs[1][f"parameters/{name}"], atol=2e-4)
 
 
+def test_what_asks_for_no_slope_is_compiled_once_for_all_of_them():
+    """Where a replica starts, and the judgement; of other hard functions, or without latent weights, it is another."""
+    task, pages = tasks.registry["binarized_mlp"](hidden=[8], batch=16), estimators.registry
+    step, sign = functions["step"], functions["sign"]
+
+    def shared(one, other):
+        return [getattr(one, name) is getattr(other, name) for name in ("start", "judge", "probe", "train")]
+
+    def compiled(optimizer, *hard):
+        return Trainer(Program(task, Hard(*hard), optimizer, (), (), 4, "float32", "cpu")).compiled
+
+    first = compiled("Adam", pages["tanh_slope"], pages["tanh_slope"], sign)
+    assert shared(first, compiled("Adam", pages["ste"], pages["sso"], sign, sign)) == [True, True, False, False]
+    assert shared(first, compiled("SGD", pages["tanh_slope"], pages["tanh_slope"])) == [True, True, True, False]
+    assert shared(first, compiled("Adam", pages["tanh_slope"], pages["tanh_slope"], step)) == [True] + [False] * 3
+    both = compiled("Adam", pages["tanh_slope"], pages["tanh_slope"], sign, step)
+    assert shared(first, both) == [True] + [False] * 3
+    assert shared(first, compiled("SGD", pages["tanh_slope"], None)) == [False, True, False, False]
+
+
 def test_where_a_replica_starts_and_what_it_takes_are_said_once(carried):
     """step.start, batch_indices and loss_stream, of one replica, are what the compiled program uses."""
     task, trainer = carried
     trainer.begin([replica(7)], 20)
     state, own = trainer.state(), tf.constant(key(7))
     problem = steps_of.problem(task, own)
-    first = steps_of.start(task, trainer.program.hard, own, problem)
+    first = steps_of.start(task, trainer.program.hard.weights is not None, own, problem)
     for name, value in first.items():
         np.testing.assert_allclose(np.ravel(value), state[f"parameters/{name}"][0], rtol=1e-5, err_msg=name)
     orders = [steps_of.epoch_order(task, own, epoch, problem).numpy() for epoch in (0, 1)]

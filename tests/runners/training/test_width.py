@@ -142,7 +142,7 @@ def test_saturation_and_the_trace_are_those_of_the_stretched_slope(tmp_path):
     task = tasks.registry["sign_fitting"](dim=64, rows=6, dtype="float64")
     page = estimators.registry["ste_clipped"]
     for seed in (0, 1):
-        x = steps.start(task, Hard(page, page), tf.constant(key(seed)), problem_of(task, seed))["x"].numpy()
+        x = steps.start(task, True, tf.constant(key(seed)), problem_of(task, seed))["x"].numpy()
         outside = np.mean(np.abs(x) > 0.5)
         first = rows[(rows.seed == seed) & (rows.step == 0)].iloc[0]
         assert first.saturation == pytest.approx(outside) == first["site.saturation.x/weights"]
