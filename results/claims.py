@@ -12,7 +12,7 @@ import pandas as pd
 import yaml
 
 from results import wording
-from results.analysis import selection, surrogates, targets, verdicts
+from results.analysis import draws, selection, surrogates, targets, verdicts
 from results.analysis import spread as spread_analysis
 from results.analysis.comparison import ANY
 from results.analysis.spread import Spread
@@ -72,6 +72,7 @@ class _Frozen:
 
     def __init__(self, path: Path):
         self.results, _ = frozen.read(path)
+        draws.check_balanced(self.results, path.stem)
 
     @cached_property
     def verdicts(self) -> Verdicts:
@@ -131,10 +132,10 @@ def evaluate(path: str | Path = FILE, folder: str | Path = frozen.FOLDER) -> lis
             # What is withdrawn is decided as well: it must be about something that was run.
             word, evidence = _decided(kind, claim, table(name))
             if WITHDRAWN not in claim and kind != "survives" and (Path(folder) / f"{fresh(name)}.parquet").exists():
-                draws = table(fresh(name))
-                if declared.before(claim, draws.results.accounts):
+                again = table(fresh(name))
+                if declared.before(claim, again.results.accounts):
                     explored, before = word, True
-                    word, evidence = _decided(kind, claim, draws)
+                    word, evidence = _decided(kind, claim, again)
         except LookupError as error:
             raise RecordError(f"the claim “{claim['says']}” is about {error.args[0]}.") from None
         if WITHDRAWN in claim:
@@ -234,7 +235,7 @@ def _contrast(kind: str, claim: Mapping, decided: pd.DataFrame) -> tuple[str, st
     sign = 1 if len(straight) else -1
     ends = sorted((sign * row.low, sign * row.high))
     gap = "unknown" if np.isnan(row.difference) else wording.aggregate(sign * row.difference, *ends, row.unit)
-    evidence = f"{row.measure_label.lower()}, difference {gap}, {row.seeds} seeds, {_p(row)}."
+    evidence = f"{row.measure_label.lower()}, difference {gap}, {wording.units([row.seeds], [row.draws])}, {_p(row)}."
     if word == "undecided":
         return "undecided", evidence
     return "supported" if word == kind else "refuted", evidence

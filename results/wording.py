@@ -91,6 +91,24 @@ def how_many(counts: Iterable[int], thing: str) -> str:
     return f"{spanning(ordered[0], ordered[-1])} {thing}{'' if ordered[-1] == 1 else 's'}"
 
 
+def units(seeds: Iterable[int], draws: Iterable[int], common: bool = False) -> str:
+    """Over what means are taken: 16 seeds, or 4 draws of 4 seeds each.
+
+    Args:
+        seeds: how many each of several has, at least one.
+        draws: how many draws of the problem these met.
+        common: whether all have them: 16 common seeds, 4 common draws of 4 seeds each.
+
+    Returns:
+        Numbers and words; draws are named where they have several seeds.
+    """
+    seeds, draws, both = list(seeds), list(draws), "common " if common else ""
+    if seeds == draws:
+        return how_many(seeds, f"{both}seed")
+    per = sorted(math.ceil(of / by) for of, by in zip(seeds, draws, strict=True))
+    return f"{how_many(draws, f'{both}draw')} of {spanning(per[0], per[-1])} seeds each"
+
+
 def spanning(fewest: int, most: int) -> str:
     """From the fewest to the most: 16, or 8 to 16.
 

@@ -178,14 +178,16 @@ def _task_of(overrides: list[str]) -> Callable:
                 loading.register(run.program[group]["name"])
         task, program = build(json.dumps(dict(run.program), sort_keys=True), len(run.replicas))
         activations, weights = program.hard.activations, program.hard.weights
-        replica = block.replica_of(run.replicas[0], run.program, program)
+        replica = block.replica_of(run.replicas[0], run, program)
         numbers: dict[str, Any] = {"activations": replica.activations, "weights": replica.weights}
         for surrogate, values in ((activations, numbers["activations"]), (weights, numbers["weights"])):
             if surrogate:
                 for combination in schedules.combinations(values):
                     surrogate.check(**combination)
         scaled: dict[str, Any] = {"normalize": replica.normalize, "stretch": replica.stretch}
-        table = first_step(task, program.hard, seed=replica.seed, **numbers, **scaled, compiled=compiled)
+        table = first_step(
+            task, program.hard, seed=replica.seed, draw=replica.draw, **numbers, **scaled, compiled=compiled
+        )
         through = activations.label
         if weights is not activations:
             through += f" (weights: {weights.label if weights else 'none'})"

@@ -22,8 +22,9 @@ def binarized_mlp(
     test: float,
     reference: int,
     split_seed: int | None,
+    subsets: int | None = None,
     **_,
-) -> None:
+) -> int | None:
     """Refuses arguments that make no such task; others than these are not looked at.
 
     Args:
@@ -35,6 +36,10 @@ def binarized_mlp(
         test: share of the examples, from 0, for a set with a test part of its own, and below 1.
         reference: training examples that give the statistics for judging, at least 1.
         split_seed: None, or a whole number of at least 0.
+        subsets: None, or a whole number of at least 2, where split_seed is None.
+
+    Returns:
+        How many draws there are (tasks.base.check).
 
     Raises:
         UserError: with the argument, its value and what is allowed.
@@ -43,15 +48,25 @@ def binarized_mlp(
     at_least(1, batch=batch, reference=reference, **widths)
     if split_seed is not None:
         at_least(0, split_seed=split_seed)
+    if subsets is not None:
+        at_least(2, subsets=subsets)
+        if split_seed is not None:
+            raise UserError(
+                f"task.split_seed is {split_seed} and task.subsets is {subsets}, but one split for all is no subset "
+                "for each: set one of them to null."
+            )
     one_of("cross_entropy", "squared_hinge", loss=loss)
     if not 0 < init_scale < math.inf:
         raise UserError(f"task.init_scale is {init_scale}, but must be a finite number above 0.")
     for name, share, least in (("validation", validation, "above 0"), ("test", test, "from 0")):
         if not 0 <= share < 1 or (share == 0 and name == "validation"):  # a set may bring its own test part
             raise UserError(f"task.{name} is {share}, but must be a share of the examples, {least} and below 1.")
+    return subsets if split_seed is None else 1
 
 
-def sign_fitting(*, dim: int, mixing: str, rows: int, target: float | None, instance_seed: int | None, **_) -> None:
+def sign_fitting(
+    *, dim: int, mixing: str, rows: int, target: float | None, instance_seed: int | None, **_
+) -> int | None:
     """Refuses arguments that make no such task; others than these are not looked at.
 
     Args:
@@ -60,6 +75,9 @@ def sign_fitting(*, dim: int, mixing: str, rows: int, target: float | None, inst
         rows: of the matrix, at least 1.
         target: 1 or −1 with the identity; None with a Gaussian matrix, where it follows from the drawn signs.
         instance_seed: None, or a whole number of at least 0.
+
+    Returns:
+        How many draws there are (tasks.base.check).
 
     Raises:
         UserError: with the argument, its value and what is allowed.
@@ -73,3 +91,4 @@ def sign_fitting(*, dim: int, mixing: str, rows: int, target: float | None, inst
         raise UserError(f"task.target is {target}, but mixing={mixing} needs {needs}.")
     if target not in (None, 1, -1):
         raise UserError(f"task.target is {target}, but a sign can only reach 1 or -1.")
+    return None if mixing == "gaussian" and instance_seed is None else 1

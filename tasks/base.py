@@ -42,15 +42,17 @@ class Draw:
     """What a seed draws of the problem, beside the start and the batches: what a mean over seeds is a mean over.
 
     Attributes:
-        of: "split" or "instance"; "" where the problem is the same for all.
-        fixed: the split or the instance that all replicas share; None: each has its own, by its own seed.
+        of: "split", "subset" or "instance"; "" where the problem is the same for all.
+        fixed: the split or the instance that all replicas share; None: each has that of its own draw.
         overlap: test examples for each training example, where replicas split the same examples again; 0 where their
             draws share nothing; None where the draws say nothing of new examples.
+        shuffled: of subsets the number by which the examples were shuffled before they were parted; else None.
     """
 
     of: str = ""
     fixed: int | None = None
     overlap: float | None = None
+    shuffled: int | None = None
 
     def described(self) -> dict[str, object]:
         """What an account of a record says of it: the fields."""
@@ -91,9 +93,9 @@ class Task:
         forwards: the hard functions that it is written for.
         checksum: of the data that it was made from, as tasks.data has it; "" where it has none.
         remarks: what may not be meant so in its data or arguments, a sentence each.
-        problem: problem(chance) -> a dict of tensors: the replica's own draw of the problem, made once before its
-            start, by its seed alone. Under TRAIN it may say which of the examples the replica trains on. None: the
-            problem is the same for all.
+        problem: problem(chance, draw) -> a dict of tensors: the replica's own draw of the problem, made once before
+            its start. `draw` is its number, an int32 scalar, and `chance` follows from that alone. Under TRAIN it may
+            say which of the examples the replica trains on. None: the problem is the same for all.
         training: how many examples a replica trains on; None: all.
         draw: what of the problem a seed draws.
         can_fail: whether a training may miss the target for good, by its start or its draw. Then outcomes are a mixture
@@ -139,19 +141,22 @@ def load(name: str) -> Callable[..., Task]:
     return getattr(importlib.import_module(f"tasks.{name}"), name)
 
 
-def check(name: str, **arguments: object) -> None:
+def check(name: str, **arguments: object) -> int | None:
     """Refuses arguments that make no such task, without loading its page and what that needs.
 
     Args:
         name: of a task. One that tasks.arguments has no function for is not looked at.
         **arguments: of its page, by name.
 
+    Returns:
+        How many draws of the problem there are, numbered from 0: 1 where all replicas have the same one, and None where
+        there are as many as one likes, or nothing is known of it.
+
     Raises:
         UserError: with the first argument that cannot be.
     """
     refuse = getattr(importlib.import_module("tasks.arguments"), name, None)
-    if refuse:
-        refuse(**arguments)
+    return refuse(**arguments) if refuse else None
 
 
 def parameters(task: Callable[..., Task]) -> dict[str, object]:

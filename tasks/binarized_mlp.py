@@ -9,7 +9,7 @@ from steeplechase.errors import UserError
 from tasks import arguments
 from tasks.base import Draw, Task
 from tasks.data.sets import load
-from tasks.data.split import part_sizes, split
+from tasks.data.split import SHUFFLED, part_sizes, split, subset_places
 
 EPSILON = 1e-4  # batch norm, as in BinaryNet's code
 PIECE = 1024  # examples judged at once: bounds the memory, not the numbers
@@ -29,6 +29,7 @@ def binarized_mlp(
     test: float = 0.2,
     reference: int = 2048,
     split_seed: int | None = None,
+    subsets: int | None = None,
     dtype: str = "float32",
 ) -> Task:
     """A network of the BinaryNet kind (Hubara et al. 2016, arXiv:1602.02830): every weight matrix is hard, every hidden
@@ -50,8 +51,11 @@ def binarized_mlp(
         validation: share of the examples that settings are chosen by, drawn with `split_seed`.
         test: share of the examples that is reported; a set with test files of its own keeps them.
         reference: how many training examples give the statistics that replace the batch's when judging.
-        split_seed: of the permutation that splits the examples, which all replicas then share. None: each replica
-            has its own, by its own seed. A test part that comes with the data is everybody's.
+        split_seed: of the permutation that splits the examples, which all replicas then share. None: each draw has
+            its own. A test part that comes with the data is everybody's.
+        subsets: into how many disjoint subsets of equal size the examples are parted, of which draw i has the i-th and
+            splits it by the same shares, so that no two draws have an example in common; a few examples may be in none.
+            None: every draw splits all examples.
         dtype: of the parameters and of all products: `float32` or `float64`.
 
     Returns:
@@ -70,9 +74,11 @@ def binarized_mlp(
         test=test,
         reference=reference,
         split_seed=split_seed,
+        subsets=subsets,
     )
     examples = load(data, labels)
-    counts = part_sizes(examples, validation=validation, test=test)
+    places = None if subsets is None else subset_places(examples, subsets, batch, validation=validation, test=test)
+    counts = part_sizes(examples, validation=validation, test=test, subsets=subsets or 1)
     if batch > counts["train"]:
         raise UserError(f"task.batch is {batch}, but {data} leaves only {counts['train']} training examples.")
 
@@ -87,8 +93,11 @@ def binarized_mlp(
         parts = vars(split(examples, seed=split_seed, validation=validation, test=test))
     arrays = {name: (tf.constant(part.x, dtype), tf.constant(part.y)) for name, part in parts.items()}
 
-    def problem(chance):
-        order = chance.of("split").permutation(len(examples.y))
+    def problem(chance, draw):
+        if places is None:
+            order = chance.of("split").permutation(len(examples.y))
+        else:
+            order = tf.gather(tf.constant(places, tf.int32), draw)
         return dict(zip(counts, tf.split(order, list(counts.values())), strict=True))
 
     def part_of(name, problem, at, end):
@@ -156,7 +165,9 @@ def binarized_mlp(
         return measures
 
     # A test part that comes with the data is in every draw: they say nothing of other test examples.
-    overlap = counts["test"] / counts["train"] if "test" in counts else None
+    overlap = None
+    if "test" in counts:
+        overlap = counts["test"] / counts["train"] if places is None else 0.0
     spreads = {f"layer{i}/weights": init_scale * math.sqrt(2 / (widths[i - 1] + widths[i])) for i in layers}
     spreads |= {f"layer{i}/activations": 1.0 for i in layers[:-1]}
     if not batch_norm:
@@ -184,7 +195,7 @@ def binarized_mlp(
         remarks=examples.remarks,
         problem=problem if split_seed is None else None,
         training=counts["train"],
-        draw=Draw("split", split_seed, overlap),
+        draw=Draw("split", split_seed, overlap) if places is None else Draw("subset", None, overlap, SHUFFLED),
         can_fail=False,  # none of 144 trainings at chosen rates ended below the target (nine methods, commit a63a4e1)
         spreads=spreads,
     )

@@ -36,7 +36,7 @@ def sign_fitting(
         rows: of A, where it is drawn.
         start: every coordinate's first value; None draws them from N(0, 1) with the replica's own chance.
         target: 1 or −1 with the identity, else None.
-        instance_seed: of A and s, which all replicas then share. None: each replica has its own, by its own seed.
+        instance_seed: of A and s, which all replicas then share. None: each replica has the one of its draw.
         dtype: of x, A and b: `float32` or `float64`.
 
     Returns:
@@ -55,7 +55,7 @@ def sign_fitting(
         shared |= {part: rounded(draw.normal(0, 1 / math.sqrt(rows), [rows, dim])) for part in PARTS}
     fixed = {} if own else {name: tf.constant(array, dtype) for name, array in shared.items()}
 
-    def problem(chance):
+    def problem(chance, draw):
         signs = tf.where(chance.of("signs").uniform([dim]) < 0.5, -1.0, 1.0)
         matrices = {part: rounded(chance.of(part).normal([rows, dim]) / math.sqrt(rows)) for part in PARTS}
         return {name: tf.cast(array, dtype) for name, array in {"signs": signs, **matrices}.items()}

@@ -25,6 +25,7 @@ WHERE = {
     "optimizer_label": "the optimizer as it is printed, or comparison.ANY: each method with the one that it chose",
     "tasks": "over how many tasks",
     "seeds": "how many seeds all methods have, of each task",
+    "draws": "how many draws of the problem these met: the unit of all that is said",
     "estimand": "what the seeds are draws of, in half a sentence",
 }
 COLUMNS = WHERE | {  # of aggregates(): name and what it holds
@@ -57,7 +58,7 @@ class Compared(NamedTuple):
         groups: one of each task.
         names: of the methods' estimators.
         methods: as they are printed.
-        seeds: those that all methods have on all these tasks.
+        seeds: those that all methods have on all these tasks, or draws (comparison.Group).
         values: of each task's reported measure, float64 [tasks, methods, seeds].
     """
 
@@ -81,7 +82,8 @@ class Compared(NamedTuple):
         first = self.groups[0]
         words = (first.task, first.task_label) if len(self.groups) == 1 else ("", TOGETHER)
         estimands = "; ".join(dict.fromkeys(group.estimand.text for group in self.groups))
-        values = (*words, first.optimizer, len(self.groups), len(self.seeds), estimands)
+        counts = (len(self.seeds) * min(group.per_draw for group in self.groups), len(self.seeds))
+        values = (*words, first.optimizer, len(self.groups), *counts, estimands)
         return dict(zip(WHERE, values, strict=True))
 
 

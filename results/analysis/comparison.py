@@ -6,6 +6,7 @@ Pure functions of a result set.
 from __future__ import annotations
 
 import itertools
+import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from functools import cached_property
@@ -13,7 +14,7 @@ from functools import cached_property
 import numpy as np
 import pandas as pd
 
-from results.analysis import estimand, lookup, measures, selection
+from results.analysis import draws, estimand, lookup, measures, selection
 from results.analysis.estimand import Estimand
 from results.analysis.measures import Measure
 from results.records.result_set import ResultSet
@@ -36,7 +37,9 @@ class Group:
         methods: as they are printed.
         names: of their estimators.
         controls: of each method whether its slope is zero everywhere.
-        seeds: those that all methods have at all settings.
+        seeds: those that all methods have at all settings; where a draw of the problem has several seeds, the numbers
+            of the draws of which all methods have all seeds. They are the unit: what follows is of a draw the mean over
+            its seeds, and a draw has diverged or failed if any of its seeds has.
         settings: for each method its settings in words, in the order in which the first of equally good ones is chosen.
         rates: their learning rates.
         chosen_by: for each method float64 [settings, seeds], the values of `selects` at the last step; one that is not
@@ -47,8 +50,11 @@ class Group:
         can_fail: whether the task says that a training may miss its target for good; None where the records are older
             than that.
         estimand: what the seeds draw.
-        dropped: seeds that only some of the methods have.
+        dropped: seeds, or draws, that only some of the methods have.
         left_out: methods that were not run with every optimizer, of a group over all of them.
+        per_draw: how many seeds each draw has.
+        of_seeds: for each method float64 [settings, draws, per_draw], the values of `reports` of each seed; empty where
+            draws have one seed, and `reported` says it.
     """
 
     task: str
@@ -70,14 +76,32 @@ class Group:
     estimand: Estimand
     dropped: tuple[int, ...] = ()
     left_out: tuple[str, ...] = ()
+    per_draw: int = 1
+    of_seeds: tuple[np.ndarray, ...] = ()
+
+    @property
+    def counts(self) -> dict[str, int]:
+        """How many `seeds` and how many `draws` the methods have in common."""
+        return {"seeds": len(self.seeds) * self.per_draw, "draws": len(self.seeds)}
 
     @property
     def without_controls(self) -> Group:
         """The group without its controls."""
         kept = [m for m, control in enumerate(self.controls) if not control]
         words = ("methods", "names", "controls", "settings", "rates")
-        per_method = (*words, "chosen_by", "reported", "diverged", "failed")
+        per_method = (*words, *self.arrayed)
         return replace(self, **{key: tuple(getattr(self, key)[m] for m in kept) for key in per_method})
+
+    @property
+    def arrayed(self) -> tuple[str, ...]:
+        """The names of the fields that have an array for each method."""
+        return ("chosen_by", "reported", "diverged", "failed", *(("of_seeds",) if self.of_seeds else ()))
+
+    def spreads(self, method: int) -> dict[str, float]:
+        """Of a method at its chosen setting the standard deviations `between` and `within` draws (draws.spreads)."""
+        if not self.of_seeds:
+            return {"between": math.nan, "within": math.nan}
+        return draws.spreads(self.of_seeds[method][self.choose()[method]].ravel(), np.repeat(self.seeds, self.per_draw))
 
     def choose(self) -> list[int]:
         """For each method, which setting has the best mean of `selects` over seeds: the first of equally good ones."""
@@ -181,7 +205,7 @@ def _group(task, optimizer, rows, described, last, by_run, drawn) -> Group:
         places = np.array([_placed(number, at, common) for _, at in settings])
         for kept, column in zip(values, (*columns, lost, missed), strict=True):
             kept.append(column[places])
-    return Group(
+    group = Group(
         str(rows["task"].iloc[0]),
         str(task),
         optimizer,
@@ -197,6 +221,51 @@ def _group(task, optimizer, rows, described, last, by_run, drawn) -> Group:
         _one({described[run].get("can_fail") for run in rows["run"]}, None),
         _one({drawn[run] for run in rows["run"]}, Estimand()),
         tuple(sorted(set.union(*seeds) - set(common))),
+    )
+    own = last[last["run"].isin(rows["run"])]
+    per_draw = draws.one_design(draws.seeds_per_draw(own), f"on {task} with {optimizer}")
+    draw_of = dict(zip(own["seed"].tolist(), draws.draws_of(own).tolist(), strict=True))
+    return group if per_draw == 1 else by_draw(group, draw_of, per_draw)
+
+
+def by_draw(group: Group, draw_of: Mapping[int, int], per_draw: int) -> Group:
+    """A group whose unit is the draw of the problem, of one whose unit is the seed.
+
+    Args:
+        group: over seeds.
+        draw_of: the draw that each of its seeds met, and each that it has dropped.
+        per_draw: how many seeds meet each draw. A draw that lacks one of them is dropped.
+
+    Returns:
+        The same with a column a draw.
+
+    Raises:
+        RecordError: where no draw has all of its seeds.
+    """
+    met = np.array([draw_of[seed] for seed in group.seeds])
+    numbers, counts = np.unique(met, return_counts=True)
+    whole = numbers[counts == per_draw].tolist()
+    if not whole:
+        raise RecordError(
+            f"on {group.task_label} with {group.optimizer} no draw was met by all with all of its {per_draw} seeds: "
+            "they cannot be compared in pairs."
+        )
+    at = np.concatenate([np.flatnonzero(met == draw) for draw in whole])
+
+    def parted(arrays):
+        return [values[:, at].reshape(len(values), len(whole), per_draw) for values in arrays]
+
+    of_seeds = tuple(parted(group.reported))
+    return replace(
+        group,
+        seeds=tuple(whole),
+        chosen_by=tuple(values.mean(-1) for values in parted(group.chosen_by)),
+        reported=tuple(values.mean(-1) for values in of_seeds),
+        diverged=tuple(lost.any(-1) for lost in parted(group.diverged)),
+        failed=tuple(lost.any(-1) for lost in parted(group.failed)),
+        dropped=tuple(sorted(set(draw_of.values()) - set(whole))),
+        per_draw=per_draw,
+        of_seeds=of_seeds,
     )
 
 
@@ -223,15 +292,15 @@ def _over(parts: Sequence[Group]) -> Group:
         Its `optimizer` is ANY.
 
     Raises:
-        RecordError: where no seed is common to all.
+        RecordError: where no seed is common to all, or draws have unequal numbers of seeds.
     """
     first = parts[0]
+    draws.one_design((part.per_draw for part in parts), f"on {first.task_label}")
     kept = [m for m in first.methods if all(m in part.methods for part in parts)]
     seeds = [s for s in first.seeds if all(s in part.seeds for part in parts)]
     if not seeds:
         raise RecordError(f"on {first.task_label} no seed was met with every optimizer: they cannot be compared.")
-    arrayed = ("chosen_by", "reported", "diverged", "failed")
-    joined: dict[str, list] = {key: [] for key in ("settings", "rates", *arrayed)}
+    joined: dict[str, list] = {key: [] for key in ("settings", "rates", *first.arrayed)}
     for method in kept:
         at = [part.methods.index(method) for part in parts]
         named = [
@@ -239,7 +308,7 @@ def _over(parts: Sequence[Group]) -> Group:
         ]
         joined["settings"].append(tuple(itertools.chain(*named)))
         joined["rates"].append(tuple(itertools.chain(*(part.rates[i] for part, i in zip(parts, at, strict=True)))))
-        for key in arrayed:
+        for key in first.arrayed:
             arrays = [
                 getattr(part, key)[i][:, [part.seeds.index(s) for s in seeds]]
                 for part, i in zip(parts, at, strict=True)
@@ -292,7 +361,7 @@ def tuned(group: Group, resampled_seeds: np.ndarray) -> np.ndarray:
 
     Args:
         group: the methods.
-        resampled_seeds: places of seeds, int [resamples, 1, seeds].
+        resampled_seeds: places of seeds (of a Group's `seeds`), int [resamples, 1, seeds].
 
     Returns:
         float64 [resamples, methods]; a seed that diverged without bound makes a mean infinite.

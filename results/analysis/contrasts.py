@@ -41,8 +41,9 @@ COLUMNS = {  # of contrasts(): name and what it holds
     "p_margin": "of a difference of the margin or more, corrected in the same way; NaN where that cannot be tested",
     "test": "how it was tested",
     "seeds": "how many seeds both have",
-    "diverged": "how many of the seeds diverged, of both",
-    "failed": "how many of the method's trainings missed the task's target",
+    "draws": "how many draws of the problem these met: the unit of all that is said",
+    "diverged": "how many of the draws have a seed that diverged, of both",
+    "failed": "how many of the method's draws have a training that missed the task's target",
     "other_failed": "how many of the other's",
     "failure_bound": "exact 95 % bound on the difference of the shares of failures",
     "failure_loss": "what a failure costs, in the measure's unit; NaN where trainings do not fail, or it is not known",
@@ -178,7 +179,7 @@ def _pairs(group: Group, margin: float, reference: str, cost: float) -> list[_Pa
             "high": contrast.high,
             "margin": margin,
             "test": contrast.test,
-            "seeds": len(group.seeds),
+            **group.counts,
             "diverged": int(group.diverged[i][chosen[i]].sum() + group.diverged[j][chosen[j]].sum()),
             "failed": int(failed.sum()),
             "other_failed": int(other_failed.sum()),
@@ -234,4 +235,4 @@ def _draws_needed(pair: _Pair, family: int) -> float:
     if math.isnan(pair.open_share):
         return math.nan
     needed = paired.draws_without_failure(pair.open_share, 1 - paired.LEVEL / family)
-    return float(needed) if needed > pair.row["seeds"] else math.nan
+    return float(needed) if needed > pair.row["draws"] else math.nan

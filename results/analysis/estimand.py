@@ -16,18 +16,22 @@ SEEDS = {"split": "task.split_seed", "instance": "task.instance_seed"}  # the co
 
 @dataclass(frozen=True)
 class Estimand:
-    """What a seed draws of the problem.
+    """What a draw of the problem is.
 
     Attributes:
-        draws: "split" or "instance"; "" where the problem is one, or where the records do not say.
+        draws: "split", "subset" or "instance"; "" where the problem is one, or where the records do not say.
         fixed: the split or instance that all seeds share; None: each has its own.
         overlap: how many test examples there are for each training example, where the draws re-split the same examples;
             0 where they share nothing; NaN where nothing follows for new examples.
+        shuffled: of subsets the number by which the examples were shuffled before they were parted.
+        per_draw: how many seeds meet each draw.
     """
 
     draws: str = ""
     fixed: int | None = None
     overlap: float = math.nan
+    shuffled: int | None = None
+    per_draw: int = 1
 
     @property
     def resplits(self) -> bool:
@@ -39,12 +43,22 @@ class Estimand:
         """What is estimated, in half a sentence."""
         if self.fixed is not None:
             return f"over starts and batches, given {self.draws} {self.fixed}"
+        start = "each with a start of its own"
+        if self.per_draw > 1:
+            start = f"the mean over {self.per_draw} seeds in each, with starts of their own"
         if self.draws == "instance":
-            return "over instances, each with a start of its own"
+            return f"over instances, {start}"
+        if self.draws == "subset":
+            if self.overlap == 0:
+                apart = f"shuffled by {self.shuffled}; they share none, so this speaks of new ones, too"
+                return f"over disjoint subsets of the examples ({apart}), {start}"
+            apart = f"shuffled by {self.shuffled}), given one test part"
+            return f"over disjoint subsets of the training examples ({apart}, {start}"
         if self.resplits:
-            return "over re-splits of the same examples, each with a start of its own"
+            return f"over re-splits of the same examples, {start}"
         if self.draws == "split":
-            return "over re-splits of the training examples, given one test part"
+            text = "over re-splits of the training examples, given one test part"
+            return text if self.per_draw == 1 else f"{text}, {start}"
         return "over starts and batches of one problem"
 
 
@@ -61,8 +75,14 @@ def estimand(account: Mapping, columns: Mapping) -> Estimand:
     """
     drawn = account.get("draw")
     if drawn is not None:
-        overlap = drawn["overlap"]
-        return Estimand(drawn["of"], drawn["fixed"], math.nan if overlap is None else float(overlap))
+        overlap, configured = drawn["overlap"], account.get("configuration", {})
+        return Estimand(
+            drawn["of"],
+            drawn["fixed"],
+            math.nan if overlap is None else float(overlap),
+            drawn.get("shuffled"),  # which accounts of before do not have
+            int(configured.get("seeds_per_draw", 1)),
+        )
     for draws, column in SEEDS.items():
         value = columns.get(column)
         if isinstance(value, (int, float)) and math.isfinite(value):

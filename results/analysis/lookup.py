@@ -35,7 +35,7 @@ def run_labels(results: ResultSet) -> pd.DataFrame:
         labels = [described[run]["labels"].get(kind) or name for run, name in zip(out["run"], out[kind], strict=True)]
         out[f"{kind}_label"] = pd.Series(labels, dtype="string")
     out["variant"] = pd.Series("", index=out.index, dtype="string")
-    own = set(columns) | {"replica", "seed", "learning_rate"}
+    own = set(columns) | {"replica", "seed", "draw", "learning_rate"}
     traits = [c for c in table.columns if (c in schema.IDENTITY or c.startswith(schema.PREFIXES)) and c not in own]
     labels = ["task_label", "estimator_label", "optimizer_label"]
     twins = out[out.duplicated(labels, keep=False)]

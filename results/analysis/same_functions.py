@@ -9,7 +9,7 @@ from results.records import schema
 from results.records.result_set import ResultSet
 
 NAMES = ("estimator", "estimator_weights")  # columns that differ although the function is one, as their parameters do
-FREE = {"run", "replica", "seed", "learning_rate", *NAMES}
+FREE = {"run", "replica", "seed", "draw", "learning_rate", *NAMES}
 
 
 @dataclass(frozen=True)

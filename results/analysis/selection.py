@@ -9,6 +9,7 @@ from collections.abc import Iterator, Mapping, Sequence
 import numpy as np
 import pandas as pd
 
+from results.analysis import draws
 from results.analysis.lookup import (
     format_value,
     group_by_measures,
@@ -60,6 +61,7 @@ def choose(results: ResultSet, account: Mapping) -> pd.DataFrame:
             edge           "low" or "high" where it is the smallest or largest of three or more rates tried, and no rate
                            between them is as good: a better one may lie outside. Else ""
             rates          how many rates were tried
+            draws          how many draws of the problem the replicas met
             replicas       the ids of the replicas with this setting, one a seed, as a tuple
 
     Raises:
@@ -75,8 +77,11 @@ def _choose(last: pd.DataFrame, chosen: Measure) -> pd.DataFrame:
         raise RecordError(f"settings cannot be chosen by '{chosen.name}', which has no better direction.")
     cost, ids = chosen.cost(recorded(last, chosen.name)).to_numpy(), last["replica"].tolist()
     words, found = last[["run", "task", "estimator", "optimizer"]].to_dict("list"), []
+    met = draws.draws_of(last).to_numpy()
     for swept, settings in tested_settings(last):
-        means = [float(cost[rows].mean()) for _, rows in settings]
+        means = [
+            float(draws.averaged(cost[rows], met[rows], chosen.sign * chosen.worst).mean()) for _, rows in settings
+        ]
         at = best(means)
         key, rows = settings[at]
         tested = sorted({other[0] for other, _ in settings})
@@ -90,6 +95,7 @@ def _choose(last: pd.DataFrame, chosen: Measure) -> pd.DataFrame:
                 "selected": -means[at] if chosen.better == "higher" else means[at],
                 "edge": ("low" if key[0] == tested[0] else "high") if at_edge else "",
                 "rates": len(tested),
+                "draws": len(set(met[rows].tolist())),
                 "replicas": tuple(ids[i] for i in rows),
             }
         )

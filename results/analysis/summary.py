@@ -7,9 +7,10 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
+import numpy as np
 import pandas as pd
 
-from results.analysis import estimand, lookup, measures, selection
+from results.analysis import draws, estimand, lookup, measures, selection
 from results.records.result_set import ResultSet
 from results.statistics import intervals
 
@@ -27,10 +28,14 @@ COLUMNS = {  # of summary(): name and what it holds
     "edge": "low or high where the rate is the smallest or largest of three or more, and none between them is as good",
     "remark": "what a reader must know of this row",
     "seeds": "replicas with the chosen setting",
+    "draws": "draws of the problem that these met: means and intervals are over draws, of each the mean over its seeds",
     "estimand": "what the seeds are draws of, in half a sentence",
     "selects": "the measure that the setting was chosen by",
-    "reports": "the measure that the next six columns hold",
+    "reports": "the measure that the next eight columns hold",
     "unit": "its unit; empty for a pure number",
+    "between": "standard deviation of the measure at the last step between draws, the seeds' own taken off; NaN where "
+    "each seed has a draw of its own",
+    "within": "standard deviation between seeds of one draw; NaN as there",
     "end_mean": "its mean over seeds at the last step",
     "end_low": "lower end of the 95 % t interval",
     "end_high": "upper end",
@@ -93,8 +98,8 @@ def _reached(results: ResultSet, settings: pd.DataFrame, accounts: Mapping[str, 
     """By run, what its replicas with the chosen setting reached.
 
     Returns:
-        The reported measure at the `end` and at the `validated` step, and the `steps` to the target; and of all its
-        `replicas`, whose number that is, how many `diverged`.
+        The reported measure at the `end` and at the `validated` step, the `steps` to the target, and the
+        `draws` that they met; and of all its `replicas`, whose number that is, how many `diverged`.
     """
     found: dict[str, dict] = {}
     every = results.final_rows()
@@ -108,6 +113,7 @@ def _reached(results: ResultSet, settings: pd.DataFrame, accounts: Mapping[str, 
             "end": (last, account["reports"]),
             "validated": (selection.validated(kept, account), "value"),
             "steps": (selection.steps_to_target(kept, account), "steps"),
+            "draws": (last.assign(draw=draws.draws_of(last)), "draw"),  # in the same order as all of these
         }
         columns = {name: dict(list(rows.groupby("run")[column])) for name, (rows, column) in measured.items()}
         for run in runs:
@@ -120,8 +126,12 @@ def _reached(results: ResultSet, settings: pd.DataFrame, accounts: Mapping[str, 
 def _row(reached: dict, setting: dict, account: Mapping[str, Any], missing: int) -> dict:
     """What one run's rows say at its chosen setting."""
     measure = measures.measure(account["reports"], account)
-    end = intervals.t_interval(reached["end"], measure.worst)
-    best = intervals.t_interval(reached["validated"], measure.worst)
+    met = reached["draws"].to_numpy()
+    end, best = (
+        intervals.t_interval(draws.averaged(reached[which], met, measure.worst), measure.worst)
+        for which in ("end", "validated")
+    )
+    ends = reached["end"].to_numpy("float64")
     steps = reached["steps"].astype("float64")
     alone = account["selects"] == account["reports"]
     remarks = [
@@ -134,6 +144,8 @@ def _row(reached: dict, setting: dict, account: Mapping[str, Any], missing: int)
     return {
         "remark": "; ".join(remark for remark in remarks if remark),
         "seeds": len(setting["replicas"]),
+        "draws": len(set(met.tolist())),
+        **draws.spreads(np.where(np.isfinite(ends), ends, measure.worst), met),
         "selects": account["selects"],
         "reports": measure.name,
         "unit": measure.unit,

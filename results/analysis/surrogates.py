@@ -12,7 +12,7 @@ import pandas as pd
 from scipy import stats
 
 from results import wording
-from results.analysis import measures, selection
+from results.analysis import draws, measures, selection
 from results.analysis.same_functions import same_functions
 from results.records import schema
 from results.records.plan import UnsupportedPair
@@ -62,6 +62,7 @@ COLUMNS = {  # of rankings(): name and what it holds
     "learning_rate": "the optimizer's default, or what validation chose",
     "edge": "low or high where a chosen rate is the smallest or largest tried (selection.choose)",
     "seeds": "replicas with this rate",
+    "draws": "draws of the problem that these met: the unit of all that is said",
     "diverged": "how many of them diverged",
     "selects": "the measure that rates are chosen by",
     "measure": "the measure that is reported",
@@ -72,7 +73,10 @@ COLUMNS = {  # of rankings(): name and what it holds
     "low": "lower end of the 95 % t interval",
     "high": "upper end",
     "standard_error": "of the mean, over seeds",
-    "values": "the measure of each seed, by seed",
+    "between": "standard deviation of the measure between draws, the seeds' own taken off; NaN where each seed has a "
+    "draw of its own",
+    "within": "standard deviation between seeds of one draw; NaN as there",
+    "values": "the measure of each draw, the mean over its seeds, by its number: the seed's, where it has one",
     "rank": "1 is best within task, optimizer and condition; ties share their average, unknown means are last",
     "difference": "mean over common seeds of estimator minus reference, same task, optimizer and condition",
     "difference_low": "lower end of its 95 % t interval",
@@ -129,7 +133,8 @@ def rankings(results: ResultSet) -> Rankings:
 
     Raises:
         RecordError: for a result set that does not come from `results.load`, and where something else than normalize,
-            the width and the learning rate was swept: the question would have two answers.
+            the width and the learning rate was swept, for the question would have two answers; and where runs of one
+            comparison have unequal numbers of seeds per draw.
     """
     entries, notes = _entries(results) if len(results.rows) else ([], [])
     reference, labels = results.plan.reference, {e["estimator"]: e["estimator_label"] for e in entries}
@@ -138,7 +143,8 @@ def rankings(results: ResultSet) -> Rankings:
         families.setdefault(tuple(entry[key] for key in (*PAIR, "condition")), []).append(entry)
     function_of = _functions(results) if entries else {}
     rows, twins = [], []
-    for family in families.values():
+    for (_, task, _, optimizer, _), family in families.items():
+        draws.one_design((entry["per_draw"] for entry in family), f"on {task} with {optimizer}")
         distinct, others = _apart(family, function_of, reference)
         rows += _compared(distinct, reference)
         twins += _placed(others, distinct)
@@ -329,19 +335,24 @@ def _entry(rows: pd.DataFrame, setting: Mapping, account: Mapping, where: Mappin
     if not measure.better:
         raise RecordError(f"estimators cannot be ranked by '{measure.name}', which has no better direction.")
     rows = rows.sort_values("seed")
-    values = rows.set_index("seed")[measure.name].astype("float64")
+    met = draws.draws_of(rows).to_numpy()
+    values = rows[measure.name].astype("float64").set_axis(met)
     lost = rows["diverged"].notna() if "diverged" in rows else pd.Series(False, rows.index)
     if not np.isfinite(values[~lost.to_numpy()]).all():
         raise RecordError(f"run {setting['run']} has no '{measure.name}' of a replica that did not diverge.")
     values = values.where(np.isfinite(values), measure.worst if math.isfinite(measure.worst) else math.nan)
+    parts = draws.spreads(values.to_numpy(), met)
+    values = pd.Series(draws.averaged(values.to_numpy(), met), np.unique(met))
     mean, low, high = intervals.t_interval(values)
     return {
         **{key: setting[key] for key in (*PAIR, "estimator", "estimator_label")},
         **where,
         "run": setting["run"],
+        "per_draw": max(draws.seeds_per_draw(rows)),
         "control": bool(account.get("control", False)),
         "outside_spread": str(account.get("outside_spread") or ""),  # which records of before do not have
-        "seeds": len(rows),
+        **draws.counted(rows),
+        **parts,
         "diverged": int(lost.sum()),
         "selects": account["selects"],
         "measure": measure.name,

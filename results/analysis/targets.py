@@ -11,7 +11,7 @@ from collections.abc import Callable, Mapping
 import numpy as np
 import pandas as pd
 
-from results.analysis import lookup, selection
+from results.analysis import draws, lookup, selection
 from results.records.result_set import ResultSet
 from results.statistics.survival import Reached
 
@@ -39,6 +39,8 @@ def reached_by_run(
 ) -> dict[str, dict[str, Reached]]:
     """By run, what its replicas with the chosen setting did, for each of the targets that are wanted, by their names.
 
+    Where a draw of the problem has several seeds it is what arrives or does not, and has when all of its seeds have.
+
     Args:
         results: of any runs.
         settings: of selection.chosen_settings.
@@ -49,15 +51,17 @@ def reached_by_run(
     """
     described, rows = results.runs(), results.rows
     rows = rows[rows["replica"].isin(settings["replicas"].explode())]
+    met_by = draws.by_replica(rows)
     found: dict[str, dict[str, Reached]] = {run: {} for run in settings["run"]}
     for account, runs in lookup.group_by_measures(described, settings["run"]):
         own = rows[rows["run"].isin(runs)]
         budget = own.groupby(["run", "replica"])["step"].max().astype("float64")
         measure, ends = account["target"][0], np.cumsum(budget.groupby(level="run").size().to_numpy())[:-1]
         names, budgets = sorted(runs), np.split(budget.to_numpy(), ends)
+        met = np.split(met_by[budget.index.get_level_values("replica")].to_numpy(), ends)
         for name, value in targets_of(account).items():
             first = selection.steps_to_target(own, {**account, "target": [measure, value]})
             steps = np.split(first["steps"].astype("float64").fillna(math.inf).to_numpy(), ends)
-            for run, of_run, limit in zip(names, steps, budgets, strict=True):
-                found[run][name] = Reached(of_run, limit)
+            for run, of_run, limit, drawn in zip(names, steps, budgets, met, strict=True):
+                found[run][name] = Reached(draws.latest(of_run, drawn), draws.latest(limit, drawn))
     return found

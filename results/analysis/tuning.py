@@ -12,7 +12,7 @@ from collections.abc import Iterable, Mapping, Sequence
 import numpy as np
 import pandas as pd
 
-from results.analysis import comparison, estimand, lookup, measures, selection, targets
+from results.analysis import comparison, draws, estimand, lookup, measures, selection, targets
 from results.analysis.comparison import ANY, Group
 from results.records.result_set import ResultSet
 from results.statistics import intervals, paired, resampling, survival
@@ -39,7 +39,8 @@ TARGETS = {  # of grid(): name and what it holds, beside NAMES
     "target": "what counts as arrived",
     "own": "whether it is the task's own target",
     "seeds": "trainings with the chosen setting",
-    "reached": "how many of them arrived",
+    "draws": "draws of the problem that they met",
+    "reached": "how many draws arrived: of each all its trainings",
     "steps": "expected updates: all that were spent, for each that arrived; infinite where none did",
     "examples": "expected training examples",
     "seconds": "expected compiled training time of one replica among those of its block (s)",
@@ -156,7 +157,8 @@ def success_grid(results: ResultSet) -> pd.DataFrame:
                     "measure_label": measure.label,
                     "target": target,
                     "own": target == account["target"][1],
-                    "seeds": len(found.steps),
+                    "seeds": len(one.replicas),
+                    "draws": len(found.steps),
                     "reached": int(np.isfinite(found.steps).sum()),
                     "steps": spent,
                     "examples": spent * examples[one.run],
@@ -250,9 +252,10 @@ def _areas(results: ResultSet) -> dict[tuple[str, str, str], tuple[float, float,
         whole, budget = np.add.reduceat(pieces, starts), np.add.reduceat(spans, starts)
         with np.errstate(invalid="ignore", divide="ignore"):
             areas = np.where(budget > 0, whole / budget, values[starts])
-        first = own["run"].to_numpy()[starts]
+        first, met = own["run"].to_numpy()[starts], draws.draws_of(own).to_numpy()[starts]
         at = np.flatnonzero(first[1:] != first[:-1]) + 1
-        means |= dict(zip(first[np.r_[0, at]], np.split(areas, at), strict=True))
+        parts = zip(np.split(areas, at), np.split(met, at), strict=True)
+        means |= dict(zip(first[np.r_[0, at]], (draws.averaged(*part, math.inf) for part in parts), strict=True))
     return {
         (one.task_label, one.optimizer_label, method): intervals.t_interval(means[one.run])
         for one, method in zip(settings.itertuples(), lookup.methods(settings), strict=True)

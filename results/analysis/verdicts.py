@@ -10,7 +10,7 @@ import numpy as np
 import pandas as pd
 
 from results import wording
-from results.analysis import comparison, contrasts, fairness, same_functions
+from results.analysis import comparison, contrasts, draws, fairness, same_functions
 from results.analysis.comparison import PAIRS, Group, tuned
 from results.records.result_set import ResultSet
 from results.statistics import resampling
@@ -81,7 +81,7 @@ def _failures_remarks(rows: Sequence[dict]) -> list[str]:
             said.setdefault(
                 row["task_label"],
                 f"On {row['task_label']} a training that fails costs {row['failure_loss']:.3g}, and "
-                f"{wording.count(row['seeds'], 'draw')} without a failure leave a difference of "
+                f"{wording.count(row['draws'], 'draw')} without a failure leave a difference of "
                 f"{row['failure_bound']:.2f} in their shares open: equivalence takes "
                 f"{row['draws_needed']:,.0f} draws without a failure.",
             )
@@ -93,14 +93,22 @@ def _remarks(group: Group, rows: list[dict]) -> list[str]:
     where, said = f"on {group.task_label} with {group.optimizer}", []
     methods = len(group.methods) - sum(group.controls)
     if group.dropped:
-        said.append(f"Seeds that only some methods have are left out {where}: {', '.join(map(str, group.dropped))}.")
+        units = "Seeds that only some methods have" if group.per_draw == 1 else "Draws that some methods lack seeds of"
+        said.append(f"{units} are left out {where}: {', '.join(map(str, group.dropped))}.")
     if group.left_out:
         said.append(
             f"Not run with every optimizer on {group.task_label}, so not in the last comparison: "
             f"{', '.join(group.left_out)}."
         )
     if len(group.seeds) == 1:
-        said.append(f"One seed decides nothing {where}.")
+        said.append(f"One {'seed' if group.per_draw == 1 else 'draw'} decides nothing {where}.")
+    if group.per_draw > 1:
+        words = [
+            f"{group.methods[m]} {draws.spread_words(**group.spreads(m))}"
+            for m, control in enumerate(group.controls)
+            if not control
+        ]
+        said.append(f"Standard deviations of {group.reports.label.lower()} {where}: {'; '.join(words)}.")
     if methods > PAIRS and not rows:
         said.append(f"{methods} methods make too many pairs {where}: declare a reference that was run there.")
     lost = sum(row["diverged"] > 0 for row in rows)

@@ -58,9 +58,10 @@ def sides(groups: Sequence[Group]) -> tuple[list[str], list[str], dict[str, Line
 
 
 def common_seeds(groups: Sequence[Group]) -> tuple[str, bool]:
-    """How many seeds the methods of these groups have in common, in words, and whether it is more than one."""
-    seeds = {len(group.seeds) for group in groups}
-    return wording.how_many(seeds, "common seed" if len(seeds) == 1 else "seed"), max(seeds) > 1
+    """How many seeds or draws the methods of these groups have in common, in words, and whether it is more than one."""
+    counts = sorted({tuple(group.counts.values()) for group in groups})
+    seeds, draws = zip(*counts, strict=True)
+    return wording.units(seeds, draws, common=len(counts) == 1), max(draws) > 1
 
 
 def grid(

@@ -12,7 +12,7 @@ from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
 
 from results import wording
-from results.analysis import lookup, measures, selection
+from results.analysis import draws, lookup, measures, selection
 from results.drawing import layout, style
 from results.records.result_set import ResultSet
 from results.statistics import intervals
@@ -72,12 +72,14 @@ def _curves(rows: pd.DataFrame, settings: pd.DataFrame, measure: measures.Measur
     Returns:
         `run, entry, step, mean, low, high`, and how many of the seeds are `lost`: not finite.
     """
-    kept = rows.loc[rows["replica"].isin(settings["replicas"].explode()), ["run", "step", measure.name]]
+    kept = rows[rows["replica"].isin(settings["replicas"].explode())]
+    whole, met = kept[measure.name].to_numpy("float64"), draws.draws_of(kept).to_numpy()
     entry, found = settings.set_index("run")["entry"].to_dict(), []
-    for (run, step), column in kept.groupby(["run", "step"], sort=True)[measure.name]:
-        values = column.to_numpy("float64")
+    for (run, step), at in sorted(kept.groupby(["run", "step"]).indices.items()):
+        values = whole[at]
         lost = int((~np.isfinite(values)).sum())
-        found.append((run, entry[run], int(step), *intervals.t_interval(values, measure.worst), lost))
+        means = draws.averaged(values, met[at], measure.worst)
+        found.append((run, entry[run], int(step), *intervals.t_interval(means, measure.worst), lost))
     return pd.DataFrame(found, columns=["run", "entry", "step", "mean", "low", "high", "lost"])
 
 
@@ -210,9 +212,8 @@ def _per_line(settings: pd.DataFrame, columns: int) -> int:
 
 
 def _caption(settings: pd.DataFrame, accounts: Mapping[str, Mapping], shown: bool) -> str:
-    seeds = settings["replicas"].map(len)
-    text = f"Mean over {wording.how_many(seeds, 'seed')}" + (
-        " with 95 % t interval at each step. " if seeds.max() > 1 else "; one seed has no interval. "
+    text = f"Mean over {wording.units(settings['replicas'].map(len), settings['draws'])}" + (
+        " with 95 % t interval at each step. " if settings["draws"].max() > 1 else "; one seed has no interval. "
     )
     by: dict[str, list[str]] = {}
     for task, group in settings.groupby("task_label", sort=True):

@@ -9,7 +9,7 @@ from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
 
 from results import wording
-from results.analysis import gradient_flow, lookup, selection
+from results.analysis import draws, gradient_flow, lookup, selection
 from results.drawing import layout, style
 from results.records.result_set import ResultSet
 from results.statistics import intervals
@@ -35,6 +35,7 @@ def draw(results: ResultSet, columns: int = 2) -> Figure:
     found, settings = gradient_flow.gradient_flow(results), selection.chosen_settings(results)
     settings["entry"] = lookup.methods(settings)
     found = found[found["replica"].isin(settings["replicas"].explode())]
+    found["draw"] = found["replica"].map(draws.by_replica(results.rows))
     found = found.merge(settings[["run", "task_label", "optimizer_label", "entry"]], on="run")
     groups = list(found.groupby(["task_label", "optimizer_label"], sort=True))
     sites = max(own["site"].nunique() for _, own in groups)
@@ -84,6 +85,8 @@ def _panel(axes: Axes, rows: pd.DataFrame, statistic: str, handles: dict[str, Li
         if logarithmic:
             with np.errstate(divide="ignore"):
                 values = np.log10(values)
+        met = own.drop_duplicates("replica").set_index("replica")["draw"][curves.columns].to_numpy()
+        values = draws.averaged(values, met)
         mean, low, high = np.array([intervals.t_interval(row) for row in values]).T
         if logarithmic:
             mean, low, high = 10.0**mean, 10.0**low, 10.0**high
@@ -99,7 +102,7 @@ def _panel(axes: Axes, rows: pd.DataFrame, statistic: str, handles: dict[str, Li
 
 
 def _caption(settings: pd.DataFrame) -> str:
-    many = wording.how_many(settings["replicas"].map(len), "seed")
+    many = wording.units(settings["replicas"].map(len), settings["draws"])
     return (
         f"At the chosen settings, {many}: of the norms the geometric mean with its 95 % t "
         "interval, of the shares the mean. A norm of exactly zero at any seed, or a diverged seed, leaves a gap."

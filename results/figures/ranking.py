@@ -146,8 +146,8 @@ def _critical(axes: Axes, frame: pd.DataFrame, optimizer: str) -> None:
 def _caption(frame: pd.DataFrame, tasks: int) -> str:
     if frame.empty:
         return "Nothing but controls."
-    if frame["seeds"].max() > 1:
-        many = wording.how_many(frame["seeds"], "seed")
+    if frame["draws"].max() > 1:
+        many = wording.units(frame["seeds"], frame["draws"])
         text = (
             f"Shade and number: the share of {ranking.RESAMPLES:,} resamples of {many} in which an estimator has a "
             "rank by its mean at the last step, settings chosen anew in each."

@@ -178,8 +178,8 @@ def _bulk(values: pd.Series) -> tuple[float, float]:
 
 
 def _caption(shown: pd.DataFrame, reference: str) -> list[str]:
-    several = shown["seeds"].max() > 1
-    many = wording.how_many(shown["seeds"], "seed")
+    several = shown["draws"].max() > 1
+    many = wording.units(shown["seeds"], shown["draws"])
     text = [f"Mean over {many} at the last step" + (" with 95 % t interval." if several else ", no interval.")]
     if ((shown["verdict"] == "reference") & (shown["condition"] == "tuned")).any():
         text.append(f"Vertical line: {reference} at its tuned rate.")

@@ -66,9 +66,11 @@ def draw(results: ResultSet, columns: int = 2) -> Figure:
 
 
 def _caption(settings: pd.DataFrame, targets: list[str]) -> str:
-    many = wording.how_many(settings["replicas"].map(len), "seed")
+    many = wording.units(settings["replicas"].map(len), settings["draws"])
+    several = settings["draws"].lt(settings["replicas"].map(len)).any()
+    unit = " A draw has when all of its seeds have." if several else ""
     return (
         f"Share of {many} that has reached the target, at the chosen settings, known to "
         "the spacing of the recorded steps; 95 % bands (Kaplan–Meier). Those that never reach it are censored at the "
-        f"end. Targets: {'; '.join(targets)}."
+        f"end.{unit} Targets: {'; '.join(targets)}."
     )

@@ -49,6 +49,8 @@ IDENTITY = {
     "device": Column("text", "the device class: cpu or gpu"),
     "replica": Column("text", "hash of the program and the replica's own values"),
     "seed": Column("count", "governs the start and the batches"),
+    "draw": Column("count", "the draw of the problem that the seed met; missing: each met its own", "", "", False),
+    "seeds_per_draw": Column("count", "how many seeds meet one draw; missing: one", "", "", False),
     "learning_rate": Column("number", "the optimizer's learning rate, at the start if it is scheduled"),
 }
 CLOCK = {

@@ -8,7 +8,7 @@ from collections.abc import Mapping
 import numpy as np
 import pandas as pd
 
-from results.analysis import lookup, measures, selection
+from results.analysis import draws, lookup, measures, selection
 from results.drawing import layout
 from results.records.result_set import ResultSet
 from results.statistics import intervals
@@ -23,9 +23,9 @@ def explorer(results: ResultSet) -> list[dict]:
 
     Returns:
         {task, measures: [{name, title, better, share}], steps: [...], curves: [{optimizer, method, colour, dash, seeds,
-        rates: [...], chosen, parameters, values: {measure: [mean, low, high]}}]}, each of the three [rates][steps]: the
-        mean over seeds and the ends of its 95 % t interval, null where a seed diverged without bound and where the run
-        recorded nothing. chosen: which of the rates was.
+        draws, rates: [...], chosen, parameters, values: {measure: [mean, low, high]}}]}, each of the three
+        [rates][steps]: the mean over draws, of each over its seeds, and the ends of its 95 % t interval, null where a
+        seed diverged without bound and where the run recorded nothing. chosen: which of the rates was.
     """
     if results.rows.empty:
         return []
@@ -36,7 +36,7 @@ def explorer(results: ResultSet) -> list[dict]:
     by_run = dict(zip(sorted(last["run"].unique()), selection.tested_settings(last), strict=True))
     place = _preferred(by_run, last, described)
     rows = results.rows.assign(rate=results.rows["replica"].map(place))
-    rows = rows[rows["rate"].notna()]
+    rows = rows[rows["rate"].notna()].assign(met=draws.draws_of)
     found = []
     for task, of_task in named.groupby("task_label", sort=True):
         accounts = [described[run] for run in of_task["run"]]
@@ -54,6 +54,7 @@ def explorer(results: ResultSet) -> list[dict]:
                     "colour": line.get_color(),
                     "dash": {"-": "solid", "--": "dash", ":": "dot", "-.": "dashdot"}[line.get_linestyle()],
                     "seeds": len(settings.loc[run.run, "replicas"]),
+                    "draws": int(settings.loc[run.run, "draws"]),
                     "rates": [float(rate) for rate in rates],
                     "chosen": rates.index(settings.loc[run.run, "learning_rate"]),
                     "parameters": settings.loc[run.run, "parameters"],
@@ -105,7 +106,9 @@ def _preferred(by_run: dict, last: pd.DataFrame, described: Mapping[str, Mapping
 def _values(rows: pd.DataFrame, measure: measures.Measure, steps: list[int]) -> dict[str, list]:
     """By run, [mean, low, high], each [rates][steps]."""
     values = rows[measure.name].to_numpy("float64")
-    filled = rows[["run", "rate", "step"]].assign(value=np.where(np.isfinite(values), values, measure.worst))
+    filled = rows[["run", "rate", "step", "met"]].assign(value=np.where(np.isfinite(values), values, measure.worst))
+    if draws.seeds_per_draw(rows) != {1}:
+        filled = filled.groupby(["run", "rate", "step", "met"], as_index=False)["value"].mean()
     with np.errstate(invalid="ignore"):
         told = filled.groupby(["run", "rate", "step"])["value"].agg(["mean", "std", "count"])
     half = told["std"] / np.sqrt(told["count"])

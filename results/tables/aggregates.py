@@ -76,12 +76,12 @@ def _printed(rows: pd.DataFrame) -> pd.DataFrame:
 
 def _caption(rows: pd.DataFrame) -> str:
     first = rows.iloc[0]
-    many = wording.how_many(rows["seeds"], "seed")
+    many = wording.units(rows["seeds"], rows["draws"])
     text = f"{first.measure_label} at the last step, at the chosen settings, over {many}"
     if first.task_label == TOGETHER:
         tasks = wording.how_many(rows["tasks"], "task")
         text += f" and {tasks}: 1 is the best that met this seed, equals share their average"
-    text += f". 95 % intervals: {'; or '.join(dict.fromkeys(rows['how']))}."
+    text += f".{_parted(rows)} 95 % intervals: {'; or '.join(dict.fromkeys(rows['how']))}."
     return f"{text} {estimand.sentence(rows['estimand'])}"
 
 
@@ -100,11 +100,19 @@ def _paired(rows: pd.DataFrame) -> pd.DataFrame:
 def _pairs_caption(rows: pd.DataFrame) -> str:
     text = (
         "How probably a training of the method ends better than one of the other, at the chosen settings and each with "
-        f"a seed of its own, ties counting half: over {wording.how_many(rows['seeds'], 'seed')}"
+        f"a seed of its own, ties counting half: over {wording.units(rows['seeds'], rows['draws'])}"
     )
     if rows["task_label"].iloc[0] == TOGETHER:
         text += f", mean over {wording.how_many(rows['tasks'], 'task')}"
     return text + (
         f"; 95 % intervals: expanded percentiles of {RESAMPLES:,} resamples, where all or none are better Clopper and "
-        f"Pearson's. At 0.5 neither is better. {estimand.sentence(rows['estimand'])}"
+        f"Pearson's. At 0.5 neither is better.{_parted(rows)} "
+        f"{estimand.sentence(rows['estimand'])}"
     )
+
+
+def _parted(rows: pd.DataFrame) -> str:
+    """What must be said where draws have several seeds."""
+    if (rows["draws"] == rows["seeds"]).all():
+        return ""
+    return " A draw counts by the mean over its seeds, where a seed or a training is spoken of."

@@ -63,8 +63,8 @@ def parts(frame: pd.DataFrame) -> Iterator[printing.Part]:
 
 def _caption(rows: pd.DataFrame) -> str:
     text = "Rank by the mean at the last step"
-    if rows["seeds"].max() >= resampling.FEWEST:
-        many = wording.how_many(rows["seeds"], "seed")
+    if rows["draws"].max() >= resampling.FEWEST:
+        many = wording.units(rows["seeds"], rows["draws"])
         text += (
             f", with the range that it has in 95 % of {RESAMPLES:,} resamples of {many}, and how often it is "
             "first in them, settings chosen anew in each"

@@ -17,6 +17,8 @@ from results.analysis import estimand, selection
 from results.analysis.summary import Summary, edge_words
 from results.tables import printing
 
+WHERE_THERE = {"Parameters", "Draws", "SD between, within draws", "Remark"}  # columns that a table may do without
+
 
 def show(summary: Summary, console: Console | None = None) -> list[Table]:
     """Prints the summary as one table a task, at most 100 columns wide with short names; returns the tables.
@@ -44,6 +46,8 @@ def show(summary: Summary, console: Console | None = None) -> list[Table]:
         table.add_column("estimator", no_wrap=True)
         for header in ("optimizer", "rate", f"{name}\nat end", "at validated\nstep"):
             table.add_column(header, overflow="fold")
+        if _parted(rows):
+            table.add_column("SD between,\nwithin draws", justify="right", no_wrap=True)
         for header in ("steps to\ntarget", "di-\nverged", "replica-\nsteps/s"):
             table.add_column(header, justify="right", no_wrap=True)
         for row in rows.itertuples():
@@ -61,6 +65,7 @@ def show(summary: Summary, console: Console | None = None) -> list[Table]:
                 ),
                 _aggregate(row, "end", apart="\n"),
                 _aggregate(row, "validated", apart="\n"),
+                *([_spreads(row, apart="\n")] if _parted(rows) else []),
                 _steps(row).replace(" (", "\n("),
                 f"{row.diverged}/{row.replicas}",
                 _rate(row.replica_steps_per_s),
@@ -104,20 +109,22 @@ def _printed(rows: pd.DataFrame) -> pd.DataFrame:
         "Learning rate": [f"{r.learning_rate:g}" for r in rows.itertuples()],
         "Parameters": list(rows["parameters"]),
         "Seeds": [str(n) for n in rows["seeds"]],
+        "Draws": [str(n) if _parted(rows) else "" for n in rows["draws"]],
         f"{name} at end": [_aggregate(r, "end") for r in rows.itertuples()],
         f"{name} at validated step": [_aggregate(r, "validated") for r in rows.itertuples()],
+        "SD between, within draws": [_spreads(r) if _parted(rows) else "" for r in rows.itertuples()],
         "Steps to target (reached)": [_steps(r) for r in rows.itertuples()],
         "Diverged": [f"{r.diverged}/{r.replicas}" for r in rows.itertuples()],
         "Replica-steps/s": [_rate(r.replica_steps_per_s) for r in rows.itertuples()],
         "Remark": list(rows["remark"]),
     }
-    return pd.DataFrame({k: v for k, v in columns.items() if k not in ("Parameters", "Remark") or any(v)})
+    return pd.DataFrame({k: v for k, v in columns.items() if k not in WHERE_THERE or any(v)})
 
 
 def _caption(rows: pd.DataFrame, missing: Mapping[str, int]) -> str:
     first = rows.iloc[0]
-    text = f"Mean over {wording.how_many(rows['seeds'], 'seed')}"
-    text += " with 95 % t interval" if rows["seeds"].max() > 1 else ""
+    text = f"Mean over {wording.units(rows['seeds'], rows['draws'])}"
+    text += " with 95 % t interval" if rows["draws"].max() > 1 else ""
     text += f"; learning rate chosen by {_called(first, 'selects').lower()} at the last step"
     if first["selects"] == first["reports"]:
         text += ", which is also what is reported: nothing is held out, and the validated step is the best one"
@@ -126,6 +133,11 @@ def _caption(rows: pd.DataFrame, missing: Mapping[str, int]) -> str:
         text += " Unknown: at least one of the seeds diverged, and its value is not finite."
     elif rows["diverged"].any() and wording.is_share(first["unit"]):
         text += " A seed that diverged counts as the worst share."
+    if _parted(rows):
+        text += (
+            " A draw counts by the mean over its seeds. SD: standard deviation between draws, that of the seeds taken "
+            "off, and between seeds of one draw, both at the end."
+        )
     if missing:
         text += f" INCOMPLETE: {wording.missing(missing)}"
     return f"{text} {estimand.sentence(rows['estimand'])}"
@@ -138,6 +150,15 @@ def _called(row: pd.Series, column: str) -> str:
 def _aggregate(row, which: str, apart: str = " ") -> str:
     ends = (getattr(row, f"{which}_{part}") for part in ("mean", "low", "high"))
     return apart.join(word for word in wording.mean_and_interval(*ends, row.unit) if word)
+
+
+def _parted(rows: pd.DataFrame) -> bool:
+    """Whether draws have several seeds."""
+    return bool((rows["draws"] < rows["seeds"]).any())
+
+
+def _spreads(row, apart: str = " ") -> str:
+    return f",{apart}".join("–" if math.isnan(sd) else f"{sd:.2g}" for sd in (row.between, row.within))
 
 
 def _rate(number: float) -> str:

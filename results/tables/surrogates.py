@@ -14,6 +14,7 @@ from rich.markup import escape
 from rich.table import Table
 
 from results import wording
+from results.analysis.draws import spread_words
 from results.analysis.spread import Spread
 from results.analysis.surrogates import (
     CONDITIONS,
@@ -338,11 +339,14 @@ def _where(spread: pd.DataFrame) -> dict[str, list[str]]:
 def _caption(rows: pd.DataFrame, rankings: Rankings) -> str:
     """What one needs to read the table of one task and optimizer."""
     first, reference = rows.iloc[0], rankings.reference
-    many = wording.how_many(rows["seeds"], "seed")
-    interval = " with 95 % t interval" if rows["seeds"].max() > 1 else ""
+    many = wording.units(rows["seeds"], rows["draws"])
+    interval = " with 95 % t interval" if rows["draws"].max() > 1 else ""
     text = f"Rank (1 is best) and mean {_called(first['measure'])} over {many}{interval} at the last step"
     text += f"; tuned rates, at the right, were chosen by {_called(first['selects'])} there"
     text += ", which is what is reported: nothing is held out." if first["selects"] == first["measure"] else "."
+    if (rows["draws"] < rows["seeds"]).any():
+        parts = spread_words(*(float(rows[name].median()) for name in ("between", "within")))
+        text += f" A draw counts by the mean over its seeds; standard deviations, in the median: {parts}."
     if (rows["verdict"] != "").any():
         text += (
             f" {MARKS['better']} better, {MARKS['worse']} worse than {reference.label} ({MARKS['reference']}), "

@@ -59,9 +59,12 @@ def parts(frame: pd.DataFrame, arrived: pd.DataFrame) -> Iterator[printing.Part]
     for task, rows in frame.groupby("task_label", sort=False):
         first = rows.iloc[0]
         name, margin = first["measure_label"], first["tolerance"]
+        own = arrived[arrived["task_label"] == task]
+        parted = bool((own["draws"] < own["seeds"]).any())
+        units = "draws" if parted else "seeds"
         text = (
-            f"Area: under the curve of {name.lower()} over updates, divided by the budget, mean over seeds with 95 % t "
-            "interval. Best of k: mean at the last step of the best of k settings drawn at random, chosen as in the "
+            f"Area: under the curve of {name.lower()} over updates, divided by the budget, mean over {units} with 95 % "
+            "t interval. Best of k: mean at the last step of the best of k settings drawn at random, chosen as in the "
             "result table."
         )
         if not math.isnan(margin):
@@ -70,12 +73,13 @@ def parts(frame: pd.DataFrame, arrived: pd.DataFrame) -> Iterator[printing.Part]
             )
         drawn = estimand.sentence(rows["estimand"])
         yield printing.Part(f"{task}: tuning", _printed(rows), f"{text} {drawn}")
-        own = arrived[arrived["task_label"] == task]
         text = (
             f"Targets of {own['measure_label'].iloc[0].lower()}: expected updates until each is reached, with what was "
             "spent in vain, and how many seeds reached it; of the task's own one also examples, and seconds of one "
             "replica among those of its block."
         )
+        if parted:
+            text += " The unit is the draw: it has arrived when all of its seeds have, and these are counted."
         if own["p"].notna().any():
             text += (
                 f" {LATER}: later than the fastest with this optimizer (log-rank test, p < {paired.LEVEL:g}, "
@@ -117,7 +121,7 @@ def _arrivals(rows: pd.DataFrame) -> pd.DataFrame:
         words = printed.setdefault(key, dict(zip(("with", "method"), key, strict=True)))
         mark = f" {LATER}" * one.later
         words[f"{one.target:g}{' (own)' if one.own else ''}"] = (
-            f"{_amount(one.steps)} ({one.reached}/{one.seeds}){mark}"
+            f"{_amount(one.steps)} ({one.reached}/{one.draws}){mark}"
         )
     for one in rows[rows["own"]].itertuples():
         words = {"own: examples": _amount(one.examples), "own: seconds": _amount(one.seconds)}

@@ -38,20 +38,25 @@ def findings(verdicts: Verdicts) -> list[str]:
                 f"{where}: there is nobody to compare {alone} with, since controls (a slope of 0) take no part."
             )
             continue
-        seeds = int(rows["seeds"].min())
+        seeds = int(rows["draws"].min())
         if seeds < resampling.FEWEST:
             told = "; ".join(_clauses(rows, order))
             said.append(
-                f"{where}: {told}. {wording.count(seeds, 'seed').capitalize()} cannot show who is first: take 8."
+                f"{where}: {told}. {wording.count(seeds, _unit(rows)).capitalize()} cannot show who is first: take 8."
             )
             continue
         share = verdicts.firsts[task, optimizer]
         first = max(share, key=share.get)
         said.append(
             f"{where}: {'; '.join(_clauses(rows, order))}{_scope(rows)}. {first} is first in {share[first]:.0%} of "
-            f"{RESAMPLES:,} resamples of the seeds, settings chosen anew in each."
+            f"{RESAMPLES:,} resamples of the {_unit(rows)}s, settings chosen anew in each."
         )
     return said
+
+
+def _unit(rows: pd.DataFrame) -> str:
+    """What these contrasts are over: seeds, or draws that have several."""
+    return "draw" if (rows["draws"] < rows["seeds"]).any() else "seed"
 
 
 def _scope(rows: pd.DataFrame) -> str:
@@ -132,7 +137,7 @@ def parts(verdicts: Verdicts) -> list[printing.Part]:
 
 def _caption(rows: pd.DataFrame) -> str:
     first, margin = rows.iloc[0], rows["margin"].iloc[0]
-    many = wording.how_many(rows["seeds"], "common seed")
+    many = wording.units(rows["seeds"], rows["draws"], common=True)
     text = (
         f"{first.measure_label}: mean difference over {many} with 95 % t interval, not corrected; p of "
         f"the paired t test, corrected by Holm for {wording.count(first.family, 'p value')} of this task. "
@@ -147,6 +152,8 @@ def _caption(rows: pd.DataFrame) -> str:
             " Trainings can fail here, so equivalent methods must also differ in their share of failures by surely "
             "less than the margin divided by what a failure costs (exact 95 % bound)."
         )
+    if _unit(rows) == "draw":
+        text += " A draw counts by the mean over its seeds, and has failed or diverged if any of them has."
     if (rows["test"] == paired.SIGN_TEST).any():
         text += " Where all differences are one number their sign is tested."
     if (rows["test"] == paired.RANK_TEST).any():

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import itertools
 import math
+from collections import Counter
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
@@ -43,14 +44,14 @@ def resolve(cfg: Mapping[str, Any], device: str) -> Run:
             if group == "function":
                 _allowed(part, cfg[part])
     check_class(cfg["optimizer"]["keras"])
-    tasks.check(**cfg["task"])
+    draws = tasks.check(**cfg["task"])
     weights = cfg["estimator_weights"]
     _one_of("normalize", cfg["normalize"], "none", "peak", "area")
     _one_of("decay", cfg["decay"], *DECAYS)
     _one_of("precision", cfg["precision"], "float32", "float64", "tf32")
     if cfg["precision"] == "tf32" and device != "gpu":
         raise UserError("precision is tf32, which only a GPU has: use device=gpu, or precision=float32.")
-    for name in ("steps", "record_points", "block", "parallel_blocks"):
+    for name in ("steps", "record_points", "block", "parallel_blocks", "seeds_per_draw"):
         if cfg[name] is not None and not 1 <= cfg[name] <= INT32_MAX:
             raise UserError(f"{name} is {cfg[name]}, but must be a whole number from 1 to {INT32_MAX}.")
     if cfg["reference"]:
@@ -64,7 +65,10 @@ def resolve(cfg: Mapping[str, Any], device: str) -> Run:
 
     task = {k: v for k, v in cfg["task"].items() if k != "steps"}
     optimizer = {k: v for k, v in cfg["optimizer"].items() if k not in ("learning_rate", *GRID_KEYS)}
+    if task.get("subsets", 0) is None:  # an option that is off makes no other program than before there was one
+        del task["subsets"]
     seeds, rates = _seeds(cfg["seed"]), _rates(cfg["optimizer"]["learning_rate"])
+    _check_draws(seeds, cfg["seeds_per_draw"], draws)
     parameters = {
         group: {name: _numbers(f"{group}.{name}", value) for name, value in chosen.items() if name != "name"}
         for group, chosen in (("estimator", cfg["estimator"]), ("estimator_weights", weights))
@@ -88,6 +92,8 @@ def resolve(cfg: Mapping[str, Any], device: str) -> Run:
         "record_points": min(cfg["record_points"], cfg["steps"]),
         "device": device,
     }
+    if cfg["seeds_per_draw"] > 1:
+        program["seeds_per_draw"] = cfg["seeds_per_draw"]
     files = {k: task[k] for k in ("data", "labels") if task.get(k)}
     if "data" in files:  # labels may be a column; whoever reads them as a file looks at it
         command.regular(files["data"], "task.data")
@@ -230,3 +236,27 @@ def _seeds(value: Any) -> list[int]:
         if isinstance(seed, bool) or not isinstance(seed, int) or not 0 <= seed <= INT32_MAX:
             raise UserError(f"seed is {seed!r}, but must be a whole number from 0 to {INT32_MAX}.")
     return _listed("seed", value)
+
+
+def _check_draws(seeds: list[int], per_draw: int, draws: int | None) -> None:
+    """Refuses seeds that are no design of draws. draws: how many there are (tasks.base.check)."""
+    if per_draw > 1 and draws == 1:
+        raise UserError(
+            f"seeds_per_draw is {per_draw}, but here all seeds meet one problem anyway: leave it at 1, or leave the "
+            "seed of the split or of the instance at null."
+        )
+    met = [seed // per_draw for seed in seeds]
+    if draws is not None and draws > 1 and max(met) >= draws:
+        raise UserError(
+            f"seed {max(seeds)} meets draw {max(met)}, but the task has only {draws} draws, for the seeds 0 to "
+            f"{draws * per_draw - 1}: take fewer seeds, or part the examples into more subsets."
+        )
+    counts = Counter(met)
+    draw, count = min(counts.items(), key=lambda item: (item[1], item[0]))
+    if count < per_draw:
+        first = draw * per_draw
+        raise UserError(
+            f"seeds_per_draw is {per_draw}, but draw {draw} has {count} of its seeds, {first} to "
+            f"{first + per_draw - 1}: draws with unequal numbers of seeds are not compared, so take all of them, as in "
+            f"seed=range({min(met) * per_draw},{(max(met) + 1) * per_draw})."
+        )

@@ -65,6 +65,15 @@ class Run:
     parallel_blocks: int | None = None
 
     @property
+    def seeds_per_draw(self) -> int:
+        """How many seeds meet one draw of the problem."""
+        return self.program.get("seeds_per_draw", 1)
+
+    def draw(self, values: ReplicaValues) -> int:
+        """The draw of the problem that a replica meets, by number."""
+        return values.seed // self.seeds_per_draw
+
+    @property
     def names(self) -> tuple[str, str, str]:
         """The names of the task, the estimator and the optimizer."""
         return tuple(self.program[group]["name"] for group in ("task", "estimator", "optimizer"))

@@ -33,6 +33,8 @@ class Sweep:
         function_weights: the same for hard weights; empty: the same function.
         optimizer: name, keras, learning_rate (makes replicas), arguments.
         seed: makes replicas.
+        seeds_per_draw: how many seeds meet one draw of the problem (its split, subset or instance), each with a start
+            and an order of examples of its own: seed s meets draw s // seeds_per_draw.
         normalize: scale the slope: none, peak or area.
         width: half-width of the slopes, in spreads of what arrives at each hard site; null: each has its own (makes
             replicas).
@@ -63,6 +65,7 @@ class Sweep:
     function_weights: dict[str, Any] = field(default_factory=dict)
     optimizer: dict[str, Any] = field(default_factory=dict)
     seed: Any = 0
+    seeds_per_draw: int = 1
     normalize: str = "none"
     width: Any = None
     decay: str = "cosine"

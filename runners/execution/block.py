@@ -9,7 +9,7 @@ import numpy as np
 
 from results.records import schema
 from results.records.checkpoint import Checkpoint
-from runners.configuration.run import ReplicaValues
+from runners.configuration.run import ReplicaValues, Run
 from runners.training.programs import Program, Replica
 from runners.training.trainer import Trainer
 from steeplechase.errors import UserError
@@ -29,13 +29,13 @@ def recorded(steps: int, rows: int) -> list[int]:
     return [int(step) for step in np.unique(np.round(np.linspace(0, steps, rows + 1)))]
 
 
-def replica_of(values: ReplicaValues, described: Mapping[str, Any], program: Program) -> Replica:
+def replica_of(values: ReplicaValues, run: Run, program: Program) -> Replica:
     """A replica of the trainer from a run's.
 
     Args:
         values: the replica's, in the run.
-        described: the run's program, as plain data.
-        program: the same, built. Hard weights with latent ones take the numbers of the estimator that is chosen for
+        run: the run.
+        program: its program, built. Hard weights with latent ones take the numbers of the estimator that is chosen for
             them, else those of the activations'.
 
     Returns:
@@ -44,6 +44,7 @@ def replica_of(values: ReplicaValues, described: Mapping[str, Any], program: Pro
     Raises:
         UserError: for a width that cannot be (Hard.stretches).
     """
+    described = run.program
     weights = values.estimator_weights if described["estimator_weights"] else values.estimator
     hard, spreads = program.hard, program.task.spreads
     return Replica(
@@ -54,6 +55,7 @@ def replica_of(values: ReplicaValues, described: Mapping[str, Any], program: Pro
         optimizer=values.optimizer,
         normalize=described["normalize"],
         stretch=hard.stretches(values.width, spreads, values.estimator, weights),
+        draw=run.draw(values),
     )
 
 

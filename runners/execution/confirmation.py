@@ -8,6 +8,7 @@ import sys
 from pathlib import Path
 
 from results import claims
+from results.analysis.draws import seeds_per_draw
 from results.records import frozen
 from results.records.reading import load
 from results.records.store import Store
@@ -26,20 +27,24 @@ def confirm(path: Path, folder: Path, store: Path, draws: int) -> None:
         path: of the claims.
         folder: that has the frozen tables, and gets NAME_fresh.parquet; an older one is replaced.
         store: whose records are not fresh, either.
-        draws: how many seeds.
+        draws: how many draws of the problem, each with as many seeds as the table has of one.
 
     Raises:
         RecordError: as claims.tables_of_standing does, and where a sweep failed.
     """
-    tables, first = claims.tables_of_standing(path), _first_unused(folder, store)
+    tables, first = (
+        claims.tables_of_standing(path),
+        _first_unused(folder, store),
+    )  # by number: no draw is above its seeds
     for table in tables:
         source = (folder / f"{table}.parquet").absolute()
-        _, about = frozen.read(source)
+        of_table, about = frozen.read(source)
+        per_draw = max(seeds_per_draw(of_table.rows))
         asked = [word for word in shlex.split(about["plan"]["command"])[3:] if word.split("=")[0] not in OWN]
         own = store / "fresh" / table
         asked += [
             f"settings={source}",
-            f"seed=range({first},{first + draws})",
+            f"seed=range({first * per_draw},{(first + draws) * per_draw})",
             f"store={own}",
             "tables=[]",
             "figures=[]",

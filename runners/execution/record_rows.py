@@ -10,7 +10,7 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from runners.configuration.run import ReplicaValues
+from runners.configuration.run import ReplicaValues, Run
 from runners.planning import identity
 from runners.planning.identity import PlannedRun
 from steeplechase import schedules
@@ -18,6 +18,7 @@ from tasks.base import Task
 
 
 def table(
+    run: Run,
     replicas: Sequence[ReplicaValues],
     ids: Sequence[str],
     measures: Mapping[str, np.ndarray],
@@ -29,6 +30,7 @@ def table(
     """The record's rows, replica by replica.
 
     Args:
+        run: that they belong to.
         replicas: their values.
         ids: of the replicas, in the same order.
         measures: by name, [rows, replicas].
@@ -53,6 +55,8 @@ def table(
             "evaluations": marks,
             "block": block,
         }
+        if run.seeds_per_draw > 1:
+            columns |= {"draw": run.draw(values), "seeds_per_draw": run.seeds_per_draw}
         if isinstance(rate, Mapping):
             columns["optimizer.learning_rate"] = _plain(rate)
         frames.append(pd.DataFrame({**columns, **{name: array[:, i] for name, array in measures.items()}}))

@@ -90,9 +90,13 @@ def _execute(planned: PlannedRun, store: Store, outcome: Outcome, report: Callab
         raise UserError(
             "the data changed while the sweep was under way: nothing of this run is recorded; run it again."
         )
+    if run.seeds_per_draw > 1 and not task.problem:
+        raise UserError(
+            f"seeds_per_draw is {run.seeds_per_draw}, but all seeds meet one problem of {task.name}: leave it at 1."
+        )
     _check_parameters(program.hard.activations, [values.estimator for values in run.replicas])
     _check_parameters(program.hard.weights, [values.estimator_weights for values in run.replicas])
-    every = [block.replica_of(values, run.program, program) for values in run.replicas]
+    every = [block.replica_of(values, run, program) for values in run.replicas]
     replicas = {i: every[i] for i in missing}
     _Training(planned, store, outcome, task, program, replicas, slopes(program, every), report).train()
 
@@ -195,6 +199,7 @@ class _Training:
             trainer, replicas, self.steps, self.rows, checkpoint, run.checkpoint, report
         )
         table = record_rows.table(
+            run,
             [run.replicas[i] for i in indices],
             ids,
             measures,

@@ -8,6 +8,7 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from results.analysis import selection
+from results.analysis.draws import draws_of
 from results.records import frozen
 from steeplechase.errors import UserError
 
@@ -25,13 +26,13 @@ def at_chosen(cfg: Mapping[str, Any], overrides: Sequence[str]) -> list[str]:
         Those of keys that are no part of a setting, and one for each number of the setting.
 
     Raises:
-        UserError: where the table has no such run, or several, and for a seed that the table has met: what is chosen on
-            a draw is not confirmed by it.
+        UserError: where the table has no such run, or several, and for a seed or a draw that the table has met: what is
+            chosen on a draw is not confirmed by it.
         RecordError: for a file that is no frozen table.
     """
     path = str(cfg["settings"])
     names = tuple(str(cfg[part]["name"]) for part in RUN[:3])
-    chosen, seeds = _chosen(path)
+    chosen, seeds, draws = _chosen(path)
     found = chosen.get((*names, str(cfg["normalize"])), [])
     if len(found) != 1:
         has = "several runs" if found else "no run"
@@ -40,6 +41,11 @@ def at_chosen(cfg: Mapping[str, Any], overrides: Sequence[str]) -> list[str]:
     met = sorted({int(seed) for seed in own} & seeds)
     if met:
         raise UserError(f"seed {met[0]} is one that the table {path} was chosen on: draw others than {_range(seeds)}.")
+    per_draw = cfg["seeds_per_draw"]
+    again = sorted({int(seed) // per_draw for seed in own} & draws)
+    if again:
+        first = (max(draws) + 1) * per_draw
+        raise UserError(f"draw {again[0]} is one that the table {path} was chosen on: take seeds from {first} on.")
     kept = [override for override in overrides if override.split("=")[0].lstrip("+") not in found[0]]
     return [*kept, *(f"{key}={value}" for key, value in found[0].items())]
 
@@ -64,8 +70,8 @@ def _range(seeds: frozenset[int]) -> str:
 
 
 @functools.cache
-def _chosen(path: str) -> tuple[dict[tuple[str, ...], list[dict[str, str]]], frozenset[int]]:
-    """By the names of a run its settings, by key; and the table's seeds."""
+def _chosen(path: str) -> tuple[dict[tuple[str, ...], list[dict[str, str]]], frozenset[int], frozenset[int]]:
+    """By the names of a run its settings, by key; and the table's seeds, and its draws."""
     results, _ = frozen.read(path)
     last, settings = results.final_rows(), selection.chosen_settings(results)
     replicas = settings.set_index("run")["replicas"]
@@ -77,7 +83,8 @@ def _chosen(path: str) -> tuple[dict[tuple[str, ...], list[dict[str, str]]], fro
         values = {"optimizer.learning_rate": row["learning_rate"], **{column: row[column] for column in columns}}
         key = tuple(str(names.loc[run, column]) for column in RUN)
         found.setdefault(key, []).append({name: _text(value) for name, value in values.items()})
-    return found, frozenset(int(seed) for seed in last["seed"].unique())
+    seeds, met = (frozenset(map(int, column.unique())) for column in (last["seed"], draws_of(last)))
+    return found, seeds, met
 
 
 def _text(value: Any) -> str:

@@ -28,6 +28,7 @@ def first_step(
     hard: Hard,
     *,
     seed: int = 0,
+    draw: int | None = None,
     activations: Mapping[str, float | Mapping] | None = None,
     weights: Mapping[str, float | Mapping] | None = None,
     normalize: str = "none",
@@ -42,6 +43,7 @@ def first_step(
         task: whose sites they are.
         hard: what stands there.
         seed: of the replica, at least 0.
+        draw: of the problem, by number; None: the one that has the seed's.
         activations: the parameters of the surrogate of activations, numbers or schedules (of which the first value
             counts).
         weights: those of the surrogate of hard weights; None: those of the activations.
@@ -80,8 +82,11 @@ def first_step(
         "stretch": at_start(stretch),
     }
 
+    drawn = tf.constant(seed if draw is None else draw)
+    own_key = tf.constant(key(int(drawn)))
+
     def run(key, numbers, examples):
-        problem = step.problem(task, key)
+        problem = step.problem(task, own_key, drawn)
         parameters = step.start(task, hard.weights is not None, key, problem)
         dtype = next(iter(parameters.values())).dtype
         batch = step.batch_of(examples, step.batch_indices(task, key, tf.constant(0), problem))

@@ -60,7 +60,7 @@ class Replica:
     """The numbers of one training.
 
     Attributes:
-        seed: of all its chance.
+        seed: of all its chance but the draw of the problem.
         learning_rate: a number or a schedule.
         activations: parameters of the slopes of activations, numbers or schedules.
         weights: those of the slopes of hard weights.
@@ -68,6 +68,7 @@ class Replica:
         normalize: how the slopes are scaled. It is a number of the replica's, so that it costs no program of its own.
         stretch: by site, how many times as wide slopes are made (Hard.stretches), numbers or schedules; empty: all are
             as they are.
+        draw: the draw of the problem that it meets, by number; None: the one that has its seed's number.
     """
 
     seed: int
@@ -77,6 +78,7 @@ class Replica:
     optimizer: Mapping[str, float] = field(default_factory=dict)
     normalize: str = "none"
     stretch: Mapping[str, float | Mapping] = field(default_factory=dict)
+    draw: int | None = None
 
     @property
     def scheduled(self) -> tuple[str, ...]:

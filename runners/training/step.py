@@ -19,17 +19,18 @@ from steeplechase.random import Chance
 from tasks.base import TRAIN, Task
 
 
-def problem(task: Task, key: tf.Tensor) -> dict[str, tf.Tensor]:
+def problem(task: Task, key: tf.Tensor, draw: tf.Tensor) -> dict[str, tf.Tensor]:
     """What a replica has of its own of the task: its draw of the problem, made once when it begins.
 
     Args:
         task: which may leave a part of itself to chance (Task.problem).
-        key: uint32 [2]: replicas of one seed have one problem, whatever else they differ in.
+        key: uint32 [2], of the draw: replicas of one draw have one problem, whatever else they differ in.
+        draw: its number, an int32 scalar.
 
     Returns:
         By name; empty where the task is the same for all.
     """
-    return dict(task.problem(Chance(key).of("problem"))) if task.problem else {}
+    return dict(task.problem(Chance(key).of("problem"), draw)) if task.problem else {}
 
 
 def start(task: Task, latent: bool, key: tf.Tensor, problem: Mapping[str, tf.Tensor]) -> dict[str, tf.Tensor]:
@@ -181,10 +182,12 @@ def problems(task: Task, block: int) -> Callable:
         block: how many replicas there are.
 
     Returns:
-        keys [block, 2] -> {name: [block, ...]}.
+        (keys of the draws [block, 2], their numbers [block]) -> {name: [block, ...]}.
     """
     return tf.function(
-        lambda keys: map_replicas(task, lambda key: problem(task, key), keys), jit_compile=True, autograph=False
+        lambda keys, draws: map_replicas(task, lambda drawn: problem(task, *drawn), (keys, draws)),
+        jit_compile=True,
+        autograph=False,
     )
 
 

@@ -204,7 +204,11 @@ class Trainer:
         self.compile_s = self.train_s = self.judge_s = 0.0
         self.before = {"compile_s": 0.0, "train_s": 0.0, "judge_s": 0.0}  # since this process took over
         self.step = 0
-        problem = self._ask("compile_s", self.compiled.problem, keys) if program.task.problem else {}
+        problem = {}
+        if program.task.problem:
+            draws = [r.seed if r.draw is None else r.draw for r in filled]
+            own_keys = tf.constant(np.stack([key(draw) for draw in draws]))
+            problem = self._ask("compile_s", self.compiled.problem, own_keys, tf.constant(draws, tf.int32))
         with tf.device(self.compiled.place):
             problem = {name: tf.constant(array) for name, array in problem.items()}
         self._replicas = Replicas(keys, numbers, own, tf.constant(steps), problem)

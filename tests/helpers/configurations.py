@@ -14,6 +14,7 @@ BASE = {
     "estimator_weights": {},
     "optimizer": yaml.safe_load((CONF / "optimizer/adam.yaml").read_text(encoding="utf-8")),
     "seed": [0, 1],
+    "seeds_per_draw": 1,
     "function": {"name": "sign", "at_zero": 1},
     "function_weights": {},
     "normalize": "none",

@@ -1,5 +1,7 @@
 """Tasks at the sizes that tests train them in, and a replica's own problem of them."""
 
+import tensorflow as tf
+
 from runners.training import step
 from steeplechase.random import key
 
@@ -7,6 +9,6 @@ from steeplechase.random import key
 SMALL = {"binarized_mlp": {"hidden": [12, 8], "batch": 16}, "sign_fitting": {"dim": 6, "rows": 12}}
 
 
-def problem_of(task, seed=0):
-    """The problem of the replica of this seed, {} where it is the same for all."""
-    return step.problem(task, key(seed))
+def problem_of(task, draw=0):
+    """This draw of the problem, {} where it is the same for all."""
+    return step.problem(task, key(draw), tf.constant(draw))

@@ -37,7 +37,7 @@ def once(wanted):
     page = program.hard.activations
     numbers = {"activations": page.parameters, "weights": program.hard.weights.parameters, "normalize": "none"}
     hard = program.hard.operation(numbers, stream)
-    gradient(task, {"x": tf.constant([0.3, -0.2])}, (), hard, stream, step.problem(task, key(0)))
+    gradient(task, {"x": tf.constant([0.3, -0.2])}, (), hard, stream, step.problem(task, key(0), tf.constant(0)))
 
 
 def used(name):

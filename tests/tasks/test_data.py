@@ -21,7 +21,7 @@ from hypothesis.extra import numpy as hnp
 
 from tasks.data import formats, sets
 from tasks.data.sets import Examples, checksum, load
-from tasks.data.split import split
+from tasks.data.split import split, subset_places
 from tests.helpers.errors import refusal
 from tests.oracles.command import ROOT
 
@@ -698,3 +698,21 @@ def test_a_sets_own_test_part_is_kept_whole():
 )
 def test_a_share_that_leaves_nothing_is_refused(validation, test, said):
     assert said in refusal(call=partial(split, numbered(10), seed=0, validation=validation, test=test))
+
+
+@quick
+@given(n=st.integers(30, 300), subsets=st.integers(2, 6))
+def test_subsets_are_disjoint_and_of_one_size(n, subsets):
+    places = subset_places(numbered(n), subsets, 2, validation=0.2, test=0.2)
+    assert places.shape == (subsets, n // subsets)
+    assert len(set(places.ravel().tolist())) == places.size and places.min() >= 0 and places.max() < n
+    again = subset_places(numbered(n), subsets, 2, validation=0.2, test=0.2)
+    np.testing.assert_array_equal(places, again)
+
+
+@pytest.mark.parametrize(("n", "batch", "most"), [(100, 10, 6), (97, 1, 32), (200, 50, 2)])
+def test_the_most_subsets_are_told(n, batch, most):
+    """By hand: of 16 examples 3 validate, 3 test and 10 train, of 14 only 8; three are 1, 1 and 1, two lack a part."""
+    subset_places(numbered(n), most, batch, validation=0.2, test=0.2)
+    said = refusal(call=partial(subset_places, numbered(n), most + 1, batch, validation=0.2, test=0.2))
+    assert f"{most} is the most" in said

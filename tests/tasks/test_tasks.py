@@ -20,7 +20,8 @@ from runners.execution import block
 from runners.training import programs
 from steeplechase.errors import UserError
 from steeplechase.random import Chance, key
-from tasks.base import parameters
+from tasks.base import check, parameters
+from tasks.base import load as load_page
 from tasks.data.sets import load
 from tasks.data.split import split
 from tests.helpers.configurations import BASE
@@ -171,6 +172,65 @@ def test_each_seed_has_a_split_of_its_own():
     assert problem_of(tasks.registry["binarized_mlp"](hidden=[4], batch=16, split_seed=0)) == {}
 
 
+def test_each_draw_has_a_subset_of_its_own():
+    """Of all eight draws together: no example twice, all but the few that eight subsets of one size leave over."""
+    task = tasks.registry["binarized_mlp"](hidden=[4], batch=16, subsets=8)
+    problems = [problem_of(task, draw) for draw in range(8)]
+    sizes = {name: len(places) for name, places in problems[0].items()}
+    assert sizes == {"validation": 45, "test": 45, "train": 134} and sum(sizes.values()) == 1797 // 8
+    every = np.concatenate([places for problem in problems for places in problem.values()])
+    assert len(set(every.tolist())) == len(every) == 8 * 224 and set(every.tolist()) <= {*range(1797)}
+    assert all((problem_of(task, 3)[name].numpy() == problems[3][name].numpy()).all() for name in sizes)
+    assert task.training_examples == 134 and len(task.examples[0]) == 1797
+    assert (task.draw.of, task.draw.fixed, task.draw.overlap, task.draw.shuffled) == ("subset", None, 0.0, 0)
+    labels = load("digits").y[np.concatenate([*problems[0].values()])]
+    assert np.bincount(labels).min() > 5, "shuffled, and not in the order of the file"
+
+
+@pytest.mark.parametrize(
+    ("arguments", "said"),
+    [
+        ({"subsets": 40}, "subsets of 44 of the 1797 examples, but each needs one example to validate on, one to test"),
+        ({"subsets": 40}, "a batch of 64 to train on: 16 is the most"),
+        ({"subsets": 2, "batch": 800}, "a batch of 800 to train on: there are too few even for two"),
+    ],
+)
+def test_too_many_subsets_for_the_data_are_refused(arguments, said):
+    with pytest.raises(UserError) as caught:
+        tasks.registry["binarized_mlp"](hidden=[4], **arguments)
+    assert said in str(caught.value)
+
+
+def test_a_test_part_of_its_own_is_in_every_subset(tmp_path):
+    rng = np.random.Generator(np.random.PCG64(0))
+    x, y = rng.normal(size=[80, 3]).astype(np.float32), np.arange(80) % 2
+    np.savez(tmp_path / "own.npz", x_train=x[:60], y_train=y[:60], x_test=x[60:], y_test=y[60:])
+    task = tasks.registry["binarized_mlp"](hidden=[4], batch=8, data=str(tmp_path / "own.npz"), subsets=3)
+    problems = [problem_of(task, draw) for draw in range(3)]
+    assert {*problems[0]} == {"validation", "train"} and task.draw.overlap is None
+    places = np.concatenate([part for problem in problems for part in problem.values()])
+    assert sorted(places.tolist()) == [*range(60)]
+
+
+@pytest.mark.parametrize(
+    ("name", "arguments", "draws"),
+    [
+        ("binarized_mlp", {}, None),
+        ("binarized_mlp", {"split_seed": 3}, 1),
+        ("binarized_mlp", {"subsets": 8}, 8),
+        ("sign_fitting", {}, None),
+        ("sign_fitting", {"instance_seed": 0}, 1),
+        ("sign_fitting", {"mixing": "identity", "target": 1.0}, 1),
+        ("of_somebody", {}, None),
+    ],
+)
+def test_how_many_draws_there_are_is_known_without_the_page(name, arguments, draws):
+    defaults = parameters(load_page(name)) if name in tasks.registry else {}
+    assert check(name, **{**defaults, **arguments}) == draws
+    if defaults:
+        assert (tasks.registry[name](**arguments).problem is None) == (draws == 1)
+
+
 def test_each_seed_has_an_instance_of_its_own():
     """Entries are N(0, 1/rows) to 2⁻¹², signs are even, and the solution's loss is 0 exactly."""
     task = tasks.registry["sign_fitting"](dim=64, rows=40)
@@ -205,6 +265,8 @@ def test_judging_answers_nan_for_a_network_of_nan():
         ("binarized_mlp", {"batch": 5000}, "task.batch is 5000, but digits leaves only"),
         ("binarized_mlp", {"loss": "cross_entrpy"}, "did you mean 'cross_entropy'"),
         ("binarized_mlp", {"split_seed": -1}, "task.split_seed is -1"),
+        ("binarized_mlp", {"subsets": 1}, "task.subsets is 1, but must be a whole number of at least 2"),
+        ("binarized_mlp", {"subsets": 4, "split_seed": 0}, "one split for all is no subset for each"),
         ("binarized_mlp", {"validation": 0.0}, "task.validation is 0.0, but must be a share of the examples, above 0"),
         ("binarized_mlp", {"test": 1.5}, "task.test is 1.5"),
         ("sign_fitting", {"dim": 0}, "task.dim is 0"),

@@ -23,6 +23,11 @@ OVERLAP = 359 / 1079  # of digits: a fifth of 1,797 for testing, a fifth for cho
         (sign_fitting(instance_seed=3), Draw("instance", 3, 0.0), "over starts and batches, given instance 3"),
         (sign_fitting(dim=1, mixing="identity", target=1.0), Draw(), "over starts and batches of one problem"),
         (binarized_mlp(), Draw("split", None, OVERLAP), "over re-splits of the same examples"),
+        (
+            binarized_mlp(subsets=8),
+            Draw("subset", None, 0.0, 0),
+            "over disjoint subsets of the examples (shuffled by 0; ",
+        ),
         (binarized_mlp(split_seed=0), Draw("split", 0, OVERLAP), "over starts and batches, given split 0"),
     ],
 )

@@ -14,7 +14,7 @@ import numpy as np
 import pytest
 from scipy import stats
 
-from results.analysis import contrasts
+from results.analysis import comparison, contrasts
 from results.analysis.comparison import ANY
 from results.analysis.estimand import Estimand
 from results.statistics import paired
@@ -184,6 +184,30 @@ def test_what_is_said_of_new_images_holds_for_new_images(number):
     assert not surely_above(counts["new better"], number) and not surely_above(counts["new equivalent"], number)
     assert counts["new covered"] / counts["intervals"] > 0.93
     assert surely_above(counts["better"], number)  # the fault is seen where the overlap is not reckoned with
+
+
+def in_draws(rng, per_draw):
+    """Three methods alike, each with luck of its own (SD 1 point) in each of 8 draws, and four seeds of each draw.
+    per_draw: how many of these are taken for one."""
+    luck = np.repeat(rng.normal(0, 0.01, (3, DRAWS // 2)), 4, axis=1)
+    reached = 0.97 + luck[:, None] + rng.normal(0, 0.004, (3, RATES, 2 * DRAWS))
+    over_seeds = group(sampled(rng, reached), sampled(rng, reached))
+    draw_of = {seed: seed // 4 for seed in over_seeds.seeds}
+    return [comparison.by_draw(over_seeds, draw_of, per_draw) if per_draw > 1 else over_seeds]
+
+
+def test_seeds_of_one_draw_are_no_draws(number):
+    """Where seeds are counted as draws a method is falsely better in far more than one experiment in twenty: the
+    variance of a mean is that of 8 draws, not of 32. Intervals by draw are held to four standard errors below 95 %."""
+    counts = experiments(number, lambda rng: in_draws(rng, 4), MARGIN)
+    told("8 draws of four seeds", number, counts)
+    least = 1 - LEVEL - 4 * np.sqrt(LEVEL * (1 - LEVEL) / number)
+    assert not surely_above(counts["better"], number) and not surely_above(counts["equivalent"], number)
+    assert counts["covered"] / counts["intervals"] > least
+    counted = experiments(number, lambda rng: in_draws(rng, 1), MARGIN)
+    told("the same, seeds counted as draws", number, counted)
+    assert counted["better"] / number > 0.15 and surely_above(counted["better"], number)
+    assert counted["covered"] / counted["intervals"] < least
 
 
 # That the worlds find what they are for: the rules of before fail in them.

@@ -226,3 +226,51 @@ def test_a_page_for_one_precision_is_trained_without_a_digest():
     assert training_run.slopes(replace(program, hard=hard), replicas) == {}
     bop = replace(program.hard, weights=None)
     assert set(training_run.slopes(replace(program, hard=bop), replicas)) == {"activations"}
+
+
+def test_seeds_of_one_draw_are_recorded_as_that_and_served_for_no_other_design(tmp_path):
+    """Beside the records of one seed a draw: seeds 0 and 1 meet draw 0, of which seed 0 alone met it before."""
+    small = {"seed": [0, 1, 2, 3], "steps": 20, "record_points": 1, "store": str(tmp_path)}
+    one, two = (execute(changed(**small, seeds_per_draw=k), lambda *_: None) for k in (1, 2))
+    assert (one.trained, two.trained, two.recorded) == (4, 4, 0) and not one.error and not two.error
+    assert execute(changed(**small, seeds_per_draw=2), lambda *_: None).recorded == 4
+    rows = load(tmp_path).rows
+    parted, plain = rows[rows["seeds_per_draw"].notna()], rows[rows["seeds_per_draw"].isna()]
+    assert plain["draw"].isna().all() and set(parted["seeds_per_draw"]) == {2}
+    assert (parted["draw"] == parted["seed"] // 2).all()
+    last = {k: of[of["step"] == 20].set_index("seed") for k, of in ((1, plain), (2, parted))}
+    measures = ["train_loss", "test_loss", "gradient_norm"]
+    assert (last[1].loc[0, measures] == last[2].loc[0, measures]).all(), "the same seed met the same draw"
+    for seed in (1, 2, 3):
+        assert (last[1].loc[seed, measures] != last[2].loc[seed, measures]).any()
+    assert last[2].loc[0, "train_loss"] != last[2].loc[1, "train_loss"], "two starts in one draw"
+    assert rows["run"].nunique() == 2
+
+
+def test_where_seeds_have_one_problem_there_are_no_draws():
+    with pytest.raises(UserError, match="here all seeds meet one problem anyway: leave it at 1"):
+        changed(seeds_per_draw=2, task__instance_seed=0)
+
+
+@pytest.mark.parametrize(
+    ("seeds", "said"),
+    [
+        ([0, 1, 2], r"draw 1 has 1 of its seeds, 2 to 3: .* seed=range\(0,4\)"),
+        ([3], r"draw 1 has 1 of its seeds, 2 to 3: .* seed=range\(2,4\)"),
+        ([1, 2], "draw 0 has 1 of its seeds, 0 to 1"),
+    ],
+)
+def test_every_draw_has_all_of_its_seeds(seeds, said):
+    with pytest.raises(UserError, match=said):
+        changed(seeds_per_draw=2, seed=seeds)
+    assert len(changed(seeds_per_draw=2, seed=[6, 4, 5, 7]).replicas) == 4
+
+
+def test_a_draw_beyond_the_subsets_is_refused():
+    mlp = yaml.safe_load((CONF / "task/binarized_mlp.yaml").read_text(encoding="utf-8"))
+    assert len(changed(task={**mlp, "subsets": 4}, seed=[0, 3]).replicas) == 2
+    with pytest.raises(UserError, match="seed 4 meets draw 4, but the task has only 4 draws, for the seeds 0 to 3"):
+        changed(task={**mlp, "subsets": 4}, seed=[0, 4])
+    assert len(changed(task={**mlp, "subsets": 4}, seeds_per_draw=2, seed=[6, 7]).replicas) == 2
+    with pytest.raises(UserError, match="seed 9 meets draw 4, but the task has only 4 draws, for the seeds 0 to 7"):
+        changed(task={**mlp, "subsets": 4}, seeds_per_draw=2, seed=[8, 9])

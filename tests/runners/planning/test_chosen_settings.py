@@ -9,6 +9,7 @@ from results.records import frozen
 from runners.planning.chosen_settings import at_chosen, seeds_of
 from runners.planning.plans import plan_name
 from steeplechase.errors import RecordError, UserError
+from tests.helpers.draws import drawn
 from tests.oracles.records import make
 
 PLAN = {"name": "race", "command": "-", "figures": [], "tables": []}
@@ -34,7 +35,15 @@ def table(results, tmp_path_factory):
 
 def configuration(table, **other):
     own = {part: {"name": name} for part, name in (("task", "binarized_mlp"), ("estimator", "tanh_slope"))}
-    return {**own, "optimizer": {"name": "adam"}, "normalize": "none", "seed": [3, 4], "settings": table, **other}
+    return {
+        **own,
+        "optimizer": {"name": "adam"},
+        "normalize": "none",
+        "seed": [3, 4],
+        "seeds_per_draw": 1,
+        "settings": table,
+        **other,
+    }
 
 
 @pytest.mark.parametrize("estimator", ["ste", "sigmoid_derivative", "tanh_slope"])
@@ -55,6 +64,17 @@ def test_a_draw_of_the_table_confirms_nothing(table):
     for seed in (2, [2, 7]):
         with pytest.raises(UserError, match=r"seed 2 is one that .* draw others than 0 to 2"):
             at_chosen(configuration(table, seed=seed), [])
+
+
+def test_other_seeds_of_a_draw_of_the_table_confirm_nothing(table, results, tmp_path):
+    """The table's seeds 0 to 2 met draws 0 to 2, or 0 and 1; seeds 3 and 4 meet draw 1, too, if two meet each."""
+    with pytest.raises(UserError, match=r"draw 1 is one that the table .* take seeds from 6 on"):
+        at_chosen(configuration(table, seeds_per_draw=2), [])
+    at_chosen(configuration(table, seeds_per_draw=2, seed=[6, 7]), [])
+    parted = str(frozen.write(drawn(results, 2), PLAN, tmp_path))
+    with pytest.raises(UserError, match=r"draw 1 is one that the table .* take seeds from 4 on"):
+        at_chosen(configuration(parted, seeds_per_draw=2, seed=[3]), [])
+    at_chosen(configuration(parted, seeds_per_draw=2, seed=[4, 5]), [])
 
 
 @pytest.mark.parametrize(

@@ -32,6 +32,7 @@ def test_what_moves_numbers_makes_another_program():
     for change in (
         {"task__dim": 8},
         {"task__instance_seed": 1},
+        {"seeds_per_draw": 2},
         {"optimizer__amsgrad": True},
         {"function": {"name": "step", "at_zero": 1}},
         {"function": {"name": "sign", "at_zero": -1}},
@@ -48,7 +49,17 @@ def test_what_moves_numbers_makes_another_program():
         {"estimator_weights": {"name": "ste"}},
     ):
         seen.add(identity.program(changed(**change))[1])
-    assert len(seen) == 17
+    assert len(seen) == 18
+
+
+def test_options_of_draws_that_are_off_are_no_part_of_a_program():
+    """What was recorded before there was such an option is still the same."""
+    mlp = changed(task=MLP)
+    assert "seeds_per_draw" not in mlp.program and "subsets" not in mlp.program["task"]
+    before = changed(task={name: value for name, value in MLP.items() if name != "subsets"} | {"subsets": None})
+    assert identity.program(mlp) == identity.program(before)
+    assert identity.program(changed(task={**MLP, "subsets": 4})) != identity.program(mlp)
+    assert not ids(changed()) & ids(changed(seeds_per_draw=2)), "seed 1 met draw 1, and would be served for draw 0"
 
 
 def test_what_moves_no_numbers_changes_nothing():

@@ -123,7 +123,7 @@ def test_where_a_replica_starts_and_what_it_takes_are_said_once(carried):
     task, trainer = carried
     trainer.begin([replica(7)], 20)
     state, own = trainer.state(), tf.constant(key(7))
-    problem = steps_of.problem(task, own)
+    problem = steps_of.problem(task, own, tf.constant(7))
     first = steps_of.start(task, trainer.program.hard.weights is not None, own, problem)
     for name, value in first.items():
         np.testing.assert_allclose(np.ravel(value), state[f"parameters/{name}"][0], rtol=1e-5, err_msg=name)
@@ -140,6 +140,25 @@ def test_where_a_replica_starts_and_what_it_takes_are_said_once(carried):
     numbers = {"activations": SCALE, "weights": SCALE, "normalize": "none"}
     loss, _ = task.loss(first, batch, trainer.program.hard.operation(numbers, stream), stream, problem)
     np.testing.assert_allclose(trainer.evaluate()["train_loss"][0], loss, rtol=1e-5)
+
+
+def test_seeds_of_one_draw_share_the_problem_and_nothing_else(carried):
+    task, trainer = carried
+    own = replica(6)
+    pair = [dataclasses.replace(own, draw=3), dataclasses.replace(replica(7), draw=3)]
+    trainer.begin([replica(3), *pair, own], 20)
+    starts = {name: value.copy() for name, value in trainer.state().items() if name.startswith("parameters")}
+    for name in starts:
+        if len(np.unique(starts[name])) > 2:  # by chance, and not ones or zeros or what the task gives
+            assert (starts[name][1] != starts[name][2]).any() and (starts[name][0] != starts[name][1]).any()
+        np.testing.assert_array_equal(starts[name][1], starts[name][3], err_msg="the start follows the seed alone")
+    if task.problem:
+        met = trainer.compiled.problem(tf.constant(np.stack([key(d) for d in (3, 3, 3, 6)])), tf.constant([3, 3, 3, 6]))
+        for name, drawn in steps_of.problem(task, tf.constant(key(3)), tf.constant(3)).items():
+            np.testing.assert_array_equal(met[name][0], drawn)
+        judged = trainer.evaluate()
+        assert any(judged[name][1] != judged[name][3] for name in judged), "another draw, the same numbers"
+    same(run(trainer, [own]), run(trainer, [dataclasses.replace(own, draw=6)]))
 
 
 def test_chunks_do_not_change_numbers(carried):
@@ -174,7 +193,7 @@ def test_equals_an_eager_loop_over_plain_keras(carried):
     chance = Chance(key(seed))
     numbers = {"activations": SCALE, "weights": SCALE, "normalize": "none"}
     hard = trainer.program.hard.operation(numbers, chance)
-    problem = task.problem(chance.of("problem")) if task.problem else {}
+    problem = task.problem(chance.of("problem"), tf.constant(seed)) if task.problem else {}
     begin = tf.function(task.start, jit_compile=True)(chance.of("start"), problem)
     variables = {name: keras.Variable(v) for name, v in begin.items()}
     optimizer = keras.optimizers.Adam(rate)
