@@ -48,7 +48,7 @@ def show(summary: Summary, console: Console | None = None) -> list[Table]:
             table.add_column(header, justify="right", no_wrap=True)
         for row in rows.itertuples():
             table.add_row(
-                escape(row.estimator_label + (f"\n{row.variant}" if row.variant else "")),
+                escape("\n".join(filter(None, [row.estimator_label, row.variant, row.bound and f"{row.bound} bound"]))),
                 escape(row.optimizer_label),
                 "\n".join(
                     word
@@ -100,6 +100,7 @@ def _printed(rows: pd.DataFrame) -> pd.DataFrame:
     name = _called(first, "reports") + (f" ({first.unit})" if first.unit else "")
     columns = {
         "Estimator": [r.estimator_label + (f" ({r.variant})" if r.variant else "") for r in rows.itertuples()],
+        "Bound": list(rows["bound"]),
         "Optimizer": list(rows["optimizer_label"]),
         "Learning rate": [f"{r.learning_rate:g}" for r in rows.itertuples()],
         "Parameters": list(rows["parameters"]),
@@ -111,7 +112,7 @@ def _printed(rows: pd.DataFrame) -> pd.DataFrame:
         "Replica-steps/s": [_rate(r.replica_steps_per_s) for r in rows.itertuples()],
         "Remark": list(rows["remark"]),
     }
-    return pd.DataFrame({k: v for k, v in columns.items() if k not in ("Parameters", "Remark") or any(v)})
+    return pd.DataFrame({k: v for k, v in columns.items() if k not in ("Bound", "Parameters", "Remark") or any(v)})
 
 
 def _caption(rows: pd.DataFrame, missing: Mapping[str, int]) -> str:

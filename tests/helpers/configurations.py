@@ -30,6 +30,7 @@ BASE = {
     "parallel_blocks": None,
     "reference": "",
     "margins": {},
+    "bounds": [],
     "settings": "",
     "strict": False,
     "plan": False,
