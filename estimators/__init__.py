@@ -1,5 +1,7 @@
 """The estimators and the hard functions that they go with: the table of contents."""
 
+from estimators.functions.hard_tanh import hard_tanh as hard_tanh
+from estimators.functions.identity import identity as identity
 from estimators.functions.sign import sign as sign
 from estimators.functions.step import step as step
 from estimators.surrogate import registry as registry

@@ -1,4 +1,5 @@
-"""What a hard function is: its values, where it jumps and by how much; and the registry of them all."""
+"""What a hard function is: its values, where it jumps and by how much; and the registry of them all, and of the real
+functions that they are held against."""
 
 from __future__ import annotations
 
@@ -18,15 +19,19 @@ functions = Registry("hard function")
 
 @dataclass(frozen=True)
 class HardFunction:
-    """A function that is constant but for its jumps, so that its derivative teaches nothing.
+    """A function that is constant but for its jumps, so that its derivative teaches nothing; or a real one, which has a
+    derivative of its own, to be put in the place of a hard one where it shall be known what that costs.
 
     Attributes:
         name: by which it is asked for: "sign".
         label: how it is printed: "sign(x)".
         rule: its values: a function of x, a tensor of a floating dtype, and of the parameters by keyword.
-        levels: the values that it has between its jumps, in rising order.
-        rise: what it rises by over a jump: the area of its derivative there.
+        levels: the values that it has between its jumps, in rising order; none of a real function.
+        rise: what it rises by over a jump: the area of its derivative there. Of a real function by how much it rises in
+            all.
         jump: x less the nearest jump, of the shape and dtype of x; there a surrogate's slope is centred.
+        exact: of a real function the surrogate whose slope, with its defaults, is the function's derivative; "" of a
+            hard one. In a file it is written out: plans read it without running the file.
         allowed: by parameter, the values that it may have.
         given: parameters that were fixed, and so have other defaults than the rule's.
     """
@@ -37,6 +42,7 @@ class HardFunction:
     levels: tuple[float, ...]
     rise: float
     jump: Callable = lambda x: x
+    exact: str = ""
     allowed: Mapping[str, tuple[float, ...]] = field(default_factory=dict, hash=False)
     given: Mapping[str, float] = field(default_factory=dict, hash=False)
 

@@ -64,14 +64,20 @@ class ReplicasSweeper(Sweeper):
         return [plan_and_launch(jobs, self.compose, self.launch, self.experiment(), typed)]
 
     def split(self, arguments: list[str]) -> list[list[str]]:
-        """The overrides of each job: the product of the program axes, with every replica axis as a list."""
+        """The overrides of each job: the product of the program axes, every replica axis as a list; then bounds."""
         from runners.configuration import axes, estimator_files
         from runners.configuration.overrides import check_overrides, values_by_key
 
         own = [f"{key}={value}" for key, value in self.params.items()]
         check_overrides(own)
         values = values_by_key([*own, *arguments], self.hydra_context.config_loader)
-        return axes.split(values, dict(self.config.hydra.runtime.choices), list(estimator_files.files()))
+        choices, loader = dict(self.config.hydra.runtime.choices), self.hydra_context.config_loader
+        jobs = axes.split(values, choices, list(estimator_files.files()))
+        lines = [line.split() for line in self.config.bounds]
+        for line in lines:
+            check_overrides(line)
+        lines = [values_by_key(line, loader) for line in lines]
+        return jobs + axes.bounds(lines, values, choices, {*values_by_key(arguments, loader)})
 
     @functools.cached_property
     def composer(self):

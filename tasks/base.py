@@ -90,7 +90,7 @@ class Task:
         bounds: by parameter, the interval that its elements are kept in after each update.
         optimum: the smallest possible loss, where it is known.
         mapped: whether its operations work on many replicas at once; else each block is one replica.
-        forwards: the hard functions that it is written for.
+        forwards: the hard functions that it is written for, and the real ones that may take their place.
         checksum: of the data that it was made from, as tasks.data has it; "" where it has none.
         remarks: what may not be meant so in its data or arguments, a sentence each.
         problem: problem(chance, draw) -> a dict of tensors: the replica's own draw of the problem, made once before

@@ -35,6 +35,10 @@ def binarized_mlp(
     """A network of the BinaryNet kind (Hubara et al. 2016, arXiv:1602.02830): every weight matrix is hard, every hidden
     activation is hard, the first layer's input is real, batch norm follows each product.
 
+    With `function=hard_tanh function@function_weights=identity` it is the same network with real weights and
+    activations, and with the latter alone that with real weights and hard activations: what hard parts cost is seen
+    against these.
+
     Latent weights start Glorot-uniform, scales at 1, shifts at 0. The spread of weights is then √(2/(fan-in + fan-out))
     times `init_scale`, that of what arrives at activations 1 by batch norm; without it a product of signs divided by
     √fan-in has a spread of 1, and the first layer's one of √(mean of x²) over all examples.
@@ -191,6 +195,7 @@ def binarized_mlp(
         examples=(parts["train"].x, parts["train"].y),
         batch=batch,
         bounds={f"layer{i}/weights": (-1.0, 1.0) for i in layers} if clip else {},
+        forwards=("sign", "step", "identity", "hard_tanh"),
         checksum=examples.checksum,
         remarks=examples.remarks,
         problem=problem if split_seed is None else None,

@@ -36,7 +36,7 @@ class Group:
         reports: the measure that is reported.
         methods: as they are printed.
         names: of their estimators.
-        controls: of each method whether its slope is zero everywhere.
+        controls: of each method whether its slope is zero everywhere (of records of before; now these are bounds).
         seeds: those that all methods have at all settings; where a draw of the problem has several seeds, the numbers
             of the draws of which all methods have all seeds. They are the unit: what follows is of a draw the mean over
             its seeds, and a draw has diverged or failed if any of its seeds has.
@@ -87,10 +87,13 @@ class Group:
     @property
     def without_controls(self) -> Group:
         """The group without its controls."""
-        kept = [m for m, control in enumerate(self.controls) if not control]
+        return self._only([m for m, control in enumerate(self.controls) if not control])
+
+    def _only(self, places: Sequence[int]) -> Group:
+        """The group with the methods at these places alone."""
         words = ("methods", "names", "controls", "settings", "rates")
         per_method = (*words, *self.arrayed)
-        return replace(self, **{key: tuple(getattr(self, key)[m] for m in kept) for key in per_method})
+        return replace(self, **{key: tuple(getattr(self, key)[m] for m in places) for key in per_method})
 
     @property
     def arrayed(self) -> tuple[str, ...]:
@@ -136,7 +139,8 @@ class Group:
 
 
 def groups(results: ResultSet) -> list[Group]:
-    """A group for each task and optimizer, and where a task has several optimizers one more over all of them.
+    """A group for each task and optimizer, and where a task has several optimizers one more over all of them. Bounds
+    are in none of them (`bounds`).
 
     Returns:
         Sorted by task and optimizer as they are printed, a task's group over all optimizers last; none where nothing is
@@ -146,18 +150,45 @@ def groups(results: ResultSet) -> list[Group]:
         RecordError: for a result set that does not come from `results.load`; where runs of one task choose or report by
             different measures, or by one without a direction; and where methods have no seed in common.
     """
+    return _groups(results, bounds=False)
+
+
+def bounds(results: ResultSet) -> list[Group]:
+    """What is told beside the groups and compared with nobody: in the same way the bounds (lookup.bounds), which may
+    have other seeds.
+
+    Returns:
+        As `groups`, but none over several optimizers.
+
+    Raises:
+        RecordError: as `groups` does.
+    """
+    return _groups(results, bounds=True)
+
+
+def _groups(results: ResultSet, bounds: bool) -> list[Group]:
+    """The groups of the runs that are bounds, or of those that are none.
+
+    Returns:
+        As `groups`; of those that are no bounds a group without methods where bounds alone were run.
+    """
     if results.rows.empty:
         return []
+    apart, named = lookup.bounds(results), lookup.run_labels(results)
     described, last = results.runs(), results.final_rows()
-    named = lookup.run_labels(results)
     by_run = dict(zip(sorted(last["run"].unique()), selection.tested_settings(last), strict=True))
     drawn = estimand.by_run(results)
     found: list[Group] = []
     for task, of_task in named.groupby("task_label", sort=True):
         parts = []
         for optimizer, rows in of_task.groupby("optimizer_label", sort=True):
-            parts.append(_group(task, str(optimizer), rows, described, last, by_run, drawn))
-        found += [*parts, *([_over(parts)] if len(parts) > 1 else [])]
+            chosen = rows[rows["run"].isin(list(apart)) == bounds]
+            if len(chosen):
+                parts.append(_group(task, str(optimizer), chosen, described, last, by_run, drawn))
+            elif not bounds:
+                parts.append(_group(task, str(optimizer), rows, described, last, by_run, drawn)._only([]))
+        several = [part for part in parts if part.methods]
+        found += [*parts, *([_over(several)] if len(several) > 1 and not bounds else [])]
     return found
 
 

@@ -57,6 +57,31 @@ def methods(labels: pd.DataFrame) -> pd.Series:
     return labels["estimator_label"] + labels["variant"].map(lambda v: f" ({v})" if v else "").astype("string")
 
 
+def bounds(results: ResultSet) -> dict[str, str]:
+    """The runs that are bounds of what is compared (`bound` in an account).
+
+    Returns:
+        "upper" or "lower" by run. A record of before is none: its controls are drawn and counted as they were.
+
+    Raises:
+        RecordError: as ResultSet.runs does.
+    """
+    return {run: str(account["bound"]) for run, account in results.runs().items() if account.get("bound")}
+
+
+def bound_methods(results: ResultSet) -> dict[str, str]:
+    """The same by what the runs are called (`methods`).
+
+    Returns:
+        "upper" or "lower" by method.
+
+    Raises:
+        RecordError: as ResultSet.runs does.
+    """
+    apart, labels = bounds(results), run_labels(results)
+    return {method: apart[run] for run, method in zip(labels["run"], methods(labels), strict=True) if run in apart}
+
+
 def group_by_measures(
     described: Mapping[str, Mapping[str, Any]], runs: Iterable[str]
 ) -> list[tuple[Mapping[str, Any], list[str]]]:

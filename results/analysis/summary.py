@@ -23,6 +23,7 @@ COLUMNS = {  # of summary(): name and what it holds
     "optimizer": "name of the optimizer",
     "optimizer_label": "the optimizer as it is printed",
     "variant": "in what the run differs from others of the same three labels",
+    "bound": "upper or lower where it is a bound of what is compared, and compared with nobody",
     "learning_rate": "the rate that was chosen",
     "parameters": "the other values that were chosen",
     "edge": "low or high where the rate is the smallest or largest of three or more, and none between them is as good",
@@ -88,6 +89,7 @@ def summary(results: ResultSet) -> Summary:
     for setting in settings.to_dict("records"):
         run = setting["run"]
         row = _row(reached[run], setting, accounts[run], missing.get(run, 0)) | {"estimand": drawn[run].text}
+        row["bound"] = accounts[run].get("bound", "")
         rows.append({**setting, **row, "replica_steps_per_s": rates[run]})
     table = pd.DataFrame(rows)[list(COLUMNS)].astype({"steps_to_target": "float64"})
     by = ["task_label", "optimizer_label", "estimator_label", "variant"]

@@ -56,7 +56,7 @@ COLUMNS = {  # of rankings(): name and what it holds
     "optimizer_label": "the optimizer as it is printed",
     "estimator": "name of the estimator",
     "estimator_label": "the estimator as it is printed",
-    "control": "whether its slope is zero everywhere: ranked, but in no spread and no correlation",
+    "control": "whether its slope is zero everywhere, or it is a bound: ranked, but in no spread and no correlation",
     "outside_spread": "why it is ranked, but in no spread and no correlation, as its page says; empty where it counts",
     "condition": "name in CONDITIONS",
     "learning_rate": "the optimizer's default, or what validation chose",
@@ -349,7 +349,7 @@ def _entry(rows: pd.DataFrame, setting: Mapping, account: Mapping, where: Mappin
         **where,
         "run": setting["run"],
         "per_draw": max(draws.seeds_per_draw(rows)),
-        "control": bool(account.get("control", False)),
+        "control": bool(account.get("control", False) or account.get("bound")),
         "outside_spread": str(account.get("outside_spread") or ""),  # which records of before do not have
         **draws.counted(rows),
         **parts,

@@ -54,13 +54,13 @@ def tuning(results: ResultSet) -> pd.DataFrame:
     """One row per task, optimizer and method (columns: NAMES and COLUMNS).
 
     Returns:
-        The groups of comparison.groups in their order, without those over all optimizers.
+        The groups of comparison.groups in their order, without those over all optimizers; then the bounds.
 
     Raises:
         RecordError: as comparison.groups does.
     """
     areas, rows = _areas(results), []
-    for group in comparison.groups(results):
+    for group in [*comparison.groups(results), *comparison.bounds(results)]:
         if group.optimizer == ANY:
             continue
         margin = float(results.plan.margins.get(group.task, math.nan))
@@ -144,7 +144,7 @@ def success_grid(results: ResultSet) -> pd.DataFrame:
         measure = measures.measure(account["target"][0], account)
         for target, found in zip(targets_of(account).values(), arrived[one.run].values(), strict=True):
             spent = found.expected_steps
-            if target == account["target"][1] and not account.get("control", False):
+            if target == account["target"][1] and not (account.get("control", False) or account.get("bound")):
                 own.setdefault(one.task_label, {}).setdefault(one.optimizer_label, {})[len(rows)] = found
             rows.append(
                 {

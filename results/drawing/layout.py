@@ -5,7 +5,8 @@ from __future__ import annotations
 import itertools
 import math
 import textwrap
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
+from typing import Any
 
 import numpy as np
 import pandas as pd
@@ -22,39 +23,104 @@ from results.drawing import style
 from results.records.result_set import ResultSet
 
 DASHES = ("-", "--", ":", "-.")  # of variants of one estimator: they share its colour and marker
+BOUNDS = {"upper": "#505050", "lower": "#a0a0a0"}  # colours of bounds, which are told apart by their dashes
 
 
-def lines(methods: Iterable[tuple[str, str]]) -> dict[str, Line2D]:
+def lines(methods: Iterable[tuple[str, str]], bounds: Mapping[str, str] | None = None) -> dict[str, Line2D]:
     """For each method the line that stands for it.
 
     Args:
         methods: (estimator's name, what the legend says).
+        bounds: "upper" or "lower" by what the legend says, of those that are bounds (lookup.bound_methods).
 
     Returns:
         Lines by what the legend says, in the order of the alphabet; variants of one estimator share colour and marker.
+        Bounds come last, and are thin and grey, without markers.
     """
-    ordered = sorted(dict.fromkeys(methods))
+    bounds = bounds or {}
+    every = list(dict.fromkeys(methods))
+    ordered = sorted(method for method in every if method[1] not in bounds)
     looks, found, variants = style.styles_of(name for name, _ in ordered), {}, {}
     for name, text in ordered:
         colour, marker = looks[name]
         dash = DASHES[variants.setdefault(name, 0) % len(DASHES)]
         variants[name] += 1
         found[text] = Line2D([], [], color=colour, marker=marker, linestyle=dash, markeredgecolor="white", mew=0.4)
+    for word, colour in BOUNDS.items():
+        for at, text in enumerate(sorted({text for _, text in every if bounds.get(text) == word})):
+            dash = DASHES[1:][at % len(DASHES[1:])]
+            found[text] = Line2D([], [], color=colour, marker="", linestyle=dash, linewidth=0.7)
     return found
 
 
-def sides(groups: Sequence[Group]) -> tuple[list[str], list[str], dict[str, Line2D]]:
+def is_bound(line: Line2D) -> bool:
+    """Whether the line of `lines` stands for a bound: nothing is drawn around it."""
+    return line.get_marker() == ""
+
+
+def strokes(line: Line2D) -> dict[str, Any]:
+    """Colour, dashes and width of a line of `lines`, as Matplotlib's functions take them."""
+    return {"color": line.get_color(), "linestyle": line.get_linestyle(), "linewidth": line.get_linewidth()}
+
+
+def levels(axes: Axes, bounds: Sequence[Group], handles: Mapping[str, Line2D], *, horizontal: bool = False) -> None:
+    """Draws bounds across a panel, each at its mean at its chosen setting. An upper one takes room where it lies beyond
+    the limits; a lower one is left out there, so that it flattens nothing.
+
+    Args:
+        axes: the panel, its scale and limits set.
+        bounds: of comparison.bounds, on the panel's task with its optimizer.
+        handles: the line of each method.
+        horizontal: the horizontal axis is the measure's, rather than the vertical one.
+    """
+    draw = axes.axvline if horizontal else axes.axhline
+    get_limits, set_limits = (axes.get_xlim, axes.set_xlim) if horizontal else (axes.get_ylim, axes.set_ylim)
+    scale = axes.xaxis.get_transform() if horizontal else axes.yaxis.get_transform()
+    for group in bounds:
+        for method, value in zip(group.methods, group.values().mean(1), strict=True):
+            low, high = get_limits()
+            if not np.isfinite(value) or (BOUNDS["lower"] == handles[method].get_color() and not low <= value <= high):
+                continue
+            draw(value, zorder=1, **strokes(handles[method]))
+            ends = scale.transform([min(low, value), max(high, value)])
+            room = 0.04 * (ends[1] - ends[0])
+            wider = scale.inverted().transform([ends[0] - room, ends[1] + room])
+            set_limits(wider[0] if value < low else low, wider[1] if value > high else high)
+
+
+def bounds_sentence(seeds: Iterable[int]) -> str:
+    """What a caption says of bounds, after a space; "" where there are none.
+
+    Args:
+        seeds: how many each of them has.
+
+    Returns:
+        A sentence.
+    """
+    counts = list(seeds)
+    if not counts:
+        return ""
+    many = wording.how_many(counts, "seed")
+    return f" Thin, grey: bounds, means over {many} at rates chosen in the same way, compared with nobody."
+
+
+def sides(
+    groups: Sequence[Group], bounds: Sequence[Group] = (), marks: Mapping[str, str] | None = None
+) -> tuple[list[str], list[str], dict[str, Line2D]]:
     """The sides of a grid, and its legend.
 
     Args:
         groups: what is shown.
+        bounds: of comparison.bounds, which are shown as well.
+        marks: of lookup.bound_methods.
 
     Returns:
         (tasks, optimizers, the line of each method). A line takes the settings in force when it is made: ask within
         style.context.
     """
     tasks, optimizers = (sorted({getattr(group, key) for group in groups}) for key in ("task_label", "optimizer"))
-    return tasks, optimizers, lines(pair for g in groups for pair in zip(g.names, g.methods, strict=True))
+    pairs = (pair for group in (*groups, *bounds) for pair in zip(group.names, group.methods, strict=True))
+    return tasks, optimizers, lines(pairs, marks)
 
 
 def common_seeds(groups: Sequence[Group]) -> tuple[str, bool]:

@@ -35,12 +35,13 @@ def draw(results: ResultSet, columns: int = 2) -> Figure:
     """
     results.complete()
     accounts, settings = results.runs(), selection.chosen_settings(results)
-    settings["entry"] = lookup.methods(settings)
+    settings["entry"], marks = lookup.methods(settings), lookup.bound_methods(results)
+    compared = settings[~settings["entry"].isin(list(marks))]
     tasks, optimizers = sorted(settings["task_label"].unique()), sorted(settings["optimizer_label"].unique())
     with style.context(columns):
-        handles, remarks = layout.lines(zip(settings["estimator"], settings["entry"], strict=True)), []
+        handles, remarks = layout.lines(zip(settings["estimator"], settings["entry"], strict=True), marks), []
         figure, panels = layout.grid(tasks, optimizers, list(handles), 2.2, columns, sharey="row")
-        by_panel = settings.groupby(["task_label", "optimizer_label"])
+        by_panel = compared.groupby(["task_label", "optimizer_label"])
         shown = all(len(rows) <= RATES * _per_line(rows, columns) for _, rows in by_panel)
         for task, row in zip(tasks, panels, strict=True):
             of_task = settings[settings["task_label"] == task]
@@ -53,16 +54,20 @@ def draw(results: ResultSet, columns: int = 2) -> Figure:
                 here = of_task[of_task["optimizer_label"] == optimizer]
                 _panel(axes, curves[curves["run"].isin(here["run"])], handles)
                 axes.set(xlabel="step (updates)", ylabel="")
-                lines = _rates(axes, here, handles, columns) if shown else 0
+                named = here[here["entry"].isin(list(compared["entry"]))]
+                lines = _rates(axes, named, handles, columns) if shown else 0
                 axes.set_title(axes.get_title(), pad=3 + 10 * lines)
             layout.ylabel(row, measure.title)
             remarks += _scale(row[0], curves, measure)
             remarks += [f"A replica that diverged counts as {own.label.lower()} {own.worst:g}." for own in lost]
             control = {run for run in of_task["run"] if accounts[run].get("control", False)}
+            control |= {run for run in of_task["run"] if accounts[run].get("bound") == "lower"}
             remarks += _cut_controls(dict(zip(optimizers, row, strict=True)), curves, of_task, control, handles)
         figure.align_ylabels()
         layout.legend(figure, list(handles.values()), list(handles))
-        layout.caption(figure, " ".join([_caption(settings, accounts, shown), *dict.fromkeys(remarks)]), results)
+        apart = settings.loc[~settings.index.isin(compared.index), "replicas"].map(len)
+        text = _caption(compared if len(compared) else settings, accounts, shown) + layout.bounds_sentence(apart)
+        layout.caption(figure, " ".join([text, *dict.fromkeys(remarks)]), results)
     return figure
 
 
@@ -136,7 +141,8 @@ def _cut_controls(
     rows = settings[settings["run"].isin(control)]
     beyond = [(panels[row.optimizer_label], handles[row.entry]) for row in rows.itertuples()]
     layout.cut_above(panels.values(), 1.5 * learning.max(), beyond)
-    return ["▲ at an upper edge: a control, beyond it, as is the start."]
+    what = "a lower bound" if any(layout.is_bound(line) for _, line in beyond) else "a control"
+    return [f"▲ at an upper edge: {what}, beyond it, as is the start."]
 
 
 def _panel(axes: Axes, curves: pd.DataFrame, handles: dict[str, Line2D]) -> None:
@@ -148,8 +154,9 @@ def _panel(axes: Axes, curves: pd.DataFrame, handles: dict[str, Line2D]) -> None
         line = handles[entry]
         steps, means, low, high = (column[rows[entry]] for column in columns)
         known = ~np.isnan(means)
-        axes.fill_between(steps, low, high, color=line.get_color(), alpha=0.18, linewidth=0)
-        look = {"color": line.get_color(), "marker": line.get_marker(), "linestyle": line.get_linestyle()}
+        if not layout.is_bound(line):
+            axes.fill_between(steps, low, high, color=line.get_color(), alpha=0.18, linewidth=0)
+        look = {**layout.strokes(line), "marker": line.get_marker()}
         for piece in np.unique((~known).cumsum()[known]):  # a line is not drawn across what is unknown
             here = known & ((~known).cumsum() == piece)
             axes.plot(

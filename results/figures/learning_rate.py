@@ -8,7 +8,7 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
 
-from results.analysis import comparison
+from results.analysis import comparison, lookup
 from results.analysis.comparison import ANY, Group
 from results.drawing import layout, style
 from results.records.result_set import ResultSet
@@ -33,12 +33,13 @@ def draw(results: ResultSet, columns: int = 2) -> Figure:
     """
     results.complete()
     groups = [group for group in comparison.groups(results) if group.optimizer != ANY]
+    bounds, marks = comparison.bounds(results), lookup.bound_methods(results)
     with style.context(columns):
-        tasks, optimizers, handles = layout.sides(groups)
+        tasks, optimizers, handles = layout.sides(groups, bounds, marks)
         figure, panels = layout.grid(tasks, optimizers, list(handles), 1.9, columns, sharey="row")
         cut = False
         for task, row in zip(tasks, panels, strict=True):
-            of_task = [group for group in groups if group.task_label == task]
+            of_task = [group for group in (*groups, *bounds) if group.task_label == task]
             every = pd.concat([_curves(group).assign(optimizer=group.optimizer) for group in of_task])
             every, measure = layout.as_error(every, of_task[0].reports)
             curves = {str(optimizer): own for optimizer, own in every.groupby("optimizer")}
@@ -58,7 +59,9 @@ def draw(results: ResultSet, columns: int = 2) -> Figure:
                 _mark_unknown(axes, curves.get(optimizer), handles, measure)
         figure.align_ylabels()
         layout.legend(figure, list(handles.values()), list(handles))
-        layout.caption(figure, _caption(groups) + " Bands are cut off at the edge of a panel." * bool(cut), results)
+        layout.caption(
+            figure, _caption(groups, bounds) + " Bands are cut off at the edge of a panel." * bool(cut), results
+        )
     return figure
 
 
@@ -75,7 +78,10 @@ def _curves(group: Group) -> pd.DataFrame:
 def _panel(axes: Axes, curves: pd.DataFrame, handles: dict[str, Line2D]) -> None:
     for method in (m for m in handles if (curves["method"] == m).any()):
         curve, line = curves[curves["method"] == method], handles[method]
-        look = {"color": line.get_color(), "marker": line.get_marker(), "linestyle": line.get_linestyle()}
+        look = {**layout.strokes(line), "marker": line.get_marker()}
+        if layout.is_bound(line):
+            axes.plot(curve["rate"], curve["mean"], **look)
+            continue
         axes.fill_between(curve["rate"], curve["low"], curve["high"], color=line.get_color(), alpha=0.18, linewidth=0)
         axes.plot(curve["rate"], curve["mean"], **look, markersize=3.5, markeredgecolor="white", markeredgewidth=0.4)
         best = curve[curve["chosen"] & curve["mean"].notna()]
@@ -103,10 +109,11 @@ def _mark_unknown(axes: Axes, curves: pd.DataFrame | None, handles: dict[str, Li
     axes.set_ylim(low, high)
 
 
-def _caption(groups: list[Group]) -> str:
+def _caption(groups: list[Group], bounds: list[Group]) -> str:
     many, several = layout.common_seeds(groups)
     text = f"Mean over {many} at the last step" + (" with 95 % t interval." if several else ".")
     chosen = sorted({group.selects.label.lower() for group in groups})
+    text += layout.bounds_sentence(len(group.seeds) for group in bounds)
     text += f" Ring: the rate that was chosen, by {' or '.join(chosen)}."
     if any(len(set(rates)) < len(rates) for group in groups for rates in group.rates):
         text += " What else was swept is chosen anew at each rate."

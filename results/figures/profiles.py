@@ -8,7 +8,7 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
 
-from results.analysis import comparison
+from results.analysis import comparison, lookup
 from results.analysis.comparison import ANY, Group
 from results.drawing import layout, style
 from results.records.result_set import ResultSet
@@ -21,8 +21,8 @@ POINTS = 200  # thresholds at most
 def draw(results: ResultSet, columns: int = 2) -> Figure:
     """A row a task, a column an optimizer; each estimator at its chosen setting, with a band that covers its curve.
 
-    Controls take no part. A training that diverged is at least as good as nothing: its curve does not reach 1. Tasks
-    have measures that cannot be laid over one another, so none is averaged.
+    Controls take no part, and bounds are lines at their means. A training that diverged is at least as good as
+    nothing: its curve does not reach 1. Tasks have measures that cannot be laid over one another, so none is averaged.
 
     Args:
         results: what it is drawn of.
@@ -36,9 +36,10 @@ def draw(results: ResultSet, columns: int = 2) -> Figure:
     """
     results.complete()
     groups = [group.without_controls for group in comparison.groups(results) if group.optimizer != ANY]
+    bounds, marks = comparison.bounds(results), lookup.bound_methods(results)
     chance = np.random.default_rng(SEED)
     with style.context(columns):
-        tasks, optimizers, handles = layout.sides(groups)
+        tasks, optimizers, handles = layout.sides(groups, bounds, marks)
         figure, panels = layout.grid(tasks, optimizers, list(handles), 1.8, columns, sharey=True, sharex="row")
         for task, row in zip(tasks, panels, strict=True):
             here = {group.optimizer: group for group in groups if group.task_label == task}
@@ -55,9 +56,13 @@ def draw(results: ResultSet, columns: int = 2) -> Figure:
                 else:
                     _panel(axes, here[optimizer], _thresholds(finite), handles, chance)
             layout.scale(row[0], pd.Series(finite), measure, horizontal=True)
+            for optimizer, axes in zip(optimizers, row, strict=True):
+                if optimizer in here and here[optimizer].methods:
+                    beside = [group for group in bounds if (group.task_label, group.optimizer) == (task, optimizer)]
+                    layout.levels(axes, beside, handles, horizontal=True)
             layout.ylabel(row, "share of seeds\nat least as good")
         layout.legend(figure, list(handles.values()), list(handles))
-        layout.caption(figure, _caption(groups), results)
+        layout.caption(figure, _caption(groups) + layout.bounds_sentence(len(g.seeds) for g in bounds), results)
     return figure
 
 
@@ -76,7 +81,7 @@ def _panel(axes: Axes, group: Group, thresholds: np.ndarray, handles: dict[str, 
     where = "pre" if group.reports.better == "higher" else "post"
     for method, share, low, high in zip(group.methods, shares, lows, highs, strict=True):
         line = handles[method]
-        look = {"color": line.get_color(), "linestyle": line.get_linestyle()}
+        look = layout.strokes(line)
         if np.isfinite(low).all():
             axes.fill_between(thresholds, low, high, step=where, color=line.get_color(), alpha=0.12, linewidth=0)
         axes.step(thresholds, share, where=where, **look)

@@ -30,11 +30,11 @@ def draw(results: ResultSet, columns: int = 2) -> Figure:
     """
     results.complete()
     described, settings = results.runs(), selection.chosen_settings(results)
-    settings["entry"] = lookup.methods(settings)
+    settings["entry"], bounds = lookup.methods(settings), lookup.bound_methods(results)
     tasks, optimizers = (sorted(settings[key].unique()) for key in ("task_label", "optimizer_label"))
     arrived = targets.reached_by_run(results, settings, lambda account: {"own": account["target"][1]})
     with style.context(columns):
-        handles = layout.lines(zip(settings["estimator"], settings["entry"], strict=True))
+        handles = layout.lines(zip(settings["estimator"], settings["entry"], strict=True), bounds)
         figure, panels = layout.grid(tasks, optimizers, list(handles), 1.8, columns, sharey=True)
         wanted = []
         for task, row in zip(tasks, panels, strict=True):
@@ -52,8 +52,10 @@ def draw(results: ResultSet, columns: int = 2) -> Figure:
                     found, line = arrived[one.run]["own"], handles[one.entry]
                     steps, share, low, high = found.curve()
                     colour = line.get_color()
+                    axes.step(steps, share, where="post", **layout.strokes(line))
+                    if layout.is_bound(line):
+                        continue
                     axes.fill_between(steps, low, high, step="post", color=colour, alpha=0.15, linewidth=0)
-                    axes.step(steps, share, where="post", color=colour, linestyle=line.get_linestyle())
                     marks = np.arange(1, len(steps), max(1, len(steps) // 4))
                     axes.plot(
                         steps[marks], share[marks], linestyle="", color=colour, marker=line.get_marker(),
@@ -61,7 +63,9 @@ def draw(results: ResultSet, columns: int = 2) -> Figure:
                     )  # fmt: skip
             layout.ylabel(row, "share of seeds")
         layout.legend(figure, list(handles.values()), list(handles))
-        layout.caption(figure, _caption(settings, wanted), results)
+        apart = settings["entry"].isin(list(bounds))
+        text = _caption(settings if apart.all() else settings[~apart], wanted)
+        layout.caption(figure, text + layout.bounds_sentence(settings.loc[apart, "replicas"].map(len)), results)
     return figure
 
 

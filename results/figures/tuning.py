@@ -9,7 +9,7 @@ from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
 from matplotlib.ticker import MaxNLocator
 
-from results.analysis import comparison, tuning
+from results.analysis import comparison, lookup, tuning
 from results.analysis.comparison import ANY, Group
 from results.drawing import layout, style
 from results.records.result_set import ResultSet
@@ -21,8 +21,8 @@ RESAMPLES, SEED = 400, 0
 def draw(results: ResultSet, columns: int = 2) -> Figure:
     """A row a task, a column an optimizer: the expected mean of the best of k settings, with 95 % bands over seeds.
 
-    Controls take no part. Where one of the settings diverged without bound, the expectation of fewer settings than are
-    sure to avoid it is unknown, and the curve begins later.
+    Controls take no part, and bounds are lines at their means. Where one of the settings diverged without bound,
+    the expectation of fewer settings than are sure to avoid it is unknown, and the curve begins later.
 
     Args:
         results: what it is drawn of.
@@ -36,9 +36,10 @@ def draw(results: ResultSet, columns: int = 2) -> Figure:
     """
     results.complete()
     groups = [group.without_controls for group in comparison.groups(results) if group.optimizer != ANY]
+    bounds, marks = comparison.bounds(results), lookup.bound_methods(results)
     chance = np.random.default_rng(SEED)
     with style.context(columns):
-        tasks, optimizers, handles = layout.sides(groups)
+        tasks, optimizers, handles = layout.sides(groups, bounds, marks)
         figure, panels = layout.grid(tasks, optimizers, list(handles), 1.8, columns, sharey="row")
         for task, row in zip(tasks, panels, strict=True):
             here = {group.optimizer: group for group in groups if group.task_label == task}
@@ -52,10 +53,13 @@ def draw(results: ResultSet, columns: int = 2) -> Figure:
                     layout.note(axes, "not run")
             measure = next(iter(here.values())).reports
             layout.scale(row[0], pd.Series(drawn, dtype="float64"), measure)
+            for optimizer, axes in zip(optimizers, row, strict=True) if drawn else ():
+                beside = [group for group in bounds if (group.task_label, group.optimizer) == (task, optimizer)]
+                layout.levels(axes, beside, handles)
             layout.ylabel(row, measure.title)
         figure.align_ylabels()
         layout.legend(figure, list(handles.values()), list(handles))
-        layout.caption(figure, _caption(groups), results)
+        layout.caption(figure, _caption(groups) + layout.bounds_sentence(len(g.seeds) for g in bounds), results)
     return figure
 
 
@@ -66,7 +70,7 @@ def _panel(axes: Axes, group: Group, handles: dict[str, Line2D], rng: np.random.
         curve, line = tuning.best_of(group, m), handles[method]
         curve[~np.isfinite(curve)] = np.nan
         tried = np.arange(1, len(curve) + 1)
-        look = {"color": line.get_color(), "linestyle": line.get_linestyle(), "marker": line.get_marker()}
+        look = {**layout.strokes(line), "marker": line.get_marker()}
         axes.plot(tried, curve, **look, markersize=3.5, markeredgecolor="white", markeredgewidth=0.4)
         known = np.isfinite(curve)
         if len(group.seeds) > 1 and known.any():

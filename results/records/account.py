@@ -59,6 +59,8 @@ class Account(Needed):
         sources: what the fingerprint stands for: digests of sources, versions of packages.
         configuration: the run's, as it was resolved.
         control: whether the estimator's slope is zero everywhere: ranked, but compared with nobody.
+        bound: "upper" of a network with real functions in the place of hard ones, "lower" of one whose hidden layers
+            get no gradient: told beside what is compared, and compared with nobody; else "".
         can_fail: whether a training of the task may miss its target for good, by its start or its draw.
         draw: what each seed draws of the problem: {"of": split, instance or "", "fixed": the one that all share or
             None, "overlap": test examples for each training example where draws share them, else 0; None: unknown}.
@@ -92,6 +94,7 @@ class Account(Needed):
     sources: dict[str, str]
     configuration: dict[str, Any]
     control: bool
+    bound: str
     can_fail: bool
     draw: dict[str, Any]
     slopes: dict[str, str]

@@ -32,7 +32,7 @@ def explorer(results: ResultSet) -> list[dict]:
     described, named, last = results.runs(), lookup.run_labels(results), results.final_rows()
     settings = selection.chosen_settings(results).set_index("run")
     named["entry"] = lookup.methods(named)
-    looks = layout.lines(zip(named["estimator"], named["entry"], strict=True))
+    looks = layout.lines(zip(named["estimator"], named["entry"], strict=True), lookup.bound_methods(results))
     by_run = dict(zip(sorted(last["run"].unique()), selection.tested_settings(last), strict=True))
     place = _preferred(by_run, last, described)
     rows = results.rows.assign(rate=results.rows["replica"].map(place))

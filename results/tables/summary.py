@@ -17,7 +17,13 @@ from results.analysis import estimand, selection
 from results.analysis.summary import Summary, edge_words
 from results.tables import printing
 
-WHERE_THERE = {"Parameters", "Draws", "SD between, within draws", "Remark"}  # columns that a table may do without
+WHERE_THERE = {
+    "Bound",
+    "Parameters",
+    "Draws",
+    "SD between, within draws",
+    "Remark",
+}  # columns that a table may do without
 
 
 def show(summary: Summary, console: Console | None = None) -> list[Table]:
@@ -52,7 +58,7 @@ def show(summary: Summary, console: Console | None = None) -> list[Table]:
             table.add_column(header, justify="right", no_wrap=True)
         for row in rows.itertuples():
             table.add_row(
-                escape(row.estimator_label + (f"\n{row.variant}" if row.variant else "")),
+                escape("\n".join(filter(None, [row.estimator_label, row.variant, row.bound and f"{row.bound} bound"]))),
                 escape(row.optimizer_label),
                 "\n".join(
                     word
@@ -105,6 +111,7 @@ def _printed(rows: pd.DataFrame) -> pd.DataFrame:
     name = _called(first, "reports") + (f" ({first.unit})" if first.unit else "")
     columns = {
         "Estimator": [r.estimator_label + (f" ({r.variant})" if r.variant else "") for r in rows.itertuples()],
+        "Bound": list(rows["bound"]),
         "Optimizer": list(rows["optimizer_label"]),
         "Learning rate": [f"{r.learning_rate:g}" for r in rows.itertuples()],
         "Parameters": list(rows["parameters"]),

@@ -4,13 +4,16 @@ from __future__ import annotations
 
 import itertools
 import math
-from collections.abc import Mapping, Sequence
+import re
+from collections.abc import Collection, Mapping, Sequence
 from typing import Any
 
 from runners.configuration.choices import defaults_of
 from runners.configuration.keys import check_choice_keys
 from runners.configuration.schema import refuse_too_many
 from runners.optimizer_traits import traits
+
+OF_SITES = ("estimator", "estimator_weights", "function", "function_weights")  # what may stand at hard sites
 
 
 def makes_replicas(key: str, optimizer: Mapping[str, Any]) -> bool:
@@ -54,6 +57,44 @@ def split(
     jobs = [_jobs(axes, {**choices, "optimizer": optimizer}, len(optimizers)) for optimizer in optimizers]
     # Optimizers in turn: runs that differ in nothing else share most of what is compiled, and are best neighbours.
     return [job for turn in itertools.zip_longest(*jobs) for job in turn if job]
+
+
+def bounds(
+    lines: Sequence[Mapping[str, Sequence[str]]],
+    axes: Mapping[str, Sequence[str]],
+    choices: Mapping[str, str | None],
+    typed: Collection[str],
+) -> list[list[str]]:
+    """The overrides of the jobs beside those of `split`: of each line the product of the axes, those that it names set
+    to what it says.
+
+    A line that names a task or an optimizer is run for those of them that the sweep has. What else the command sets, it
+    sets for bounds as well; where it chooses estimators or functions itself, or settings of a table, there are none.
+
+    Args:
+        lines: by key, what each sets it to, as text.
+        axes: as in `split`.
+        choices: as in `split`.
+        typed: the keys that the command sets.
+
+    Returns:
+        As `split`.
+
+    Raises:
+        UserError: as `split` does.
+    """
+    if any(re.split("[@.]", key)[0] in (*OF_SITES, "settings") for key in typed):
+        return []
+    shared = {key: values for key, values in axes.items() if re.split("[@.]", key)[0] not in OF_SITES}
+    jobs = []
+    for line in lines:
+        own = {key: values for key, values in line.items() if key not in typed or key in ("task", "optimizer")}
+        for key in ("task", "optimizer"):
+            if key in own:
+                own[key] = [value for value in own[key] if value in axes.get(key, [choices.get(key)])]
+        if all(own.values()):
+            jobs += split(shared | own, choices, ())
+    return jobs
 
 
 def _jobs(axes: Mapping[str, Sequence[str]], choices: Mapping[str, str | None], optimizers: int) -> list[list[str]]:

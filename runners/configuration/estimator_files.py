@@ -18,6 +18,7 @@ import re
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
+from typing import Any
 
 from runners import command
 from steeplechase import registry
@@ -266,13 +267,23 @@ def function_names() -> tuple[str, ...]:
     return tuple(sorted(path.stem for path in FUNCTIONS_DIR.glob("*.py") if path.stem != "__init__"))
 
 
-@functools.cache
 def allowed_values(name: str) -> dict[str, tuple[float, ...]]:
     """By parameter of a hard function, the values that its file allows; nothing is run."""
+    return _function_traits(name).get("allowed", {})
+
+
+def exact_estimator(name: str) -> str:
+    """The estimator that is a real function's derivative, as its file says; "" of a hard function. Nothing is run."""
+    return _function_traits(name).get("exact", "")
+
+
+@functools.cache
+def _function_traits(name: str) -> dict[str, Any]:
+    """What the file of a function writes out of the traits that plans read."""
     tree = ast.parse((FUNCTIONS_DIR / f"{name}.py").read_bytes())
     calls = [node for node in ast.walk(tree) if isinstance(node, ast.Call)]
     [call] = [call for call in calls if getattr(call.func, "id", "") == "hard_function"]
-    return next((ast.literal_eval(keyword.value) for keyword in call.keywords if keyword.arg == "allowed"), {})
+    return {word.arg: ast.literal_eval(word.value) for word in call.keywords if word.arg in ("allowed", "exact")}
 
 
 @functools.cache

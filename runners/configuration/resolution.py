@@ -15,7 +15,7 @@ from typing import Any
 
 from runners import command
 from runners.configuration.choices import GRID_KEYS, defaults_of, unquoted
-from runners.configuration.estimator_files import allowed_values, has_width
+from runners.configuration.estimator_files import allowed_values, exact_estimator, has_width
 from runners.configuration.keys import check_choice_key
 from runners.configuration.run import ReplicaValues, Run
 from runners.configuration.schema import AT_WEIGHTS, DECAYS, INT32_MAX, PARTS, refuse_too_many
@@ -98,7 +98,9 @@ def resolve(cfg: Mapping[str, Any], device: str) -> Run:
     if "data" in files:  # labels may be a column; whoever reads them as a file looks at it
         command.regular(files["data"], "task.data")
     widths = _widths(cfg["width"])
-    if not any(has_width(chosen["name"]) for chosen in (cfg["estimator"], weights) if chosen):
+    sites = [(cfg["estimator"], cfg["function"])]
+    sites.append((weights or cfg["estimator"], cfg["function_weights"] or cfg["function"]))
+    if not any(has_width(slope["name"]) for slope, function in sites if not exact_estimator(function["name"])):
         widths = [None]  # it would be the same slope at every width
     replicas = _replicas(seeds, rates, parameters, widths)
     store = str(Path(cfg["store"]).absolute())  # the process that trains may have another folder

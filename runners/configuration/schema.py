@@ -50,6 +50,8 @@ class Sweep:
         checkpoint: seconds of training after which a block's state is saved; 0: after every chunk.
         reference: the estimator that the others are contrasted with, where a table does that.
         margins: by task, a difference of its measure that does not matter.
+        bounds: runs beside the product of the axes, a line of overrides each, which are drawn as bounds of what is
+            compared; none where the command itself chooses estimators or functions.
         settings: a frozen table: each run is trained at the setting that it has chosen there, on other seeds.
         strict: refuse tables that would compare against a rule, rather than say so in them.
         plan: print what is done, missing or stale, and train nothing.
@@ -80,6 +82,7 @@ class Sweep:
     checkpoint: float = 10.0
     reference: str = ""
     margins: dict[str, float] = field(default_factory=dict)
+    bounds: list[str] = field(default_factory=list)
     settings: str = ""
     strict: bool = False
     plan: bool = False

@@ -14,6 +14,7 @@ import pandas as pd
 from tensorflow.errors import OpError, ResourceExhaustedError
 
 from estimators.digest import digest
+from estimators.function import HardFunction
 from estimators.surrogate import Surrogate
 from results.records import declared
 from results.records.account import Account
@@ -94,8 +95,10 @@ def _execute(planned: PlannedRun, store: Store, outcome: Outcome, report: Callab
         raise UserError(
             f"seeds_per_draw is {run.seeds_per_draw}, but all seeds meet one problem of {task.name}: leave it at 1."
         )
-    _check_parameters(program.hard.activations, [values.estimator for values in run.replicas])
-    _check_parameters(program.hard.weights, [values.estimator_weights for values in run.replicas])
+    hard, own = program.hard, run.program["estimator_weights"]
+    at_weights = [values.estimator_weights if own else values.estimator for values in run.replicas]
+    _check_parameters(hard.activations, hard.function, [values.estimator for values in run.replicas])
+    _check_parameters(hard.weights, hard.function_at("/weights"), at_weights)
     every = [block.replica_of(values, run, program) for values in run.replicas]
     replicas = {i: every[i] for i in missing}
     _Training(planned, store, outcome, task, program, replicas, slopes(program, every), report).train()
@@ -232,12 +235,13 @@ class _Training:
             "replicas": ids,
             "labels": {
                 "task": task.label,
-                "estimator": program.hard.activations.label,
+                "estimator": program.hard.label(task.spreads),
                 "optimizer": run.program["optimizer"]["name"],
                 "family": program.hard.activations.family,
             },
             "claims": self.claims,
             "control": program.hard.activations.trait("peak") == 0,
+            "bound": program.hard.bound(task.spreads),
             "slopes": self.slopes,
             "outside_spread": program.hard.activations.outside_spread,
             "measures": {name: measure.described() for name, measure in task.measures.items()},
@@ -302,10 +306,12 @@ def slopes(program: Program, replicas: Sequence[Replica]) -> dict[str, str]:
             continue
         if any(own != settings[0] for own in settings) or any(isinstance(of, Mapping) for of in settings[0].values()):
             return {}
-        function, scaled = hard.function_at(f"/{site}"), replicas[0].normalize
+        function = hard.function_at(f"/{site}")
+        scaled = "none" if function.exact else replicas[0].normalize
         try:
             # What a width makes as wide as asked is one function if it is one at a half-width of 1.
-            wide = surrogate.half_width(**settings[0]) if replicas[0].stretch and surrogate.has_width else None
+            stretched = replicas[0].stretch and surrogate.has_width and not function.exact
+            wide = surrogate.half_width(**settings[0]) if stretched else None
             stretch = None if wide is None else 1 / wide
             found[site] = digest(surrogate, forward=function, normalize=scaled, stretch=stretch, **settings[0])
         except (UserError, TypeError, ValueError, OpError):  # it is written for the run's precision alone
@@ -313,15 +319,20 @@ def slopes(program: Program, replicas: Sequence[Replica]) -> dict[str, str]:
     return found if all(found.values()) else {}
 
 
-def _check_parameters(surrogate: Surrogate | None, replicas: Sequence[Values]) -> None:
+def _check_parameters(surrogate: Surrogate | None, function: HardFunction, replicas: Sequence[Values]) -> None:
     """Refuses values that this surrogate cannot take in one of the replicas, at any time of a schedule.
 
     Raises:
-        UserError: as Surrogate.check.
+        UserError: as Surrogate.check; and where the slope would not be the derivative of a real function.
     """
     for values in replicas if surrogate else ():
         for numbers in schedules.combinations(values):
             surrogate.check(**numbers)
+            if function.exact and {**surrogate.parameters, **numbers} != surrogate.parameters:
+                raise UserError(
+                    f"{surrogate.name} is the derivative of {function.name} with its defaults alone: leave its "
+                    "parameters out."
+                )
 
 
 def used_beyond(planned: PlannedRun) -> str:

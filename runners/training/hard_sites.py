@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Collection, Mapping
 from dataclasses import dataclass
 from typing import Any
 
@@ -37,6 +37,42 @@ class Hard:
         """The hard function of a site, by the word after its last slash."""
         return self.function_weights or self.function if site.endswith("/weights") else self.function
 
+    def bound(self, sites: Collection[str]) -> str:
+        """Of what training through slopes can reach, this may be a bound.
+
+        Args:
+            sites: those of the task (Task.spreads); none: it has activations and weights.
+
+        Returns:
+            "upper" where a real function stands in the place of a hard one; "lower" where no gradient passes the
+            activations, so that hidden layers stay as they start, or of a task with hard weights alone where they stay;
+            else "".
+        """
+        if self.function.exact or self.function_at("/weights").exact:
+            return "upper"
+        decides = self.activations if not sites or _activations(sites) else self.weights
+        return "lower" if decides is not None and decides.trait("peak") == 0 else ""
+
+    def label(self, sites: Collection[str]) -> str:
+        """How it is printed: as the surrogate of activations, or as the bound that it is.
+
+        Args:
+            sites: as in `bound`.
+
+        Returns:
+            A few words.
+        """
+        real = [bool(self.function_at(site).exact) for site in ("/weights", "/activations")]
+        if all(real):
+            return "Real weights and activations"
+        if any(real):
+            slope, what = (self.activations, "weights") if real[0] else (self.weights, "activations")
+            return f"Real {what}" + (f" ({slope.label})" if slope else "")
+        trains = self.weights is not None and self.weights.trait("peak") != 0
+        if self.bound(sites) == "lower" and trains:
+            return "Hidden layers as they start"
+        return self.activations.label
+
     def stretches(
         self,
         width: float | Mapping[str, Any] | None,
@@ -55,7 +91,8 @@ class Hard:
             weights: those of the surrogate of hard weights.
 
         Returns:
-            By site, numbers or schedules. A slope without a half-width (Surrogate.has_width) stays as it is.
+            By site, numbers or schedules. A slope without a half-width (Surrogate.has_width) stays as it is, and so
+            does one that is the derivative of a real function.
 
         Raises:
             UserError: for parameters at which the slope has no half-width, and without spreads.
@@ -70,7 +107,7 @@ class Hard:
         stretch = {}
         for site, spread in spreads.items():
             surrogate, parameters = self.at(site), weights if site.endswith("/weights") else activations
-            if surrogate is not None and surrogate.has_width:
+            if surrogate is not None and surrogate.has_width and not self.function_at(site).exact:
                 reach = surrogate.half_width(**{name: schedules.halfway(each) for name, each in parameters.items()})
                 stretch[site] = schedules.scaled(width, spread / reach)
         return stretch
@@ -96,8 +133,10 @@ class Hard:
             if page is None:
                 return x  # ±1 already: the weight itself is what is used
             own = dict(numbers["weights" if at.endswith("/weights") else "activations"])
-            own |= {"forward": self.function_at(at), "normalize": numbers["normalize"]}
-            if stretch and page.has_width:
+            own["forward"] = function = self.function_at(at)
+            if not function.exact:  # whose derivative is what it is
+                own["normalize"] = numbers["normalize"]
+            if stretch and page.has_width and not function.exact:
                 if at not in stretch:
                     raise UserError(
                         f"width is given, but this task does not say how far what arrives at {at} spreads "
@@ -111,3 +150,8 @@ class Hard:
             return page.hard(x, **own)
 
         return hard
+
+
+def _activations(sites: Collection[str]) -> bool:
+    """Whether there are hard activations among these."""
+    return any(site.endswith("/activations") for site in sites)

@@ -12,6 +12,7 @@ import numpy as np
 import estimators
 import tasks
 from estimators.function import HardFunction, as_hard_function
+from estimators.surrogate import SITES
 from runners.optimizer_traits import traits
 from runners.training import optimizers
 from runners.training.hard_sites import Hard
@@ -156,15 +157,23 @@ def build(text: str, replicas: int) -> tuple[Task, Program]:
             needs = "it goes with function=sign, and without estimator_weights or function_weights"
             raise Unsupported(f"{chosen['name']} has no latent weights: {needs}.")
         weights = None
-    for surrogate in {page, weights} - {None}:
-        reason = surrogate.unsupported_reason(described["normalize"])
+    hard = Hard(page, weights, function, function_weights)
+    for site in SITES:
+        surrogate, own_function = hard.at(f"/{site}"), hard.function_at(f"/{site}")
+        if surrogate is None:
+            continue
+        if own_function.exact and surrogate.name != own_function.exact:
+            raise Unsupported(
+                f"{own_function.name} has a derivative of its own, and is no place for {surrogate.name}: at {site} it "
+                f"goes with {own_function.exact}."
+            )
+        reason = None if own_function.exact else surrogate.unsupported_reason(described["normalize"])
         if reason:
             raise Unsupported(reason)
     if not task.mapped and (described["block"] or 1) > 1:
         raise Unsupported(f"{task.name} is trained one replica at a time: leave block out, or give block=1.")
     fixed = {k: v for k, v in chosen.items() if k not in ("name", "keras") and v is not None}
     optimizers.check(chosen["keras"], fixed)
-    hard = Hard(page, weights, function, function_weights)
     size, several = described["block"] or block_size(task, device, replicas), tuple(described["per_replica"])
     program = Program(task, hard, chosen["keras"], tuple(sorted(fixed.items())), several, size, precision, device)
     return task, replace(program, tf32=described["precision"] == "tf32", sites=described["gradient_flow"])

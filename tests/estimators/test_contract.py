@@ -79,7 +79,27 @@ def test_forward_values(forward, at_zero, dtype):
         np.testing.assert_array_equal(y, [low, low, zero, zero, 1.0, 1.0, math.nan])
 
 
-@pytest.mark.parametrize("function", functions.values(), ids=lambda function: function.name)
+HARD, REAL = ([f for f in functions.values() if bool(f.exact) is real] for real in (False, True))
+
+
+@pytest.mark.parametrize("function", REAL, ids=lambda function: function.name)
+def test_a_real_function_has_the_slope_that_it_names(function):
+    """By differences of its values, away from where it bends; and what stands in a network hands that down."""
+    x = np.linspace(-3, 3, 400) + 1e-3
+    with tf.GradientTape() as tape:
+        at = tf.constant(x)
+        tape.watch(at)
+        y = registry[function.exact].hard(at, forward=function)
+    differences = (function.value(x + 1e-6) - function.value(x - 1e-6)) / 2e-6
+    np.testing.assert_allclose(tape.gradient(y, at), differences, atol=1e-8)
+    np.testing.assert_array_equal(y, function.value(x))
+    assert function.levels == () and len(np.unique(y)) > 100
+    assert function.rise == pytest.approx(float(function.value(1e9) - function.value(-1e9)), rel=1e-9) or (
+        function.rise == np.inf and float(function.value(1e9)) == 1e9
+    )
+
+
+@pytest.mark.parametrize("function", HARD, ids=lambda function: function.name)
 def test_a_hard_function_has_its_levels_and_its_jumps(function):
     """By its values alone: it changes where `jump` says, by `rise`, from one level to the next."""
     x = np.linspace(-4, 4, 1601) + 1e-5  # no jump falls on one of these
@@ -194,7 +214,7 @@ def test_x_is_real_numbers():
     for normalize in (None, 7, -1, 0.5, [1], True, math.nan, tf.constant(3.0)):
         with pytest.raises(UserError, match="normalize is .* but must be one of: none, peak, area"):
             page.slope(0.5, normalize=normalize)
-    with pytest.raises(UserError, match="forward is 'sine', but must be one of: sign, step"):
+    with pytest.raises(UserError, match="forward is 'sine', but must be one of: hard_tanh, identity, sign, step"):
         page.slope(0.5, forward="sine")
 
 

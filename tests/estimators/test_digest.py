@@ -102,9 +102,9 @@ def test_chance_and_other_elements_are_the_same_as_nothing():
 
 def test_the_hard_function_says_where_the_slope_is_centred():
     ste_clipped = estimators.registry["ste_clipped"]
-    both = {name: digest(ste_clipped, forward=function) for name, function in functions.items()}
+    both = {name: digest(ste_clipped, forward=function) for name, function in functions.items() if not function.exact}
     assert both["sign"] == both["step"], "both jump at zero"
-    scaled = {digest(ste_clipped, forward=name, normalize="area") for name in functions}
+    scaled = {digest(ste_clipped, forward=name, normalize="area") for name in both}
     assert len(scaled) == 2, "whose areas differ"
 
 

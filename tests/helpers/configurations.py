@@ -31,6 +31,7 @@ BASE = {
     "parallel_blocks": None,
     "reference": "",
     "margins": {},
+    "bounds": [],
     "settings": "",
     "strict": False,
     "plan": False,

@@ -61,6 +61,7 @@ def make(
     reference: str = "",
     default_rate: float | None = None,
     controls: Sequence[str] = (),
+    bounds: Mapping[str, str] | None = None,
     outside: Mapping[str, str] | None = None,
     declined: Mapping[str, str] | None = None,
 ) -> ResultSet:
@@ -72,7 +73,8 @@ def make(
     run was recorded in. spread: standard deviation over seeds, in logits of accuracy or natural logarithms of loss.
     missing: what it claims to lack, by run. tasks: names in TASKS, or accounts like those by name.
     merit(estimator, normalize, rate, seed): how far a replica gets, in place of that ranking; 1 to 4 is usual, more is
-    better. reference, default_rate, controls: what the plan and the accounts say. outside: the estimators that stay out
+    better. reference, default_rate, controls, bounds (upper or lower by estimator): what the plan and the accounts
+    say. outside: the estimators that stay out
     of spreads, and why. declined: those that have no run with normalize=area, and why.
     """
     tasks = tasks if isinstance(tasks, Mapping) else {name: TASKS[name] for name in tasks}
@@ -126,6 +128,7 @@ def make(
             for part in range(parts):
                 account = _account(has, (task, estimator, optimizer, normalize), ids[part::parts], draw)
                 told = {"control": True} if estimator in controls else {}
+                told |= {"bound": bounds[estimator]} if estimator in (bounds or {}) else {}
                 told |= {"outside_spread": outside[estimator]} if estimator in (outside or {}) else {}
                 accounts.append({**account, **told})
     declared = {k: v for has in tasks.values() for k, v in has["measures"].items()}

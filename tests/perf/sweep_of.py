@@ -124,6 +124,7 @@ def anew(wanted: PlannedRun, table: pd.DataFrame, account: dict) -> tuple[pd.Dat
         "replicas": list(wanted.ids),
         "labels": {**account["labels"], "estimator": page.label, "optimizer": wanted.run.program["optimizer"]["name"]},
         "control": page.trait("peak") == 0,
+        "bound": "lower" if page.trait("peak") == 0 else "",
         "outside_spread": page.outside_spread,
     }
     written = ("schema", "table", "sha256", "seal")  # the store's own

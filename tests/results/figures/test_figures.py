@@ -20,7 +20,7 @@ from matplotlib.figure import Figure
 from rich.console import Console
 
 from results import figures, outputs
-from results.drawing import style
+from results.drawing import layout, style
 from results.records import sealed
 from results.records.plan import Plan
 from results.records.result_set import ResultSet
@@ -58,6 +58,12 @@ CASES = {
     "some diverged": {"diverged": lambda estimator, rate, seed: estimator == "ste" and seed == 1},
     "all diverged": {"diverged": lambda estimator, rate, seed: True},
     "only the start": {"rows": 1, "seeds": 2},
+    "bounds": {
+        "estimators": ("sigmoid_derivative", "ste", "zero", "real"),
+        "bounds": {"zero": "lower", "real": "upper"},
+        "optimizers": ("adam", "sgd"),
+    },
+    "bounds alone": {"estimators": ("zero", "real"), "bounds": {"zero": "lower", "real": "upper"}, "rows": 3},
     "several parts": {"parts": 3, "seeds": 2},
     "two scales": {
         "normalizes": ("none", "area"),
@@ -71,7 +77,7 @@ CASES = {
 
 
 # In one column, where there is least room; in two as well in the long form.
-NARROW = ("five estimators", "two scales")
+NARROW = ("five estimators", "two scales", "bounds")
 
 
 @every
@@ -161,6 +167,46 @@ def test_a_name_has_one_colour_in_every_figure():
     shown = [_colours(draw(figure, results)) for figure in of_estimators for results in (few, many)]
     for label, name_ in (("Tanh slope", "tanh_slope"), ("somebody's own", "somebody's own")):
         assert {colours[label] for colours in shown} == {style.style_of(name_).colour}
+
+
+BOUNDS = {"estimators": ("ste", "tanh_slope", "zero", "real"), "bounds": {"zero": "lower", "real": "upper"}}
+
+
+@pytest.mark.parametrize("figure", ["convergence", "learning_rate", "profiles", "time_to_target", "tuning"])
+def test_bounds_are_thin_lines_without_bands_behind_what_is_compared(figure):
+    """They come last in the legend, and a panel has as many bands as methods that are compared."""
+    drawn = draw(figure, make(**BOUNDS, tasks=("binarized_mlp",)))
+    lines = dict(zip(_labels_of_legend(drawn), drawn.legends[0].legend_handles, strict=True))
+    assert list(lines) == ["Straight-through", "Tanh slope", "real", "zero"]
+    assert lines["real"].get_linewidth() == lines["zero"].get_linewidth() < lines["Tanh slope"].get_linewidth()
+    assert lines["real"].get_color() == layout.BOUNDS["upper"] and lines["zero"].get_color() == layout.BOUNDS["lower"]
+    [axes] = drawn.axes
+    assert len(axes.collections) == 2
+    thin = [line for line in axes.lines if line.get_linewidth() == lines["real"].get_linewidth()]
+    assert {line.get_color() for line in thin} >= {layout.BOUNDS["upper"]}
+    assert "Thin, grey: bounds" in " ".join(_labels(drawn))
+
+
+def _labels_of_legend(figure):
+    return [text.get_text() for text in figure.legends[0].get_texts()]
+
+
+def test_throughput_leaves_bounds_out():
+    assert _labels_of_legend(draw("throughput", make(**BOUNDS))) == ["Straight-through", "Tanh slope"]
+
+
+def test_an_upper_bound_takes_room_and_a_lower_one_flattens_nothing():
+    """Across the panels of `tuning`: the limits reach the upper bound, and are else those of what is compared."""
+    plain, beside = (
+        draw("tuning", make(tasks=("binarized_mlp",), **with_)).axes[0].get_ylim()
+        for with_ in ({"estimators": ("ste", "tanh_slope")}, BOUNDS | {"merit": lambda e, *_: FAR.get(e, 2.0)})
+    )
+    level = 1 / (1 + np.exp(2.2 - 2 * FAR["real"]))
+    assert beside[1] > level > 0.97 and beside[0] > 0.5 > 1 / (1 + np.exp(2.2 - 2 * FAR["zero"]))
+    assert plain[0] < beside[1]
+
+
+FAR = {"real": 3.0, "zero": 0.1}
 
 
 # A figure of one's own
