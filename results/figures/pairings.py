@@ -49,7 +49,7 @@ def draw(results: ResultSet, columns: int = 2) -> Figure:
             *(Line2D([], [], linestyle="", color="black", marker=mark, markersize=4) for mark in "^v"),
         ]
         labels = ["one slope at both", "better than its row's framed cell", "worse"]
-        figure, panels = layout.grid(tasks, optimizers, labels, 2.6 if columns == 1 else 2.2, columns)
+        figure, panels = layout.grid(tasks, optimizers, labels, 2.6, columns)
         for task, row in zip(tasks, panels, strict=True):
             for optimizer, axes in zip(optimizers, row, strict=True):
                 own = found[(found["task_label"] == task) & (found["optimizer_label"] == optimizer)]
@@ -120,7 +120,7 @@ def _number(mean: float, measure: Measure) -> str:
 def _caption(found: pd.DataFrame, reported: list[Measure]) -> str:
     if found.empty:
         return "Nothing but controls."
-    what = " or ".join(dict.fromkeys(m.title.lower() + (" in per cent" if m.share else "") for m in reported))
+    what = " or ".join(dict.fromkeys(f"{m.label.lower()} in per cent" if m.share else m.title.lower() for m in reported))
     many = wording.units(found["seeds"], found["draws"])
     return (
         f"Number: mean {what} over {many} at the last step, settings chosen on validation; the darker the better, from "
