@@ -120,7 +120,8 @@ def _number(mean: float, measure: Measure) -> str:
 def _caption(found: pd.DataFrame, reported: list[Measure]) -> str:
     if found.empty:
         return "Nothing but controls."
-    what = " or ".join(dict.fromkeys(f"{m.label.lower()} in per cent" if m.share else m.title.lower() for m in reported))
+    words = (f"{m.label.lower()} in per cent" if m.share else m.title.lower() for m in reported)
+    what = " or ".join(dict.fromkeys(words))
     many = wording.units(found["seeds"], found["draws"])
     return (
         f"Number: mean {what} over {many} at the last step, settings chosen on validation; the darker the better, from "
