@@ -40,7 +40,7 @@ def draw(results: ResultSet, columns: int = 2) -> Figure:
     """
     results.complete()
     groups = [group for group in comparison.groups(results) if group.optimizer != ANY]
-    found = pairings.pairings(results)
+    pairs = pairings.pairings(results)
     tasks, optimizers = (sorted({key(group) for group in groups}) for key in (_task, _optimizer))
     reported = {(group.task_label, group.optimizer): group.reports for group in groups}
     with style.context(columns):
@@ -52,14 +52,15 @@ def draw(results: ResultSet, columns: int = 2) -> Figure:
         figure, panels = layout.grid(tasks, optimizers, labels, 2.6, columns)
         for task, row in zip(tasks, panels, strict=True):
             for optimizer, axes in zip(optimizers, row, strict=True):
-                own = found[(found["task_label"] == task) & (found["optimizer_label"] == optimizer)]
+                axes.set_title(layout.title(task, optimizer, columns, 16), size=6 if columns == 1 else 7)
+                own = pairs[(pairs["task_label"] == task) & (pairs["optimizer_label"] == optimizer)]
                 if own.empty:
                     layout.note(axes, "controls only" if (task, optimizer) in reported else "not run")
                     axes.set_axis_off()
                 else:
                     _panel(axes, own, reported[task, optimizer], columns == 1)
         layout.legend(figure, handles, labels)
-        layout.caption(figure, _caption(found, list(reported.values())), results)
+        layout.caption(figure, _caption(pairs, list(reported.values())), results)
     return figure
 
 
@@ -117,12 +118,12 @@ def _number(mean: float, measure: Measure) -> str:
     return f"{100 * mean:.1f}" if measure.share else f"{mean:.3g}"
 
 
-def _caption(found: pd.DataFrame, reported: list[Measure]) -> str:
-    if found.empty:
+def _caption(pairs: pd.DataFrame, reported: list[Measure]) -> str:
+    if pairs.empty:
         return "Nothing but controls."
     words = (f"{m.label.lower()} in per cent" if m.share else m.title.lower() for m in reported)
     what = " or ".join(dict.fromkeys(words))
-    many = wording.units(found["seeds"], found["draws"])
+    many = wording.units(pairs["seeds"], pairs["draws"])
     return (
         f"Number: mean {what} over {many} at the last step, settings chosen on validation; the darker the better, from "
         "the worst that is no outlier on. Marks: paired t test, corrected by Holm for the pairs of a panel."
