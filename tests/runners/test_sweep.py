@@ -123,10 +123,10 @@ def check_killed(finished, folder, shares, line=SMALL):
 
 
 def test_killed_at_any_moment_it_ends_with_the_same_records(finished, tmp_path):
-    """A random moment: while it starts, compiles, trains or writes. It is printed, to be tried again."""
-    moment = random.SystemRandom().uniform(0.2, 0.98)
-    print("killed at", moment)
-    check_killed(finished, tmp_path, [moment])
+    """Two random moments: while it starts, compiles, trains or writes. They are printed, to be tried again."""
+    moments = [random.SystemRandom().uniform(0.2, 0.98) for _ in range(2)]
+    print("killed at", moments)
+    check_killed(finished, tmp_path, moments)
 
 
 @pytest.mark.long
