@@ -81,8 +81,7 @@ class Compiled:
         self.train = tf.function(self._chunk, jit_compile=True, autograph=False)
         self.problem = problems(task, block)
         self.start = starter(task, program.hard.weights is not None, block)
-        functions = program.hard.function, program.hard.function_weights or program.hard.function
-        self.judge = judgement(task, *functions, block, program.tf32)
+        self.judge = judgement(task, *program.hard.functions, block, program.tf32)
         self.probe = batch_probe(task, program.hard, block, program.tf32)
         self.sites = site_probe(task, program.hard, block, program.tf32)
         self._gradients = block_gradients(task, program.hard, block)

@@ -35,7 +35,12 @@ class Hard:
 
     def function_at(self, site: str) -> HardFunction:
         """The hard function of a site, by the word after its last slash."""
-        return self.function_weights or self.function if site.endswith("/weights") else self.function
+        return function_at(site, *self.functions)
+
+    @property
+    def functions(self) -> tuple[HardFunction, HardFunction]:
+        """The hard function of all sites but weights, and that of hard weights."""
+        return self.function, self.function_weights or self.function
 
     def bound(self, sites: Collection[str]) -> str:
         """Of what training through slopes can reach, this may be a bound.
@@ -150,6 +155,11 @@ class Hard:
             return page.hard(x, **own)
 
         return hard
+
+
+def function_at(site: str, function: HardFunction, function_weights: HardFunction) -> HardFunction:
+    """Of the hard functions that `Hard.functions` names, that of a site, by the word after its last slash."""
+    return function_weights if site.endswith("/weights") else function
 
 
 def _activations(sites: Collection[str]) -> bool:

@@ -9,7 +9,7 @@ import tensorflow as tf
 
 from estimators.function import HardFunction
 from runners.training import backward_signals
-from runners.training.hard_sites import Hard
+from runners.training.hard_sites import Hard, function_at
 from runners.training.step import (
     batch_indices,
     batch_of,
@@ -41,7 +41,7 @@ def judgement(task: Task, function: HardFunction, function_weights: HardFunction
         flat, problem = replica
 
         def hard(x, *, at):
-            return (function_weights if at.endswith("/weights") else function).value(x)
+            return function_at(at, function, function_weights).value(x)
 
         return task.judge(shaped(task, flat), hard, problem)
 
