@@ -99,7 +99,8 @@ def evaluate(path: str | Path = FILE, folder: str | Path = frozen.FOLDER) -> lis
     survives, less_than: a condition, and the share of the variance between estimators at the default rate of which
         less is left there (rankings.spread); these two are about one optimizer
 
-    and, where it no longer stands, `withdrawn`: why, which is then said in place of what the table decides.
+    and, where it no longer stands, `withdrawn`: why, which is then said. It is not decided any more: its table may have
+    been measured anew since, without what it was about.
 
     Where the folder has the table's fresh draws (NAME_fresh, of `python -m runners.claims --fresh`) and the claim stood
     before them, they decide, at the settings that the table has chosen; of several optimizers the best is chosen anew.
@@ -128,18 +129,18 @@ def evaluate(path: str | Path = FILE, folder: str | Path = frozen.FOLDER) -> lis
         kind = _kind(number, claim)
         name, explored = claim["table"], ""
         before = declared.before(claim, table(name).results.accounts)
+        if WITHDRAWN in claim:
+            found.append(Claim(claim["says"], kind, name, WITHDRAWN, f"{claim[WITHDRAWN]}.", before))
+            continue
         try:
-            # What is withdrawn is decided as well: it must be about something that was run.
             word, evidence = _decided(kind, claim, table(name))
-            if WITHDRAWN not in claim and kind != "survives" and (Path(folder) / f"{fresh(name)}.parquet").exists():
+            if kind != "survives" and (Path(folder) / f"{fresh(name)}.parquet").exists():
                 again = table(fresh(name))
                 if declared.before(claim, again.results.accounts):
                     explored, before = word, True
                     word, evidence = _decided(kind, claim, again)
         except LookupError as error:
             raise RecordError(f"the claim “{claim['says']}” is about {error.args[0]}.") from None
-        if WITHDRAWN in claim:
-            word, evidence = WITHDRAWN, f"{claim[WITHDRAWN]}."
         found.append(Claim(claim["says"], kind, name, word, evidence, before, explored))
     return found
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass
 
 import numpy as np
@@ -33,7 +33,8 @@ SPREAD = {  # of spread(): name and what it holds
     "unit": "its unit; empty for a pure number",
     "estimators": "how many are known in every condition of this task and optimizer, and no control: only these count",
     "spread": "standard deviation of their means, less the seeds' noise (the measure's unit)",
-    "share_of_default": "its square over that of the condition default: the share of the variance that is left",
+    "share_of_default": "its square over that of the condition that is not tuned (`untuned`): the share of the "
+    "variance that is left",
     "share_low": "lower end of its 95 % interval, given these estimators: jackknife over seeds, of its logarithm; "
     "rates stay as chosen",
     "share_high": "upper end",
@@ -116,6 +117,20 @@ def spread(rankings: Rankings) -> Spread:
     return Spread(out, rankings.reference, left_out)
 
 
+def untuned(conditions: Collection[str]) -> str:
+    """The condition that the others are held against: where rates and widths are not tuned.
+
+    Args:
+        conditions: of one task and optimizer, names in CONDITIONS.
+
+    Returns:
+        `default`; where all slopes have one area, `area_default`; "" where neither was trained.
+    """
+    if "default" in conditions:
+        return "default"
+    return "area_default" if "area_default" in conditions and "tuned" not in conditions else ""
+
+
 def _spread(condition: str, by: Mapping[str, pd.DataFrame]) -> dict:
     """The numbers of one row of spread(); by: for each condition the rows of the same estimators in the same order."""
     rows, higher = by[condition], by[condition]["better"].iloc[0] == "higher"
@@ -123,10 +138,11 @@ def _spread(condition: str, by: Mapping[str, pd.DataFrame]) -> dict:
     values, before = common.to_numpy(), np.full(common.shape, math.nan)
     share_low = share_high = math.nan
     shares = np.full((len(rows), 3), math.nan)
-    if "default" in by:
-        first = _common(by["default"])
+    default = untuned(by)
+    if default:
+        first = _common(by[default])
         before = first.to_numpy()
-        if condition != "default" and list(first.columns) == list(common.columns):
+        if condition != default and list(first.columns) == list(common.columns):
             share_low, share_high = share_left_interval(values, before)
             shares = shares_without_each(values, before)
     out = {
@@ -139,13 +155,13 @@ def _spread(condition: str, by: Mapping[str, pd.DataFrame]) -> dict:
         "noise": math.sqrt(noise_variance(values)),
         "range": (means.max() - means.min()) * (1 if higher else -1),
         "best": means.idxmax() if higher else means.idxmin(),
-        "rho": rank_correlation(means, by["default"]["mean"]) if "default" in by else math.nan,
+        "rho": rank_correlation(means, by[default]["mean"]) if default else math.nan,
         "rho_tuned": rank_correlation(means, by["tuned"]["mean"]) if "tuned" in by else math.nan,
         "halves": _half_correlation(common),
-        "without": dict(zip(rows.index, shares.tolist(), strict=True)) if condition != "default" else {},
+        "without": dict(zip(rows.index, shares.tolist(), strict=True)) if condition != default else {},
     }
     out |= _without_the_most_influential(list(rows.index), values, out, shares)
-    for other, suffix in (("default", ""), ("tuned", "_tuned")):
+    for other, suffix in ((default, ""), ("tuned", "_tuned")):
         if other in by and other != condition:
             highest = reliability.ceiling(out["halves"], _half_correlation(_common(by[other])))
             out[f"ceiling{suffix}"] = highest

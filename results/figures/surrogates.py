@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 
 import numpy as np
 import pandas as pd
@@ -14,16 +14,19 @@ from matplotlib.ticker import MaxNLocator
 
 from results import wording
 from results.analysis import measures, surrogates
+from results.analysis.spread import untuned
 from results.drawing import layout, style
 from results.records.result_set import ResultSet
 
 # Told apart by marker, filling, and lightness in grey; a control has the markers in grey.
+UNTUNED = {"color": style.ORANGE, "marker": "o", "mfc": "white"}
 LOOKS = {
-    "default": {"color": style.ORANGE, "marker": "o", "mfc": "white"},
+    "default": UNTUNED,
+    "area_default": UNTUNED,  # in the place of the other, where all slopes have one area
     "tuned": {"color": "black", "marker": "s"},
     "area_tuned": {"color": style.SKY, "marker": "D"},
 }
-OFFSETS = {"default": -0.27, "tuned": 0.0, "area_tuned": 0.27}  # of a row
+OFFSETS = {1: [0.0], 2: [-0.18, 0.18], 3: [-0.27, 0.0, 0.27]}  # of a row, by how many conditions are shown
 ROW = 0.2  # inches
 
 
@@ -46,7 +49,8 @@ def draw(results: ResultSet, columns: int = 2) -> Figure:
     results.complete()
     ranked = surrogates.rankings(results)
     rows = surrogates.joined(ranked)
-    shown = rows[rows["condition"].isin(list(LOOKS))]
+    conditions = _conditions(set(rows["condition"]))
+    shown = rows[rows["condition"].isin(conditions)]
     pairs = shown[surrogates.PAIR].drop_duplicates()
     count, tasks = shown.groupby("task_label")["estimator"].nunique().max(), pairs["task_label"].nunique()
     with style.context(columns):
@@ -68,18 +72,28 @@ def draw(results: ResultSet, columns: int = 2) -> Figure:
                 axes.set_xlabel(measure.title, size=7)
             elif first:  # it runs on below the next panel
                 axes.set_xlabel(measure.title, size=6, loc="left")
-            said += _panel(axes, rows, measure, _order(of_task, measure))
+            said += _panel(axes, rows, measure, _order(of_task, measure, _tuned(conditions)), conditions)
             axes.tick_params(axis="y", labelsize=5 if columns == 1 else 6.5)
             if not first:
                 axes.tick_params(labelleft=False)
-        handles = [Line2D([], [], linestyle="", **LOOKS[name]) for name in LOOKS if name in set(shown["condition"])]
-        labels = [surrogates.TITLES[name] for name in LOOKS if name in set(shown["condition"])]
+        handles = [Line2D([], [], linestyle="", **LOOKS[name]) for name in conditions]
+        labels = [surrogates.TITLES[name] for name in conditions]
         layout.legend(figure, handles, labels)
         layout.caption(
             figure,
             " ".join([*_caption(shown, ranked.reference.label), *dict.fromkeys(said), *surrogates.remarks(ranked)]),
         )
     return figure
+
+
+def _conditions(trained: set[str]) -> list[str]:
+    """Those that are shown, in this order: one that is not tuned, and those that are."""
+    return [name for name in (untuned(trained), "tuned", "area_tuned") if name in trained]
+
+
+def _tuned(conditions: Collection[str]) -> str:
+    """The one by which rows are ordered, and in which the reference is a line."""
+    return "tuned" if "tuned" in conditions else "area_tuned"
 
 
 def _panels(figure: Figure, pairs: pd.DataFrame, columns: int) -> list[Axes]:
@@ -100,16 +114,19 @@ def _measure(rows: pd.DataFrame, bounds: Mapping[tuple[str, str], tuple[float, f
     return measures.Measure(*words, bounds=bounds[first["task"], first["measure"]])
 
 
-def _order(rows: pd.DataFrame, measure: measures.Measure) -> pd.DataFrame:
-    """One task's `estimator_label, control, outside_spread`, the best tuned mean first, unknown ones last."""
-    tuned = rows["mean"].where(rows["condition"] == "tuned")
+def _order(rows: pd.DataFrame, measure: measures.Measure, by: str) -> pd.DataFrame:
+    """One task's `estimator_label, control, outside_spread`, by the mean in this condition, the best first."""
+    tuned = rows["mean"].where(rows["condition"] == by)
     means = rows.assign(tuned=tuned).groupby(["estimator_label", "control", "outside_spread"])["tuned"].mean()
     means = means.reset_index().sort_values("estimator_label")
     return means.sort_values("tuned", ascending=measure.better == "lower", kind="stable", ignore_index=True)
 
 
-def _panel(axes: Axes, rows: pd.DataFrame, measure: measures.Measure, order: pd.DataFrame) -> list[str]:
+def _panel(
+    axes: Axes, rows: pd.DataFrame, measure: measures.Measure, order: pd.DataFrame, conditions: list[str]
+) -> list[str]:
     """Draws one panel; returns what the caption must say of it."""
+    offsets = dict(zip(conditions, OFFSETS[len(conditions)], strict=True))
     place = {label: at for at, label in enumerate(order["estimator_label"])}
     means = rows.loc[~rows["control"] & (rows["outside_spread"] == "") & rows["mean"].notna(), "mean"]
     _scale(axes, means if len(means) else rows["mean"].dropna(), measure)
@@ -117,7 +134,7 @@ def _panel(axes: Axes, rows: pd.DataFrame, measure: measures.Measure, order: pd.
     said, worse = [], low if measure.better == "higher" else high
     for row in rows.itertuples():
         look = LOOKS[row.condition] | ({"color": style.GREY} if row.control else {})
-        at = place[row.estimator_label] + OFFSETS[row.condition]
+        at = place[row.estimator_label] + offsets[row.condition]
         if math.isnan(row.mean):
             said.append("×: unknown, since a seed diverged.")
             axes.plot([worse], [at], marker="x", ms=3.5, color=look["color"], clip_on=False, zorder=4)
@@ -130,7 +147,7 @@ def _panel(axes: Axes, rows: pd.DataFrame, measure: measures.Measure, order: pd.
                 said.append("Intervals are cut off at the edge of a panel.")
             axes.plot([row.low, row.high], [at, at], color=look["color"], lw=0.8, solid_capstyle="butt", zorder=2)
             axes.plot([row.mean], [at], ms=2.8, mew=0.6, zorder=3, **look)
-    fixed = rows[(rows["verdict"] == "reference") & (rows["condition"] == "tuned")]["mean"].dropna()
+    fixed = rows[(rows["verdict"] == "reference") & (rows["condition"] == _tuned(conditions))]["mean"].dropna()
     for value in fixed:  # one or none
         axes.axvline(value, color="#606060", linewidth=0.6, zorder=1)
     axes.set_yticks(range(len(order)), surrogates.marked(order))
@@ -181,10 +198,13 @@ def _caption(shown: pd.DataFrame, reference: str) -> list[str]:
     several = shown["draws"].max() > 1
     many = wording.units(shown["seeds"], shown["draws"])
     text = [f"Mean over {many} at the last step" + (" with 95 % t interval." if several else ", no interval.")]
-    if ((shown["verdict"] == "reference") & (shown["condition"] == "tuned")).any():
+    conditions = _conditions(set(shown["condition"]))
+    if ((shown["verdict"] == "reference") & (shown["condition"] == _tuned(conditions))).any():
         text.append(f"Vertical line: {reference} at its tuned rate.")
-    absent = [surrogates.TITLES[name] for name in LOOKS if name not in set(shown["condition"])]
-    if absent:
+    absent = [surrogates.TITLES[name] for name in ("default", "tuned", "area_tuned") if name not in conditions]
+    if "area_default" in conditions:
+        text.append("All slopes have one area.")
+    elif absent:
         text.append(f"Absent: {' and '.join(absent)}.")
     if shown.loc[shown["diverged"] > 0, "unit"].map(wording.is_share).any():
         text.append("A seed without a finite value counts as the worst share.")

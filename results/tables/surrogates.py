@@ -15,7 +15,7 @@ from rich.table import Table
 
 from results import wording
 from results.analysis.draws import spread_words
-from results.analysis.spread import Spread
+from results.analysis.spread import Spread, untuned
 from results.analysis.surrogates import (
     CONDITIONS,
     CONTROL,
@@ -134,7 +134,7 @@ def parts(rankings: Rankings, spread: Spread) -> list[printing.Part]:
 
 
 def _finding(rows: pd.DataFrame, reference: str) -> str:
-    first, many = rows.iloc[0], f"{rows['estimators'].iloc[0]} surrogates"
+    first, many, default = rows.iloc[0], f"{rows['estimators'].iloc[0]} surrogates", untuned(rows.index)
     changed = {"tuned": "tuning", "area_tuned": "tuning after area normalisation"}
     said, tuned = [], [name for name in changed if name in rows.index]
     at = {
@@ -142,18 +142,21 @@ def _finding(rows: pd.DataFrame, reference: str) -> str:
         "tuned": "once the rate is tuned",
         "area_tuned": "with the area normalised as well",
     }
+    if default == "area_default":  # all slopes have one area: tuning alone parts the two
+        changed = {"area_tuned": "tuning"}
+        at = {"area_default": "at the default rate, the area normalised", "area_tuned": "once tuned"}
     if first["estimators"] < 2:
         return "fewer than two surrogates are known in every condition, so there is nothing to compare"
     if rows["spread"].isna().any():
         said.append(f"one seed does not tell the spread of {many} from noise")
-    elif "default" not in rows.index:
+    elif not default:
         values = [f"{_number(rows.loc[name, 'spread'])} at the {TITLES[name]}" for name in tuned]
         said.append(f"{many} spread by {' and '.join(values)}; nothing says what that is of the default rate's spread")
-    elif rows.loc["default", "spread"] == 0:
+    elif rows.loc[default, "spread"] == 0:
         said.append(f"at the default rate {many} do not differ by more than the seeds' noise")
     else:
         spans = [f"{_number(rows.loc[name, 'middle_half'])} {at[name]}" for name in at if name in rows.index]
-        noise = _number(rows.loc[[*tuned, "default"][0], "noise"])
+        noise = _number(rows.loc[[*tuned, default][0], "noise"])
         said.append(f"the middle half of {many} spans {', '.join(spans)} (standard error of a mean {noise})")
         clauses = []
         for later, name in enumerate(tuned):

@@ -5,14 +5,15 @@ from __future__ import annotations
 import functools
 import math
 from collections.abc import Mapping, Sequence
+from pathlib import Path
 from typing import Any
+
+import pandas as pd
 
 from results.analysis import selection
 from results.analysis.draws import draws_of
 from results.records import frozen
 from steeplechase.errors import UserError
-
-RUN = ("task", "estimator", "optimizer", "normalize")  # the columns that say which run of a table is meant
 
 
 def at_chosen(cfg: Mapping[str, Any], overrides: Sequence[str]) -> list[str]:
@@ -31,12 +32,12 @@ def at_chosen(cfg: Mapping[str, Any], overrides: Sequence[str]) -> list[str]:
         RecordError: for a file that is no frozen table.
     """
     path = str(cfg["settings"])
-    names = tuple(str(cfg[part]["name"]) for part in RUN[:3])
+    names = _names(cfg)
     chosen, seeds, draws = _chosen(path)
-    found = chosen.get((*names, str(cfg["normalize"])), [])
+    found = chosen.get(tuple(names.values()), [])
     if len(found) != 1:
         has = "several runs" if found else "no run"
-        raise UserError(f"settings: {path} has {has} of {' · '.join(names)} (normalize={cfg['normalize']}).")
+        raise UserError(f"settings: {path} has {has} of {', '.join(f'{k}={v}' for k, v in names.items() if v)}.")
     own = cfg["seed"] if isinstance(cfg["seed"], list) else [cfg["seed"]]
     met = sorted({int(seed) for seed in own} & seeds)
     if met:
@@ -65,6 +66,26 @@ def seeds_of(path: str) -> frozenset[int]:
     return _chosen(path)[1]
 
 
+def _names(cfg: Mapping[str, Any]) -> dict[str, str]:
+    """What says which run of a table is meant: its words, by key, in the order of `_names_in`."""
+    named = {part: cfg[part]["name"] for part in ("task", "estimator", "optimizer", "function")}
+    data = (cfg["task"] or {}).get("data")
+    named |= {"normalize": cfg["normalize"], "task.data": Path(data).name if data else ""}
+    for part in ("estimator", "function"):  # of weights that have none of their own, the same
+        named[f"{part}_weights"] = (cfg[f"{part}_weights"] or cfg[part])["name"]
+    return {key: str(value) for key, value in named.items()}
+
+
+def _names_in(row: Mapping[str, Any]) -> dict[str, str]:
+    """The same of a row of a table."""
+    named = {part: row[part] for part in ("task", "estimator", "optimizer")}
+    named |= {"function": row["forward"], "normalize": row["normalize"], "task.data": row["data"]}
+    at_weights = {"estimator": row["estimator_weights"], "function": row.get("function_weights.name")}
+    for part, value in at_weights.items():
+        named[f"{part}_weights"] = named[part] if pd.isna(value) else value
+    return {key: "" if pd.isna(value) else str(value) for key, value in named.items()}
+
+
 def _range(seeds: frozenset[int]) -> str:
     return f"{min(seeds)} to {max(seeds)}"
 
@@ -75,14 +96,14 @@ def _chosen(path: str) -> tuple[dict[tuple[str, ...], list[dict[str, str]]], fro
     results, _ = frozen.read(path)
     last, settings = results.final_rows(), selection.chosen_settings(results)
     replicas = settings.set_index("run")["replicas"]
-    names = last.drop_duplicates("run").set_index("run")
     found: dict[tuple[str, ...], list[dict[str, str]]] = {}
     swept = dict(zip(sorted(last["run"].unique()), selection.tested_settings(last), strict=True))
     for run, (columns, _) in swept.items():
         row = last[last["replica"] == replicas[run][0]].iloc[0]
         values = {"optimizer.learning_rate": row["learning_rate"], **{column: row[column] for column in columns}}
-        key = tuple(str(names.loc[run, column]) for column in RUN)
-        found.setdefault(key, []).append({name: _text(value) for name, value in values.items()})
+        found.setdefault(tuple(_names_in(row).values()), []).append(
+            {name: _text(value) for name, value in values.items()}
+        )
     seeds, met = (frozenset(map(int, column.unique())) for column in (last["seed"], draws_of(last)))
     return found, seeds, met
 

@@ -17,7 +17,7 @@ from results.analysis import surrogates as surrogates_analysis
 from results.figures import surrogates as surrogates_figure
 from results.records.plan import PlanFacts
 from results.records.result_set import ResultSet
-from results.statistics.variance import share_left_interval, variance_between
+from results.statistics.variance import share_left, share_left_interval, variance_between
 from results.tables import surrogates
 from steeplechase.errors import RecordError
 from tests.oracles.records import LOSS, declaring, make, name
@@ -517,6 +517,26 @@ def test_the_figure_has_a_panel_a_pair_and_a_row_an_estimator(results, ranked):
     assert labels == ["default rate", "tuned rate", "area-normalised, tuned rate"]
     looks = [(line.get_marker(), line.get_color()) for line in figure.legends[0].legend_handles]
     assert len({marker for marker, _ in looks}) == len({colour for _, colour in looks}) == 3
+
+
+def test_where_all_slopes_have_one_area_what_is_left_is_of_the_default_rate_there():
+    """The table, the sentence and the figure know nothing of slopes as they come, and compare with none."""
+    results = world(good_and_bad, normalizes=("area",), seeds=4)
+    ranked = surrogates_analysis.rankings(results)
+    out = spread.spread(ranked).rows.set_index("condition")
+    assert list(out.index) == ["area_default", "area_tuned"]
+    rates = only(ranked, "area_tuned").learning_rate
+    after = np.array([ends(results, rates[name], "area")[name] for name in NAMES])
+    before = ends(results, 0.001, "area")[list(NAMES)].to_numpy().T
+    assert out.share_of_default["area_tuned"] == pytest.approx(share_left(after, before))
+    assert out.share_of_default["area_default"] == 1 and out.share_low["area_tuned"] < out.share_high["area_tuned"]
+    assert f"{100 * out.share_of_default['area_tuned']:.0f} % of the variance" in said(ranked)
+    figure = surrogates_figure.draw(results)
+    (axes,) = figure.axes
+    tuned = only(ranked, "area_tuned")["mean"].sort_values(ascending=False)
+    assert [label.get_text() for label in axes.get_yticklabels()] == list(tuned.index)
+    assert any(list(line.get_xdata()) == [tuned["first"]] * 2 for line in axes.lines), "the reference's line"
+    assert "All slopes have one area." in caption(figure) and "Absent" not in caption(figure)
 
 
 def test_the_figures_caption_says_what_is_missing(results):

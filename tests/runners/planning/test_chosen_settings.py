@@ -1,7 +1,9 @@
 """Settings of a frozen table: a run is trained at the one that its table chose, and never on a draw of the table."""
 
 import math
+from dataclasses import replace
 
+import pandas as pd
 import pytest
 
 from results.analysis import selection
@@ -34,16 +36,52 @@ def table(results, tmp_path_factory):
 
 
 def configuration(table, **other):
-    own = {part: {"name": name} for part, name in (("task", "binarized_mlp"), ("estimator", "tanh_slope"))}
+    own = {part: {"name": name} for part, name in (("estimator", "tanh_slope"), ("optimizer", "adam"))}
     return {
         **own,
-        "optimizer": {"name": "adam"},
+        "task": {"name": "binarized_mlp", "data": "digits"},
+        "function": {"name": "sign"},
+        "estimator_weights": {},
+        "function_weights": {},
         "normalize": "none",
         "seed": [3, 4],
         "seeds_per_draw": 1,
         "settings": table,
         **other,
     }
+
+
+def test_runs_of_other_data_functions_and_slopes_at_weights_have_settings_of_their_own(results, tmp_path):
+    """What shares its task, estimator and optimizer with another run of the table, and chose another rate."""
+    own = results.rows["run"].unique()
+    rows, accounts = results.rows, results.runs()
+    [run] = [
+        name
+        for name in own
+        if (rows.loc[rows["run"] == name, ["task", "estimator", "optimizer"]] == ["binarized_mlp", "ste", "adam"]).all(
+            axis=None
+        )
+    ]
+    others = {
+        "data": ({"task": {"name": "binarized_mlp", "data": "a/mnist_5k"}}, {"data": "mnist_5k"}),
+        "weights": ({"estimator_weights": {"name": "erf"}}, {"estimator_weights": "erf"}),
+        "bound": ({"function_weights": {"name": "identity"}}, {"function_weights.name": "identity"}),
+    }
+    parts, made = [rows], list(results.accounts)
+    for at, (name, (_, columns)) in enumerate(others.items()):
+        part = rows[rows["run"] == run].assign(run=name, **columns)
+        part["replica"] = part["replica"] + name
+        part["learning_rate"] = part["learning_rate"] * (at + 2)
+        parts.append(part)
+        made.append(accounts[run] | {"run": name, "replicas": sorted(part["replica"].unique())})
+    whole = replace(results, rows=pd.concat(parts, ignore_index=True), accounts=tuple(made))
+    table = str(frozen.write(whole, PLAN, tmp_path))
+    plain = at_chosen(configuration(table, estimator={"name": "ste"}), [])
+    assert "optimizer.learning_rate=0.1" in plain
+    for at, (job, _) in enumerate(others.values()):
+        chosen = at_chosen(configuration(table, estimator={"name": "ste"}, **job), [])
+        rate = float(dict(word.split("=") for word in chosen)["optimizer.learning_rate"])
+        assert rate == pytest.approx(0.1 * (at + 2))
 
 
 @pytest.mark.parametrize("estimator", ["ste", "sigmoid_derivative", "tanh_slope"])
@@ -78,7 +116,16 @@ def test_other_seeds_of_a_draw_of_the_table_confirm_nothing(table, results, tmp_
 
 
 @pytest.mark.parametrize(
-    "other", [{"estimator": {"name": "erf"}}, {"normalize": "area"}, {"task": {"name": "unknown"}}]
+    "other",
+    [
+        {"estimator": {"name": "erf"}},
+        {"normalize": "area"},
+        {"task": {"name": "unknown"}},
+        {"task": {"name": "binarized_mlp", "data": "mnist_5k"}},
+        {"function": {"name": "step"}},
+        {"estimator_weights": {"name": "ste"}},
+        {"function_weights": {"name": "identity"}},
+    ],
 )
 def test_what_the_table_does_not_have_is_told(table, other):
     with pytest.raises(UserError, match="has no run of"):
