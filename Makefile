@@ -26,7 +26,8 @@ sweep: $(READY) ## run the default experiment and show who won (ARGS="..." are h
 	$(RUN) -m runners.sweep $(ARGS)
 
 # What the README and a paper show. What is recorded already is not trained again.
-PAPER := notebook throughput flow control convergence surrogates
+PAPER := notebook throughput flow control convergence control_mnist surrogates surrogates_mnist pairings
+PAPER += instance_two eight_splits constant_surrogates wider_clip
 
 paper: $(READY) ## run every experiment that is missing, and draw every figure, table and the report (about an hour)
 	@for name in $(PAPER); do $(RUN) -m runners.sweep experiment=$$name || exit 1; done
