@@ -158,7 +158,16 @@ class Hard:
 
 
 def function_at(site: str, function: HardFunction, function_weights: HardFunction) -> HardFunction:
-    """Of the hard functions that `Hard.functions` names, that of a site, by the word after its last slash."""
+    """The hard function of a site, by the word after its last slash.
+
+    Args:
+        site: its name.
+        function: of all sites but weights.
+        function_weights: of hard weights.
+
+    Returns:
+        One of the two.
+    """
     return function_weights if site.endswith("/weights") else function
 
 

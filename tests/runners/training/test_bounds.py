@@ -45,7 +45,7 @@ def built(**changes):
 def moved(**changes) -> dict[str, float]:
     """By parameter, the largest change of an element in a training."""
     run, _, program = built(**changes)
-    replicas = [block.replica_of(values, run.program, program) for values in run.replicas]
+    replicas = [block.replica_of(values, run, program) for values in run.replicas]
     kind = {"scheduled": replicas[0].scheduled, "stretched": replicas[0].stretched}
     trainer = Trainer(replace(program, block=1, **kind))
     trainer.begin(replicas, run.program["steps"])
@@ -101,7 +101,7 @@ def test_the_gradient_is_that_of_the_network_written_out(name, width):
     """Against TensorFlow's own derivatives of products, batch norm and hard tanh, with no slope of ours at a real
     function; whatever width and scaling hard ones are asked to have."""
     run, task, program = built(**BOUNDS[name], width=width, precision="float64", normalize="peak")
-    replica = block.replica_of(run.replicas[0], run.program, program)
+    replica = block.replica_of(run.replicas[0], run, program)
     assert set(replica.stretch) == (
         {"layer1/activations", "layer2/activations"} if width and name == "real weights" else set()
     )
