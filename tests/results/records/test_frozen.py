@@ -405,10 +405,10 @@ def test_what_is_known_to_be_false_is_withdrawn(told):
 
 
 def test_what_overturned_it_is_claimed_again_of_the_experiments_that_did(told):
-    """On another instance, on eight splits, without the one surrogate, with the power that 8 seeds have, at other clips."""
+    """On another instance, on eight splits, without the one surrogate, with 8 seeds' power, at other clips."""
     expected = {
         "instance_two": [("are equivalent", "refuted")],
-        "eight_splits": [("better accuracy than the sigmoid derivative", "undecided")],
+        "eight_splits": [("better accuracy than the sigmoid derivative", "refuted")],
         "constant_surrogates": [
             ("with Adam, without snnTorch's", "supported"),
             ("with momentum, without snnTorch's", "supported"),
