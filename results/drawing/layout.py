@@ -63,7 +63,14 @@ def strokes(line: Line2D) -> dict[str, Any]:
     return {"color": line.get_color(), "linestyle": line.get_linestyle(), "linewidth": line.get_linewidth()}
 
 
-def levels(axes: Axes, bounds: Sequence[Group], handles: Mapping[str, Line2D], *, horizontal: bool = False) -> None:
+def levels(
+    axes: Axes,
+    bounds: Sequence[Group],
+    handles: Mapping[str, Line2D],
+    *,
+    horizontal: bool = False,
+    error: bool = False,
+) -> None:
     """Draws bounds across a panel, each at its mean at its chosen setting. An upper one takes room where it lies beyond
     the limits; a lower one is left out there, so that it flattens nothing.
 
@@ -72,6 +79,7 @@ def levels(axes: Axes, bounds: Sequence[Group], handles: Mapping[str, Line2D], *
         bounds: of comparison.bounds, on the panel's task with its optimizer.
         handles: the line of each method.
         horizontal: the horizontal axis is the measure's, rather than the vertical one.
+        error: the axis shows a share's error (as_error).
     """
     draw = axes.axvline if horizontal else axes.axhline
     get_limits, set_limits = (axes.get_xlim, axes.set_xlim) if horizontal else (axes.get_ylim, axes.set_ylim)
@@ -79,6 +87,7 @@ def levels(axes: Axes, bounds: Sequence[Group], handles: Mapping[str, Line2D], *
     for group in bounds:
         for method, value in zip(group.methods, group.values().mean(1), strict=True):
             low, high = get_limits()
+            value = 1 - value if error else value
             if not np.isfinite(value) or (BOUNDS["lower"] == handles[method].get_color() and not low <= value <= high):
                 continue
             draw(value, zorder=1, **strokes(handles[method]))

@@ -43,19 +43,21 @@ def draw(results: ResultSet, columns: int = 2) -> Figure:
         figure, panels = layout.grid(tasks, optimizers, list(handles), 1.8, columns, sharey="row")
         for task, row in zip(tasks, panels, strict=True):
             here = {group.optimizer: group for group in groups if group.task_label == task}
-            drawn = []
+            every = pd.concat([_curves(group, chance).assign(optimizer=group.optimizer) for group in here.values()])
+            reports = next(iter(here.values())).reports
+            every, measure = layout.as_error(every, reports)
             for optimizer, axes in zip(optimizers, row, strict=True):
                 axes.set_xlabel("settings tried")
                 axes.xaxis.set_major_locator(MaxNLocator(5, integer=True, min_n_ticks=1))
                 if optimizer in here:
-                    drawn += _panel(axes, here[optimizer], handles, chance)
+                    _panel(axes, every[every["optimizer"] == optimizer], handles)
                 else:
                     layout.note(axes, "not run")
-            measure = next(iter(here.values())).reports
-            layout.scale(row[0], pd.Series(drawn, dtype="float64"), measure)
-            for optimizer, axes in zip(optimizers, row, strict=True) if drawn else ():
+            drawn = every["mean"].dropna()
+            layout.scale(row[0], drawn, measure)
+            for optimizer, axes in zip(optimizers, row, strict=True) if len(drawn) else ():
                 beside = [group for group in bounds if (group.task_label, group.optimizer) == (task, optimizer)]
-                layout.levels(axes, beside, handles)
+                layout.levels(axes, beside, handles, error=measure is not reports)
             layout.ylabel(row, measure.title)
         figure.align_ylabels()
         layout.legend(figure, list(handles.values()), list(handles))
@@ -63,23 +65,34 @@ def draw(results: ResultSet, columns: int = 2) -> Figure:
     return figure
 
 
-def _panel(axes: Axes, group: Group, handles: dict[str, Line2D], rng: np.random.Generator) -> list[float]:
-    """Draws one panel; returns the values of its curves."""
-    picks, drawn = resampling.draw(rng, RESAMPLES, 1, len(group.seeds)), []
+def _curves(group: Group, rng: np.random.Generator) -> pd.DataFrame:
+    """`method, tried, mean, low, high` of each method: NaN where it is unknown, and ends where nothing says them."""
+    picks, found = resampling.draw(rng, RESAMPLES, 1, len(group.seeds)), []
     for m, method in enumerate(group.methods):
-        curve, line = tuning.best_of(group, m), handles[method]
-        curve[~np.isfinite(curve)] = np.nan
-        tried = np.arange(1, len(curve) + 1)
-        look = {**layout.strokes(line), "marker": line.get_marker()}
-        axes.plot(tried, curve, **look, markersize=3.5, markeredgecolor="white", markeredgewidth=0.4)
-        known = np.isfinite(curve)
+        mean = tuning.best_of(group, m)
+        mean[~np.isfinite(mean)] = np.nan
+        ends, known = np.full((2, len(mean)), np.nan), np.isfinite(mean)
         if len(group.seeds) > 1 and known.any():
-            low, high = resampling.percentile_ends(tuning.best_of(group, m, picks)[:, known], len(group.seeds))
-            axes.fill_between(tried[known], low, high, color=line.get_color(), alpha=0.15, linewidth=0)
-        drawn += curve[known].tolist()
-    if not drawn:
-        layout.note(axes, "diverged" if group.methods else "controls only")
-    return drawn
+            ends[:, known] = resampling.percentile_ends(tuning.best_of(group, m, picks)[:, known], len(group.seeds))
+        tried = np.arange(1, len(mean) + 1)
+        found.append(pd.DataFrame({"method": method, "tried": tried, "mean": mean, "low": ends[0], "high": ends[1]}))
+    return (
+        pd.concat(found) if found else pd.DataFrame(columns=["method", "tried", "mean", "low", "high"], dtype="float64")
+    )
+
+
+def _panel(axes: Axes, curves: pd.DataFrame, handles: dict[str, Line2D]) -> None:
+    """Draws one panel of `_curves`."""
+    for method, curve in curves.groupby("method", sort=False):
+        line = handles[str(method)]
+        look = {**layout.strokes(line), "marker": line.get_marker()}
+        axes.plot(curve["tried"], curve["mean"], **look, markersize=3.5, markeredgecolor="white", markeredgewidth=0.4)
+        known = curve[curve["low"].notna()]
+        if len(known):
+            band = known["tried"], known["low"], known["high"]
+            axes.fill_between(*band, color=line.get_color(), alpha=0.15, linewidth=0)
+    if not curves["mean"].notna().any():
+        layout.note(axes, "diverged" if len(curves) else "controls only")
 
 
 def _caption(groups: list[Group]) -> str:

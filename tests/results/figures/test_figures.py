@@ -198,14 +198,16 @@ def test_throughput_leaves_bounds_out():
 
 
 def test_an_upper_bound_takes_room_and_a_lower_one_flattens_nothing():
-    """Across the panels of `tuning`: the limits reach the upper bound, and are else those of what is compared."""
-    plain, beside = (
-        draw("tuning", make(tasks=("binarized_mlp",), **with_)).axes[0].get_ylim()
-        for with_ in ({"estimators": ("ste", "tanh_slope")}, BOUNDS | {"merit": lambda e, *_: FAR.get(e, 2.0)})
-    )
-    level = 1 / (1 + np.exp(2.2 - 2 * FAR["real"]))
-    assert beside[1] > level > 0.97 and beside[0] > 0.5 > 1 / (1 + np.exp(2.2 - 2 * FAR["zero"]))
-    assert plain[0] < beside[1]
+    """Across panels of the error: the limits reach the upper bound, and are else those of what is compared."""
+
+    def limits(names):
+        merit = {"merit": lambda e, *_: FAR.get(e, 2.0)}
+        made = make(tasks=("binarized_mlp",), **BOUNDS | {"estimators": names} | merit)
+        return draw("tuning", made).axes[0].get_ylim()
+
+    upper, lower, compared = (1 - 1 / (1 + np.exp(2.2 - 2 * merit)) for merit in (FAR["real"], FAR["zero"], 2.0))
+    plain, beside = limits(("ste", "tanh_slope")), limits(BOUNDS["estimators"])
+    assert beside[0] < upper < 0.03 < plain[0] < compared < plain[1] == pytest.approx(beside[1]) and plain[1] < lower
 
 
 FAR = {"real": 3.0, "zero": 0.1}
