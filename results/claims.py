@@ -12,7 +12,7 @@ import pandas as pd
 import yaml
 
 from results import wording
-from results.analysis import draws, selection, surrogates, targets, verdicts
+from results.analysis import draws, lookup, selection, surrogates, targets, verdicts
 from results.analysis import spread as spread_analysis
 from results.analysis.comparison import ANY
 from results.analysis.spread import Spread
@@ -244,7 +244,9 @@ def _contrast(kind: str, claim: Mapping, decided: pd.DataFrame) -> tuple[str, st
 
 def _arrival(kind: str, claim: Mapping, results: ResultSet) -> tuple[str, str]:
     settings = selection.chosen_settings(results)
+    alone = lookup.with_their_own_slope(results)  # a bound, or a slope with another one at weights, is somebody else
     own = settings[(settings["task"] == claim["task"]) & (settings["estimator"] == claim[kind])]
+    own = own[own["run"].isin(alone)]
     if claim["optimizer"] != "best":
         own = own[own["optimizer_label"] == claim["optimizer"]]
     if own.empty:

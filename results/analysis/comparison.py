@@ -192,6 +192,19 @@ def _groups(results: ResultSet, bounds: bool) -> list[Group]:
     return found
 
 
+def counts(groups: Sequence[Group]) -> tuple[list[int], list[int]]:
+    """How many seeds the methods of each group have in common, and how many draws these met, as wording.units takes it.
+
+    Args:
+        groups: any.
+
+    Returns:
+        (seeds, draws) of each.
+    """
+    found = [group.counts for group in groups]
+    return [of["seeds"] for of in found], [of["draws"] for of in found]
+
+
 def pairs(order: Sequence[int], names: Sequence[str], reference: str) -> list[tuple[int, int]]:
     """Which methods are compared: of up to PAIRS all pairs, of more each with the reference, if it is there.
 

@@ -83,9 +83,12 @@ def _labels(accounts: Sequence[Mapping]) -> dict[tuple[str, str], str]:
     """What each name is printed as, by (kind, name)."""
     found = {}
     for account in accounts:
+        configured = account.get("configuration", {})
+        # A bound is called after itself, and not as the estimator of its name.
+        other = account.get("bound") == "upper" or (account.get("bound") and configured.get("estimator_weights"))
         for kind, label in account["labels"].items():
-            name = account.get("configuration", {}).get(kind)
-            if isinstance(name, Mapping):
+            name = configured.get(kind)
+            if isinstance(name, Mapping) and not (kind == "estimator" and other):
                 found[kind, name["name"]] = label
     return found
 

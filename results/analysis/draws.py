@@ -152,12 +152,13 @@ def check_balanced(results: ResultSet, table: str) -> None:
         return
     seeds = rows[["run", "seed"]].assign(draw=draws_of(rows)).drop_duplicates()
     counts = seeds.groupby(["run", "draw"]).size()
-    wanted = rows.groupby("run")["seeds_per_draw"].first().fillna(1).reindex(counts.index.get_level_values("run"))
+    of_run = rows.groupby("run")["seeds_per_draw"].first().fillna(1)
+    wanted = of_run.reindex(counts.index.get_level_values("run"))
     odd = counts[counts.to_numpy() != wanted.to_numpy()]
     if len(odd):
         run, draw = odd.index[0]
         raise RecordError(
-            f"in the table {table} draw {draw} of {run} has {odd.iloc[0]} of {int(wanted[run].iloc[0])} seeds: claims "
+            f"in the table {table} draw {draw} of {run} has {odd.iloc[0]} of {int(of_run[run])} seeds: claims "
             "need the same number in every draw, so train those that are missing and freeze it again."
         )
 

@@ -69,6 +69,20 @@ def bounds(results: ResultSet) -> dict[str, str]:
     return {run: str(account["bound"]) for run, account in results.runs().items() if account.get("bound")}
 
 
+def with_their_own_slope(results: ResultSet) -> set[str]:
+    """The runs in which an estimator's slope stands at all hard sites: what is said of the estimator is said of these.
+
+    Returns:
+        All but those with another estimator at weights, and upper bounds.
+
+    Raises:
+        RecordError: as ResultSet.runs does.
+    """
+    upper, rows = {run for run, bound in bounds(results).items() if bound == "upper"}, results.rows
+    other = rows["estimator_weights"].notna() & (rows["estimator_weights"] != rows["estimator"])
+    return {*rows["run"].unique()} - {*rows.loc[other, "run"].unique()} - upper
+
+
 def bound_methods(results: ResultSet) -> dict[str, str]:
     """The same by what the runs are called (`methods`).
 

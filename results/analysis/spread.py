@@ -33,8 +33,8 @@ SPREAD = {  # of spread(): name and what it holds
     "unit": "its unit; empty for a pure number",
     "estimators": "how many are known in every condition of this task and optimizer, and no control: only these count",
     "spread": "standard deviation of their means, less the seeds' noise (the measure's unit)",
-    "share_of_default": "its square over that of the condition that is not tuned (`untuned`): the share of the "
-    "variance that is left",
+    "share_of_default": "its square over that of the condition that is not tuned (`default_condition`): the share "
+    "of the variance that is left",
     "share_low": "lower end of its 95 % interval, given these estimators: jackknife over seeds, of its logarithm; "
     "rates stay as chosen",
     "share_high": "upper end",
@@ -117,7 +117,7 @@ def spread(rankings: Rankings) -> Spread:
     return Spread(out, rankings.reference, left_out)
 
 
-def untuned(conditions: Collection[str]) -> str:
+def default_condition(conditions: Collection[str]) -> str:
     """The condition that the others are held against: where rates and widths are not tuned.
 
     Args:
@@ -131,6 +131,18 @@ def untuned(conditions: Collection[str]) -> str:
     return "area_default" if "area_default" in conditions and "tuned" not in conditions else ""
 
 
+def tuned_condition(conditions: Collection[str]) -> str:
+    """The condition that orders estimators: where rates and widths are tuned.
+
+    Args:
+        conditions: of one task and optimizer, names in CONDITIONS.
+
+    Returns:
+        `tuned`; where all slopes have one area, `area_tuned`.
+    """
+    return "area_tuned" if default_condition(conditions) == "area_default" else "tuned"
+
+
 def _spread(condition: str, by: Mapping[str, pd.DataFrame]) -> dict:
     """The numbers of one row of spread(); by: for each condition the rows of the same estimators in the same order."""
     rows, higher = by[condition], by[condition]["better"].iloc[0] == "higher"
@@ -138,7 +150,7 @@ def _spread(condition: str, by: Mapping[str, pd.DataFrame]) -> dict:
     values, before = common.to_numpy(), np.full(common.shape, math.nan)
     share_low = share_high = math.nan
     shares = np.full((len(rows), 3), math.nan)
-    default = untuned(by)
+    default = default_condition(by)
     if default:
         first = _common(by[default])
         before = first.to_numpy()

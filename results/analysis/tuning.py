@@ -41,7 +41,8 @@ TARGETS = {  # of grid(): name and what it holds, beside NAMES
     "seeds": "trainings with the chosen setting",
     "draws": "draws of the problem that they met",
     "reached": "how many draws arrived: of each all its trainings",
-    "steps": "expected updates: all that were spent, for each that arrived; infinite where none did",
+    "steps": "expected updates: all that were spent, for each that arrived; infinite where none did. Of a draw that "
+    "several seeds met, those of the slowest",
     "examples": "expected training examples",
     "seconds": "expected compiled training time of one replica among those of its block (s)",
     "p": "of no difference in updates from the fastest with this optimizer (log-rank test), corrected by Holm for all "

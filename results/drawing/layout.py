@@ -97,19 +97,20 @@ def levels(
             set_limits(wider[0] if value < low else low, wider[1] if value > high else high)
 
 
-def bounds_sentence(seeds: Iterable[int]) -> str:
+def bounds_sentence(seeds: Iterable[int], draws: Iterable[int]) -> str:
     """What a caption says of bounds, after a space; "" where there are none.
 
     Args:
         seeds: how many each of them has.
+        draws: how many draws of the problem these met.
 
     Returns:
         A sentence.
     """
-    counts = list(seeds)
-    if not counts:
+    seeds = list(seeds)
+    if not seeds:
         return ""
-    many = wording.how_many(counts, "seed")
+    many = wording.units(seeds, draws)
     return f" Thin, grey: bounds, means over {many} at rates chosen in the same way, compared with nobody."
 
 

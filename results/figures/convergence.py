@@ -36,7 +36,7 @@ def draw(results: ResultSet, columns: int = 2) -> Figure:
     results.complete()
     accounts, settings = results.runs(), selection.chosen_settings(results)
     settings["entry"], marks = lookup.methods(settings), lookup.bound_methods(results)
-    compared = settings[~settings["entry"].isin(list(marks))]
+    compared = settings[~settings["run"].isin(list(lookup.bounds(results)))]
     tasks, optimizers = sorted(settings["task_label"].unique()), sorted(settings["optimizer_label"].unique())
     with style.context(columns):
         handles, remarks = layout.lines(zip(settings["estimator"], settings["entry"], strict=True), marks), []
@@ -54,7 +54,7 @@ def draw(results: ResultSet, columns: int = 2) -> Figure:
                 here = of_task[of_task["optimizer_label"] == optimizer]
                 _panel(axes, curves[curves["run"].isin(here["run"])], handles)
                 axes.set(xlabel="step (updates)", ylabel="")
-                named = here[here["entry"].isin(list(compared["entry"]))]
+                named = here[here["run"].isin(list(compared["run"]))]
                 lines = _rates(axes, named, handles, columns) if shown else 0
                 axes.set_title(axes.get_title(), pad=3 + 10 * lines)
             layout.ylabel(row, measure.title)
@@ -65,8 +65,9 @@ def draw(results: ResultSet, columns: int = 2) -> Figure:
             remarks += _cut_controls(dict(zip(optimizers, row, strict=True)), curves, of_task, control, handles)
         figure.align_ylabels()
         layout.legend(figure, list(handles.values()), list(handles))
-        apart = settings.loc[~settings.index.isin(compared.index), "replicas"].map(len)
-        text = _caption(compared if len(compared) else settings, accounts, shown) + layout.bounds_sentence(apart)
+        apart = settings.loc[~settings.index.isin(compared.index)]
+        text = _caption(compared if len(compared) else settings, accounts, shown)
+        text += layout.bounds_sentence(apart["replicas"].map(len), apart["draws"])
         layout.caption(figure, " ".join([text, *dict.fromkeys(remarks)]), results)
     return figure
 

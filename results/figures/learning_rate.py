@@ -113,7 +113,7 @@ def _caption(groups: list[Group], bounds: list[Group]) -> str:
     many, several = layout.common_seeds(groups)
     text = f"Mean over {many} at the last step" + (" with 95 % t interval." if several else ".")
     chosen = sorted({group.selects.label.lower() for group in groups})
-    text += layout.bounds_sentence(len(group.seeds) for group in bounds)
+    text += layout.bounds_sentence(*comparison.counts(bounds))
     text += f" Ring: the rate that was chosen, by {' or '.join(chosen)}."
     if any(len(set(rates)) < len(rates) for group in groups for rates in group.rates):
         text += " What else was swept is chosen anew at each rate."

@@ -60,9 +60,9 @@ def draw(results: ResultSet, columns: int = 2) -> Figure:
                 if optimizer in here and here[optimizer].methods:
                     beside = [group for group in bounds if (group.task_label, group.optimizer) == (task, optimizer)]
                     layout.levels(axes, beside, handles, horizontal=True)
-            layout.ylabel(row, "share of seeds\nat least as good")
+            layout.ylabel(row, f"share of {_unit(groups)}s\nat least as good")
         layout.legend(figure, list(handles.values()), list(handles))
-        layout.caption(figure, _caption(groups) + layout.bounds_sentence(len(g.seeds) for g in bounds), results)
+        layout.caption(figure, _caption(groups) + layout.bounds_sentence(*comparison.counts(bounds)), results)
     return figure
 
 
@@ -93,11 +93,16 @@ def _panel(axes: Axes, group: Group, thresholds: np.ndarray, handles: dict[str, 
         )  # fmt: skip
 
 
+def _unit(groups: list[Group]) -> str:
+    """What is counted: a seed, or a draw that several seeds met."""
+    return "draw" if any(group.counts["draws"] < group.counts["seeds"] for group in groups) else "seed"
+
+
 def _caption(groups: list[Group]) -> str:
     many, several = layout.common_seeds(groups)
     text = f"Share of {many} whose last value is at least as good as the one on the axis, at the chosen settings."
     if several:
-        text += f" Bands cover the whole curve with 95 %, from {RESAMPLES:,} resamples of the seeds."
+        text += f" Bands cover the whole curve with 95 %, from {RESAMPLES:,} resamples of the {_unit(groups)}s."
     if any(lost.any() for group in groups for lost in group.diverged):
-        text += " A seed that diverged counts as the worst possible."
+        text += f" A {_unit(groups)} that diverged counts as the worst possible."
     return text

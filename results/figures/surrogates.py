@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Collection, Mapping
+from collections.abc import Mapping
 
 import numpy as np
 import pandas as pd
@@ -14,7 +14,7 @@ from matplotlib.ticker import MaxNLocator
 
 from results import wording
 from results.analysis import measures, surrogates
-from results.analysis.spread import untuned
+from results.analysis.spread import default_condition, tuned_condition
 from results.drawing import layout, style
 from results.records.result_set import ResultSet
 
@@ -72,7 +72,7 @@ def draw(results: ResultSet, columns: int = 2) -> Figure:
                 axes.set_xlabel(measure.title, size=7)
             elif first:  # it runs on below the next panel
                 axes.set_xlabel(measure.title, size=6, loc="left")
-            said += _panel(axes, rows, measure, _order(of_task, measure, _tuned(conditions)), conditions)
+            said += _panel(axes, rows, measure, _order(of_task, measure, tuned_condition(conditions)), conditions)
             axes.tick_params(axis="y", labelsize=5 if columns == 1 else 6.5)
             if not first:
                 axes.tick_params(labelleft=False)
@@ -88,12 +88,7 @@ def draw(results: ResultSet, columns: int = 2) -> Figure:
 
 def _conditions(trained: set[str]) -> list[str]:
     """Those that are shown, in this order: one that is not tuned, and those that are."""
-    return [name for name in (untuned(trained), "tuned", "area_tuned") if name in trained]
-
-
-def _tuned(conditions: Collection[str]) -> str:
-    """The one by which rows are ordered, and in which the reference is a line."""
-    return "tuned" if "tuned" in conditions else "area_tuned"
+    return [name for name in (default_condition(trained), "tuned", "area_tuned") if name in trained]
 
 
 def _panels(figure: Figure, pairs: pd.DataFrame, columns: int) -> list[Axes]:
@@ -147,7 +142,7 @@ def _panel(
                 said.append("Intervals are cut off at the edge of a panel.")
             axes.plot([row.low, row.high], [at, at], color=look["color"], lw=0.8, solid_capstyle="butt", zorder=2)
             axes.plot([row.mean], [at], ms=2.8, mew=0.6, zorder=3, **look)
-    fixed = rows[(rows["verdict"] == "reference") & (rows["condition"] == _tuned(conditions))]["mean"].dropna()
+    fixed = rows[(rows["verdict"] == "reference") & (rows["condition"] == tuned_condition(conditions))]["mean"].dropna()
     for value in fixed:  # one or none
         axes.axvline(value, color="#606060", linewidth=0.6, zorder=1)
     axes.set_yticks(range(len(order)), surrogates.marked(order))
@@ -199,7 +194,7 @@ def _caption(shown: pd.DataFrame, reference: str) -> list[str]:
     many = wording.units(shown["seeds"], shown["draws"])
     text = [f"Mean over {many} at the last step" + (" with 95 % t interval." if several else ", no interval.")]
     conditions = _conditions(set(shown["condition"]))
-    if ((shown["verdict"] == "reference") & (shown["condition"] == _tuned(conditions))).any():
+    if ((shown["verdict"] == "reference") & (shown["condition"] == tuned_condition(conditions))).any():
         text.append(f"Vertical line: {reference} at its tuned rate.")
     absent = [surrogates.TITLES[name] for name in ("default", "tuned", "area_tuned") if name not in conditions]
     if "area_default" in conditions:

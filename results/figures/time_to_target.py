@@ -61,18 +61,24 @@ def draw(results: ResultSet, columns: int = 2) -> Figure:
                         steps[marks], share[marks], linestyle="", color=colour, marker=line.get_marker(),
                         markeredgecolor="white", markeredgewidth=0.4,
                     )  # fmt: skip
-            layout.ylabel(row, "share of seeds")
+            layout.ylabel(row, f"share of {'draws' if _parted(settings) else 'seeds'}")
         layout.legend(figure, list(handles.values()), list(handles))
-        apart = settings["entry"].isin(list(bounds))
+        apart = settings["run"].isin(list(lookup.bounds(results)))
         text = _caption(settings if apart.all() else settings[~apart], wanted)
-        layout.caption(figure, text + layout.bounds_sentence(settings.loc[apart, "replicas"].map(len)), results)
+        beside = settings[apart]
+        text += layout.bounds_sentence(beside["replicas"].map(len), beside["draws"])
+        layout.caption(figure, text, results)
     return figure
+
+
+def _parted(settings: pd.DataFrame) -> bool:
+    """Whether several seeds met a draw."""
+    return bool(settings["draws"].lt(settings["replicas"].map(len)).any())
 
 
 def _caption(settings: pd.DataFrame, targets: list[str]) -> str:
     many = wording.units(settings["replicas"].map(len), settings["draws"])
-    several = settings["draws"].lt(settings["replicas"].map(len)).any()
-    unit = " A draw has when all of its seeds have." if several else ""
+    unit = " A draw has when all of its seeds have." if _parted(settings) else ""
     return (
         f"Share of {many} that has reached the target, at the chosen settings, known to "
         "the spacing of the recorded steps; 95 % bands (Kaplan–Meier). Those that never reach it are censored at the "

@@ -61,7 +61,7 @@ def draw(results: ResultSet, columns: int = 2) -> Figure:
             layout.ylabel(row, measure.title)
         figure.align_ylabels()
         layout.legend(figure, list(handles.values()), list(handles))
-        layout.caption(figure, _caption(groups) + layout.bounds_sentence(len(g.seeds) for g in bounds), results)
+        layout.caption(figure, _caption(groups) + layout.bounds_sentence(*comparison.counts(bounds)), results)
     return figure
 
 

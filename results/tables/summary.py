@@ -17,13 +17,8 @@ from results.analysis import estimand, selection
 from results.analysis.summary import Summary, edge_words
 from results.tables import printing
 
-WHERE_THERE = {
-    "Bound",
-    "Parameters",
-    "Draws",
-    "SD between, within draws",
-    "Remark",
-}  # columns that a table may do without
+# Columns that a table may do without.
+WHERE_THERE = {"Bound", "Parameters", "Draws", "SD between, within draws", "Remark"}
 
 
 def show(summary: Summary, console: Console | None = None) -> list[Table]:

@@ -15,7 +15,7 @@ from rich.table import Table
 
 from results import wording
 from results.analysis.draws import spread_words
-from results.analysis.spread import Spread, untuned
+from results.analysis.spread import Spread, default_condition, tuned_condition
 from results.analysis.surrogates import (
     CONDITIONS,
     CONTROL,
@@ -134,7 +134,7 @@ def parts(rankings: Rankings, spread: Spread) -> list[printing.Part]:
 
 
 def _finding(rows: pd.DataFrame, reference: str) -> str:
-    first, many, default = rows.iloc[0], f"{rows['estimators'].iloc[0]} surrogates", untuned(rows.index)
+    first, many, default = rows.iloc[0], f"{rows['estimators'].iloc[0]} surrogates", default_condition(rows.index)
     changed = {"tuned": "tuning", "area_tuned": "tuning after area normalisation"}
     said, tuned = [], [name for name in changed if name in rows.index]
     at = {
@@ -167,7 +167,8 @@ def _finding(rows: pd.DataFrame, reference: str) -> str:
                 clause = f"{wording.percent(share)}{'' if later else f' of {variance}'} survives {changed[name]}"
             clauses.append(clause + _without(rows.loc[name]))
         said.append(", ".join(clauses))
-        said += [_order(rows.loc["tuned"])] if "tuned" in tuned and not math.isnan(rows.loc["tuned", "ceiling"]) else []
+        later = tuned_condition(rows.index)
+        said += [_order(rows.loc[later])] if later in tuned and not math.isnan(rows.loc[later, "ceiling"]) else []
     decided = [name for name in tuned if pd.notna(rows.loc[name, "decided"])]
     where = {"tuned": "at the tuned rate", "area_tuned": "after area normalisation and tuning"}
     if decided:
@@ -202,7 +203,9 @@ def _cells(rows: pd.DataFrame, twins: pd.DataFrame, apart: str) -> tuple[list[st
     Returns:
         (labels, headers, texts); the texts of a column are padded so that their parts stand below each other.
     """
-    order = rows.assign(other=rows["condition"] != "tuned").sort_values(["other", "rank", "estimator_label"])
+    order = rows.assign(other=rows["condition"] != tuned_condition(set(rows["condition"]))).sort_values(
+        ["other", "rank", "estimator_label"]
+    )
     order = order.drop_duplicates("estimator")
     headers, columns = [], []
     for condition in (c for c in CONDITIONS if (rows["condition"] == c.name).any()):

@@ -30,16 +30,17 @@ def confirm(path: Path, folder: Path, store: Path, draws: int) -> None:
         draws: how many draws of the problem, each with as many seeds as the table has of one.
 
     Raises:
-        RecordError: as claims.tables_of_standing does, and where a sweep failed.
+        RecordError: as claims.tables_of_standing does, where a sweep failed, and for a table of disjoint subsets, which
+            are no fresh ones.
     """
-    tables, first = (
-        claims.tables_of_standing(path),
-        _first_unused(folder, store),
-    )  # by number: no draw is above its seeds
+    tables = claims.tables_of_standing(path)
+    first = _first_unused(folder, store)  # a seed, and a draw as well: no draw has a number above its seeds
     for table in tables:
         source = (folder / f"{table}.parquet").absolute()
         of_table, about = frozen.read(source)
         per_draw = max(seeds_per_draw(of_table.rows))
+        if "task.subsets" in of_table.rows and of_table.rows["task.subsets"].notna().any():
+            raise RecordError(f"the table {table} has disjoint subsets of its examples: no draw of them is left.")
         asked = [word for word in shlex.split(about["plan"]["command"])[3:] if word.split("=")[0] not in OWN]
         own = store / "fresh" / table
         asked += [

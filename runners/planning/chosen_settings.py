@@ -5,6 +5,8 @@ from __future__ import annotations
 import functools
 import math
 from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from operator import attrgetter
 from pathlib import Path
 from typing import Any
 
@@ -15,6 +17,8 @@ from results.analysis.draws import draws_of
 from results.records import frozen
 from steeplechase.errors import UserError
 
+PAIR = ("task", "estimator", "optimizer", "normalize")  # what an unsupported pair is known by
+
 
 def at_chosen(cfg: Mapping[str, Any], overrides: Sequence[str]) -> list[str]:
     """The overrides of a job whose run is trained at the setting that the table under its key `settings` has chosen.
@@ -24,7 +28,8 @@ def at_chosen(cfg: Mapping[str, Any], overrides: Sequence[str]) -> list[str]:
         overrides: of the job.
 
     Returns:
-        Those of keys that are no part of a setting, and one for each number of the setting.
+        Those of keys that are no part of a setting, and one for each number of the setting; of a run that the table
+        could not have, as they are.
 
     Raises:
         UserError: where the table has no such run, or several, and for a seed or a draw that the table has met: what is
@@ -33,19 +38,23 @@ def at_chosen(cfg: Mapping[str, Any], overrides: Sequence[str]) -> list[str]:
     """
     path = str(cfg["settings"])
     names = _names(cfg)
-    chosen, seeds, draws = _chosen(path)
-    found = chosen.get(tuple(names.values()), [])
+    table = _chosen(path)
+    found = table.settings.get(tuple(names.values()), [])
+    if not found and tuple(names[key] for key in PAIR) in table.declined:
+        return list(overrides)  # it cannot be trained, as it could not for the table, and is declined again
     if len(found) != 1:
         has = "several runs" if found else "no run"
         raise UserError(f"settings: {path} has {has} of {', '.join(f'{k}={v}' for k, v in names.items() if v)}.")
     own = cfg["seed"] if isinstance(cfg["seed"], list) else [cfg["seed"]]
-    met = sorted({int(seed) for seed in own} & seeds)
+    met = sorted({int(seed) for seed in own} & table.seeds)
     if met:
-        raise UserError(f"seed {met[0]} is one that the table {path} was chosen on: draw others than {_range(seeds)}.")
+        raise UserError(
+            f"seed {met[0]} is one that the table {path} was chosen on: draw others than {_range(table.seeds)}."
+        )
     per_draw = cfg["seeds_per_draw"]
-    again = sorted({int(seed) // per_draw for seed in own} & draws)
+    again = sorted({int(seed) // per_draw for seed in own} & table.draws)
     if again:
-        first = (max(draws) + 1) * per_draw
+        first = (max(table.draws) + 1) * per_draw
         raise UserError(f"draw {again[0]} is one that the table {path} was chosen on: take seeds from {first} on.")
     kept = [override for override in overrides if override.split("=")[0].lstrip("+") not in found[0]]
     return [*kept, *(f"{key}={value}" for key, value in found[0].items())]
@@ -63,7 +72,7 @@ def seeds_of(path: str) -> frozenset[int]:
     Raises:
         RecordError: for a file that is no frozen table.
     """
-    return _chosen(path)[1]
+    return _chosen(path).seeds
 
 
 def _names(cfg: Mapping[str, Any]) -> dict[str, str]:
@@ -90,9 +99,18 @@ def _range(seeds: frozenset[int]) -> str:
     return f"{min(seeds)} to {max(seeds)}"
 
 
+@dataclass(frozen=True)
+class _Chosen:
+    """Of a table: the settings of its runs, by their names, each by key; its seeds and draws; and what was declined."""
+
+    settings: dict[tuple[str, ...], list[dict[str, str]]]
+    seeds: frozenset[int]
+    draws: frozenset[int]
+    declined: frozenset[tuple[str, ...]]
+
+
 @functools.cache
-def _chosen(path: str) -> tuple[dict[tuple[str, ...], list[dict[str, str]]], frozenset[int], frozenset[int]]:
-    """By the names of a run its settings, by key; and the table's seeds, and its draws."""
+def _chosen(path: str) -> _Chosen:
     results, _ = frozen.read(path)
     last, settings = results.final_rows(), selection.chosen_settings(results)
     replicas = settings.set_index("run")["replicas"]
@@ -105,7 +123,7 @@ def _chosen(path: str) -> tuple[dict[tuple[str, ...], list[dict[str, str]]], fro
             {name: _text(value) for name, value in values.items()}
         )
     seeds, met = (frozenset(map(int, column.unique())) for column in (last["seed"], draws_of(last)))
-    return found, seeds, met
+    return _Chosen(found, seeds, met, frozenset(attrgetter(*PAIR)(pair) for pair in results.plan.unsupported))
 
 
 def _text(value: Any) -> str:

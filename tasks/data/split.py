@@ -104,9 +104,7 @@ def subset_places(
             that can be; and as `part_sizes` for shares.
     """
     n = len(examples.y)
-    part_sizes(
-        examples, validation=validation, test=test
-    )  # what is wrong with all of them has nothing to do with subsets
+    part_sizes(examples, validation=validation, test=test)  # what is wrong with all of them, whatever the subsets
 
     def fits(number: int) -> bool:
         try:

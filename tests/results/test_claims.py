@@ -60,6 +60,22 @@ def test_a_verdict_that_one_estimator_turns_is_undecided_and_names_it(how, by_al
     assert f"without outlier {100 * row.share_without:.0f} % [{low}, {high}]: it rests on one estimator." in evidence
 
 
+def test_what_never_arrives_is_not_a_bound_of_the_same_name(tmp_path):
+    """`zero` with another slope at weights trains the output layer, and a real network is one of any slope."""
+    made = make(
+        estimators=("zero", "hidden", "real"), tasks=["binarized_mlp"], seeds=3,
+        bounds={"zero": "lower", "hidden": "lower", "real": "upper"}, merit=lambda e, *_: 0.1 if e == "zero" else 3.0,
+    )  # fmt: skip
+    rows = made.rows.replace({"estimator": {"hidden": "zero", "real": "zero"}})
+    hidden = made.rows["estimator"] == "hidden"
+    rows["estimator_weights"] = rows["estimator_weights"].mask(hidden, "ste").replace({"real": "zero"})
+    frozen.write(made.with_rows(rows), PLAN, tmp_path)
+    claim = {"says": "So it is.", "table": "race", "task": "binarized_mlp", "optimizer": "best", "never": "zero"}
+    (tmp_path / "claims.yaml").write_text(yaml.safe_dump([claim]), encoding="utf-8")
+    [found] = claims.evaluate(tmp_path / "claims.yaml", tmp_path)
+    assert (found.verdict, found.evidence) == ("supported", "0 of 3 trainings reached the target.")
+
+
 @pytest.mark.parametrize(
     "how, limit, word",
     [

@@ -164,6 +164,9 @@ def test_a_draw_that_lacks_a_seed_is_left_out_of_comparisons_and_told(results):
     with pytest.raises(RecordError, match=r"draw 2 of .*ste.* has 1 of 2 seeds: claims need the same number"):
         draws.check_balanced(gone, "control")
     draws.check_balanced(results, "control")
+    single = results.with_rows(rows[(rows["estimator"] != "ste") | (rows["seed"] == 0)])
+    with pytest.raises(RecordError, match=r"draw 0 of .*ste.* has 1 of 2 seeds"):
+        draws.check_balanced(single, "control")
     odd = results.with_rows(rows[rows["seed"] % 2 == 0])
     with pytest.raises(RecordError, match="no draw was met by all with all of its 2 seeds"):
         comparison.groups(odd)

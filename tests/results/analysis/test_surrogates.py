@@ -531,9 +531,12 @@ def test_where_all_slopes_have_one_area_what_is_left_is_of_the_default_rate_ther
     assert out.share_of_default["area_tuned"] == pytest.approx(share_left(after, before))
     assert out.share_of_default["area_default"] == 1 and out.share_low["area_tuned"] < out.share_high["area_tuned"]
     assert f"{100 * out.share_of_default['area_tuned']:.0f} % of the variance" in said(ranked)
+    tuned = only(ranked, "area_tuned")["mean"].sort_values(ascending=False)
+    first, *_ = surrogates.parts(ranked, spread.spread(ranked))
+    assert list(first.printed["Estimator"]) == list(tuned.index)
+    assert "correlate by" in said(ranked)
     figure = surrogates_figure.draw(results)
     (axes,) = figure.axes
-    tuned = only(ranked, "area_tuned")["mean"].sort_values(ascending=False)
     assert [label.get_text() for label in axes.get_yticklabels()] == list(tuned.index)
     assert any(list(line.get_xdata()) == [tuned["first"]] * 2 for line in axes.lines), "the reference's line"
     assert "All slopes have one area." in caption(figure) and "Absent" not in caption(figure)

@@ -132,6 +132,15 @@ def test_what_the_table_does_not_have_is_told(table, other):
         at_chosen(configuration(table, **other), [])
 
 
+def test_what_the_table_could_not_have_is_left_to_be_declined_again(tmp_path):
+    made = make(seeds=3, normalizes=("none", "area"), declined={"ste": "its slope has no finite area"})
+    table = str(frozen.write(made, PLAN, tmp_path))
+    whole = configuration(table, estimator={"name": "ste"}, normalize="area")
+    assert at_chosen(whole, ["seed=[3,4]", "width=[1,2]"]) == ["seed=[3,4]", "width=[1,2]"]
+    with pytest.raises(UserError, match="has no run of"):
+        at_chosen(whole | {"optimizer": {"name": "lion"}}, [])
+
+
 def test_what_is_no_table_is_told(tmp_path):
     with pytest.raises(RecordError, match="there is no frozen table"):
         at_chosen(configuration(str(tmp_path / "none.parquet")), [])
