@@ -24,6 +24,7 @@ from results.records.result_set import ResultSet
 from results.statistics import paired, variance
 from steeplechase.errors import RecordError
 
+UNTESTED = "untested"  # of a claim whose table is not frozen yet
 WHERE = {"says", "table", "task", "optimizer"}
 NUMBERS = {"less_than", "margin"}
 KINDS = {  # what a claim of each kind has beside WHERE
@@ -44,7 +45,7 @@ class Claim:
         text: the sentence.
         kind: one of KINDS.
         table: the frozen table's name.
-        verdict: supported, refuted, undecided or withdrawn.
+        verdict: supported, refuted, undecided, withdrawn or, where its table is not frozen yet, untested.
         evidence: the numbers that decided, as a sentence; of what is withdrawn, the reason.
         before: whether it stood before the first record that decides it was trained: else it was found there, and is
             exploratory. None where the records do not say which claims stood.
@@ -102,6 +103,8 @@ def evaluate(path: str | Path = FILE, folder: str | Path = frozen.FOLDER) -> lis
     and, where it no longer stands, `withdrawn`: why, which is then said. It is not decided any more: its table may have
     been measured anew since, without what it was about.
 
+    A claim may be older than its table: where the folder has none of its name, it is untested.
+
     Where the folder has the table's fresh draws (NAME_fresh, of `python -m runners.claims --fresh`) and the claim stood
     before them, they decide, at the settings that the table has chosen; of several optimizers the best is chosen anew.
     What survives tuning is not asked of them, since they have no other settings to compare with.
@@ -128,9 +131,13 @@ def evaluate(path: str | Path = FILE, folder: str | Path = frozen.FOLDER) -> lis
     for number, claim in enumerate(read(path), 1):
         kind = _kind(number, claim)
         name, explored = claim["table"], ""
-        before = declared.before(claim, table(name).results.accounts)
-        if WITHDRAWN in claim:
-            found.append(Claim(claim["says"], kind, name, WITHDRAWN, f"{claim[WITHDRAWN]}.", before))
+        there = (Path(folder) / f"{name}.parquet").exists()
+        before = declared.before(claim, table(name).results.accounts) if there else None
+        if WITHDRAWN in claim or not there:
+            word = WITHDRAWN if WITHDRAWN in claim else UNTESTED
+            found.append(
+                Claim(claim["says"], kind, name, word, claim.get(word, "its table is not frozen yet") + ".", before)
+            )
             continue
         try:
             word, evidence = _decided(kind, claim, table(name))

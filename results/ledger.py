@@ -8,10 +8,10 @@ from collections.abc import Sequence
 import pandas as pd
 
 from results import wording
-from results.claims import Claim
+from results.claims import UNTESTED, Claim
 from results.records.declared import WITHDRAWN
 
-ORDER = ("refuted", "undecided", "withdrawn", "supported")
+ORDER = ("refuted", "undecided", WITHDRAWN, UNTESTED, "supported")
 OLDER = {True: "yes", False: "no: exploratory", None: "not known"}
 NULL = ("equivalent", "unbeaten")  # kinds that claim no difference, and stand before those that do
 
@@ -46,7 +46,8 @@ def text(claims: Sequence[Claim]) -> str:
             "Table": [claim.table for claim in ordered],
             "Outcome": [claim.outcome for claim in ordered],
             "On its own table": [
-                claim.explored or ("–" if claim.verdict == WITHDRAWN else claim.verdict) for claim in ordered
+                claim.explored or ("–" if claim.verdict in (WITHDRAWN, UNTESTED) else claim.verdict)
+                for claim in ordered
             ],
             "Evidence": [claim.evidence for claim in ordered],
             "Older than what decides": [OLDER[claim.before] for claim in ordered],

@@ -85,7 +85,8 @@ def _read(path: Path) -> str:
 
 
 def replaced(readme: str, lines: list[claims.Claim]) -> str:
-    """The page with the claims about each table between its marks, and their number between those of ALL.
+    """The page with the claims about each table between its marks, and their number between those of ALL. What is
+    withdrawn stands in the ledger alone.
 
     Args:
         readme: the page as it is.
@@ -99,7 +100,8 @@ def replaced(readme: str, lines: list[claims.Claim]) -> str:
     """
     before, after = BEGIN.split("{}")
     marks = re.compile(rf"{re.escape(before)}(\w+){re.escape(after)}.*?{re.escape(END)}", re.DOTALL)
-    missing = {claim.table for claim in lines} - {mark[1] for mark in marks.finditer(readme)}
+    said = [claim for claim in lines if claim.verdict != declared.WITHDRAWN]
+    missing = {claim.table for claim in said} - {mark[1] for mark in marks.finditer(readme)}
     if missing or readme.count(before) != len(marks.findall(readme)):
         words = BEGIN.format(min(missing, default="TABLE"))
         raise RecordError(f"the page has no lines “{words}” and “{END}” for the claims to stand between.")
@@ -107,7 +109,7 @@ def replaced(readme: str, lines: list[claims.Claim]) -> str:
     def between(mark: re.Match) -> str:
         if mark[1] == ALL:
             return f"{BEGIN.format(ALL)}\n\n{ledger.counted(lines)}\n\n{END}"
-        body = "\n".join(claims.lines(claim for claim in lines if claim.table == mark[1]))
+        body = "\n".join(claims.lines(claim for claim in said if claim.table == mark[1]))
         return f"{BEGIN.format(mark[1])}\n\n{body}\n\n{END}"
 
     return marks.sub(between, readme)

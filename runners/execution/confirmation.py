@@ -24,7 +24,7 @@ def confirm(path: Path, folder: Path, store: Path, draws: int) -> None:
     The records lie in a store of their own, below `store`: a command that was killed goes on where it was.
 
     Args:
-        path: of the claims.
+        path: of the claims. Those whose tables are not frozen have nothing to be confirmed.
         folder: that has the frozen tables, and gets NAME_fresh.parquet; an older one is replaced.
         store: whose records are not fresh, either.
         draws: how many draws of the problem, each with as many seeds as the table has of one.
@@ -33,7 +33,7 @@ def confirm(path: Path, folder: Path, store: Path, draws: int) -> None:
         RecordError: as claims.tables_of_standing does, where a sweep failed, and for a table of disjoint subsets, which
             are no fresh ones.
     """
-    tables = claims.tables_of_standing(path)
+    tables = [name for name in claims.tables_of_standing(path) if (folder / f"{name}.parquet").exists()]
     first = _first_unused(folder, store)  # a seed, and a draw as well: no draw has a number above its seeds
     for table in tables:
         source = (folder / f"{table}.parquet").absolute()

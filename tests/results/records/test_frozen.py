@@ -17,7 +17,7 @@ from pyarrow import parquet
 from rich.console import Console
 
 import results
-from results import claims, outputs
+from results import claims, ledger, outputs
 from results.analysis import surrogates
 from results.records import frozen, sealed
 from results.records.plan import Plan, PlanFacts
@@ -346,7 +346,6 @@ WRONG = {
     "nothing of it": claim(better="atan", than="ste"),
     "has nothing": claim(never="tanh_slope", optimizer="lion"),
     "needs exactly the keys": claim(better="ste", to="tanh_slope"),
-    "there is no frozen table": claim(table="other", never="ste"),
     "must be words": claim(table=["race"], never="ste"),
     "must be a number": claim(survives="tuned", less_than="all"),
     "but has no reason": claim(better="tanh_slope", than="ste", withdrawn=""),
@@ -359,6 +358,17 @@ def test_a_claim_that_cannot_be_decided_is_an_error(kept, words):
     (kept / "claims.yaml").write_text(yaml.safe_dump([WRONG[words]]), encoding="utf-8")
     with pytest.raises(RecordError, match="nothing" if "noth" in words else words):
         claims.evaluate(kept / "claims.yaml", kept)
+
+
+def test_a_claim_may_be_older_than_its_table(kept):
+    """It is counted, and decided once its table is there."""
+    text = yaml.safe_dump([claim(table="other", never="ste"), claim(never="ste")])
+    (kept / "claims.yaml").write_text(text, encoding="utf-8")
+    first, second = claims.evaluate(kept / "claims.yaml", kept)
+    assert (first.verdict, first.evidence, first.before) == ("untested", "its table is not frozen yet.", None)
+    assert second.verdict == "refuted" and ledger.counted([first, second]).endswith(": 1 refuted, 1 untested.")
+    assert "*Untested:* its table is not frozen yet." in next(claims.lines([first]))
+    assert claims.tables_of_standing(kept / "claims.yaml") == ["other", "race"]
 
 
 @pytest.mark.parametrize("content", [b"# gr\xf6\xdfe\n", b"1\n", b"a: 1\n", b"[1\n"])
