@@ -169,20 +169,41 @@ def joined(rankings: Rankings) -> pd.DataFrame:
     Returns:
         The columns of COLUMNS.
     """
-    rows, where = rankings.rows, ["task", "optimizer"]
-    counted = {tuple(key) for key in rows[[*where, "estimator_label"]].itertuples(index=False)}
-    names: dict[tuple, list[str]] = {}
-    for twin in rankings.twins.itertuples():
-        labels = names.setdefault((twin.task, twin.optimizer, twin.same_as), [])
-        if (twin.task, twin.optimizer, twin.estimator_label) not in counted and twin.estimator_label not in labels:
-            labels.append(twin.estimator_label)
-    keys = rows[[*where, "estimator_label"]].itertuples(index=False)
+    rows, names = rankings.rows, other_names(rankings)
+    keys = rows[["task", "optimizer", "estimator_label"]].itertuples(index=False)
     labels = [" = ".join([key.estimator_label, *names.get(tuple(key), [])]) for key in keys]
     return rows.assign(estimator_label=pd.Series(labels, index=rows.index, dtype=object))
 
 
-def remarks(rankings: Rankings) -> list[str]:
-    """What one must know of the whole table, a sentence each: who is left out, declined, missing, at an edge."""
+def other_names(rankings: Rankings) -> dict[tuple[str, str, str], list[str]]:
+    """What else an estimator is called: those that are its function wherever they were run, and have no row.
+
+    Args:
+        rankings: of `rankings`.
+
+    Returns:
+        Labels, by the names of task and optimizer and the label of the estimator that has the row.
+    """
+    rows, where = rankings.rows, ["task", "optimizer"]
+    counted = {tuple(key) for key in rows[[*where, "estimator_label"]].itertuples(index=False)}
+    names: dict[tuple[str, str, str], list[str]] = {}
+    for twin in rankings.twins.itertuples():
+        labels = names.setdefault((twin.task, twin.optimizer, twin.same_as), [])
+        if (twin.task, twin.optimizer, twin.estimator_label) not in counted and twin.estimator_label not in labels:
+            labels.append(twin.estimator_label)
+    return names
+
+
+def remarks(rankings: Rankings, noise: bool = True) -> list[str]:
+    """What one must know of the whole table, a sentence each: who is left out, declined, missing, at an edge.
+
+    Args:
+        rankings: of `rankings`.
+        noise: whether it is said how far one function's results under several names lie apart.
+
+    Returns:
+        The sentences.
+    """
     said, rows = [], rankings.rows
     controls = sorted(set(rows.loc[rows["control"], "estimator_label"]))
     if controls:
@@ -191,7 +212,7 @@ def remarks(rankings: Rankings) -> list[str]:
             f"correlation: {', '.join(controls)}."
         )
     yardsticks = [f"{title}: {_yardstick(twins, rows)}" for title, twins in pairs(rankings.twins)]
-    if yardsticks:
+    if noise and yardsticks:
         said.append(
             f"One function under several names counts once, and what parts these is noise. {'. '.join(yardsticks)}."
         )

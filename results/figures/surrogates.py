@@ -48,7 +48,7 @@ def draw(results: ResultSet, columns: int = 2) -> Figure:
     """
     results.complete()
     ranked = surrogates.rankings(results)
-    rows = surrogates.joined(ranked)
+    rows, names = ranked.rows, surrogates.other_names(ranked)
     conditions = _conditions(set(rows["condition"]))
     shown = rows[rows["condition"].isin(conditions)]
     pairs = shown[surrogates.PAIR].drop_duplicates()
@@ -72,7 +72,11 @@ def draw(results: ResultSet, columns: int = 2) -> Figure:
                 axes.set_xlabel(measure.title, size=7)
             elif first:  # it runs on below the next panel
                 axes.set_xlabel(measure.title, size=6, loc="left")
-            said += _panel(axes, rows, measure, _order(of_task, measure, tuned_condition(conditions)), conditions)
+            order = _order(of_task, measure, tuned_condition(conditions))
+            said += _panel(axes, rows, measure, order, conditions)
+            also = _also(names, pair.task)
+            ticks = zip(surrogates.marked(order), order["estimator_label"], strict=True)
+            axes.set_yticklabels([f"{text} +{len(also[label])}" if label in also else text for text, label in ticks])
             axes.tick_params(axis="y", labelsize=5 if columns == 1 else 6.5)
             if not first:
                 axes.tick_params(labelleft=False)
@@ -81,9 +85,31 @@ def draw(results: ResultSet, columns: int = 2) -> Figure:
         layout.legend(figure, handles, labels)
         layout.caption(
             figure,
-            " ".join([*_caption(shown, ranked.reference.label), *dict.fromkeys(said), *surrogates.remarks(ranked)]),
+            " ".join(
+                [
+                    *_caption(shown, ranked.reference.label),
+                    *dict.fromkeys(said),
+                    *_names_sentence(names),
+                    *surrogates.remarks(ranked, noise=False),
+                ]
+            ),
         )
     return figure
+
+
+def _also(names: Mapping[tuple[str, str, str], list[str]], task: str | None = None) -> dict[str, list[str]]:
+    """What else each estimator is called on a task, or on any, by its label; sorted."""
+    found: dict[str, set[str]] = {}
+    for (of, _, label), labels in names.items():
+        if labels and task in (None, of):
+            found.setdefault(label, set()).update(labels)
+    return {label: sorted(labels) for label, labels in sorted(found.items())}
+
+
+def _names_sentence(names: Mapping[tuple[str, str, str], list[str]]) -> list[str]:
+    """What the caption says of one function under several names; nothing where there is none."""
+    same = [" = ".join([label, *labels]) for label, labels in _also(names).items()]
+    return [f"+: one function under more names, which counts once: {'; '.join(same)}."] if same else []
 
 
 def _conditions(trained: set[str]) -> list[str]:

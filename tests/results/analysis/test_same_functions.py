@@ -188,9 +188,12 @@ def test_files_keep_every_name(ranked, tmp_path):
 
 
 def test_the_figure_has_one_line_a_function(results):
-    (axes,) = surrogates_figure.draw(results).axes
+    figure = surrogates_figure.draw(results)
+    (axes,) = figure.axes
     labels = [label.get_text() for label in axes.get_yticklabels()]
-    assert len(labels) == 5 and "fifth = second" in labels and "third" in labels
+    assert len(labels) == 5 and "fifth +1" in labels and "third" in labels
+    caption = " ".join(text.get_text() for text in figure.texts).replace("\n", " ")
+    assert "one function under more names, which counts once: fifth = second." in caption
 
 
 def test_merged_results_have_one_run_a_function(results):
