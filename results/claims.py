@@ -131,14 +131,12 @@ def evaluate(path: str | Path = FILE, folder: str | Path = frozen.FOLDER) -> lis
     for number, claim in enumerate(read(path), 1):
         kind = _kind(number, claim)
         name, explored = claim["table"], ""
-        there = (Path(folder) / f"{name}.parquet").exists()
-        before = declared.before(claim, table(name).results.accounts) if there else None
-        if WITHDRAWN in claim or not there:
+        if WITHDRAWN in claim or not (Path(folder) / f"{name}.parquet").exists():
             word = WITHDRAWN if WITHDRAWN in claim else UNTESTED
-            found.append(
-                Claim(claim["says"], kind, name, word, claim.get(word, "its table is not frozen yet") + ".", before)
-            )
+            reason = claim.get(word, "its table is not frozen yet")
+            found.append(Claim(claim["says"], kind, name, word, f"{reason}."))
             continue
+        before = declared.before(claim, table(name).results.accounts)
         try:
             word, evidence = _decided(kind, claim, table(name))
             if kind != "survives" and (Path(folder) / f"{fresh(name)}.parquet").exists():
@@ -281,13 +279,15 @@ def _unbeaten(claim: Mapping, ranked: pd.DataFrame) -> tuple[str, str]:
         contrasts.append(paired.not_better(sign * values[seeds], sign * reference[seeds], margin))
     p = paired.holm([contrast.p for contrast in contrasts])
     within = int((p < paired.LEVEL).sum())
-    seen = np.median([paired.detectable(contrast.error, contrast.draws, len(contrasts)) for contrast in contrasts])
+    powers = [paired.detectable(contrast.error, contrast.draws, len(contrasts)) for contrast in contrasts]
+    known = [power for power in powers if np.isfinite(power)]
     better = int((others["verdict"] == "better").sum())
-    unit = fixed["unit"].iloc[0]
-    evidence = (
-        f"of {len(others)} others {better} found better, {within} surely less than {margin:g} better (Holm); a "
-        f"difference of {wording.aggregate(float(seen), np.nan, np.nan, unit)} would have been found in 80 % of cases."
-    )
+    evidence = f"of {len(others)} others {better} found better, {within} surely less than {margin:g} better (Holm); "
+    if known:
+        seen = wording.aggregate(float(np.median(known)), np.nan, np.nan, fixed["unit"].iloc[0])
+        evidence += f"a difference of {seen} would have been found in 80 % of cases."
+    else:
+        evidence += "none of their differences has a spread, so nothing tells what would have been found."
     if better:
         return "refuted", evidence
     return ("supported" if within == len(others) else "undecided"), evidence
