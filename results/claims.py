@@ -249,7 +249,7 @@ def _contrast(kind: str, claim: Mapping, decided: pd.DataFrame) -> tuple[str, st
 
 def _arrival(kind: str, claim: Mapping, results: ResultSet) -> tuple[str, str]:
     settings = selection.chosen_settings(results)
-    alone = lookup.with_their_own_slope(results)  # a bound, or a slope with another one at weights, is somebody else
+    alone = lookup.single_slope_runs(results)  # a bound, or a slope with another one at weights, is somebody else
     own = settings[(settings["task"] == claim["task"]) & (settings["estimator"] == claim[kind])]
     own = own[own["run"].isin(alone)]
     if claim["optimizer"] != "best":

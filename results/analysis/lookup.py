@@ -69,7 +69,7 @@ def bounds(results: ResultSet) -> dict[str, str]:
     return {run: str(account["bound"]) for run, account in results.runs().items() if account.get("bound")}
 
 
-def with_their_own_slope(results: ResultSet) -> set[str]:
+def single_slope_runs(results: ResultSet) -> set[str]:
     """The runs in which an estimator's slope stands at all hard sites: what is said of the estimator is said of these.
 
     Returns:

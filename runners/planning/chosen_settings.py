@@ -40,7 +40,7 @@ def at_chosen(cfg: Mapping[str, Any], overrides: Sequence[str]) -> list[str]:
     names = _names(cfg)
     table = _chosen(path)
     found = table.settings.get(tuple(names.values()), [])
-    if not found and tuple(names[key] for key in PAIR) in table.declined:
+    if not found and tuple(names[key] for key in PAIR) in table.unsupported:
         return list(overrides)  # it cannot be trained, as it could not for the table, and is declined again
     if len(found) != 1:
         has = "several runs" if found else "no run"
@@ -101,12 +101,12 @@ def _range(seeds: frozenset[int]) -> str:
 
 @dataclass(frozen=True)
 class _Chosen:
-    """Of a table: the settings of its runs, by their names, each by key; its seeds and draws; and what was declined."""
+    """Of a table: the settings of its runs, by their names, each by key; its seeds and draws; and what cannot be."""
 
     settings: dict[tuple[str, ...], list[dict[str, str]]]
     seeds: frozenset[int]
     draws: frozenset[int]
-    declined: frozenset[tuple[str, ...]]
+    unsupported: frozenset[tuple[str, ...]]
 
 
 @functools.cache

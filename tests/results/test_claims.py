@@ -60,6 +60,23 @@ def test_a_verdict_that_one_estimator_turns_is_undecided_and_names_it(how, by_al
     assert f"without outlier {100 * row.share_without:.0f} % [{low}, {high}]: it rests on one estimator." in evidence
 
 
+def test_where_nobody_differs_nothing_is_said_of_power(tmp_path):
+    """All end alike with every seed: nothing is decided, and no smallest difference is named."""
+    made = make(
+        estimators=NAMES[:3], tasks=["binarized_mlp"], seeds=4, rows=2, merit=lambda *_: 2.0, spread=0.0,
+        reference="outlier", default_rate=0.1,
+    )  # fmt: skip
+    frozen.write(made, PLAN, tmp_path)
+    claim = {"says": "So it is.", "table": "race", "task": "binarized_mlp", "optimizer": "adam"}
+    claim |= {"unbeaten": "outlier", "condition": "tuned", "margin": 0.01}
+    (tmp_path / "claims.yaml").write_text(yaml.safe_dump([claim]), encoding="utf-8")
+    [found] = claims.evaluate(tmp_path / "claims.yaml", tmp_path)
+    assert found.verdict == "undecided"
+    assert found.evidence.endswith(
+        "none of their differences has a spread, so nothing tells what would have been found."
+    )
+
+
 def test_what_never_arrives_is_not_a_bound_of_the_same_name(tmp_path):
     """`zero` with another slope at weights trains the output layer, and a real network is one of any slope."""
     made = make(
