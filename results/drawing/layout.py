@@ -287,6 +287,7 @@ def scale(axes: Axes, means: pd.Series, measure: measures.Measure, *, horizontal
             axis = axes.xaxis if horizontal else axes.yaxis
             axis.set_major_locator(ticker.LogLocator(subs=(1, 2, 5)))
             axis.set_major_formatter(ticker.FormatStrFormatter("%g"))
+            axis.set_minor_formatter(ticker.NullFormatter())  # which would name what lies between them as well
 
 
 NEAR = 0.8  # a share above it is near 1, where a linear axis does not tell good from better
