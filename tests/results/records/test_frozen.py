@@ -458,10 +458,9 @@ def test_the_command_writes_the_page_and_notices_when_it_says_something_else(kep
 
 
 FROZEN = sorted(path.stem for path in frozen.FOLDER.glob("*.parquet"))
-LONG = {"surrogates"}  # whose rankings take longer than the rest of this file
 
 
-@pytest.mark.parametrize("name", [pytest.param(n, marks=[pytest.mark.long] * (n in LONG)) for n in FROZEN])
+@pytest.mark.parametrize("name", FROZEN)
 def test_committed_tables_give_what_is_committed(name):
     """results/frozen is what its tables give today, to the byte."""
     assert outputs.verify(Console(file=io.StringIO()), frozen.FOLDER, [name]) == []
