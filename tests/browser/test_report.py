@@ -7,6 +7,7 @@ import sys
 import time
 from pathlib import Path
 
+import pandas as pd
 import pytest
 from selenium import webdriver
 from selenium.webdriver.chrome.service import Service
@@ -173,9 +174,12 @@ def drawn(opened, side):
 def test_the_explorer_shows_what_is_chosen(opened):
     assert until(lambda: drawn(opened, "rates") and drawn(opened, "training"))
     first, training = drawn(opened, "rates"), drawn(opened, "training")
-    assert len(first) == 4 and all(len(values) == 5 for values in first.values())
     form = opened.find_element(By.CSS_SELECTOR, ".explorer form")
     select = {name: Select(form.find_element(By.NAME, name)) for name in ("task", "optimizer", "measure", "rate")}
+    summary = pd.read_csv(ROOT / "results/frozen/control/summary.csv")
+    for key in ("task", "optimizer"):
+        summary = summary[summary[f"{key}_label"] == select[key].first_selected_option.text]
+    assert set(first) == set(summary["estimator_label"]) and all(len(values) == 5 for values in first.values())
     select["optimizer"].select_by_visible_text("sgd")
     assert until(lambda: drawn(opened, "rates") != first)
     select["rate"].select_by_index(1)
