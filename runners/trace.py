@@ -17,7 +17,6 @@ from runners.configuration.run import Run
 from runners.tracing.chain import HARD, PLAIN, chain, check_inputs, hard, l2_loss
 from runners.tracing.first_step import first_step
 from runners.tracing.show import demonstrations, make_console, print_chain, print_sites
-from steeplechase import schedules
 from steeplechase.errors import UserError, did_you_mean
 
 KEYS = ("operations", "x", "target")
@@ -178,12 +177,9 @@ def _task_of(overrides: list[str]) -> Callable:
                 loading.register(run.program[group]["name"])
         task, program = build(json.dumps(dict(run.program), sort_keys=True), len(run.replicas))
         activations, weights = program.hard.activations, program.hard.weights
+        block.check_parameters(run, program)
         replica = block.replica_of(run.replicas[0], run, program)
         numbers: dict[str, Any] = {"activations": replica.activations, "weights": replica.weights}
-        for surrogate, values in ((activations, numbers["activations"]), (weights, numbers["weights"])):
-            if surrogate:
-                for combination in schedules.combinations(values):
-                    surrogate.check(**combination)
         scaled: dict[str, Any] = {"normalize": replica.normalize, "stretch": replica.stretch}
         table = first_step(
             task, program.hard, seed=replica.seed, draw=replica.draw, **numbers, **scaled, compiled=compiled

@@ -9,9 +9,10 @@ import numpy as np
 
 from results.records import schema
 from results.records.checkpoint import Checkpoint
-from runners.configuration.run import ReplicaValues, Run
+from runners.configuration.run import ReplicaValues, Run, Values
 from runners.training.programs import Program, Replica
 from runners.training.trainer import Trainer
+from steeplechase import schedules
 from steeplechase.errors import UserError
 from tasks.base import Task
 
@@ -29,6 +30,35 @@ def recorded(steps: int, rows: int) -> list[int]:
     return [int(step) for step in np.unique(np.round(np.linspace(0, steps, rows + 1)))]
 
 
+def check_parameters(run: Run, program: Program) -> None:
+    """Refuses values that an estimator cannot take at one of its sites, in any replica, at any time of a schedule.
+
+    Args:
+        run: the run, with all of its replicas.
+        program: its program, built.
+
+    Raises:
+        UserError: as Surrogate.check; and where the slope would not be the derivative of a real function.
+    """
+    hard = program.hard
+    given = {
+        "/activations": [values.estimator for values in run.replicas],
+        "/weights": [_at_weights(values, run) for values in run.replicas],
+    }
+    for site, settings in given.items():
+        surrogate, function = hard.at(site), hard.function_at(site)
+        if surrogate is None:
+            continue
+        for setting in settings:
+            for numbers in schedules.combinations(setting):
+                surrogate.check(**numbers)
+                if function.exact and {**surrogate.parameters, **numbers} != surrogate.parameters:
+                    raise UserError(
+                        f"{surrogate.name} is the derivative of {function.name} with its defaults alone: leave its "
+                        "parameters out."
+                    )
+
+
 def replica_of(values: ReplicaValues, run: Run, program: Program) -> Replica:
     """A replica of the trainer from a run's.
 
@@ -44,8 +74,7 @@ def replica_of(values: ReplicaValues, run: Run, program: Program) -> Replica:
     Raises:
         UserError: for a width that cannot be (Hard.stretches).
     """
-    described = run.program
-    weights = values.estimator_weights if described["estimator_weights"] else values.estimator
+    described, weights = run.program, _at_weights(values, run)
     hard, spreads = program.hard, program.task.spreads
     return Replica(
         seed=values.seed,
@@ -57,6 +86,11 @@ def replica_of(values: ReplicaValues, run: Run, program: Program) -> Replica:
         stretch=hard.stretches(values.width, spreads, values.estimator, weights),
         draw=run.draw(values),
     )
+
+
+def _at_weights(values: ReplicaValues, run: Run) -> Values:
+    """The numbers of the estimator at hard weights: its own where one is chosen for them."""
+    return values.estimator_weights if run.program["estimator_weights"] else values.estimator
 
 
 def decayed(rate: float | Mapping[str, Any], decay: str) -> float | Mapping[str, Any]:

@@ -14,13 +14,11 @@ import pandas as pd
 from tensorflow.errors import OpError, ResourceExhaustedError
 
 from estimators.digest import digest
-from estimators.function import HardFunction
-from estimators.surrogate import Surrogate
 from results.records import declared
 from results.records.account import Account
 from results.records.checkpoint import Checkpoint
 from results.records.store import Store
-from runners.configuration.run import Run, Values
+from runners.configuration.run import Run
 from runners.execution import block, loading, provenance, record_rows
 from runners.execution.outcome import Outcome
 from runners.execution.parallel import default_parallel_blocks, train_in_parallel
@@ -31,7 +29,6 @@ from runners.training import programs
 from runners.training import trainer as trainers
 from runners.training.programs import Program, Replica
 from runners.training.trainer import Trainer
-from steeplechase import schedules
 from steeplechase.errors import Unsupported, UserError
 from tasks.base import Task
 
@@ -95,10 +92,7 @@ def _execute(planned: PlannedRun, store: Store, outcome: Outcome, report: Callab
         raise UserError(
             f"seeds_per_draw is {run.seeds_per_draw}, but all seeds meet one problem of {task.name}: leave it at 1."
         )
-    hard, own = program.hard, run.program["estimator_weights"]
-    at_weights = [values.estimator_weights if own else values.estimator for values in run.replicas]
-    _check_parameters(hard.activations, hard.function, [values.estimator for values in run.replicas])
-    _check_parameters(hard.weights, hard.function_at("/weights"), at_weights)
+    block.check_parameters(run, program)
     every = [block.replica_of(values, run, program) for values in run.replicas]
     replicas = {i: every[i] for i in missing}
     _Training(planned, store, outcome, task, program, replicas, slopes(program, every), report).train()
@@ -317,22 +311,6 @@ def slopes(program: Program, replicas: Sequence[Replica]) -> dict[str, str]:
         except (UserError, TypeError, ValueError, OpError):  # it is written for the run's precision alone
             return {}
     return found if all(found.values()) else {}
-
-
-def _check_parameters(surrogate: Surrogate | None, function: HardFunction, replicas: Sequence[Values]) -> None:
-    """Refuses values that this surrogate cannot take in one of the replicas, at any time of a schedule.
-
-    Raises:
-        UserError: as Surrogate.check; and where the slope would not be the derivative of a real function.
-    """
-    for values in replicas if surrogate else ():
-        for numbers in schedules.combinations(values):
-            surrogate.check(**numbers)
-            if function.exact and {**surrogate.parameters, **numbers} != surrogate.parameters:
-                raise UserError(
-                    f"{surrogate.name} is the derivative of {function.name} with its defaults alone: leave its "
-                    "parameters out."
-                )
 
 
 def used_beyond(planned: PlannedRun) -> str:

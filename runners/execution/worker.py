@@ -25,7 +25,7 @@ from runners.planning.device import share
 from runners.planning.identity import identify
 from steeplechase.errors import UserError
 
-BOUND = 2 * 2**30  # bytes of resident memory after which the process is renewed
+BOUND = 5 * 2**29  # bytes of resident memory after which the process is renewed
 
 _current: tuple[ProcessPoolExecutor, object, str] | None = None  # the process, where its progress arrives, its device
 
