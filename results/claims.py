@@ -15,7 +15,6 @@ from results import wording
 from results.analysis import draws, lookup, selection, surrogates, targets, verdicts
 from results.analysis import spread as spread_analysis
 from results.analysis.comparison import ANY
-from results.analysis.spread import Spread
 from results.analysis.surrogates import Rankings
 from results.analysis.verdicts import Verdicts
 from results.records import declared, frozen
@@ -83,10 +82,6 @@ class _Frozen:
     def rankings(self) -> Rankings:
         return surrogates.rankings(self.results)
 
-    @cached_property
-    def spread(self) -> Spread:
-        return spread_analysis.spread(self.rankings)
-
 
 def evaluate(path: str | Path = FILE, folder: str | Path = frozen.FOLDER) -> list[Claim]:
     """Every claim of the file. A claim has the keys `says`, `table` (a frozen table's name), `task`, `optimizer` (or
@@ -107,7 +102,7 @@ def evaluate(path: str | Path = FILE, folder: str | Path = frozen.FOLDER) -> lis
 
     Where the folder has the table's fresh draws (NAME_fresh, of `python -m runners.claims --fresh`) and the claim stood
     before them, they decide, at the settings that the table has chosen; of several optimizers the best is chosen anew.
-    What survives tuning is not asked of them, since they have no other settings to compare with.
+    What survives tuning is asked of them and of the untuned settings on the same draws (NAME_fresh_untuned).
 
     Args:
         path: of the claims, a list in YAML.
@@ -139,11 +134,12 @@ def evaluate(path: str | Path = FILE, folder: str | Path = frozen.FOLDER) -> lis
         before = declared.before(claim, table(name).results.accounts)
         try:
             word, evidence = _decided(kind, claim, table(name))
-            if kind != "survives" and (Path(folder) / f"{fresh(name)}.parquet").exists():
-                again = table(fresh(name))
-                if declared.before(claim, again.results.accounts):
+            names = [fresh(name), *([fresh(name, untuned=True)] if kind == "survives" else [])]
+            if all((Path(folder) / f"{own}.parquet").exists() for own in names):
+                parts = [table(own) for own in names]
+                if all(declared.before(claim, part.results.accounts) for part in parts):
                     explored, before = word, True
-                    word, evidence = _decided(kind, claim, again)
+                    word, evidence = _decided(kind, claim, *parts)
         except LookupError as error:
             raise RecordError(f"the claim “{claim['says']}” is about {error.args[0]}.") from None
         found.append(Claim(claim["says"], kind, name, word, evidence, before, explored))
@@ -171,38 +167,49 @@ def read(path: str | Path) -> list:
     return claims
 
 
-def tables_of_standing(path: str | Path) -> list[str]:
+def tables_of_standing(path: str | Path) -> dict[str, set[str]]:
     """The tables that claims are about which are not withdrawn.
 
     Args:
         path: as in `read`.
 
     Returns:
-        Their names, sorted.
+        By their names, sorted, of which KINDS the claims are.
 
     Raises:
         RecordError: as `read` does and, naming it, for one that is no claim.
     """
-    claims = read(path)
-    for number, claim in enumerate(claims, 1):
-        _kind(number, claim)
-    return sorted({claim["table"] for claim in claims if WITHDRAWN not in claim})
+    kinds: dict[str, set[str]] = {}
+    for number, claim in enumerate(read(path), 1):
+        kind = _kind(number, claim)
+        if WITHDRAWN not in claim:
+            kinds.setdefault(claim["table"], set()).add(kind)
+    return dict(sorted(kinds.items()))
 
 
-def fresh(table: str) -> str:
-    """The name of the table of a table's fresh draws."""
-    return f"{table}_fresh"
+def fresh(table: str, untuned: bool = False) -> str:
+    """The name of the table of a table's fresh draws.
+
+    Args:
+        table: its own name.
+        untuned: at the settings that are not tuned, rather than at the chosen ones.
+
+    Returns:
+        The name.
+    """
+    return f"{table}_fresh_untuned" if untuned else f"{table}_fresh"
 
 
-def _decided(kind: str, claim: Mapping, of: _Frozen) -> tuple[str, str]:
-    """The verdict and its evidence. Raises LookupError for what was not run."""
+def _decided(kind: str, claim: Mapping, of: _Frozen, untuned: _Frozen | None = None) -> tuple[str, str]:
+    """The verdict and its evidence. untuned: the table of untuned settings, if another. Raises LookupError."""
     match kind:
         case "never" | "always":
             return _arrival(kind, claim, of.results)
         case "unbeaten":
             return _unbeaten(claim, of.rankings.rows)
         case "survives":
-            return _survival(claim, of.spread.rows)
+            ranked = surrogates.tuned_beside(of.rankings, untuned.rankings) if untuned else of.rankings
+            return _survival(claim, spread_analysis.spread(ranked).rows)
     return _contrast(kind, claim, of.verdicts.rows)
 
 

@@ -14,9 +14,10 @@ from rich.table import Table
 from results import claims, ledger
 from results.records import declared, frozen, place
 from runners import command
+from runners.configuration import choices
 from runners.configuration.schema import CHECKOUT
 from runners.execution import confirmation
-from steeplechase.errors import RecordError
+from steeplechase.errors import RecordError, did_you_mean
 
 README = CHECKOUT / "README.md" if CHECKOUT else None  # an installed copy has no such page
 ALL = "all"  # the word in place of a table between whose marks the claims are counted
@@ -52,6 +53,7 @@ def main(arguments: list[str] | None = None) -> int:
         if options.fresh:
             confirmation.confirm(options.claims, options.frozen, options.store, options.fresh)
         found = claims.evaluate(options.claims, options.frozen)
+        _check_untested(found)
         pages = {options.readme: _read(options.readme)} if options.readme else {}
         if options.ledger:  # which is made where it is not there yet
             pages[options.ledger] = _read(options.ledger) if options.ledger.exists() else ""
@@ -74,6 +76,18 @@ def main(arguments: list[str] | None = None) -> int:
         else:
             command.say(f"{path.name} says something else; `python -m runners.claims --write` mends it.")
     return 0 if options.write or not others else 1
+
+
+def _check_untested(found: list[claims.Claim]) -> None:
+    """Raises RecordError for a claim about a table that no experiment makes: it would be untested for ever."""
+    known = choices.options("experiment")
+    for claim in found:
+        # A plan's name is that of its experiment, and where the command changed it a hash behind a hyphen.
+        if claim.verdict == claims.UNTESTED and claim.table.split("-")[0] not in known:
+            raise RecordError(
+                f"the claim “{claim.text}” is about the table {claim.table}, which is neither frozen nor made by an "
+                f"experiment{did_you_mean(claim.table, known) or '.'}"
+            )
 
 
 def _read(path: Path) -> str:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import NamedTuple
 
 import numpy as np
@@ -157,6 +157,26 @@ def rankings(results: ResultSet) -> Rankings:
         {(entry["task"], entry["measure"]): entry["bounds"] for entry in entries},
         _sorted(twins),
     )
+
+
+def tuned_beside(tuned: Rankings, untuned: Rankings) -> Rankings:
+    """The conditions that are tuned from one result set, and the others from another.
+
+    Args:
+        tuned: of runs at chosen settings.
+        untuned: of the same runs on the same draws at the settings that are not tuned.
+
+    Returns:
+        Rankings like `tuned`, with rows and twins of both.
+    """
+    is_tuned = {condition.name: condition.tuned for condition in CONDITIONS}
+
+    def both(part: str) -> pd.DataFrame:
+        one, other = getattr(untuned, part), getattr(tuned, part)
+        kept = one[~one["condition"].map(is_tuned).astype(bool)], other[other["condition"].map(is_tuned).astype(bool)]
+        return _sorted([row for rows in kept for row in rows.to_dict("records")])
+
+    return replace(tuned, rows=both("rows"), twins=both("twins"))
 
 
 def joined(rankings: Rankings) -> pd.DataFrame:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import itertools
 import math
 import textwrap
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from typing import Any
 
 import numpy as np
@@ -70,7 +70,7 @@ def levels(
     *,
     horizontal: bool = False,
     error: bool = False,
-) -> None:
+) -> set[str]:
     """Draws bounds across a panel, each at its mean at its chosen setting. An upper one takes room where it lies beyond
     the limits; a lower one is left out there, so that it flattens nothing.
 
@@ -80,7 +80,11 @@ def levels(
         handles: the line of each method.
         horizontal: the horizontal axis is the measure's, rather than the vertical one.
         error: the axis shows a share's error (as_error).
+
+    Returns:
+        The methods that were drawn.
     """
+    drawn = set()
     draw = axes.axvline if horizontal else axes.axhline
     get_limits, set_limits = (axes.get_xlim, axes.set_xlim) if horizontal else (axes.get_ylim, axes.set_ylim)
     scale = axes.xaxis.get_transform() if horizontal else axes.yaxis.get_transform()
@@ -90,11 +94,30 @@ def levels(
             value = 1 - value if error else value
             if not np.isfinite(value) or (BOUNDS["lower"] == handles[method].get_color() and not low <= value <= high):
                 continue
+            drawn.add(method)
             draw(value, zorder=1, **strokes(handles[method]))
             ends = scale.transform([min(low, value), max(high, value)])
             room = 0.04 * (ends[1] - ends[0])
             wider = scale.inverted().transform([ends[0] - room, ends[1] + room])
             set_limits(wider[0] if value < low else low, wider[1] if value > high else high)
+    return drawn
+
+
+def seen(
+    handles: Mapping[str, Line2D], bounds: Sequence[Group], drawn: Collection[str]
+) -> tuple[dict[str, Line2D], list[Group]]:
+    """What legend and caption speak of: not of a bound that `levels` left out of every panel.
+
+    Args:
+        handles: the line of each method.
+        bounds: of comparison.bounds.
+        drawn: of all that `levels` returned.
+
+    Returns:
+        (the lines, the bounds).
+    """
+    lines = {method: line for method, line in handles.items() if not is_bound(line) or method in drawn}
+    return lines, [group for group in bounds if not {*drawn}.isdisjoint(group.methods)]
 
 
 def bounds_sentence(seeds: Iterable[int], draws: Iterable[int]) -> str:
@@ -138,6 +161,19 @@ def common_seeds(groups: Sequence[Group]) -> tuple[str, bool]:
     counts = sorted({tuple(group.counts.values()) for group in groups})
     seeds, draws = zip(*counts, strict=True)
     return wording.units(seeds, draws, common=len(counts) == 1), max(draws) > 1
+
+
+def unit(seeds: Iterable[int], draws: Iterable[int]) -> str:
+    """What is counted in a figure.
+
+    Args:
+        seeds: how many each of its methods has.
+        draws: how many draws of the problem these met.
+
+    Returns:
+        "draw" where several seeds met one, else "seed".
+    """
+    return "draw" if any(met < own for own, met in zip(seeds, draws, strict=True)) else "seed"
 
 
 def grid(

@@ -41,6 +41,7 @@ def draw(results: ResultSet, columns: int = 2) -> Figure:
     with style.context(columns):
         tasks, optimizers, handles = layout.sides(groups, bounds, marks)
         figure, panels = layout.grid(tasks, optimizers, list(handles), 1.8, columns, sharey=True, sharex="row")
+        drawn: set[str] = set()
         for task, row in zip(tasks, panels, strict=True):
             here = {group.optimizer: group for group in groups if group.task_label == task}
             values = np.concatenate([group.values().ravel() for group in here.values()])
@@ -59,8 +60,9 @@ def draw(results: ResultSet, columns: int = 2) -> Figure:
             for optimizer, axes in zip(optimizers, row, strict=True):
                 if optimizer in here and here[optimizer].methods:
                     beside = [group for group in bounds if (group.task_label, group.optimizer) == (task, optimizer)]
-                    layout.levels(axes, beside, handles, horizontal=True)
+                    drawn |= layout.levels(axes, beside, handles, horizontal=True)
             layout.ylabel(row, f"share of {_unit(groups)}s\nat least as good")
+        handles, bounds = layout.seen(handles, bounds, drawn)
         layout.legend(figure, list(handles.values()), list(handles))
         layout.caption(figure, _caption(groups) + layout.bounds_sentence(*comparison.counts(bounds)), results)
     return figure
@@ -94,8 +96,7 @@ def _panel(axes: Axes, group: Group, thresholds: np.ndarray, handles: dict[str, 
 
 
 def _unit(groups: list[Group]) -> str:
-    """What is counted: a seed, or a draw that several seeds met."""
-    return "draw" if any(group.counts["draws"] < group.counts["seeds"] for group in groups) else "seed"
+    return layout.unit(*comparison.counts(groups))
 
 
 def _caption(groups: list[Group]) -> str:

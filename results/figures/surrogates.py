@@ -73,10 +73,7 @@ def draw(results: ResultSet, columns: int = 2) -> Figure:
             elif first:  # it runs on below the next panel
                 axes.set_xlabel(measure.title, size=6, loc="left")
             order = _order(of_task, measure, tuned_condition(conditions))
-            said += _panel(axes, rows, measure, order, conditions)
-            also = _also(names, pair.task)
-            ticks = zip(surrogates.marked(order), order["estimator_label"], strict=True)
-            axes.set_yticklabels([f"{text} +{len(also[label])}" if label in also else text for text, label in ticks])
+            said += _panel(axes, rows, measure, order, conditions, _also(names, pair.task))
             axes.tick_params(axis="y", labelsize=5 if columns == 1 else 6.5)
             if not first:
                 axes.tick_params(labelleft=False)
@@ -144,9 +141,14 @@ def _order(rows: pd.DataFrame, measure: measures.Measure, by: str) -> pd.DataFra
 
 
 def _panel(
-    axes: Axes, rows: pd.DataFrame, measure: measures.Measure, order: pd.DataFrame, conditions: list[str]
+    axes: Axes,
+    rows: pd.DataFrame,
+    measure: measures.Measure,
+    order: pd.DataFrame,
+    conditions: list[str],
+    also: Mapping[str, list[str]],
 ) -> list[str]:
-    """Draws one panel; returns what the caption must say of it."""
+    """Draws one panel; returns what the caption must say of it. also: the other names of an estimator, by its label."""
     offsets = dict(zip(conditions, OFFSETS[len(conditions)], strict=True))
     place = {label: at for at, label in enumerate(order["estimator_label"])}
     means = rows.loc[~rows["control"] & (rows["outside_spread"] == "") & rows["mean"].notna(), "mean"]
@@ -171,7 +173,9 @@ def _panel(
     fixed = rows[(rows["verdict"] == "reference") & (rows["condition"] == tuned_condition(conditions))]["mean"].dropna()
     for value in fixed:  # one or none
         axes.axvline(value, color="#606060", linewidth=0.6, zorder=1)
-    axes.set_yticks(range(len(order)), surrogates.marked(order))
+    ticks = zip(surrogates.marked(order), order["estimator_label"], strict=True)
+    names = [f"{text} +{len(also[label])}" if label in also else text for text, label in ticks]
+    axes.set_yticks(range(len(order)), names)
     for tick, control in zip(axes.get_yticklabels(), order["control"], strict=True):
         tick.set_color("#808080" if control else "black")
     for edge in range(0, len(order), 2):

@@ -61,7 +61,7 @@ def draw(results: ResultSet, columns: int = 2) -> Figure:
                         steps[marks], share[marks], linestyle="", color=colour, marker=line.get_marker(),
                         markeredgecolor="white", markeredgewidth=0.4,
                     )  # fmt: skip
-            layout.ylabel(row, f"share of {'draws' if _parted(settings) else 'seeds'}")
+            layout.ylabel(row, f"share of {_unit(settings)}s")
         layout.legend(figure, list(handles.values()), list(handles))
         apart = settings["run"].isin(list(lookup.bounds(results)))
         text = _caption(settings if apart.all() else settings[~apart], wanted)
@@ -71,14 +71,13 @@ def draw(results: ResultSet, columns: int = 2) -> Figure:
     return figure
 
 
-def _parted(settings: pd.DataFrame) -> bool:
-    """Whether several seeds met a draw."""
-    return bool(settings["draws"].lt(settings["replicas"].map(len)).any())
+def _unit(settings: pd.DataFrame) -> str:
+    return layout.unit(settings["replicas"].map(len), settings["draws"])
 
 
 def _caption(settings: pd.DataFrame, targets: list[str]) -> str:
     many = wording.units(settings["replicas"].map(len), settings["draws"])
-    unit = " A draw has when all of its seeds have." if _parted(settings) else ""
+    unit = " A draw has when all of its seeds have." if _unit(settings) == "draw" else ""
     return (
         f"Share of {many} that has reached the target, at the chosen settings, known to "
         "the spacing of the recorded steps; 95 % bands (Kaplan–Meier). Those that never reach it are censored at the "

@@ -41,6 +41,7 @@ def draw(results: ResultSet, columns: int = 2) -> Figure:
     with style.context(columns):
         tasks, optimizers, handles = layout.sides(groups, bounds, marks)
         figure, panels = layout.grid(tasks, optimizers, list(handles), 1.8, columns, sharey="row")
+        drawn: set[str] = set()
         for task, row in zip(tasks, panels, strict=True):
             here = {group.optimizer: group for group in groups if group.task_label == task}
             every = pd.concat([_curves(group, chance).assign(optimizer=group.optimizer) for group in here.values()])
@@ -53,13 +54,14 @@ def draw(results: ResultSet, columns: int = 2) -> Figure:
                     _panel(axes, every[every["optimizer"] == optimizer], handles)
                 else:
                     layout.note(axes, "not run")
-            drawn = every["mean"].dropna()
-            layout.scale(row[0], drawn, measure)
-            for optimizer, axes in zip(optimizers, row, strict=True) if len(drawn) else ():
+            known = every["mean"].dropna()
+            layout.scale(row[0], known, measure)
+            for optimizer, axes in zip(optimizers, row, strict=True) if len(known) else ():
                 beside = [group for group in bounds if (group.task_label, group.optimizer) == (task, optimizer)]
-                layout.levels(axes, beside, handles, error=measure is not reports)
+                drawn |= layout.levels(axes, beside, handles, error=measure is not reports)
             layout.ylabel(row, measure.title)
         figure.align_ylabels()
+        handles, bounds = layout.seen(handles, bounds, drawn)
         layout.legend(figure, list(handles.values()), list(handles))
         layout.caption(figure, _caption(groups) + layout.bounds_sentence(*comparison.counts(bounds)), results)
     return figure

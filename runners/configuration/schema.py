@@ -53,6 +53,7 @@ class Sweep:
         bounds: runs beside the product of the axes, a line of overrides each, which are drawn as bounds of what is
             compared; none where the command itself chooses estimators or functions.
         settings: a frozen table: each run is trained at the setting that it has chosen there, on other seeds.
+        untuned: with `settings`: at its optimizer's default rate and, where widths were swept, at a width of 1 instead.
         strict: refuse tables that would compare against a rule, rather than say so in them.
         plan: print what is done, missing or stale, and train nothing.
         figures: drawn at the end.
@@ -84,6 +85,7 @@ class Sweep:
     margins: dict[str, float] = field(default_factory=dict)
     bounds: list[str] = field(default_factory=list)
     settings: str = ""
+    untuned: bool = False
     strict: bool = False
     plan: bool = False
     figures: list[str] = field(default_factory=list)

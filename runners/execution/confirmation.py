@@ -1,4 +1,5 @@
-"""Confirms claims: what stands is trained again on draws that no record has, at the settings that its table chose."""
+"""Confirms claims: what stands is trained again on draws that no record has, at the settings that its table chose; and
+what is said of tuning at the untuned settings as well."""
 
 from __future__ import annotations
 
@@ -15,7 +16,7 @@ from results.records.store import Store
 from runners.planning.chosen_settings import seeds_of
 from steeplechase.errors import RecordError
 
-OWN = ("settings", "seed", "store", "tables", "figures", "plan")  # keys that a confirmation gives anew
+OWN = ("settings", "untuned", "seed", "store", "tables", "figures", "plan")  # keys that a confirmation gives anew
 
 
 def confirm(path: Path, folder: Path, store: Path, draws: int) -> None:
@@ -25,7 +26,8 @@ def confirm(path: Path, folder: Path, store: Path, draws: int) -> None:
 
     Args:
         path: of the claims. Those whose tables are not frozen have nothing to be confirmed.
-        folder: that has the frozen tables, and gets NAME_fresh.parquet; an older one is replaced.
+        folder: that has the frozen tables, and gets NAME_fresh.parquet and, where a claim says what survives tuning,
+            NAME_fresh_untuned.parquet; older ones are replaced.
         store: whose records are not fresh, either.
         draws: how many draws of the problem, each with as many seeds as the table has of one.
 
@@ -33,7 +35,8 @@ def confirm(path: Path, folder: Path, store: Path, draws: int) -> None:
         RecordError: as claims.tables_of_standing does, where a sweep failed, and for a table of disjoint subsets, which
             are no fresh ones.
     """
-    tables = [name for name in claims.tables_of_standing(path) if (folder / f"{name}.parquet").exists()]
+    standing = claims.tables_of_standing(path)
+    tables = [name for name in standing if (folder / f"{name}.parquet").exists()]
     first = _first_unused(folder, store)  # a seed, and a draw as well: no draw has a number above its seeds
     for table in tables:
         source = (folder / f"{table}.parquet").absolute()
@@ -42,19 +45,20 @@ def confirm(path: Path, folder: Path, store: Path, draws: int) -> None:
         if "task.subsets" in of_table.rows and of_table.rows["task.subsets"].notna().any():
             raise RecordError(f"the table {table} has disjoint subsets of its examples: no draw of them is left.")
         asked = [word for word in shlex.split(about["plan"]["command"])[3:] if word.split("=")[0] not in OWN]
-        own = store / "fresh" / table
+        own = Store(store / "fresh" / table)
         asked += [
             f"settings={source}",
             f"seed=range({first * per_draw},{(first + draws) * per_draw})",
-            f"store={own}",
+            f"store={own.root}",
             "tables=[]",
             "figures=[]",
         ]
-        if subprocess.run([sys.executable, "-m", "runners.sweep", *asked], check=False).returncode:
-            raise RecordError(f"the fresh draws of {table} could not be trained.")
-        kept = Store(own)
-        plan = max(map(kept.plan, kept.plans()), key=lambda plan: plan.written)
-        frozen.write(load(kept, plan), {**vars(plan), "name": claims.fresh(table)}, folder)
+        for untuned in (False, True) if "survives" in standing[table] else (False,):
+            words = [*asked, "untuned=true"] if untuned else asked
+            if subprocess.run([sys.executable, "-m", "runners.sweep", *words], check=False).returncode:
+                raise RecordError(f"the fresh draws of {table} could not be trained.")
+            plan = max(map(own.plan, own.plans()), key=lambda plan: plan.written)
+            frozen.write(load(own, plan), {**vars(plan), "name": claims.fresh(table, untuned)}, folder)
 
 
 def _first_unused(folder: Path, store: Path) -> int:

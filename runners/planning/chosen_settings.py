@@ -14,14 +14,18 @@ import pandas as pd
 
 from results.analysis import selection
 from results.analysis.draws import draws_of
-from results.records import frozen
+from results.records import frozen, schema
+from runners.configuration import choices
 from steeplechase.errors import UserError
 
+RATE = "optimizer.learning_rate"
 PAIR = ("task", "estimator", "optimizer", "normalize")  # what an unsupported pair is known by
 
 
 def at_chosen(cfg: Mapping[str, Any], overrides: Sequence[str]) -> list[str]:
     """The overrides of a job whose run is trained at the setting that the table under its key `settings` has chosen.
+
+    With `untuned`, at the one that this is held against: its optimizer's default rate and, where widths were swept, 1.
 
     Args:
         cfg: of the job, composed and resolved, as plain data.
@@ -32,11 +36,13 @@ def at_chosen(cfg: Mapping[str, Any], overrides: Sequence[str]) -> list[str]:
         could not have, as they are.
 
     Raises:
-        UserError: where the table has no such run, or several, and for a seed or a draw that the table has met: what is
-            chosen on a draw is not confirmed by it.
+        UserError: where no table is named or it has no such run, or several, and for a seed or a draw that the table
+            has met: what is chosen on a draw is not confirmed by it.
         RecordError: for a file that is no frozen table.
     """
     path = str(cfg["settings"])
+    if not path:
+        raise UserError("untuned is about the runs of a frozen table: name it by settings=TABLE.parquet.")
     names = _names(cfg)
     table = _chosen(path)
     found = table.settings.get(tuple(names.values()), [])
@@ -57,7 +63,16 @@ def at_chosen(cfg: Mapping[str, Any], overrides: Sequence[str]) -> list[str]:
         first = (max(table.draws) + 1) * per_draw
         raise UserError(f"draw {again[0]} is one that the table {path} was chosen on: take seeds from {first} on.")
     kept = [override for override in overrides if override.split("=")[0].lstrip("+") not in found[0]]
-    return [*kept, *(f"{key}={value}" for key, value in found[0].items())]
+    setting = _untuned(found[0], names["optimizer"]) if cfg["untuned"] else found[0]
+    return [*kept, *(f"{key}={value}" for key, value in setting.items())]
+
+
+def _untuned(chosen: Mapping[str, str], optimizer: str) -> dict[str, str]:
+    """The untuned setting beside a chosen one; what has no width has none here, and the configuration has all else."""
+    setting = {RATE: str(choices.defaults_of("optimizer", optimizer)["learning_rate"])}
+    if schema.WIDTH in chosen:
+        setting[schema.WIDTH] = "null" if chosen[schema.WIDTH] == "null" else "1.0"
+    return setting
 
 
 def seeds_of(path: str) -> frozenset[int]:
@@ -118,7 +133,7 @@ def _chosen(path: str) -> _Chosen:
     swept = dict(zip(sorted(last["run"].unique()), selection.tested_settings(last), strict=True))
     for run, (columns, _) in swept.items():
         row = last[last["replica"] == replicas[run][0]].iloc[0]
-        values = {"optimizer.learning_rate": row["learning_rate"], **{column: row[column] for column in columns}}
+        values = {RATE: row["learning_rate"], **{column: row[column] for column in columns}}
         found.setdefault(tuple(_names_in(row).values()), []).append(
             {name: _text(value) for name, value in values.items()}
         )

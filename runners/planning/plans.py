@@ -18,7 +18,7 @@ from steeplechase.errors import UserError
 
 # The same for a whole sweep; the first of them give a plan no other name.
 _SILENT = ("store", "plan", "figures", "tables", "checkpoint", "parallel_blocks", "reference", "margins", "strict")
-_CONTROL = (*_SILENT, "settings")
+_CONTROL = (*_SILENT, "settings", "untuned")
 
 
 @dataclass(frozen=True)
@@ -73,7 +73,7 @@ def plan_runs(
         print(f"Composing {len(jobs):,} runs ...", flush=True)
     for overrides in jobs:
         cfg = compose(overrides)
-        if cfg["settings"]:
+        if cfg["settings"] or cfg["untuned"]:
             from runners.planning.chosen_settings import at_chosen  # a table is read for it, which needs its time
 
             overrides = at_chosen(cfg, overrides)

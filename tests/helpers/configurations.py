@@ -33,6 +33,7 @@ BASE = {
     "margins": {},
     "bounds": [],
     "settings": "",
+    "untuned": False,
     "strict": False,
     "plan": False,
     "figures": [],

@@ -25,6 +25,20 @@ def test_two_draws_are_the_fewest(capsys):
     assert "two draws are the fewest" in capsys.readouterr().err
 
 
+@pytest.mark.parametrize(
+    ("table", "said"), [("controll", "did you mean 'control'?"), ("control", ""), ("pairings", "")]
+)
+def test_a_claim_about_a_table_that_nobody_makes_is_told(tmp_path, capsys, table, said):
+    """It would stay untested for ever; one that an experiment makes, or has made in part, is only not frozen yet."""
+    (tmp_path / "claims.yaml").write_text(yaml.safe_dump([CLAIM | {"table": table}]), encoding="utf-8")
+    page = tmp_path / "page.md"
+    page.write_text(f"{command.BEGIN.format(table)}\n{command.END}\n", encoding="utf-8")
+    own = ["--claims", str(tmp_path / "claims.yaml"), "--frozen", str(tmp_path), "--readme", str(page), "--write"]
+    assert command.main(own) == (1 if said else 0)
+    errors = capsys.readouterr().err
+    assert said in errors and errors.count("\n") == bool(said)
+
+
 @pytest.mark.long
 def test_fresh_draws_decide_what_was_claimed_before_them(tmp_path):
     """A table, then a claim that is found in it: exploratory; then three draws that the table never met. Records keep

@@ -12,7 +12,7 @@ from rich.console import Console
 from scipy import stats
 
 from results import tables
-from results.analysis import spread
+from results.analysis import selection, spread
 from results.analysis import surrogates as surrogates_analysis
 from results.figures import surrogates as surrogates_figure
 from results.records.plan import PlanFacts
@@ -210,6 +210,20 @@ def test_a_world_in_which_tuning_leaves_them():
 
 
 # Who counts
+
+
+def test_what_is_tuned_and_what_is_not_may_come_from_two_tables():
+    """The chosen rates in one, as fresh draws have them, the default ones in the other: the spread is that of all."""
+    whole = world(scaled_apart, seeds=4)
+    ids = {replica for replicas in selection.chosen_settings(whole)["replicas"] for replica in replicas}
+    chosen = whole.with_rows(whole.rows[whole.rows["replica"].isin(ids)])
+    default = whole.with_rows(whole.rows[whole.rows["learning_rate"] == 0.001])
+    both = surrogates_analysis.tuned_beside(*map(surrogates_analysis.rankings, (chosen, default)))
+    expected = surrogates_analysis.rankings(whole)
+    told = ["edge"]  # of a grid, which the parts have not
+    pd.testing.assert_frame_equal(both.rows.drop(columns=told), expected.rows.drop(columns=told))
+    pd.testing.assert_frame_equal(spread.spread(both).rows, spread.spread(expected).rows)
+    assert spread.spread(both).rows["share_of_default"].lt(0.5).any()
 
 
 def test_controls_are_ranked_and_left_out(ranked):

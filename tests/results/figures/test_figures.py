@@ -198,12 +198,21 @@ def test_throughput_leaves_bounds_out():
 
 
 def test_an_upper_bound_takes_room_and_a_lower_one_flattens_nothing():
-    """Across panels of the error: the limits reach the upper bound, and are else those of what is compared."""
+    """Across panels of the error: the limits reach the upper bound, and are else those of what is compared. What is
+    not drawn is not in the legend, and nothing is said of bounds where none is drawn."""
+
+    def drawn(names, figure="tuning"):
+        merit = {"merit": lambda e, *_: FAR.get(e, 2.0)}
+        return draw(figure, make(tasks=("binarized_mlp",), **BOUNDS | {"estimators": names} | merit))
 
     def limits(names):
-        merit = {"merit": lambda e, *_: FAR.get(e, 2.0)}
-        made = make(tasks=("binarized_mlp",), **BOUNDS | {"estimators": names} | merit)
-        return draw("tuning", made).axes[0].get_ylim()
+        return drawn(names).axes[0].get_ylim()
+
+    for figure in ("tuning", "profiles"):
+        assert _labels_of_legend(drawn(BOUNDS["estimators"], figure)) == ["Straight-through", "Tanh slope", "real"]
+        without = drawn(("ste", "tanh_slope", "zero"), figure)
+        assert _labels_of_legend(without) == ["Straight-through", "Tanh slope"]
+        assert "bounds" not in " ".join(_labels(without))
 
     upper, lower, compared = (1 - 1 / (1 + np.exp(2.2 - 2 * merit)) for merit in (FAR["real"], FAR["zero"], 2.0))
     plain, beside = limits(("ste", "tanh_slope")), limits(BOUNDS["estimators"])

@@ -9,9 +9,11 @@ import yaml
 from results import claims, ledger
 from results.records import declared, frozen
 from tests.helpers.worlds import world
+from tests.oracles.records import make
 
 CLAIM = {"says": "So it is.", "table": "race", "task": "binarized_mlp", "optimizer": "adam"}
 CLAIM |= {"better": "tanh_slope", "than": "ste"}
+NAMES = ("first", "second", "third", "fourth")
 PLAN = {"name": "race", "command": "-", "figures": [], "tables": []}
 
 
@@ -54,6 +56,29 @@ def test_the_oldest_record_says_whether_a_claim_is_older_than_its_table(tmp_path
     assert found.before is before and found.outcome == outcome
     [line] = claims.lines([found])
     assert line.startswith(f"- So it is. *{outcome.capitalize()}:*")
+
+
+def test_what_survives_tuning_is_asked_of_fresh_draws_where_both_settings_are(tmp_path):
+    """In the table tuning takes nothing away; on fresh draws, tuned and untuned, it takes all."""
+    claim = {"says": "So it is.", "table": "race", "task": "binarized_mlp", "optimizer": "adam"}
+    claim |= {"survives": "tuned", "less_than": 0.5}
+
+    def apart(estimator, normalize, rate, seed):
+        return 1 + 0.5 * NAMES.index(estimator) + 0.1 * math.sin(seed + NAMES.index(estimator))
+
+    def tuned(estimator, normalize, rate, seed):
+        return 2 + 0.1 * math.sin(seed + NAMES.index(estimator))
+
+    own = {"estimators": NAMES, "tasks": ("binarized_mlp",), "seeds": 6, "default_rate": 0.001}
+    made = {"race": (apart, (0.001, 0.01)), "race_fresh": (tuned, (0.01,)), "race_fresh_untuned": (apart, (0.001,))}
+    found = []
+    for name, (merit, rates) in made.items():
+        results = make(**own, merit=merit, rates=rates)
+        accounts = tuple({**account, "claims": [declared.digest(claim)]} for account in results.accounts)
+        frozen.write(dataclasses.replace(results, accounts=accounts), {**PLAN, "name": name}, tmp_path)
+        (tmp_path / "claims.yaml").write_text(yaml.safe_dump([claim]), encoding="utf-8")
+        found.append(claims.evaluate(tmp_path / "claims.yaml", tmp_path)[0])
+    assert [one.outcome for one in found] == ["refuted", "refuted", "supported on fresh draws"]
 
 
 @pytest.mark.parametrize(

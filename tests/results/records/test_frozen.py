@@ -368,7 +368,7 @@ def test_a_claim_may_be_older_than_its_table(kept):
     assert (first.verdict, first.evidence, first.before) == ("untested", "its table is not frozen yet.", None)
     assert second.verdict == "refuted" and ledger.counted([first, second]).endswith(": 1 refuted, 1 untested.")
     assert "*Untested:* its table is not frozen yet." in next(claims.lines([first]))
-    assert claims.tables_of_standing(kept / "claims.yaml") == ["other", "race"]
+    assert claims.tables_of_standing(kept / "claims.yaml") == {"other": {"never"}, "race": {"never"}}
 
 
 @pytest.mark.parametrize("content", [b"# gr\xf6\xdfe\n", b"1\n", b"a: 1\n", b"[1\n"])

@@ -12,7 +12,7 @@ from runners.planning.chosen_settings import at_chosen, seeds_of
 from runners.planning.plans import plan_name
 from steeplechase.errors import RecordError, UserError
 from tests.helpers.draws import drawn
-from tests.oracles.records import make
+from tests.oracles.records import make, name
 
 PLAN = {"name": "race", "command": "-", "figures": [], "tables": []}
 
@@ -47,33 +47,26 @@ def configuration(table, **other):
         "seed": [3, 4],
         "seeds_per_draw": 1,
         "settings": table,
+        "untuned": False,
         **other,
     }
 
 
 def test_runs_of_other_data_functions_and_slopes_at_weights_have_settings_of_their_own(results, tmp_path):
     """What shares its task, estimator and optimizer with another run of the table, and chose another rate."""
-    own = results.rows["run"].unique()
-    rows, accounts = results.rows, results.runs()
-    [run] = [
-        name
-        for name in own
-        if (rows.loc[rows["run"] == name, ["task", "estimator", "optimizer"]] == ["binarized_mlp", "ste", "adam"]).all(
-            axis=None
-        )
-    ]
+    rows, accounts, run = results.rows, results.runs(), name("binarized_mlp", "ste", "adam", "none")
     others = {
         "data": ({"task": {"name": "binarized_mlp", "data": "a/mnist_5k"}}, {"data": "mnist_5k"}),
         "weights": ({"estimator_weights": {"name": "erf"}}, {"estimator_weights": "erf"}),
         "bound": ({"function_weights": {"name": "identity"}}, {"function_weights.name": "identity"}),
     }
     parts, made = [rows], list(results.accounts)
-    for at, (name, (_, columns)) in enumerate(others.items()):
-        part = rows[rows["run"] == run].assign(run=name, **columns)
-        part["replica"] = part["replica"] + name
+    for at, (other, (_, columns)) in enumerate(others.items()):
+        part = rows[rows["run"] == run].assign(run=other, **columns)
+        part["replica"] = part["replica"] + other
         part["learning_rate"] = part["learning_rate"] * (at + 2)
         parts.append(part)
-        made.append(accounts[run] | {"run": name, "replicas": sorted(part["replica"].unique())})
+        made.append(accounts[run] | {"run": other, "replicas": sorted(part["replica"].unique())})
     whole = replace(results, rows=pd.concat(parts, ignore_index=True), accounts=tuple(made))
     table = str(frozen.write(whole, PLAN, tmp_path))
     plain = at_chosen(configuration(table, estimator={"name": "ste"}), [])
@@ -95,6 +88,17 @@ def test_a_run_has_the_setting_that_the_table_chose(table, results, estimator):
     assert float(chosen["optimizer.learning_rate"]) == own["learning_rate"]
     if estimator != "ste":
         assert chosen["width"] == {0.001: "0.5", 0.01: "1.0", 0.1: "2.0"}[own["learning_rate"]]
+
+
+@pytest.mark.parametrize("estimator", ["ste", "tanh_slope"])
+def test_untuned_it_has_the_default_rate_and_a_width_of_one(table, estimator):
+    """In place of every rate and width that the job has; what has no width has none."""
+    jobs = ["seed=[3,4]", "width=[0.5,1,2]", "optimizer.learning_rate=[1,2]"]
+    found = at_chosen(configuration(table, estimator={"name": estimator}, untuned=True), jobs)
+    width = ["width=[0.5,1,2]"] if estimator == "ste" else []  # the table swept none of it
+    assert found == ["seed=[3,4]", *width, "optimizer.learning_rate=0.001", *([] if width else ["width=1.0"])]
+    with pytest.raises(UserError, match="untuned is about the runs of a frozen table: name it by settings="):
+        at_chosen(configuration("", untuned=True), [])
 
 
 def test_a_draw_of_the_table_confirms_nothing(table):
