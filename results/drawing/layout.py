@@ -340,14 +340,28 @@ def as_error(curves: pd.DataFrame, measure: measures.Measure) -> tuple[pd.DataFr
         The curves and the measure that they are of then: of an error lower is better, and it has no upper end to be
         kept within.
     """
-    means = curves["mean"].dropna()
-    if not measure.share or measure.better != "higher" or means.empty or means.max() < NEAR:
+    error = error_of(curves["mean"].dropna(), measure)
+    if error is measure:
         return curves, measure
+    return curves.assign(mean=1 - curves["mean"], low=1 - curves["high"], high=1 - curves["low"]), error
+
+
+def error_of(values: pd.Series, measure: measures.Measure) -> measures.Measure:
+    """The measure of the error, 1 − share, of shares near 1; of others the measure itself.
+
+    Args:
+        values: all that are shown, finite.
+        measure: which they are of.
+
+    Returns:
+        As in `as_error`.
+    """
+    if not measure.share or measure.better != "higher" or values.empty or values.max() < NEAR:
+        return measure
     label = (
         measure.label.replace("accuracy", "error") if "accuracy" in measure.label else f"1 − {measure.label.lower()}"
     )
-    turned = curves.assign(mean=1 - curves["mean"], low=1 - curves["high"], high=1 - curves["low"])
-    return turned, measures.Measure(measure.name, label, measure.unit, "lower", (-math.inf, math.inf))
+    return measures.Measure(measure.name, label, measure.unit, "lower", (-math.inf, math.inf))
 
 
 def cut_above(row: Iterable[Axes], top: float, beyond: Iterable[tuple[Axes, Artist]]) -> None:

@@ -45,7 +45,9 @@ def draw(results: ResultSet, columns: int = 2) -> Figure:
         for task, row in zip(tasks, panels, strict=True):
             here = {group.optimizer: group for group in groups if group.task_label == task}
             values = np.concatenate([group.values().ravel() for group in here.values()])
-            finite, measure = np.unique(values[np.isfinite(values)]), next(iter(here.values())).reports
+            finite, reports = np.unique(values[np.isfinite(values)]), next(iter(here.values())).reports
+            measure = layout.error_of(pd.Series(finite), reports)
+            error = measure is not reports
             for optimizer, axes in zip(optimizers, row, strict=True):
                 axes.set(xlabel=measure.title, ylim=(-0.04, 1.04))
                 if optimizer not in here:
@@ -55,12 +57,14 @@ def draw(results: ResultSet, columns: int = 2) -> Figure:
                 elif not here[optimizer].methods:
                     layout.note(axes, "controls only")
                 else:
-                    _panel(axes, here[optimizer], _thresholds(finite), handles, chance)
-            layout.scale(row[0], pd.Series(finite), measure, horizontal=True)
+                    _panel(axes, here[optimizer], _thresholds(finite), error, handles, chance)
+                    if finite.size == 1:  # one point, on which all curves lie
+                        layout.note(axes, f"all: {1 - finite[0] if error else finite[0]:g}")
+            layout.scale(row[0], pd.Series(1 - finite if error else finite), measure, horizontal=True)
             for optimizer, axes in zip(optimizers, row, strict=True):
                 if optimizer in here and here[optimizer].methods:
                     beside = [group for group in bounds if (group.task_label, group.optimizer) == (task, optimizer)]
-                    drawn |= layout.levels(axes, beside, handles, horizontal=True)
+                    drawn |= layout.levels(axes, beside, handles, horizontal=True, error=error)
             layout.ylabel(row, f"share of {_unit(groups)}s\nat least as good")
         handles, bounds = layout.seen(handles, bounds, drawn)
         layout.legend(figure, list(handles.values()), list(handles))
@@ -74,23 +78,29 @@ def _thresholds(values: np.ndarray) -> np.ndarray:
     return values[at]
 
 
-def _panel(axes: Axes, group: Group, thresholds: np.ndarray, handles: dict[str, Line2D], rng) -> None:
+def _panel(
+    axes: Axes, group: Group, thresholds: np.ndarray, error: bool, handles: dict[str, Line2D], rng: np.random.Generator
+) -> None:
+    """Draws one panel. error: its horizontal axis has 1 minus each threshold."""
     sign = -group.reports.sign  # of a score, of which the largest is the best
     # At least as good is more than the next smaller number.
     limits = np.nextafter(sign * thresholds, -np.inf)
     picks = resampling.draw(rng, RESAMPLES, 1, len(group.seeds))
     shares, lows, highs = resampling.profile(sign * group.values()[None], limits, picks)
-    where = "pre" if group.reports.better == "higher" else "post"
+    x, where = thresholds, "pre" if group.reports.better == "higher" else "post"
+    if error:  # from the left again, where a curve keeps each value up to the next threshold
+        x, where = 1 - thresholds[::-1], "post"
+        shares, lows, highs = (part[:, ::-1] for part in (shares, lows, highs))
     for method, share, low, high in zip(group.methods, shares, lows, highs, strict=True):
         line = handles[method]
         look = layout.strokes(line)
         if np.isfinite(low).all():
-            axes.fill_between(thresholds, low, high, step=where, color=line.get_color(), alpha=0.12, linewidth=0)
-        axes.step(thresholds, share, where=where, **look)
+            axes.fill_between(x, low, high, step=where, color=line.get_color(), alpha=0.12, linewidth=0)
+        axes.step(x, share, where=where, **look)
         inner = np.flatnonzero((share > 0) & (share < 1))  # marks stand where the curve falls
-        marks = inner[:: max(1, len(inner) // 4)] if len(inner) else np.array([len(thresholds) // 2])
+        marks = inner[:: max(1, len(inner) // 4)] if len(inner) else np.array([len(x) // 2])
         axes.plot(
-            thresholds[marks], share[marks], linestyle="", color=line.get_color(), marker=line.get_marker(),
+            x[marks], share[marks], linestyle="", color=line.get_color(), marker=line.get_marker(),
             markeredgecolor="white", markeredgewidth=0.4,
         )  # fmt: skip
 

@@ -189,6 +189,29 @@ def test_bounds_are_thin_lines_without_bands_behind_what_is_compared(figure):
     assert "Thin, grey: bounds" in " ".join(_labels(drawn))
 
 
+@pytest.mark.parametrize(("merit", "error"), [(3.0, True), (0.5, False)])
+def test_profiles_of_shares_near_one_are_of_their_error(merit, error):
+    """Each step is the share of the seeds that are at least so good, counted here."""
+    made = make(
+        estimators=("ste",), tasks=("binarized_mlp",), seeds=8, rates=(0.01,), merit=lambda *_: merit, spread=0.3
+    )
+    [axes] = draw("profiles", made).axes
+    assert axes.get_xlabel() == ("Test error (share)" if error else "Test accuracy (share)")
+    [line] = [line for line in axes.lines if line.get_drawstyle().startswith("steps")]
+    values = made.final_rows()["test_accuracy"].to_numpy("float64")
+    assert values.max() > layout.NEAR if error else values.max() < layout.NEAR
+    at, shares = line.get_data()
+    assert len(at) == 8 and (np.diff(at) > 0).all()
+    good = (1 - values)[:, None] <= at + 1e-12 if error else values[:, None] >= at - 1e-12
+    assert shares == pytest.approx(good.mean(0))
+    assert line.get_drawstyle() == ("steps-post" if error else "steps-pre")
+
+
+def test_a_profile_of_one_value_says_which():
+    same = draw("profiles", make(tasks=("binarized_mlp",), rates=(0.01,), rows=2, merit=lambda *_: 1e3, spread=0))
+    assert "all: 0" in _labels(same)
+
+
 def _labels_of_legend(figure):
     return [text.get_text() for text in figure.legends[0].get_texts()]
 
