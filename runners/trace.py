@@ -105,7 +105,16 @@ def _composed(overrides: list[str]) -> Run:
         overrides = [*overrides, "~experiment"]  # Hydra's own way to choose none
     try:
         with initialize_config_dir(str(schema.CONF), version_base="1.3"):
+            of_pages = {line: keys.page_key(line.split("=")[0]) for line in overrides}
+            overrides = [line for line, of_page in of_pages.items() if not of_page]
             cfg: Any = OmegaConf.to_container(compose("config", overrides), resolve=True)
+            for line, of_page in of_pages.items():
+                if of_page:
+                    key, _, value = line.partition("=")
+                    keys.refuse_not_chosen(key, [(cfg[key.split(".")[0]] or {}).get("name")])
+                    overrides.append(f"{of_page[1]}={value}")
+            if any(of_pages.values()):
+                cfg = OmegaConf.to_container(compose("config", overrides), resolve=True)
     except (HydraException, OmegaConfBaseException) as error:
         raise UserError(keys.translate_error(error)) from None
     if cfg["device"] not in ("auto", "cpu"):

@@ -8,8 +8,9 @@ import re
 from collections.abc import Collection, Mapping, Sequence
 from typing import Any
 
+from runners import command
 from runners.configuration.choices import defaults_of
-from runners.configuration.keys import check_choice_keys
+from runners.configuration.keys import check_choice_keys, choice_key, page_key, refuse_not_chosen
 from runners.configuration.schema import refuse_too_many
 from runners.optimizer_traits import traits
 
@@ -47,11 +48,25 @@ def split(
         A list of overrides for each job; runs that differ in the optimizer alone are neighbours.
 
     Raises:
-        UserError: for a key that a choice does not have, and for more runs than a sweep may have.
+        UserError: for a key that a choice does not have, for one of a page that no run chooses, and for more runs than
+            a sweep may have.
     """
     axes = dict(axes)
     if named:
         axes["estimator"] = list(dict.fromkeys([*axes.get("estimator", []), *named]))
+    for key in axes:
+        of_page = page_key(key)
+        if of_page:
+            choice = choice_key(key.split(".")[0])
+            refuse_not_chosen(key, axes.get(choice, [choices.get(choice)]))
+            if of_page[1] in axes:
+                command.say(f"{key} counts for {of_page[0]}, and {of_page[1]} for the others.")
+    return _product(axes, choices)
+
+
+def _product(axes: Mapping[str, Sequence[str]], choices: Mapping[str, str | None]) -> list[list[str]]:
+    """The jobs of `split`, all axes being given."""
+    axes = dict(axes)
     # Which of an optimizer's numbers make replicas depends on the optimizer, so that is chosen first.
     optimizers = axes.pop("optimizer", [choices.get("optimizer")])
     jobs = [_jobs(axes, {**choices, "optimizer": optimizer}, len(optimizers)) for optimizer in optimizers]
@@ -83,7 +98,7 @@ def bounds(
     Raises:
         UserError: as `split` does.
     """
-    if any(re.split("[@.]", key)[0] in (*OF_SITES, "settings") for key in typed):
+    if any(re.split("[@.]", key)[0] in (*OF_SITES, "settings") for key in typed if not page_key(key)):
         return []
     shared = {key: values for key, values in axes.items() if re.split("[@.]", key)[0] not in OF_SITES}
     jobs = []
@@ -93,7 +108,7 @@ def bounds(
             if key in own:
                 own[key] = [value for value in own[key] if value in axes.get(key, [choices.get(key)])]
         if all(own.values()):
-            jobs += split(shared | own, choices, ())
+            jobs += _product(shared | own, choices)
     return jobs
 
 
@@ -101,13 +116,31 @@ def _jobs(axes: Mapping[str, Sequence[str]], choices: Mapping[str, str | None], 
     """The jobs with the optimizer that is chosen, which is one of so many."""
     optimizer = choices["optimizer"]
     defaults = defaults_of("optimizer", optimizer)
-    replicas = [key for key, values in axes.items() if values[1:] and makes_replicas(key, defaults)]
-    lists = [f"{key}=[{','.join(axes[key])}]" for key in replicas]
-    runs = {key: values for key, values in axes.items() if key not in replicas}
-    refuse_too_many("the sweep has", math.prod(map(len, runs.values())) * optimizers, "runs", 10_000)
-    jobs = []
+    of_pages = {key: page_key(key) for key in axes}
+    replicas, runs = _parted({key: values for key, values in axes.items() if not of_pages[key]}, defaults)
+    pages = [(*of_page, axes[key]) for key, of_page in of_pages.items() if of_page]
+    number = math.prod(map(len, runs.values())) * optimizers
+    refuse_too_many("the sweep has", number, "runs", 10_000)
+    jobs: dict[tuple[str, ...], None] = {}  # in their order; runs that differ in nothing but what a page has of its own
     for values in itertools.product(*runs.values()):
         chosen = dict(zip(runs, values, strict=True))
-        check_choice_keys({**choices, **chosen}, axes)
-        jobs.append([f"optimizer={optimizer}", *(f"{key}={value}" for key, value in chosen.items()), *lists])
-    return jobs
+        every = {**choices, **chosen}
+        check_choice_keys(every, axes)
+        own = {key: own for page, key, own in pages if every.get(choice_key(key.split(".")[0])) == page}
+        own_replicas, own_runs = _parted(own, defaults)
+        refuse_too_many("the sweep has", math.prod(map(len, own_runs.values())) * number, "runs", 10_000)
+        shared = [f"{key}={value}" for key, value in chosen.items() if key not in own]
+        lists = {**{key: values for key, values in replicas.items() if key not in own}, **own_replicas}
+        for values_of_page in itertools.product(*own_runs.values()):
+            alone = [f"{key}={value}" for key, value in zip(own_runs, values_of_page, strict=True)]
+            listed = [f"{key}=[{','.join(values)}]" for key, values in lists.items()]
+            jobs[f"optimizer={optimizer}", *shared, *alone, *listed] = None
+    return [list(job) for job in jobs]
+
+
+def _parted(
+    axes: Mapping[str, Sequence[str]], optimizer: Mapping[str, Any]
+) -> tuple[dict[str, Sequence[str]], dict[str, Sequence[str]]]:
+    """The axes that make replicas of a run, and the others."""
+    replicas = {key: values for key, values in axes.items() if values[1:] and makes_replicas(key, optimizer)}
+    return replicas, {key: values for key, values in axes.items() if key not in replicas}

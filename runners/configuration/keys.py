@@ -39,10 +39,46 @@ def check_key(key: str, values: list[str]) -> None:
     pool = AT_WEIGHTS.get(group, group)
     if pool == "estimator" and rest == "file":
         raise UserError("estimator.file is read from the command line only, as estimator.file=PATH.")
-    if rest and pool in GROUPS:
+    of_page = page_key(key)
+    if of_page:
+        page, plain = of_page
+        check_choice_key(defaults_of(pool, page), page, plain.split(".")[1], key)
+    elif rest and pool in GROUPS:
         known = {name for option in options(pool) for name in defaults_of(pool, option)}
         if rest.split(".")[0] not in known:
+            known |= {*options(pool)} if "." in rest else set()
             raise UserError(f"there is no key '{key}'{_meant(rest, known)}")
+
+
+def page_key(key: str) -> tuple[str, str] | None:
+    """What a key of one page alone sets: that of `estimator.tanh_slope.scale` is `estimator.scale`.
+
+    Args:
+        key: as in an override.
+
+    Returns:
+        (the page, the key without it); None for any other key.
+    """
+    part, _, rest = key.partition(".")
+    page, dot, name = rest.partition(".")
+    return (page, f"{part}.{name}") if dot and part in PARTS and page in options(PARTS[part]) else None
+
+
+def refuse_not_chosen(key: str, chosen: Iterable[str | None]) -> None:
+    """Refuses a key of one page that nobody chose.
+
+    Args:
+        key: as `page_key` takes it.
+        chosen: the pages that are chosen for its part.
+
+    Raises:
+        UserError: with those that are chosen, unless the page is among them.
+    """
+    part, page = key.split(".")[:2]
+    names = [name for name in chosen if name and name != "null"]
+    if page not in names:
+        said = f"chosen are: {', '.join(names)}" if names else "nothing is"
+        raise UserError(f"{key} is of {page}, which is not chosen ({said}): add it to {choice_key(part)}=.")
 
 
 OLD_KEYS = {  # what keys were called before, and may be for one release more
@@ -107,14 +143,14 @@ def check_choice_keys(choices: Mapping[str, str | None], keys: Iterable[str]) ->
 
     Args:
         choices: what is chosen in each group.
-        keys: of any kind; those of no page are not looked at.
+        keys: of any kind; those of no group's page, and those of one page alone, are not looked at.
 
     Raises:
         UserError: with the keys that the page has, or where nothing is chosen.
     """
     for key in keys:
         group, _, name = key.partition(".")
-        if group not in PARTS or not name:
+        if group not in PARTS or not name or page_key(key):
             continue
         chosen, pool = choices.get(choice_key(group)), PARTS[group]
         if not chosen:
@@ -142,7 +178,8 @@ def check_choice_key(defaults: Mapping[str, Any], chosen: str, name: str, key: s
     if name not in defaults:
         known = [k for k in defaults if k not in ("name", "keras", *GRID_KEYS)]
         has = f"its keys are: {', '.join(known)}" if known else "it has none"
-        raise UserError(f"{chosen} has no key '{name}' ({key}); {has}.")
+        alone = "" if page_key(key) else f" A page that has it gets it alone by {key.replace('.', '.NAME.', 1)}=."
+        raise UserError(f"{chosen} has no key '{name}' ({key}); {has}.{alone}")
 
 
 def _choice_keys():

@@ -1,4 +1,4 @@
-"""Bounds beside the product of a sweep's axes: which jobs a line of the configuration makes, and when it makes none."""
+"""The jobs of a sweep: the product of its axes, with numbers of one page alone; and the bounds beside them."""
 
 import pytest
 import yaml
@@ -6,6 +6,7 @@ import yaml
 from runners.configuration import axes
 from runners.configuration.overrides import check_overrides
 from runners.configuration.schema import CONF
+from steeplechase.errors import UserError
 
 AXES = {
     "task": ["sign_fitting", "binarized_mlp"],
@@ -61,3 +62,86 @@ def test_the_lines_of_the_experiments_are_overrides():
             assert "optimizer=adam" in line.split()
             seen += 1
     assert seen == 5
+
+
+# Numbers of one page
+
+
+def split(**keys):
+    """Jobs as sets, in their order; a key has its dots as two underscores."""
+    given = {key.replace("__", "."): values for key, values in keys.items()}
+    return [set(job) for job in axes.split(given, CHOICES, ())]
+
+
+def test_a_number_of_one_page_touches_no_other():
+    """Replicas of a run, runs of their own, and one value alone, each where its page is chosen."""
+    jobs = split(
+        estimator=["tanh_slope", "ste"],
+        optimizer=["sgd", "adamw"],
+        estimator__tanh_slope__scale=["1", "2"],
+        optimizer__adamw__weight_decay=["0", "0.01"],
+        optimizer__sgd__learning_rate=["0.5"],
+        task__binarized_mlp__hidden=["[64]", "[128]"],
+    )
+    tanh, decays, rate = {"estimator=tanh_slope", "estimator.scale=[1,2]"}, "optimizer.weight_decay=[0,0.01]", 0.5
+    expected = []
+    for estimator in (tanh, {"estimator=ste"}):
+        for hidden in ("[64]", "[128]"):
+            for own in ({"optimizer=sgd", f"optimizer.learning_rate={rate}"}, {"optimizer=adamw", decays}):
+                expected.append(estimator | own | {f"task.hidden={hidden}"})
+    assert sorted(map(sorted, jobs)) == sorted(map(sorted, expected))
+
+
+def test_a_pages_own_number_wins_and_that_is_said(capsys):
+    first, second = split(
+        estimator=["tanh_slope", "sigmoid_derivative"], estimator__scale=["3", "4"], estimator__tanh_slope__scale=["7"]
+    )
+    assert {"estimator=tanh_slope", "estimator.scale=7"} < first and "estimator.scale=[3,4]" in second
+    assert (
+        "estimator.tanh_slope.scale counts for tanh_slope, and estimator.scale for the others"
+        in capsys.readouterr().err
+    )
+    # And runs that differ in nothing else are one.
+    assert len(split(task=["binarized_mlp"], task__hidden=["[8]", "[16]"], task__binarized_mlp__hidden=["[4]"])) == 1
+
+
+def test_at_weights_it_is_that_of_their_own_page():
+    own = {"estimator@estimator_weights": ["erf", "ste"], "estimator_weights.erf.alpha": ["1", "2"]}
+    first, second = (set(job) for job in axes.split(own, CHOICES, ()))
+    assert "estimator_weights.alpha=[1,2]" in first and not any("alpha" in line for line in second)
+
+
+@pytest.mark.parametrize(
+    ("keys", "said"),
+    [
+        ({"estimator.atan.alpha": ["1"]}, r"estimator.atan.alpha is of atan, which is not chosen \(chosen are: ste\)"),
+        ({"estimator_weights.atan.alpha": ["1"]}, r"not chosen \(nothing is\): add it to estimator@estimator_weights="),
+        ({"estimator.scale": ["1"]}, r"ste has no key 'scale' .* by estimator.NAME.scale="),
+    ],
+)
+def test_a_number_of_a_page_that_no_run_has_is_refused(keys, said):
+    with pytest.raises(UserError, match=said):
+        axes.split(keys, CHOICES, ())
+
+
+@pytest.mark.parametrize(
+    ("line", "said"),
+    [
+        ("estimator.tanh_slpe.scale=1", "did you mean 'tanh_slope'"),
+        ("estimator.tanh_slope.scal=1", r"tanh_slope has no key 'scal' .*; its keys are: scale\.$"),
+        ("optimizer.adam.weight_dcay=1", "adam has no key 'weight_dcay'"),
+    ],
+)
+def test_a_misspelt_number_of_a_page_is_told(line, said):
+    check_overrides(
+        ["estimator=ste", "estimator.tanh_slope.scale=1,2"]
+    )  # whether it is chosen is known of all together
+    with pytest.raises(UserError, match=said):
+        check_overrides([line])
+
+
+def test_a_number_of_a_page_leaves_the_bounds():
+    assert jobs(FROZEN, typed=["estimator.tanh_slope.scale"]) == jobs(FROZEN)
+    assert {"task.hidden=[4]"} < jobs(
+        FROZEN, **{"task.binarized_mlp.hidden": ["[4]"]}, typed=["task.binarized_mlp.hidden"]
+    )[0]

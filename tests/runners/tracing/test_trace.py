@@ -407,6 +407,7 @@ def test_command_with_a_chain(capfd):
         (["operations=square"], "x is missing"),
         (["x=2"], "x belongs to a chain"),
         (["oprations=square", "x=2"], "there is no key 'oprations'; did you mean 'operations'?"),
+        (["estimator.atan.alpha=1"], "which is not chosen (chosen are: sigmoid_derivative): add it to estimator=."),
         (["task.hiden=[8]"], "there is no key 'task.hiden'; did you mean 'hidden'?"),
         (["task.dim=8"], "task.dim: "),
         (["estimator_weights.clip=2"], "estimator_weights.clip belongs to no estimator"),
