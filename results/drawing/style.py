@@ -210,7 +210,7 @@ def save(
     paths = []
     with context(columns):
         figure.draw_without_rendering()
-        figure.set_layout_engine("none")
+        figure.set_layout_engine(None)  # with "none" Matplotlib would draw all once more for each file
         for axes in figure.axes:  # the solver's last digits depend on where its variables lie in memory
             bounds = axes.get_position(original=True).bounds
             axes.set_position([round(bound, PLACES) for bound in bounds])
