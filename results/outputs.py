@@ -15,6 +15,7 @@ from rich.markup import escape
 
 from results import figures as figure_pages
 from results import tables
+from results.analysis import compared
 from results.drawing import style
 from results.records import frozen, sealed
 from results.records.plan import Plan
@@ -86,6 +87,7 @@ def make(
     written: list[Path] = []
     faults: list[str] = []
     table_names, figures, source = list(table_names), list(figures), ""
+    results = compared.apart(results)
     if table_names or figures:
         _make_ready(folder)
     try:

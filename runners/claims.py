@@ -78,10 +78,10 @@ def main(arguments: list[str] | None = None) -> int:
     return 0 if options.write or not others else 1
 
 
-def _check_untested(found: list[claims.Claim]) -> None:
+def _check_untested(evaluated: list[claims.Claim]) -> None:
     """Raises RecordError for a claim about a table that no experiment makes: it would be untested for ever."""
     known = choices.options("experiment")
-    for claim in found:
+    for claim in evaluated:
         # A plan's name is that of its experiment, and where the command changed it a hash behind a hyphen.
         if claim.verdict == claims.UNTESTED and claim.table.split("-")[0] not in known:
             raise RecordError(

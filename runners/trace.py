@@ -105,7 +105,7 @@ def _composed(overrides: list[str]) -> Run:
         overrides = [*overrides, "~experiment"]  # Hydra's own way to choose none
     try:
         with initialize_config_dir(str(schema.CONF), version_base="1.3"):
-            of_pages = {line: keys.page_key(line.split("=")[0]) for line in overrides}
+            of_pages = {line: keys.qualified(line.split("=")[0]) for line in overrides}
             overrides = [line for line, of_page in of_pages.items() if not of_page]
             cfg: Any = OmegaConf.to_container(compose("config", overrides), resolve=True)
             for line, of_page in of_pages.items():

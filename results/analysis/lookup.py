@@ -35,7 +35,7 @@ def run_labels(results: ResultSet) -> pd.DataFrame:
         labels = [described[run]["labels"].get(kind) or name for run, name in zip(out["run"], out[kind], strict=True)]
         out[f"{kind}_label"] = pd.Series(labels, dtype="string")
     out["variant"] = pd.Series("", index=out.index, dtype="string")
-    own = set(columns) | {"replica", "seed", "draw", "learning_rate"}
+    own = set(columns) | {"replica", "seed", "draw"} | ({"learning_rate"} - {*map(column_of, results.plan.compare)})
     traits = [c for c in table.columns if (c in schema.IDENTITY or c.startswith(schema.PREFIXES)) and c not in own]
     labels = ["task_label", "estimator_label", "optimizer_label"]
     twins = out[out.duplicated(labels, keep=False)]
@@ -52,9 +52,28 @@ def run_labels(results: ResultSet) -> pd.DataFrame:
     return out
 
 
+def column_of(key: str) -> str:
+    """The column of a number.
+
+    Args:
+        key: as an override has it, `estimator.scale`, or of one page, `estimator.tanh_slope.scale`.
+
+    Returns:
+        Its name in rows.
+    """
+    first, *_, last = key.split(".")
+    plain = f"{first}.{last}" if "." in key else key
+    return "learning_rate" if plain == "optimizer.learning_rate" else plain
+
+
 def methods(labels: pd.DataFrame) -> pd.Series:
     """How each run of `run_labels` is called: by its estimator, and its variant where there are several."""
-    return labels["estimator_label"] + labels["variant"].map(lambda v: f" ({v})" if v else "").astype("string")
+    return labels["estimator_label"] + labels["variant"].map(lambda v: f" ({short_names(v)})" if v else "")
+
+
+def short_names(parameters: str) -> str:
+    """The parameters of a setting without the groups' names, for where there is little room: "scale=2"."""
+    return parameters.replace("estimator.", "").replace("optimizer.", "")
 
 
 def bounds(results: ResultSet) -> dict[str, str]:
@@ -193,7 +212,19 @@ def _ones(rows: pd.DataFrame, columns: Sequence[str]) -> dict[str, dict[str, str
 
 
 def format_value(value) -> str:
-    """A parameter as it is printed."""
+    """A parameter as it is printed; a schedule, which rows have as JSON, in words."""
     if pd.isna(value):
         return "none"
+    if isinstance(value, str) and value.startswith("{"):
+        return _schedule_words(value)
     return f"{value:g}" if isinstance(value, (float, np.floating)) else str(value)
+
+
+def _schedule_words(text: str) -> str:
+    """A schedule as "0.1 → 10, log", or its plateaus as "0.1 → 0.01, steps"; what is none as it stands."""
+    try:
+        given = json.loads(text)
+        numbers = given["values"] if given["shape"] == "steps" else (given["from"], given["to"])
+        return f"{' → '.join(f'{number:g}' for number in numbers)}, {given['shape']}"
+    except (KeyError, TypeError, ValueError):
+        return text

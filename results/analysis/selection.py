@@ -146,11 +146,6 @@ def chosen_settings(results: ResultSet) -> pd.DataFrame:
     return run_labels(results).merge(chosen, on="run", validate="one_to_one")
 
 
-def short_names(parameters: str) -> str:
-    """The parameters of a setting without the groups' names, for where there is little room: "scale=2"."""
-    return parameters.replace("estimator.", "").replace("optimizer.", "")
-
-
 def validated(rows: pd.DataFrame, account: Mapping) -> pd.DataFrame:
     """Per replica, the step at which the `selects` measure is best along the training, the earliest of equals, and the
     `reports` measure there.

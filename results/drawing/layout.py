@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import itertools
 import math
+import re
 import textwrap
+from collections import Counter
 from collections.abc import Collection, Iterable, Mapping, Sequence
 from typing import Any
 
@@ -34,23 +36,34 @@ def lines(methods: Iterable[tuple[str, str]], bounds: Mapping[str, str] | None =
         bounds: "upper" or "lower" by what the legend says, of those that are bounds (lookup.bound_methods).
 
     Returns:
-        Lines by what the legend says, in the order of the alphabet; variants of one estimator share colour and marker.
+        Lines by what the legend says, in the order of the alphabet, numbers by size; variants of one estimator share
+        colour and marker, and are told apart by their dashes and, of more than these, by the shade of the colour.
         Bounds come last, and are thin and grey, without markers.
     """
     bounds = bounds or {}
     every = list(dict.fromkeys(methods))
-    ordered = sorted(method for method in every if method[1] not in bounds)
+    ordered = sorted((method for method in every if method[1] not in bounds), key=_natural)
     looks, found, variants = style.styles_of(name for name, _ in ordered), {}, {}
+    shades = {name: -(-number // len(DASHES)) for name, number in Counter(name for name, _ in ordered).items()}
     for name, text in ordered:
         colour, marker = looks[name]
-        dash = DASHES[variants.setdefault(name, 0) % len(DASHES)]
+        round_, dash = divmod(variants.setdefault(name, 0), len(DASHES))
         variants[name] += 1
-        found[text] = Line2D([], [], color=colour, marker=marker, linestyle=dash, markeredgecolor="white", mew=0.4)
+        if round_:
+            colour = style.lighter(colour, round_ / shades[name])
+        look = {"color": colour, "marker": marker, "linestyle": DASHES[dash]}
+        found[text] = Line2D([], [], **look, markeredgecolor="white", mew=0.4)
     for word, colour in BOUNDS.items():
         for at, text in enumerate(sorted({text for _, text in every if bounds.get(text) == word})):
             dash = DASHES[1:][at % len(DASHES[1:])]
             found[text] = Line2D([], [], color=colour, marker="", linestyle=dash, linewidth=0.7)
     return found
+
+
+def _natural(method: tuple[str, str]) -> tuple[str, list[tuple[int, float, str]]]:
+    """By the estimator's name, then by what the legend says: numbers in it by their size."""
+    parts = re.split(r"(\d+(?:\.\d+)?(?:e[+-]?\d+)?)", method[1])
+    return method[0], [(0, float(part), "") if at % 2 else (1, 0.0, part) for at, part in enumerate(parts)]
 
 
 def is_bound(line: Line2D) -> bool:

@@ -163,6 +163,19 @@ _METADATA = {"png": {"Software": None}, "svg": {"Date": None}, "pdf": {"Creation
 _SOURCE = {"png": "Source", "svg": "Source", "pdf": "Subject"}  # where a file says where it comes from
 
 
+def lighter(colour: str, share: float) -> str:
+    """A colour mixed with white.
+
+    Args:
+        colour: as Matplotlib takes it.
+        share: of white, below 1.
+
+    Returns:
+        As #rrggbb.
+    """
+    return mpl.colors.to_hex([own + share * (1 - own) for own in mpl.colors.to_rgb(colour)])
+
+
 @contextmanager
 def context(columns: int = 2) -> Iterator[None]:
     """Matplotlib's own defaults with the settings for print: nothing of the user's configuration shows through.

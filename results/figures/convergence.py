@@ -209,7 +209,7 @@ def _labels(settings: pd.DataFrame) -> list[str]:
     edge = {"low": " ▾", "high": " ▴", "": ""}
     return [
         f"{row.learning_rate:g}{edge[row.edge]}"
-        + (f" ({selection.short_names(row.parameters)})" if row.parameters else "")
+        + (f" ({lookup.short_names(row.parameters)})" if row.parameters else "")
         for row in settings.itertuples()
     ]
 

@@ -34,6 +34,7 @@ UNDECLARED: dict[str, Any] = {  # what a plan declares, where the file, as an ol
     "margins": {},
     "strict": False,
     "default_rates": {},
+    "compare": [],
 }
 DRAWN_WITH = ("matplotlib", "numpy", "pandas", "scipy", "seaborn")  # what figures depend on beside this project
 
@@ -148,6 +149,7 @@ def _facts_written(results: ResultSet) -> dict[str, Any]:
         "margins": dict(plan.margins),
         "strict": plan.strict,
         "default_rates": dict(plan.default_rates),
+        **({"compare": list(plan.compare)} if plan.compare else {}),
     }
 
 
@@ -155,7 +157,8 @@ def _facts_read(rows: pd.DataFrame, facts: Mapping[str, Any]) -> ResultSet:
     """The same the other way round, beside the rows."""
     facts = {**UNDECLARED, **facts}
     pairs = tuple(map(UnsupportedPair.read, facts["declined"]))
-    plan = PlanFacts(facts["reference"], pairs, facts["margins"], facts["strict"], facts["default_rates"])
+    own = {key: facts[key] for key in ("reference", "margins", "strict", "default_rates")}
+    plan = PlanFacts(**own, unsupported=pairs, compare=tuple(facts["compare"]))
     return ResultSet(rows, tuple(facts["parts"]), facts["missing"], plan)
 
 

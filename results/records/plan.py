@@ -68,6 +68,7 @@ class PlanFacts:
         margins: by task the difference that does not matter, in the unit of its reported measure.
         strict: whether tables refuse a comparison that breaks a rule.
         default_rates: by run its optimizer's default learning rate, where it is known.
+        compare: keys of swept numbers of which each value is a method of its own (analysis/compared.py).
     """
 
     reference: str = ""
@@ -75,6 +76,7 @@ class PlanFacts:
     margins: Mapping[str, float] = field(default_factory=dict)
     strict: bool = False
     default_rates: Mapping[str, float] = field(default_factory=dict)
+    compare: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True)
@@ -93,6 +95,7 @@ class Plan:
         reference: the estimator that the others are contrasted with, or "".
         margins: by task the difference that does not matter, in the unit of its reported measure.
         strict: whether tables refuse a comparison that breaks a rule.
+        compare: keys of swept numbers of which each value is a method of its own.
     """
 
     name: str
@@ -105,6 +108,7 @@ class Plan:
     reference: str = ""
     margins: Mapping[str, float] = field(default_factory=dict)
     strict: bool = False
+    compare: tuple[str, ...] = ()
 
     @property
     def replicas(self) -> int:
@@ -119,6 +123,7 @@ class Plan:
             dict(self.margins),
             self.strict,
             {run["run"]: run["default_rate"] for run in self.runs if "default_rate" in run},
+            self.compare,
         )
 
 
@@ -152,6 +157,7 @@ def _odd(plan: Plan) -> Iterator[str]:
     lists: dict[str, tuple[Any, dict[str, Any]]] = {
         "figures": (str, {}),
         "tables": (str, {}),
+        "compare": (str, {}),
         "runs": (Mapping, entry),
         "declined": (Mapping, words),
     }

@@ -14,7 +14,7 @@ from typing import Any
 
 from results import figures as figure_pages
 from results import outputs, tables
-from results.analysis import coverage, fairness
+from results.analysis import compared, coverage, fairness
 from results.drawing import style
 from results.records import frozen, sealed
 from results.records.result_set import ResultSet
@@ -176,19 +176,20 @@ def make_part(job: tuple[str, str]) -> Any:
         return list(_remarks(results))
     if kind == "source":
         return frozen.source(results) if len(results.rows) else "Nothing is recorded."
+    shown = compared.apart(results)
     try:
         if kind == "curves":
-            return explorer.explorer(results)
+            return explorer.explorer(shown)
         with tempfile.TemporaryDirectory() as folder:
             if kind == "table" and name not in tables.TABLES:
                 raise RecordError("there is no table of this name")
             if kind == "table":
                 of = tables.TABLES[name]
-                found = of.find(results)
+                found = of.find(shown)
                 files = _read(of.write(*found, folder))
                 return document.Item(name, files, list(of.parts(*found)), of.findings(*found))
             if kind == "figure":
-                drawn = figure_pages.drawn(name, results)
+                drawn = figure_pages.drawn(name, shown)
                 files = _read(style.save(drawn, folder, name, f"Steeplechase, {one.name}"))
                 return document.Item(name, picture=files.pop(f"{name}.svg"), files=files)
             own = {"name": one.name, "command": one.command, "figures": one.figures, "tables": one.tables}

@@ -13,7 +13,7 @@ from rich.markup import escape
 from rich.table import Table
 
 from results import wording
-from results.analysis import estimand, selection
+from results.analysis import estimand, lookup
 from results.analysis.summary import Summary, edge_words
 from results.tables import printing
 
@@ -60,7 +60,7 @@ def show(summary: Summary, console: Console | None = None) -> list[Table]:
                     for word in (
                         f"{row.learning_rate:g}",
                         edge_words(row.edge),
-                        escape(selection.short_names(row.parameters).replace(", ", "\n")),
+                        escape(lookup.short_names(row.parameters).replace(", ", "\n")),
                     )
                     if word
                 ),

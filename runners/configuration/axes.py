@@ -10,7 +10,7 @@ from typing import Any
 
 from runners import command
 from runners.configuration.choices import defaults_of
-from runners.configuration.keys import check_choice_keys, choice_key, page_key, refuse_not_chosen
+from runners.configuration.keys import check_choice_keys, choice_key, qualified, refuse_not_chosen
 from runners.configuration.schema import refuse_too_many
 from runners.optimizer_traits import traits
 
@@ -55,7 +55,7 @@ def split(
     if named:
         axes["estimator"] = list(dict.fromkeys([*axes.get("estimator", []), *named]))
     for key in axes:
-        of_page = page_key(key)
+        of_page = qualified(key)
         if of_page:
             choice = choice_key(key.split(".")[0])
             refuse_not_chosen(key, axes.get(choice, [choices.get(choice)]))
@@ -98,7 +98,7 @@ def bounds(
     Raises:
         UserError: as `split` does.
     """
-    if any(re.split("[@.]", key)[0] in (*OF_SITES, "settings") for key in typed if not page_key(key)):
+    if any(re.split("[@.]", key)[0] in (*OF_SITES, "settings") for key in typed if not qualified(key)):
         return []
     shared = {key: values for key, values in axes.items() if re.split("[@.]", key)[0] not in OF_SITES}
     jobs = []
@@ -116,7 +116,7 @@ def _jobs(axes: Mapping[str, Sequence[str]], choices: Mapping[str, str | None], 
     """The jobs with the optimizer that is chosen, which is one of so many."""
     optimizer = choices["optimizer"]
     defaults = defaults_of("optimizer", optimizer)
-    of_pages = {key: page_key(key) for key in axes}
+    of_pages = {key: qualified(key) for key in axes}
     replicas, runs = _parted({key: values for key, values in axes.items() if not of_pages[key]}, defaults)
     pages = [(*of_page, axes[key]) for key, of_page in of_pages.items() if of_page]
     number = math.prod(map(len, runs.values())) * optimizers

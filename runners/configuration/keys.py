@@ -39,7 +39,7 @@ def check_key(key: str, values: list[str]) -> None:
     pool = AT_WEIGHTS.get(group, group)
     if pool == "estimator" and rest == "file":
         raise UserError("estimator.file is read from the command line only, as estimator.file=PATH.")
-    of_page = page_key(key)
+    of_page = qualified(key)
     if of_page:
         page, plain = of_page
         check_choice_key(defaults_of(pool, page), page, plain.split(".")[1], key)
@@ -50,7 +50,7 @@ def check_key(key: str, values: list[str]) -> None:
             raise UserError(f"there is no key '{key}'{_meant(rest, known)}")
 
 
-def page_key(key: str) -> tuple[str, str] | None:
+def qualified(key: str) -> tuple[str, str] | None:
     """What a key of one page alone sets: that of `estimator.tanh_slope.scale` is `estimator.scale`.
 
     Args:
@@ -68,7 +68,7 @@ def refuse_not_chosen(key: str, chosen: Iterable[str | None]) -> None:
     """Refuses a key of one page that nobody chose.
 
     Args:
-        key: as `page_key` takes it.
+        key: as `qualified` takes it.
         chosen: the pages that are chosen for its part.
 
     Raises:
@@ -150,7 +150,7 @@ def check_choice_keys(choices: Mapping[str, str | None], keys: Iterable[str]) ->
     """
     for key in keys:
         group, _, name = key.partition(".")
-        if group not in PARTS or not name or page_key(key):
+        if group not in PARTS or not name or qualified(key):
             continue
         chosen, pool = choices.get(choice_key(group)), PARTS[group]
         if not chosen:
@@ -178,7 +178,7 @@ def check_choice_key(defaults: Mapping[str, Any], chosen: str, name: str, key: s
     if name not in defaults:
         known = [k for k in defaults if k not in ("name", "keras", *GRID_KEYS)]
         has = f"its keys are: {', '.join(known)}" if known else "it has none"
-        alone = "" if page_key(key) else f" A page that has it gets it alone by {key.replace('.', '.NAME.', 1)}=."
+        alone = "" if qualified(key) else f" A page that has it gets it alone by {key.replace('.', '.NAME.', 1)}=."
         raise UserError(f"{chosen} has no key '{name}' ({key}); {has}.{alone}")
 
 

@@ -3,21 +3,32 @@
 from __future__ import annotations
 
 import shlex
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 from results.records.plan import Plan
 from results.records.store import Store
-from runners.configuration import choices, estimator_files, resolution
+from runners.configuration import choices, estimator_files, keys, resolution
 from runners.configuration.run import Run
 from runners.planning import device, identity
 from runners.planning.identity import PlannedRun, identify
 from steeplechase.errors import UserError
 
 # The same for a whole sweep; the first of them give a plan no other name.
-_SILENT = ("store", "plan", "figures", "tables", "checkpoint", "parallel_blocks", "reference", "margins", "strict")
+_SILENT = (
+    "store",
+    "plan",
+    "figures",
+    "tables",
+    "checkpoint",
+    "parallel_blocks",
+    "reference",
+    "margins",
+    "strict",
+    "compare",
+)
 _CONTROL = (*_SILENT, "settings", "untuned")
 
 
@@ -89,7 +100,33 @@ def plan_runs(
             raise UserError(f"{', '.join(_CONTROL)} are the same for a whole sweep, and cannot be swept.")
         common = control
         states.append(_state(planned, overrides, set_aside=not cfg["plan"]))
+    check_compared(common["compare"], [state.planned.run for state in states])
     return states, common
+
+
+def check_compared(compare: Sequence[str], runs: Sequence[Run]) -> None:
+    """Refuses to compare what has one value.
+
+    Args:
+        compare: the keys of the numbers whose values shall be methods of their own.
+        runs: of the sweep.
+
+    Raises:
+        UserError: for a key that there is not, for what no method can be told apart by, and for one value alone.
+    """
+    for key in compare:
+        keys.check_key(key, [])
+        page, plain = keys.qualified(key) or ("", key)
+        part, _, name = plain.partition(".")
+        if plain == "seed" or not (name or plain == "width"):
+            raise UserError(f"compare: {key} is no number of a method, such as estimator.scale.")
+        if page:
+            keys.refuse_not_chosen(key, [(run.program[part] or {}).get("name") for run in runs])
+        column = "learning_rate" if plain == "optimizer.learning_rate" else plain
+        own = [run for run in runs if not page or (run.program[part] or {}).get("name") == page]
+        several = [str(values.columns().get(column)) for run in own for values in run.replicas]
+        if len({*several}) < 2 and len({str((run.program.get(part) or {}).get(name)) for run in own}) < 2:
+            raise UserError(f"compare: {key} has one value in this sweep: list several, as {key}=1,2.")
 
 
 def _resolved(cfg: Mapping[str, Any], alone: bool) -> Run:
@@ -188,12 +225,13 @@ def as_plan(name: str, arguments: list[str], states: list[PlannedState], common:
         _command(arguments),
         written,
         tuple(runs),
-        tuple(common["figures"]),
+        tuple(dict.fromkeys([*common["figures"], *(["sensitivity"] if common["compare"] else [])])),
         tuple(common["tables"]),
         tuple(declined),
         common["reference"],
         common["margins"],
         common["strict"],
+        tuple(common["compare"]),
     )
 
 

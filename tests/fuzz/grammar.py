@@ -220,7 +220,7 @@ class Grammar:
         """Any value at all."""
         return self.pick(NUMBERS, WORDS, WORDS, RANGES, SCHEDULES)
 
-    def page_key(self) -> tuple[list[str], str]:
+    def qualified(self) -> tuple[list[str], str]:
         """A choice of a page, and one of its keys."""
         group = self.draw.choice([*self.pages, "estimator_weights"])
         pool = "estimator" if group == "estimator_weights" else group
@@ -275,7 +275,7 @@ class Grammar:
         return self.sweep(*line, *self.draw.sample(more, self.draw.randrange(4)))
 
     def make_number(self) -> Line:
-        before, key = self.page_key() if self.draw.random() < 0.7 else ([], self.draw.choice(self.schema))
+        before, key = self.qualified() if self.draw.random() < 0.7 else ([], self.draw.choice(self.schema))
         return self.sweep(*before, f"{key}={self.draw.choice(NUMBERS)}")
 
     def make_known_number(self) -> Line:
@@ -285,7 +285,7 @@ class Grammar:
         return self.sweep(f"{self.draw.choice([k for k in self.schema if k != 'store'])}={self.value()}")
 
     def make_page_key(self) -> Line:
-        before, key = self.page_key()
+        before, key = self.qualified()
         return self.sweep(*before, f"{key}={self.value()}")
 
     def make_choice(self) -> Line:
@@ -298,12 +298,12 @@ class Grammar:
     def make_range(self) -> Line:
         if self.draw.random() < 0.3:
             return self.sweep(*self.draw.choice(SLIPS["lengths"]))
-        before, key = self.page_key()
+        before, key = self.qualified()
         key = self.draw.choice([key, "seed", "task", "gradient_flow", "optimizer.learning_rate", "estimator"])
         return self.sweep(*(before if "." in key else ()), f"{key}={self.draw.choice(RANGES)}")
 
     def make_schedule(self) -> Line:
-        before, key = self.page_key()
+        before, key = self.qualified()
         key = self.draw.choice([key, "optimizer.learning_rate", "seed"])
         return self.sweep(*(before if "." in key else ()), f"{key}={self.draw.choice(SCHEDULES)}")
 
@@ -471,7 +471,7 @@ class Grammar:
         chain = [f"operations={self.draw.choice(('square,sign', 'sign', 'step', 'squar', '', '[sign]', 'product'))}"]
         chain += [f"x={self.draw.choice(('2', '2,3', '', 'nan', 'a', '[1]', '1e400'))}"] * (self.draw.random() < 0.8)
         chain += [f"target={self.draw.choice(NUMBERS)}"] * (self.draw.random() < 0.4)
-        before, key = self.page_key()
+        before, key = self.qualified()
         task = [*before[len(before) - 1 :], f"{key}={self.value()}"]
         one = ["steps=abc", "seed=0,1", "device=gpu", "x=2", "stpes=1", "x", "hydra.verbose=true", "experiment=smoke"]
         one += ["hydra/launcher=joblib", "+hydra.callbacks.x._target_=canary.call", "estimator.file=pages/two.py"]
@@ -515,7 +515,7 @@ class Grammar:
 
 
 _RARE = ("own_modules",)  # each takes seconds, in an interpreter of its own
-_OFTEN = ("number", "page_key", "key", "hydra", "target", "hostile", "form", "mutated", "choice")
+_OFTEN = ("number", "qualified", "key", "hydra", "target", "hostile", "form", "mutated", "choice")
 
 
 def _written(value) -> str:

@@ -32,6 +32,7 @@ BASE = {
     "reference": "",
     "margins": {},
     "bounds": [],
+    "compare": [],
     "settings": "",
     "untuned": False,
     "strict": False,

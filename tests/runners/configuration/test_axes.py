@@ -6,7 +6,9 @@ import yaml
 from runners.configuration import axes
 from runners.configuration.overrides import check_overrides
 from runners.configuration.schema import CONF
+from runners.planning import plans
 from steeplechase.errors import UserError
+from tests.helpers.configurations import BASE, changed
 
 AXES = {
     "task": ["sign_fitting", "binarized_mlp"],
@@ -138,6 +140,30 @@ def test_a_misspelt_number_of_a_page_is_told(line, said):
     )  # whether it is chosen is known of all together
     with pytest.raises(UserError, match=said):
         check_overrides([line])
+
+
+COMPARE = {
+    "estimator.scale": "",
+    "estimator.tanh_slope.scale": "",
+    "optimizer.learning_rate": "",
+    "estimator.atan.alpha": r"atan, which is not chosen \(chosen are: tanh_slope\)",
+    "estimator.scal": "there is no key 'estimator.scal'; did you mean 'scale'",
+    "seed": "compare: seed is no number of a method",
+    "estimator": "compare: estimator is no number of a method",
+    "steps": "compare: steps is no number of a method",
+    "width": "compare: width has one value in this sweep: list several, as width=1,2",
+    "optimizer.beta_1": "compare: optimizer.beta_1 has one value",
+}
+
+
+@pytest.mark.parametrize("key", COMPARE)
+def test_what_has_one_value_cannot_be_compared(key):
+    numbers = {"estimator": {"name": "tanh_slope", "scale": [1.0, 2.0]}}
+    run = changed(**numbers, optimizer=BASE["optimizer"] | {"learning_rate": [0.1, 0.2]}, seed=[0, 1])
+    if not COMPARE[key]:
+        return plans.check_compared([key], [run])
+    with pytest.raises(UserError, match=COMPARE[key]):
+        plans.check_compared([key], [run])
 
 
 def test_a_number_of_a_page_leaves_the_bounds():

@@ -1,0 +1,65 @@
+"""The analysis `sensitivity`: what each method reaches at every value of a number that is compared."""
+
+from __future__ import annotations
+
+import pandas as pd
+
+from results.analysis import compared, comparison, lookup
+from results.analysis.comparison import ANY
+from results.records.result_set import ResultSet
+from results.statistics import intervals
+from steeplechase.errors import RecordError
+
+COLUMNS = {  # of sensitivity(): name and what it holds
+    "task_label": "the task as it is printed",
+    "optimizer_label": "the optimizer as it is printed",
+    "key": "the number, by the name that rows have",
+    "estimator": "name of the estimator",
+    "method": "the estimator as it is printed, and its other compared numbers",
+    "value": "of the number: a float, or a schedule in words",
+    "mean": "of the reported measure over common seeds at the last step; all else was chosen by validation",
+    "low": "lower end of its 95 % t interval",
+    "high": "upper end",
+}
+
+
+def sensitivity(results: ResultSet) -> pd.DataFrame:
+    """What is reached at each value of each compared number; methods without the number are left out.
+
+    Args:
+        results: of `compared.apart`.
+
+    Returns:
+        One row per task, optimizer, number, method and value (columns: COLUMNS), values in their order, words last.
+
+    Raises:
+        RecordError: where nothing is compared, and as comparison.groups does.
+    """
+    values, named = compared.values(results), lookup.run_labels(results)
+    if values.empty or not len(values.columns):
+        raise RecordError("sensitivity is of numbers that are compared, and none is: add compare=[KEY] to the sweep")
+    named["entry"] = lookup.methods(named)
+    where = zip(named["task_label"], named["optimizer_label"], named["entry"], strict=True)
+    by_method, found = dict(zip(where, named.to_dict("records"), strict=True)), []
+    for group in comparison.groups(results):
+        for m, (method, name) in enumerate(zip(group.methods, group.names, strict=True)):
+            if group.optimizer == ANY:
+                continue
+            run = by_method[group.task_label, group.optimizer, method]
+            for key, value in values.loc[run["run"]].dropna().items():
+                rest = run["variant"].replace(f"{key}={lookup.format_value(value)}", "", 1)
+                rest = lookup.short_names(rest.replace(", , ", ", ").strip(", "))
+                line = run["estimator_label"] + (f" ({rest})" if rest else "")
+                ends = intervals.t_interval(group.values()[m])
+                found.append((group.task_label, group.optimizer, key, name, line, value, *ends))
+    table = pd.DataFrame(found, columns=list(COLUMNS))
+    return table.sort_values(
+        ["task_label", "optimizer_label", "key", "method", "value"],
+        key=lambda c: c.map(_order) if c.name == "value" else c,
+        ignore_index=True,
+    )
+
+
+def _order(value: object) -> tuple[int, float, str]:
+    """Numbers by size, then words."""
+    return (1, 0.0, value) if isinstance(value, str) else (0, float(value), "")  # type: ignore[arg-type]

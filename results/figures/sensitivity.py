@@ -1,0 +1,114 @@
+"""Sensitivity: what each method reaches at every value of a number that is compared."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+
+import numpy as np
+import pandas as pd
+from matplotlib.axes import Axes
+from matplotlib.figure import Figure
+from matplotlib.lines import Line2D
+
+from results.analysis import comparison, lookup
+from results.analysis.comparison import ANY
+from results.analysis.sensitivity import sensitivity
+from results.drawing import layout, style
+from results.records.result_set import ResultSet
+
+
+def draw(results: ResultSet, columns: int = 2) -> Figure:
+    """A row a task and compared number, a column an optimizer; mean over seeds and its 95 % t interval at each value.
+
+    The axis of a number is logarithmic where its values lie more evenly so; schedules are categories.
+
+    Args:
+        results: of which it is drawn, its compared numbers apart (analysis/compared.py).
+        columns: 1 or 2, of a page.
+
+    Returns:
+        The figure, not yet saved.
+
+    Raises:
+        RecordError: for incomplete results, and as analysis.sensitivity does.
+    """
+    results.complete()
+    table = sensitivity(results)
+    groups = {(g.task_label, g.optimizer): g for g in comparison.groups(results) if g.optimizer != ANY}
+    rows = list(table[["task_label", "key"]].drop_duplicates().itertuples(index=False, name=None))
+    optimizers = sorted(table["optimizer_label"].unique())
+    with style.context(columns):
+        handles = layout.lines(table[["estimator", "method"]].itertuples(index=False, name=None))
+        figure, panels = layout.grid([task for task, _ in rows], optimizers, list(handles), 1.9, columns, sharey="row")
+        for (task, key), row in zip(rows, panels, strict=True):
+            own = table[(table["task_label"] == task) & (table["key"] == key)]
+            own, measure = layout.as_error(own, next(g.reports for (of, _), g in groups.items() if of == task))
+            places, names = _places(own["value"])
+            for optimizer, axes in zip(optimizers, row, strict=True):
+                curves = own[own["optimizer_label"] == optimizer]
+                axes.set_xlabel(lookup.short_names(key))
+                if curves.empty:
+                    layout.note(axes, "not run")
+                else:
+                    _panel(axes, curves.assign(place=curves["value"].map(places)), handles)
+                _set_axis(axes, own["value"], names)
+            layout.ylabel(row, measure.title)
+            layout.scale(row[0], own["mean"].dropna(), measure)
+            if measure.bounded:
+                layout.within_bounds(row[0], measure)
+        figure.align_ylabels()
+        layout.legend(figure, list(handles.values()), list(handles))
+        many, several = layout.common_seeds(list(groups.values()))
+        text = f"Mean over {many} at the last step" + (" with 95 % t interval" if several else "")
+        layout.caption(figure, f"{text}; what else was swept is chosen at each value by validation.", results)
+    return figure
+
+
+def log_spaced(values: Iterable[float]) -> bool:
+    """Whether numbers lie more evenly on a logarithmic axis than on a linear one.
+
+    Args:
+        values: finite numbers.
+
+    Returns:
+        False for less than three different ones, unless these are a decade apart, and for any that is not above 0.
+    """
+    different = np.unique(np.array([*values], float))
+    if len(different) < 2 or different[0] <= 0:
+        return False
+    if len(different) == 2:
+        return bool(different[1] >= 10 * different[0])
+    steps = [np.diff(scale) for scale in (np.log(different), different)]
+    log, linear = (step.std() / step.mean() for step in steps)
+    return bool(log < linear)
+
+
+def _places(values: pd.Series) -> tuple[dict, list[str]]:
+    """Where each value stands on the axis; and their words, where it is one of categories."""
+    different = list(dict.fromkeys(values))
+    if any(isinstance(value, str) for value in different):
+        return {value: at for at, value in enumerate(different)}, [lookup.format_value(value) for value in different]
+    return {value: float(value) for value in different}, []
+
+
+def _set_axis(axes: Axes, values: pd.Series, names: list[str]) -> None:
+    if names:
+        axes.set_xticks(range(len(names)), names)
+        axes.set_xlim(-0.5, len(names) - 0.5)
+        return
+    different = sorted({float(value) for value in values})
+    if log_spaced(different):
+        axes.set_xscale("log")
+    if len(different) <= 8:
+        axes.set_xticks(different, [f"{value:g}" for value in different])
+        axes.set_xticks([], minor=True)
+
+
+def _panel(axes: Axes, curves: pd.DataFrame, handles: dict[str, Line2D]) -> None:
+    for method, curve in curves.groupby("method", sort=False):
+        line = handles[str(method)]
+        look = {**layout.strokes(line), "marker": line.get_marker()}
+        axes.plot(curve["place"], curve["mean"], **look, markersize=3.5, markeredgecolor="white", markeredgewidth=0.4)
+        known = curve[np.isfinite(curve["low"])]
+        band = known["place"], known["low"], known["high"]
+        axes.fill_between(*band, color=line.get_color(), alpha=0.15, linewidth=0)
