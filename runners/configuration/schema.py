@@ -52,6 +52,8 @@ class Sweep:
         margins: by task, a difference of its measure that does not matter.
         bounds: runs beside the product of the axes, a line of overrides each, which are drawn as bounds of what is
             compared; none where the command itself chooses estimators or functions.
+        name: of the plan, and so of its figures and its report; empty: the experiment's own, with a hash of what the
+            command changes.
         compare: keys of swept numbers, as `estimator.scale` or of one page `estimator.tanh_slope.scale`: each value is
             a method of its own, rather than one that validation may choose.
         settings: a frozen table: each run is trained at the setting that it has chosen there, on other seeds.
@@ -86,6 +88,7 @@ class Sweep:
     reference: str = ""
     margins: dict[str, float] = field(default_factory=dict)
     bounds: list[str] = field(default_factory=list)
+    name: str = ""
     compare: list[str] = field(default_factory=list)
     settings: str = ""
     untuned: bool = False

@@ -16,7 +16,16 @@ from results.records.store import Store
 from runners.planning.chosen_settings import seeds_of
 from steeplechase.errors import RecordError
 
-OWN = ("settings", "untuned", "seed", "store", "tables", "figures", "plan")  # keys that a confirmation gives anew
+OWN = (
+    "settings",
+    "untuned",
+    "name",
+    "seed",
+    "store",
+    "tables",
+    "figures",
+    "plan",
+)  # keys that a confirmation gives anew
 
 
 def confirm(path: Path, folder: Path, store: Path, draws: int) -> None:

@@ -18,7 +18,7 @@ from runners.execution import worker
 from runners.execution.messages import announce, list_unsupported, report_outcomes, show_plan
 from runners.execution.outcome import Outcome
 from runners.execution.provenance import now
-from runners.planning.plans import PlannedState, as_plan, plan_name, plan_runs
+from runners.planning.plans import PlannedState, as_plan, check_name, plan_name, plan_runs
 from steeplechase.errors import RecordError, UserError
 
 
@@ -51,8 +51,10 @@ def plan_and_launch(
     if common["plan"]:
         show_plan(console, states)
         return []
-    name = plan_name(experiment, arguments)
     store = Store(common["store"])
+    if common["name"]:
+        check_name(common["name"], store, states)
+    name = common["name"] or plan_name(experiment, arguments)
     store.make_writable()
     plan = as_plan(name, arguments, states, common, now())
     store.write_plan(plan)

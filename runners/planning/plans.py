@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import shlex
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
@@ -18,16 +19,8 @@ from steeplechase.errors import UserError
 
 # The same for a whole sweep; the first of them give a plan no other name.
 _SILENT = (
-    "store",
-    "plan",
-    "figures",
-    "tables",
-    "checkpoint",
-    "parallel_blocks",
-    "reference",
-    "margins",
-    "strict",
-    "compare",
+    *("store", "plan", "figures", "tables", "checkpoint", "parallel_blocks"),
+    *("reference", "margins", "strict", "compare", "name"),
 )
 _CONTROL = (*_SILENT, "settings", "untuned")
 
@@ -235,8 +228,31 @@ def as_plan(name: str, arguments: list[str], states: list[PlannedState], common:
     )
 
 
+def check_name(name: str, store: Store, states: list[PlannedState]) -> None:
+    """Refuses a name that a command gives its plan where it is another plan's.
+
+    Args:
+        name: as `name=` gives it.
+        store: that may have a plan of this name.
+        states: of the runs of the plan. It may have more than the plan of before has: then it goes on with it.
+
+    Raises:
+        UserError: for what is no name, for an experiment's own, and for that of a plan that has what this one lacks.
+        StoreError: for a plan of this name that cannot be read.
+    """
+    if not re.fullmatch(r"[A-Za-z0-9][\w.-]{0,60}", name) or ".." in name:
+        raise UserError(f"name is {name!r}, but must be up to 61 letters, digits, dots, hyphens and underscores.")
+    if name in choices.options("experiment"):
+        raise UserError(f"name is {name}, which an experiment has: take another.")
+    if name in store.plans():
+        plan = store.plan(name)
+        wanted = {state.planned.name: {*state.planned.ids} for state in states}
+        if any(not {*run["replicas"]} <= wanted.get(run["run"], set()) for run in plan.runs):
+            raise UserError(f"name is {name}, which another plan has ({plan.command}): take another.")
+
+
 def plan_name(experiment: str, arguments: list[str]) -> str:
-    """The name of a plan.
+    """The name of a plan that the command gives none.
 
     Args:
         experiment: its name.

@@ -32,6 +32,7 @@ BASE = {
     "reference": "",
     "margins": {},
     "bounds": [],
+    "name": "",
     "compare": [],
     "settings": "",
     "untuned": False,
