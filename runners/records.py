@@ -1,0 +1,129 @@
+"""python -m runners.records: which sweeps a store holds; shows, exports and removes them. No TensorFlow."""
+
+from __future__ import annotations
+
+import sys
+from pathlib import Path
+
+from rich.box import SIMPLE
+from rich.console import Console
+from rich.markup import escape
+from rich.table import Table
+
+from results.records import inventory
+from results.records.reading import load
+from results.records.store import DEFAULT, Store
+from results.tables import printing
+from runners import command
+from steeplechase.errors import RecordError, StoreError
+
+
+@command.one_sentence
+def main(arguments: list[str] | None = None) -> int:
+    """The command. Exit codes: 0 done, 1 nothing was done, and why, 2 a mistake in the command."""
+    parser = command.Parser(prog="python -m runners.records", description=__doc__)
+    parser.add_argument("names", nargs="*", metavar="NAME", help="a plan, or a pattern such as 'none-*'")
+    parser.add_argument("--store", default=DEFAULT, help=f"where the records are (default: {DEFAULT})")
+    parser.add_argument("--export", type=Path, metavar="FILE", help="the rows of one plan, as .csv or .parquet")
+    parser.add_argument(
+        "--remove", action="store_true", help="the plans, their output, and the records that no other plan wants"
+    )
+    parser.add_argument(
+        "--unwanted", action="store_true", help="the records that no plan wants, as those of older code"
+    )
+    parser.add_argument("--yes", action="store_true", help="remove without asking")
+    options = parser.parse_args(arguments)
+    if options.export and (options.remove or options.export.suffix not in (".csv", ".parquet")):
+        return command.fail("--export takes FILE.csv or FILE.parquet, and removes nothing.", 2)
+    if options.remove and bool(options.names) == options.unwanted:
+        return command.fail("--remove needs the NAME of a plan, or --unwanted in its place.", 2)
+    store = Store(options.store)
+    try:
+        if options.remove:
+            return _remove(store, options)
+        names = inventory.named(store, options.names) if options.names else store.plans()
+        if options.export:
+            return _export(store, names, options.export)
+        if options.unwanted:
+            for folder in inventory.unwanted(store):
+                print(folder)
+            return 0
+        if not names:
+            return command.fail(f"there is no plan in {store.root} yet; `python -m runners.sweep` makes one.", 1)
+        found = inventory.sweeps(store, names)
+    except (RecordError, OSError) as error:
+        return command.fail(error, 1)
+    console = Console(width=None if sys.stdout.isatty() else 140)
+    console.print(_listed(found))
+    for sweep in found if options.names else ():
+        console.print(f"\n{escape(sweep.plan.name)}: {escape(sweep.plan.command)}", soft_wrap=True)
+        console.print(_runs(sweep))
+    return 0
+
+
+def _listed(sweeps: list[inventory.Sweep]) -> Table:
+    table = Table("plan", "written", box=SIMPLE, show_edge=False)
+    for column in ("runs", "replicas", "recorded", "declined", "size"):
+        table.add_column(column, justify="right")
+    for sweep in sweeps:
+        plan = sweep.plan
+        numbers = len(plan.runs), plan.replicas, sweep.recorded, len(plan.declined)
+        written = plan.written[:16].replace("T", " ")
+        table.add_row(escape(plan.name), written, *(f"{number:,}" for number in numbers), _size(sweep.size))
+    return table
+
+
+def _runs(sweep: inventory.Sweep) -> Table:
+    table = Table("run", box=SIMPLE, show_edge=False)
+    for column in ("replicas", "recorded", "size"):
+        table.add_column(column, justify="right")
+    table.add_column("newest")
+    table.add_column("also of", overflow="fold")
+    for own in sweep.records:
+        counts = f"{own.planned:,}", f"{own.recorded:,}", _size(own.size)
+        table.add_row(own.run, *counts, own.ended, escape(", ".join(own.others)))
+    return table
+
+
+def _size(size: int) -> str:
+    return f"{size / 2**20:.1f} MiB" if size >= 2**20 else f"{size / 2**10:.1f} KiB"
+
+
+def _export(store: Store, names: list[str], path: Path) -> int:
+    """Writes the rows of a plan; what is there already is not overwritten. Raises RecordError and OSError."""
+    if len(names) != 1:
+        return command.fail(f"--export takes one plan, and these are {len(names)}: {', '.join(names)}.", 2)
+    if path.exists():
+        return command.fail(f"{path} is there already, and nothing is overwritten: name another file.", 1)
+    results = load(store, names[0])
+    results.complete()
+    if path.suffix == ".csv":
+        printing.csv(results.rows, path)
+    else:
+        results.rows.to_parquet(path, index=False)
+    print(f"{len(results.rows):,} rows of {results.rows['replica'].nunique():,} replicas: {path}")
+    return 0
+
+
+def _remove(store: Store, options) -> int:
+    """Removes what is asked for, once somebody says yes. Raises StoreError."""
+    if options.unwanted:
+        folders = inventory.unwanted(store)
+    else:
+        folders = inventory.removable(store, inventory.named(store, options.names))
+    if not folders:
+        print("There is nothing to remove.")
+        return 0
+    for folder in folders:
+        print(folder.relative_to(store.root))
+    if not options.yes:
+        if not sys.stdin.isatty():
+            raise StoreError("nothing is removed: nobody can be asked here; add --yes.")
+        if input(f"Remove these {len(folders)} folders of {store.root}? [y/N] ").strip().lower() not in ("y", "yes"):
+            return command.fail("nothing is removed.", 1)
+    print(f"Removed: {_size(inventory.remove(folders, store))}.")
+    return 0
+
+
+if __name__ == "__main__":
+    command.run(main)
