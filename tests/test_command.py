@@ -272,7 +272,7 @@ def test_arguments_may_follow_a_flag():
     assert check_flags(["--config-dir", "a=b", "seed=1"]) == ["seed=1", "--config-dir", "a=b"]
 
 
-@pytest.mark.parametrize("module", ["figures", "report", "contract", "claims", "gallery", "trace"])
+@pytest.mark.parametrize("module", ["figures", "report", "contract", "claims", "gallery", "trace", "records"])
 def test_every_command_answers_a_flag_that_there_is_not_alike(module, capsys):
     assert importlib.import_module(f"runners.{module}").main(["--nonsense"]) == 2
     said = capsys.readouterr().err
