@@ -1,0 +1,46 @@
+"""What the README says to type can be typed: each of its overrides after the bare command, each of its commands."""
+
+import re
+import shlex
+from pathlib import Path
+
+import pytest
+import yaml
+
+from runners.configuration import axes
+from runners.configuration.overrides import check_overrides, values_by_key
+from runners.configuration.schema import CONF
+from tests.oracles.command import sweep
+
+ROOT = Path(__file__).resolve().parents[1]
+README = (ROOT / "README.md").read_text(encoding="utf-8")
+CODE = re.findall(r"`([^`\n]+)`", re.sub(r"```.*?```", "", README, flags=re.DOTALL))
+PLACEHOLDER = re.compile(r"\b[A-Z][A-Z_]+\b|…|my_slope")
+OVERRIDE = re.compile(r"'?[a-z][\w.@/]*=\S*")
+SWEEP = "python -m runners.sweep "
+OVERRIDES = sorted({c for c in CODE if OVERRIDE.fullmatch(c) and not PLACEHOLDER.search(c)})
+COMMANDS = sorted({c for c in CODE if c.startswith(SWEEP) and not PLACEHOLDER.search(c) and "--" not in c})
+OF_OTHERS = {"device=gpu", "precision=tf32", "untuned=true"}  # refused without a GPU, or without settings=TABLE
+
+
+def test_there_are_examples():
+    assert len(OVERRIDES) > 20 and len(COMMANDS) > 3, (OVERRIDES, COMMANDS)
+
+
+@pytest.mark.parametrize("line", [*OVERRIDES, *COMMANDS])
+def test_an_example_is_a_sweep(line):
+    """Beside the axes of the experiment that runs when nothing is said: its keys, choices and pages are there."""
+    words = shlex.split(line.removeprefix(SWEEP))
+    check_overrides(words)
+    page = yaml.safe_load((CONF / "experiment" / "convergence.yaml").read_text(encoding="utf-8"))
+    own = [f"{key}={value}" for key, value in page["hydra"]["sweeper"]["params"].items()]
+    words = [word for word in words if not word.startswith(("experiment=", "hydra"))]
+    assert axes.split(values_by_key([*own, *words], None), {"function": "sign"}, ())
+
+
+@pytest.mark.long
+@pytest.mark.parametrize("line", [line for line in (*OVERRIDES, *COMMANDS) if line not in OF_OTHERS])
+def test_an_example_is_planned_as_it_is_typed(line, tmp_path):
+    done = sweep(*shlex.split(line.removeprefix(SWEEP)), "plan=true", store=None if "store=" in line else tmp_path)
+    assert done.returncode == 0, done.stderr
+    assert "nothing is trained" in done.stdout
