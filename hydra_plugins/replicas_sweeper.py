@@ -72,12 +72,13 @@ class ReplicasSweeper(Sweeper):
         check_overrides(own)
         values = values_by_key([*own, *arguments], self.hydra_context.config_loader)
         choices, loader = dict(self.config.hydra.runtime.choices), self.hydra_context.config_loader
-        jobs = axes.split(values, choices, list(estimator_files.files()))
+        typed = {*values_by_key(arguments, loader)}
+        jobs = axes.split(values, choices, list(estimator_files.files()), typed)
         lines = [line.split() for line in self.config.bounds]
         for line in lines:
             check_overrides(line)
         lines = [values_by_key(line, loader) for line in lines]
-        return jobs + axes.bounds(lines, values, choices, {*values_by_key(arguments, loader)})
+        return jobs + axes.bounds(lines, values, choices, typed)
 
     @functools.cached_property
     def composer(self):

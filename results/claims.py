@@ -72,6 +72,8 @@ class _Frozen:
 
     def __init__(self, path: Path):
         self.results, _ = frozen.read(path)
+        if self.results.plan.compare:
+            raise RecordError(f"{path.stem} compares numbers, and claims are about what validation has chosen.")
         draws.check_balanced(self.results, path.stem)
 
     @cached_property
@@ -102,7 +104,8 @@ def evaluate(path: str | Path = FILE, folder: str | Path = frozen.FOLDER) -> lis
 
     Where the folder has the table's fresh draws (NAME_fresh, of `python -m runners.claims --fresh`) and the claim stood
     before them, they decide, at the settings that the table has chosen; of several optimizers the best is chosen anew.
-    What survives tuning is asked of them and of the untuned settings on the same draws (NAME_fresh_untuned).
+    What survives tuning is asked of them and of the untuned settings, where these are of the same draws
+    (NAME_fresh_untuned).
 
     Args:
         path: of the claims, a list in YAML.
@@ -137,7 +140,8 @@ def evaluate(path: str | Path = FILE, folder: str | Path = frozen.FOLDER) -> lis
             names = [fresh(name), *([fresh(name, untuned=True)] if kind == "survives" else [])]
             if all((Path(folder) / f"{own}.parquet").exists() for own in names):
                 parts = [table(own) for own in names]
-                if all(declared.before(claim, part.results.accounts) for part in parts):
+                same = len({frozenset(part.results.rows["seed"].unique()) for part in parts}) == 1
+                if same and all(declared.before(claim, part.results.accounts) for part in parts):
                     explored, before = word, True
                     word, evidence = _decided(kind, claim, *parts)
         except LookupError as error:

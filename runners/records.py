@@ -51,6 +51,7 @@ def main(arguments: list[str] | None = None) -> int:
         if not names:
             return command.fail(f"there is no plan in {store.root} yet; `python -m runners.sweep` makes one.", 1)
         found = inventory.sweeps(store, names)
+        odd = [why for name, why in inventory.unreadable(store).items() if name in names]
     except (RecordError, OSError) as error:
         return command.fail(error, 1)
     console = Console(width=None if sys.stdout.isatty() else 140)
@@ -58,7 +59,9 @@ def main(arguments: list[str] | None = None) -> int:
     for sweep in found if options.names else ():
         console.print(f"\n{escape(sweep.plan.name)}: {escape(sweep.plan.command)}", soft_wrap=True)
         console.print(_runs(sweep))
-    return 0
+    for why in odd:
+        command.say(why)
+    return 1 if odd else 0
 
 
 def _listed(sweeps: list[inventory.Sweep]) -> Table:
@@ -107,10 +110,13 @@ def _export(store: Store, names: list[str], path: Path) -> int:
 
 def _remove(store: Store, options) -> int:
     """Removes what is asked for, once somebody says yes. Raises StoreError."""
-    if options.unwanted:
-        folders = inventory.unwanted(store)
-    else:
-        folders = inventory.removable(store, inventory.named(store, options.names))
+
+    def asked_for() -> list[Path]:
+        if options.unwanted:
+            return inventory.unwanted(store)
+        return inventory.removable(store, inventory.named(store, options.names))
+
+    folders = asked_for()
     if not folders:
         print("There is nothing to remove.")
         return 0
@@ -119,8 +125,11 @@ def _remove(store: Store, options) -> int:
     if not options.yes:
         if not sys.stdin.isatty():
             raise StoreError("nothing is removed: nobody can be asked here; add --yes.")
-        if input(f"Remove these {len(folders)} folders of {store.root}? [y/N] ").strip().lower() not in ("y", "yes"):
+        print(f"Remove these {len(folders)} folders of {store.root}? [y/N] ", end="", flush=True)
+        if sys.stdin.readline().strip().lower() not in ("y", "yes"):
             return command.fail("nothing is removed.", 1)
+        if asked_for() != folders:
+            return command.fail("nothing is removed: the store has changed since you were asked; ask again.", 1)
     print(f"Removed: {_size(inventory.remove(folders, store))}.")
     return 0
 

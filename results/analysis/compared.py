@@ -57,7 +57,7 @@ def values(results: ResultSet) -> pd.DataFrame:
         if column in first:
             own = first[column].where(first[part] == page) if page else first[column]
             found[column] = found[column].fillna(own) if column in found else own
-    return pd.DataFrame(found, index=first.index)
+    return pd.DataFrame({column: own.map(lookup.number_of) for column, own in found.items()}, index=first.index)
 
 
 def _keys(results: ResultSet) -> list[tuple[str, str, str]]:

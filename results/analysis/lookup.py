@@ -5,7 +5,9 @@ Pure functions of a result set, of its rows and of a run's account; no chance an
 
 from __future__ import annotations
 
+import contextlib
 import json
+import math
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
@@ -36,7 +38,7 @@ def run_labels(results: ResultSet) -> pd.DataFrame:
         out[f"{kind}_label"] = pd.Series(labels, dtype="string")
     out["variant"] = pd.Series("", index=out.index, dtype="string")
     own = set(columns) | {"replica", "seed", "draw"} | ({"learning_rate"} - {*map(column_of, results.plan.compare)})
-    traits = [c for c in table.columns if (c in schema.IDENTITY or c.startswith(schema.PREFIXES)) and c not in own]
+    traits = [c for c in table.columns if (c in schema.IDENTITY or schema.is_parameter(c)) and c not in own]
     labels = ["task_label", "estimator_label", "optimizer_label"]
     twins = out[out.duplicated(labels, keep=False)]
     if twins.empty:
@@ -61,8 +63,8 @@ def column_of(key: str) -> str:
     Returns:
         Its name in rows.
     """
-    first, *_, last = key.split(".")
-    plain = f"{first}.{last}" if "." in key else key
+    first, dot, rest = key.partition(".")
+    plain = f"{first}.{rest.rpartition('.')[2]}" if dot else key
     return "learning_rate" if plain == "optimizer.learning_rate" else plain
 
 
@@ -211,8 +213,16 @@ def _ones(rows: pd.DataFrame, columns: Sequence[str]) -> dict[str, dict[str, str
     return {run: {c: words[c][i] for c in columns} for i, run in enumerate(rows["run"].iloc[firsts])}
 
 
+def number_of(value):
+    """A parameter as a number where it is one: a column that also holds schedules has its numbers as text."""
+    with contextlib.suppress(TypeError, ValueError):
+        value = float(value)
+    return math.nan if pd.isna(value) else value  # always the same one: no other NaN equals it
+
+
 def format_value(value) -> str:
     """A parameter as it is printed; a schedule, which rows have as JSON, in words."""
+    value = number_of(value) if isinstance(value, str) else value
     if pd.isna(value):
         return "none"
     if isinstance(value, str) and value.startswith("{"):

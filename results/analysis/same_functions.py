@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
 
+from results.analysis import lookup
 from results.records import schema
 from results.records.result_set import ResultSet
 
@@ -48,7 +49,8 @@ def same_functions(results: ResultSet) -> list[SameFunction]:
         return []
     known = _slopes(results)
     rows = results.rows[results.rows["run"].isin(list(known))]
-    traits = [c for c in rows.columns if (c in schema.IDENTITY or schema.is_parameter(c)) and c not in FREE]
+    free = FREE - {*map(lookup.column_of, results.plan.compare)}
+    traits = [c for c in rows.columns if (c in schema.IDENTITY or schema.is_parameter(c)) and c not in free]
     others = [c for c in traits if not c.startswith(tuple(f"{name}." for name in NAMES))]
     groups: dict[tuple, list[tuple[str, str]]] = {}
     for names, of_run in rows[["run", "estimator", *others]].drop_duplicates().groupby(["run", "estimator"], sort=True):

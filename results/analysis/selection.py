@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import contextlib
-import math
 from collections.abc import Iterator, Mapping, Sequence
 
 import numpy as np
@@ -13,6 +11,7 @@ from results.analysis import draws
 from results.analysis.lookup import (
     format_value,
     group_by_measures,
+    number_of,
     only_columns,
     recorded,
     rows_by_run,
@@ -119,7 +118,7 @@ def tested_settings(last: pd.DataFrame) -> Iterator[tuple[list[str], list[tuple[
     several = varies_within(last, numbers, groups)
     # What is looked at row by row is taken out of the table once: a thousand runs are a thousand small tables.
     rates, seeds, runs = (last[name].tolist() for name in ("learning_rate", "seed", "run"))
-    values = {c: [_number(value) for value in last[c]] for c in numbers if several[c].any()}
+    values = {c: [number_of(value) for value in last[c]] for c in numbers if several[c].any()}
     for at, varies in zip(groups, several.to_numpy(), strict=True):
         swept = [c for c, own in zip(numbers, varies, strict=True) if own]
         found: dict[tuple, list[int]] = {}
@@ -193,13 +192,6 @@ def steps_to_target(rows: pd.DataFrame, account: Mapping) -> pd.DataFrame:
     first = reached.groupby(["run", "replica"])["step"].min().rename("steps")
     every = rows[["run", "replica"]].drop_duplicates().sort_values(["run", "replica"])
     return every.merge(first, how="left", on=["run", "replica"]).astype({"steps": "Int64"})
-
-
-def _number(value):
-    """A parameter as a number where it is one: a column that also holds schedules has its numbers as text."""
-    with contextlib.suppress(TypeError, ValueError):
-        value = float(value)
-    return math.nan if pd.isna(value) else value  # always the same one: no other NaN equals it
 
 
 def _order(value) -> tuple:

@@ -404,6 +404,26 @@ def within_bounds(axes: Axes, measure: measures.Measure) -> None:
     axes.set_ylim(max(low, least - room), min(high, most + room))
 
 
+def mark_unknown(
+    axes: Axes, curves: pd.DataFrame, place: str, handles: Mapping[str, Line2D], measure: measures.Measure
+) -> None:
+    """Crosses at the worse edge of a panel where there is no mean.
+
+    Args:
+        axes: the panel, its scale and limits set.
+        curves: with the columns `method` and `mean`, and where each stands.
+        place: the name of that column.
+        handles: the line of each method.
+        measure: which they are of.
+    """
+    low, high = axes.get_ylim()
+    for method, curve in curves[curves["mean"].isna()].groupby("method"):
+        edge = [low if measure.better == "higher" else high] * len(curve)
+        look = {"color": handles[str(method)].get_color(), "marker": "x", "markersize": 4, "linestyle": ""}
+        axes.plot(curve[place], edge, **look, clip_on=False)
+    axes.set_ylim(low, high)
+
+
 def note(axes: Axes, text: str) -> None:
     """Says in the middle of an empty panel why it is empty.
 
@@ -439,6 +459,8 @@ def legend_lines(width: float, labels: Sequence[str]) -> int:
 
 
 def _columns(width: float, labels: Sequence[str]) -> int:
+    if not labels:
+        return 1
     wide = [0.5 + 0.065 * len(label) for label in labels]  # inches
     room = width - 0.2
     return len(labels) if sum(wide) <= room else max(1, int(room / max(wide)))

@@ -56,7 +56,8 @@ def draw(results: ResultSet, columns: int = 2) -> Figure:
             low, high = row[0].get_ylim()
             cut = cut or every["low"].min() < low or every["high"].max() > high
             for optimizer, axes in zip(optimizers, row, strict=True):
-                _mark_unknown(axes, curves.get(optimizer), handles, measure)
+                if optimizer in curves:
+                    layout.mark_unknown(axes, curves[optimizer], "rate", handles, measure)
         figure.align_ylabels()
         layout.legend(figure, list(handles.values()), list(handles))
         layout.caption(
@@ -88,25 +89,6 @@ def _panel(axes: Axes, curves: pd.DataFrame, handles: dict[str, Line2D]) -> None
         axes.plot(
             best["rate"], best["mean"], marker="o", markersize=8, mfc="none", mec=line.get_color(), mew=1, linestyle=""
         )
-
-
-def _mark_unknown(axes: Axes, curves: pd.DataFrame | None, handles: dict[str, Line2D], measure) -> None:
-    """Crosses at the worse edge where there is no mean."""
-    if curves is None:
-        return
-    low, high = axes.get_ylim()
-    for method, curve in curves[curves["mean"].isna()].groupby("method"):
-        edge = [low if measure.better == "higher" else high] * len(curve)
-        axes.plot(
-            curve["rate"],
-            edge,
-            marker="x",
-            markersize=4,
-            color=handles[method].get_color(),
-            linestyle="",
-            clip_on=False,
-        )
-    axes.set_ylim(low, high)
 
 
 def _caption(groups: list[Group], bounds: list[Group]) -> str:

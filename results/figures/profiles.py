@@ -58,7 +58,7 @@ def draw(results: ResultSet, columns: int = 2) -> Figure:
                     layout.note(axes, "controls only")
                 else:
                     _panel(axes, here[optimizer], _thresholds(finite), error, handles, chance)
-                    if finite.size == 1:  # one point, on which all curves lie
+                    if finite.size == 1 and np.isfinite(values).all():  # one point, on which all curves lie
                         layout.note(axes, f"all: {1 - finite[0] if error else finite[0]:g}")
             layout.scale(row[0], pd.Series(1 - finite if error else finite), measure, horizontal=True)
             for optimizer, axes in zip(optimizers, row, strict=True):

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
+from dataclasses import replace
 
 import numpy as np
 import pandas as pd
@@ -10,7 +11,7 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
 
-from results.analysis import comparison, lookup
+from results.analysis import compared, comparison, lookup
 from results.analysis.comparison import ANY
 from results.analysis.sensitivity import sensitivity
 from results.drawing import layout, style
@@ -20,7 +21,8 @@ from results.records.result_set import ResultSet
 def draw(results: ResultSet, columns: int = 2) -> Figure:
     """A row a task and compared number, a column an optimizer; mean over seeds and its 95 % t interval at each value.
 
-    The axis of a number is logarithmic where its values lie more evenly so; schedules are categories.
+    The axis of a number is logarithmic where its values lie more evenly so; schedules are categories. Where the plan
+    compares no number, it is the learning rate.
 
     Args:
         results: of which it is drawn, its compared numbers apart (analysis/compared.py).
@@ -33,34 +35,49 @@ def draw(results: ResultSet, columns: int = 2) -> Figure:
         RecordError: for incomplete results, and as analysis.sensitivity does.
     """
     results.complete()
+    if not results.plan.compare:
+        results = compared.apart(replace(results, plan=replace(results.plan, compare=("optimizer.learning_rate",))))
     table = sensitivity(results)
     groups = {(g.task_label, g.optimizer): g for g in comparison.groups(results) if g.optimizer != ANY}
-    rows = list(table[["task_label", "key"]].drop_duplicates().itertuples(index=False, name=None))
-    optimizers = sorted(table["optimizer_label"].unique())
+    tasks, optimizers = (sorted({where[at] for where in groups}) for at in (0, 1))
+    keys = {task: list(table.loc[table["task_label"] == task, "key"].unique()) or [""] for task in tasks}
+    rows = [(task, key) for task in tasks for key in keys[task]]
+    bounds, marks = comparison.bounds(results), lookup.bound_methods(results)
     with style.context(columns):
-        handles = layout.lines(table[["estimator", "method"]].itertuples(index=False, name=None))
+        beside = (pair for group in bounds for pair in zip(group.names, group.methods, strict=True))
+        handles = layout.lines([*table[["estimator", "method"]].itertuples(index=False, name=None), *beside], marks)
+        drawn: set[str] = set()
         figure, panels = layout.grid([task for task, _ in rows], optimizers, list(handles), 1.9, columns, sharey="row")
         for (task, key), row in zip(rows, panels, strict=True):
             own = table[(table["task_label"] == task) & (table["key"] == key)]
-            own, measure = layout.as_error(own, next(g.reports for (of, _), g in groups.items() if of == task))
+            reports = next(group.reports for (of, _), group in groups.items() if of == task)
+            own, measure = layout.as_error(own, reports)
             places, names = _places(own["value"])
+            own = own.assign(place=own["value"].map(places))
             for optimizer, axes in zip(optimizers, row, strict=True):
                 curves = own[own["optimizer_label"] == optimizer]
                 axes.set_xlabel(lookup.short_names(key))
                 if curves.empty:
-                    layout.note(axes, "not run")
+                    layout.note(axes, "bounds only" if (task, optimizer) in groups else "not run")
                 else:
-                    _panel(axes, curves.assign(place=curves["value"].map(places)), handles)
+                    _panel(axes, curves, handles)
                 _set_axis(axes, own["value"], names)
             layout.ylabel(row, measure.title)
             layout.scale(row[0], own["mean"].dropna(), measure)
             if measure.bounded:
                 layout.within_bounds(row[0], measure)
+            for optimizer, axes in zip(optimizers, row, strict=True):
+                here = [group for group in bounds if (group.task_label, group.optimizer) == (task, optimizer)]
+                drawn |= layout.levels(axes, here if len(own) else (), handles, error=measure is not reports)
+                layout.mark_unknown(axes, own[own["optimizer_label"] == optimizer], "place", handles, measure)
         figure.align_ylabels()
+        handles, bounds = layout.seen(handles, bounds, drawn)
         layout.legend(figure, list(handles.values()), list(handles))
         many, several = layout.common_seeds(list(groups.values()))
         text = f"Mean over {many} at the last step" + (" with 95 % t interval" if several else "")
-        layout.caption(figure, f"{text}; what else was swept is chosen at each value by validation.", results)
+        text += "; what else was swept is chosen at each value by validation."
+        text += " ×: unknown, since a seed diverged." if table["mean"].isna().any() else ""
+        layout.caption(figure, text + layout.bounds_sentence(*comparison.counts(bounds)), results)
     return figure
 
 

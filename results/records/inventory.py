@@ -15,7 +15,7 @@ from results.records.plan import Plan
 from results.records.store import Store
 from steeplechase.errors import StoreError
 
-RECENT = 120.0  # seconds since a block's state was saved, within which it is taken for being trained
+RECENT = 600.0  # seconds since an unfinished sweep wrote anything, within which it is taken for being trained
 
 Place = tuple[str, str]  # a run and a fingerprint: what a folder of records is of
 
@@ -88,8 +88,26 @@ def named(store: Store, patterns: Iterable[str]) -> list[str]:
     return [name for name in known if name in found]
 
 
+def unreadable(store: Store) -> dict[str, str]:
+    """The plans that cannot be read.
+
+    Args:
+        store: that has them.
+
+    Returns:
+        Why, a sentence each, by their names.
+    """
+    found = {}
+    for name in store.plans():
+        try:
+            store.plan(name)
+        except StoreError as error:
+            found[name] = str(error)
+    return found
+
+
 def sweeps(store: Store, names: Collection[str]) -> list[Sweep]:
-    """What the store has of these plans.
+    """What the store has of these plans; those that cannot be read are passed over (`unreadable`).
 
     Args:
         store: that has them.
@@ -97,16 +115,14 @@ def sweeps(store: Store, names: Collection[str]) -> list[Sweep]:
 
     Returns:
         In the order in which they were written.
-
-    Raises:
-        StoreError: for a plan that cannot be read.
     """
-    plans = {name: store.plan(name) for name in store.plans()}
+    odd = unreadable(store)
+    plans = {name: store.plan(name) for name in store.plans() if name not in odd}
     wanting: dict[Place, list[str]] = {}
     for name, plan in plans.items():
         for run in plan.runs:
             wanting.setdefault((run["run"], run["fingerprint"]), []).append(name)
-    chosen = sorted((plans[name] for name in names), key=lambda plan: plan.written)
+    chosen = sorted((plans[name] for name in names if name in plans), key=lambda plan: plan.written)
     return [Sweep(plan, tuple(_records(store, plan, run, wanting) for run in plan.runs)) for plan in chosen]
 
 
@@ -144,7 +160,8 @@ def unwanted(store: Store, without: Collection[str] = ()) -> list[Path]:
     """
     kept = [store.plan(name) for name in store.plans() if name not in without]
     wanted = {store.folder(run["run"], run["fingerprint"]) for plan in kept for run in plan.runs}
-    runs = sealed.listed(store.root / "runs", folders=True)
+    declined = {pair["run"] for plan in kept for pair in plan.declined}  # whose folders say why
+    runs = [run for run in sealed.listed(store.root / "runs", folders=True) if run.name not in declined]
     return sorted({folder for run in runs for folder in sealed.listed(run, folders=True)} - wanted)
 
 
@@ -157,12 +174,12 @@ def removable(store: Store, names: Collection[str]) -> list[Path]:
 
     Returns:
         Folders: plans first, so that nothing asks any more for records that are half gone. What lay unwanted before is
-        not among them.
+        not among them; nor are records of a plan that cannot be read, since what it wanted is not known.
 
     Raises:
-        StoreError: as `unwanted` does.
+        StoreError: for another plan that cannot be read: it may want what these do.
     """
-    before = {*unwanted(store)}
+    before = {*unwanted(store, [name for name in names if name in unreadable(store)])}
     own = [store.root / kind / sealed.named("plan", name) for kind in ("plans", "output") for name in names]
     return [*(folder for folder in own if folder.is_dir()), *(f for f in unwanted(store, names) if f not in before)]
 
@@ -178,13 +195,19 @@ def remove(folders: Iterable[Path], store: Store) -> int:
         How many bytes they held.
 
     Raises:
-        StoreError: where one of them is being trained, then nothing is removed; and for what cannot be removed.
+        StoreError: where a plan among them may be being trained, which is one that lacks replicas and has written
+            something of late: then nothing is removed; and for what cannot be removed.
     """
     folders, size = list(folders), 0
-    for folder in folders:
-        states = [path for path in _files(folder) if path.name.startswith("state-")]
-        if any(time.time() - path.stat().st_mtime < RECENT for path in states):
-            raise StoreError(f"{folder.relative_to(store.root)} is being trained: nothing is removed; try again later.")
+    names = [folder.name for folder in folders if folder.parent == store.root / "plans"]
+    for sweep in sweeps(store, names):
+        own = [store.root / "plans" / sweep.plan.name, *(store.folder(r.run, r.fingerprint) for r in sweep.records)]
+        newest = max((path.stat().st_mtime for folder in own for path in _files(folder)), default=0.0)
+        if sweep.recorded < sweep.plan.replicas and time.time() - newest < RECENT:
+            raise StoreError(
+                f"{sweep.plan.name} is not finished, and wrote something in the last {RECENT / 60:.0f} minutes: it may "
+                "be being trained, and nothing is removed."
+            )
     for folder in folders:
         size += sum(path.stat().st_size for path in _files(folder))
         try:

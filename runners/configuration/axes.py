@@ -34,7 +34,10 @@ def makes_replicas(key: str, optimizer: Mapping[str, Any]) -> bool:
 
 
 def split(
-    axes: Mapping[str, Sequence[str]], choices: Mapping[str, str | None], named: Sequence[str]
+    axes: Mapping[str, Sequence[str]],
+    choices: Mapping[str, str | None],
+    named: Sequence[str],
+    typed: Collection[str] | None = None,
 ) -> list[list[str]]:
     """The overrides of each job: the product of the axes that make runs, with every axis of replicas as a list.
 
@@ -43,6 +46,8 @@ def split(
         choices: what is chosen in each group where no axis says it.
         named: the estimators in files that the user named, which are swept beside those of the experiment or of the
             command.
+        typed: the keys that the command sets, of which one of a page that no run chooses is a mistake; None: all of
+            `axes`. Such a key of an experiment is of no run, where the command chooses others.
 
     Returns:
         A list of overrides for each job; runs that differ in the optimizer alone are neighbours.
@@ -56,7 +61,7 @@ def split(
         axes["estimator"] = list(dict.fromkeys([*axes.get("estimator", []), *named]))
     for key in axes:
         of_page = qualified(key)
-        if of_page:
+        if of_page and (typed is None or key in typed):
             choice = choice_key(key.split(".")[0])
             refuse_not_chosen(key, axes.get(choice, [choices.get(choice)]))
             if of_page[1] in axes:
@@ -121,7 +126,7 @@ def _jobs(axes: Mapping[str, Sequence[str]], choices: Mapping[str, str | None], 
     pages = [(*of_page, axes[key]) for key, of_page in of_pages.items() if of_page]
     number = math.prod(map(len, runs.values())) * optimizers
     refuse_too_many("the sweep has", number, "runs", 10_000)
-    jobs: dict[tuple[str, ...], None] = {}  # in their order; runs that differ in nothing but what a page has of its own
+    jobs: list[list[str]] = []
     for values in itertools.product(*runs.values()):
         chosen = dict(zip(runs, values, strict=True))
         every = {**choices, **chosen}
@@ -134,8 +139,10 @@ def _jobs(axes: Mapping[str, Sequence[str]], choices: Mapping[str, str | None], 
         for values_of_page in itertools.product(*own_runs.values()):
             alone = [f"{key}={value}" for key, value in zip(own_runs, values_of_page, strict=True)]
             listed = [f"{key}=[{','.join(values)}]" for key, values in lists.items()]
-            jobs[f"optimizer={optimizer}", *shared, *alone, *listed] = None
-    return [list(job) for job in jobs]
+            job = [f"optimizer={optimizer}", *shared, *alone, *listed]
+            if not own or job not in jobs:  # what a page has of its own may be all that would have told two apart
+                jobs.append(job)
+    return jobs
 
 
 def _parted(

@@ -14,9 +14,10 @@ from hydra.core.override_parser.types import Glob, Override, RangeSweep
 from hydra.errors import HydraException
 
 from runners.configuration import allowed, estimator_files, schema
-from runners.configuration.keys import check_choice_keys, check_key, renamed
+from runners.configuration.keys import check_choice_keys, check_key, qualified, renamed
 from steeplechase.errors import UserError
 
+_NULL = "__null__"  # stands for null where Hydra could not choose it
 _TYPED: dict[str, str] = {}  # by what was handed to Hydra in its place, what was typed
 
 # What Hydra needs to know of ours before it composes anything.
@@ -164,7 +165,8 @@ def values_by_key(lines: Sequence[str], loader: ConfigLoader) -> dict[str, list[
     for line in lines:
         override = replace(parse(line), config_loader=loader)
         swept = override.is_sweep_override()
-        values[override.get_key_element()] = listed(override) if swept else [override.get_value_element_as_str()]
+        own = listed(override) if swept else [override.get_value_element_as_str()]
+        values[override.get_key_element()] = ["null" if value == _NULL else value for value in own]
     return values
 
 
@@ -183,9 +185,10 @@ def defer(argument: str) -> str:
     if key.split(".")[0] not in schema.PARTS or "." not in key or not equals:
         return argument
     override = parse(argument)
-    if override.is_sweep_override() or override.value() is None:  # Hydra cannot choose null
+    null = override.value() is None  # which Hydra cannot choose; in its own place it knows it
+    if override.is_sweep_override() or (null and not qualified(key)):
         return argument
-    deferred = f"{key}=choice({value})"
+    deferred = f"{key}=choice({_NULL if null else value})"
     _TYPED[deferred] = argument
     return deferred
 

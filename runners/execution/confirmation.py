@@ -11,6 +11,7 @@ from pathlib import Path
 from results import claims
 from results.analysis.draws import seeds_per_draw
 from results.records import frozen
+from results.records.plan import Plan
 from results.records.reading import load
 from results.records.store import Store
 from runners.planning.chosen_settings import seeds_of
@@ -20,6 +21,7 @@ OWN = (
     "settings",
     "untuned",
     "name",
+    "compare",
     "seed",
     "store",
     "tables",
@@ -46,6 +48,7 @@ def confirm(path: Path, folder: Path, store: Path, draws: int) -> None:
     """
     standing = claims.tables_of_standing(path)
     tables = [name for name in standing if (folder / f"{name}.parquet").exists()]
+    trained: list[tuple[Store, Plan, str]] = []
     first = _first_unused(folder, store)  # a seed, and a draw as well: no draw has a number above its seeds
     for table in tables:
         source = (folder / f"{table}.parquet").absolute()
@@ -61,13 +64,16 @@ def confirm(path: Path, folder: Path, store: Path, draws: int) -> None:
             f"store={own.root}",
             "tables=[]",
             "figures=[]",
+            "compare=[]",
         ]
         for untuned in (False, True) if "survives" in standing[table] else (False,):
             words = [*asked, "untuned=true"] if untuned else asked
             if subprocess.run([sys.executable, "-m", "runners.sweep", *words], check=False).returncode:
                 raise RecordError(f"the fresh draws of {table} could not be trained.")
             plan = max(map(own.plan, own.plans()), key=lambda plan: plan.written)
-            frozen.write(load(own, plan), {**vars(plan), "name": claims.fresh(table, untuned)}, folder)
+            trained.append((own, plan, claims.fresh(table, untuned)))
+    for own, plan, name in trained:  # all is trained: a command that is killed before takes the same draws again
+        frozen.write(load(own, plan), {**vars(plan), "name": name}, folder)
 
 
 def _first_unused(folder: Path, store: Path) -> int:

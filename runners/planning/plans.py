@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from results.analysis.lookup import column_of
 from results.records.plan import Plan
 from results.records.store import Store
 from runners.configuration import choices, estimator_files, keys, resolution
@@ -111,15 +112,17 @@ def check_compared(compare: Sequence[str], runs: Sequence[Run]) -> None:
         keys.check_key(key, [])
         page, plain = keys.qualified(key) or ("", key)
         part, _, name = plain.partition(".")
-        if plain == "seed" or not (name or plain == "width"):
-            raise UserError(f"compare: {key} is no number of a method, such as estimator.scale.")
+        if plain != "width" and (not name or part not in ("estimator", "estimator_weights", "optimizer")):
+            raise UserError(f"compare: {key} is no number of a method, such as estimator.scale or width.")
         if page:
             keys.refuse_not_chosen(key, [(run.program[part] or {}).get("name") for run in runs])
-        column = "learning_rate" if plain == "optimizer.learning_rate" else plain
+        column = column_of(key)
         own = [run for run in runs if not page or (run.program[part] or {}).get("name") == page]
         several = [str(values.columns().get(column)) for run in own for values in run.replicas]
         if len({*several}) < 2 and len({str((run.program.get(part) or {}).get(name)) for run in own}) < 2:
             raise UserError(f"compare: {key} has one value in this sweep: list several, as {key}=1,2.")
+        if column == "learning_rate" and any(isinstance(v.learning_rate, Mapping) for run in own for v in run.replicas):
+            raise UserError(f"compare: {key} is a schedule, and of rates only numbers can be compared.")
 
 
 def _resolved(cfg: Mapping[str, Any], alone: bool) -> Run:

@@ -7,7 +7,7 @@ import pytest
 import yaml
 
 from results import claims, load
-from results.records import frozen
+from results.records import declared, frozen
 from runners import claims as command
 
 CLAIM = {
@@ -28,12 +28,15 @@ def test_two_draws_are_the_fewest(capsys):
 @pytest.mark.parametrize(
     ("table", "said"), [("controll", "did you mean 'control'?"), ("control", ""), ("pairings", "")]
 )
-def test_a_claim_about_a_table_that_nobody_makes_is_told(tmp_path, capsys, table, said):
+def test_a_claim_about_a_table_that_nobody_makes_is_told(tmp_path, capsys, monkeypatch, table, said):
     """It would stay untested for ever; one that an experiment makes, or has made in part, is only not frozen yet."""
     (tmp_path / "claims.yaml").write_text(yaml.safe_dump([CLAIM | {"table": table}]), encoding="utf-8")
     page = tmp_path / "page.md"
     page.write_text(f"{command.BEGIN.format(table)}\n{command.END}\n", encoding="utf-8")
-    own = ["--claims", str(tmp_path / "claims.yaml"), "--frozen", str(tmp_path), "--readme", str(page), "--write"]
+    own = ["--frozen", str(tmp_path), "--readme", str(page), "--ledger", str(tmp_path / "ledger.md"), "--write"]
+    assert command.main(["--claims", str(tmp_path / "claims.yaml"), *own]) == 0  # of somebody's own plans
+    monkeypatch.setattr(declared, "FILE", tmp_path / "claims.yaml")
+    capsys.readouterr()
     assert command.main(own) == (1 if said else 0)
     errors = capsys.readouterr().err
     assert said in errors and errors.count("\n") == bool(said)

@@ -10,7 +10,8 @@ from rich.console import Console
 from scipy import stats
 
 from results import figures, outputs
-from results.analysis import compared, comparison, lookup, selection
+from results.analysis import compared, comparison, fairness, lookup, selection, verdicts
+from results.analysis.same_functions import same_functions
 from results.analysis.sensitivity import sensitivity
 from results.drawing import layout
 from results.figures.sensitivity import log_spaced
@@ -94,9 +95,40 @@ def test_a_number_of_one_page_parts_no_other():
 
 
 def test_rates_may_be_compared_too():
-    named = lookup.run_labels(compared.apart(swept(["optimizer.learning_rate"])))
-    assert set(named["variant"]) == {"learning_rate=0.01", "learning_rate=0.1"}
+    """Each is a method, although the function is one; and that they differ is no fault of the comparison."""
+    results = swept(["optimizer.learning_rate"], scales=(1.0,), tasks=("binarized_mlp",))
+    accounts = [account | {"slopes": {"activations": account["run"]}} for account in results.accounts]
+    apart = compared.apart(dataclasses.replace(results, accounts=tuple(accounts)))
+    assert set(lookup.run_labels(apart)["variant"]) == {"learning_rate=0.01", "learning_rate=0.1"}
     assert set(lookup.run_labels(swept(()))["variant"]) == {""}
+    assert same_functions(apart) == [] and len(verdicts.verdicts(apart).rows) == 6  # pairs of four
+    assert not [said for said in fairness.violations(apart) if "rates differ" in said]
+
+
+def test_widths_may_be_compared_too():
+    """They are no part of any page, and have no group in front."""
+    results = swept((), tasks=("binarized_mlp",))
+    wide = results.rows.rename(columns={"estimator.scale": "width"})
+    apart = compared.apart(declaring(results.with_rows(wide), compare=("width",)))
+    names = [f"Tanh slope (width={scale:g})" for scale in SCALES]
+    assert [m for g in comparison.groups(apart) for m in g.methods] == ["Straight-through", *names]
+    table = sensitivity(apart)
+    assert list(table["method"]) == 3 * ["Tanh slope"] and list(table["value"]) == list(SCALES)
+    assert [axes.get_xlabel() for axes in figures.drawn("sensitivity", apart).axes] == ["width"]
+
+
+def test_a_value_at_which_a_seed_diverged_is_marked():
+    results = swept(tasks=("sign_fitting",))
+    rows = results.rows.copy()
+    lost = (rows["estimator.scale"] == 8.0) & (rows["step"] == rows["step"].max()) & (rows["seed"] == 1)
+    account = results.accounts[0]
+    rows.loc[lost, sorted({account["reports"], account["selects"]})] = math.inf
+    rows["diverged"] = (
+        rows["diverged"].astype("float64").where(~lost, 100.0) if "diverged" in rows else np.where(lost, 100.0, np.nan)
+    )
+    [axes] = figures.drawn("sensitivity", compared.apart(results.with_rows(rows))).axes
+    [crosses] = [line for line in axes.lines if line.get_marker() == "x"]
+    assert list(crosses.get_xdata()) == [8.0] and crosses.get_ydata()[0] == axes.get_ylim()[1]
 
 
 def test_the_table_of_sensitivity_against_scipy():
@@ -125,9 +157,9 @@ def test_two_numbers_have_a_row_of_panels_each_and_lines_for_the_other():
 
 def test_a_schedule_is_a_category():
     schedule = '{"from": 0.1, "shape": "log", "to": 10}'
-    results = swept(scales=("1.0", schedule), tasks=("binarized_mlp",))
+    results = swept(scales=("10.0", schedule, "2.0"), tasks=("binarized_mlp",))
     [axes] = figures.drawn("sensitivity", compared.apart(results)).axes
-    assert [text.get_text() for text in axes.get_xticklabels()] == ["1.0", "0.1 → 10, log"]
+    assert [text.get_text() for text in axes.get_xticklabels()] == ["2", "10", "0.1 → 10, log"]
     assert set(sensitivity(compared.apart(results))["method"]) == {"Tanh slope"}
     names = set(lookup.methods(lookup.run_labels(compared.apart(results))))
     assert "Tanh slope (scale=0.1 → 10, log)" in names

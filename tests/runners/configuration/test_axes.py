@@ -3,7 +3,7 @@
 import pytest
 import yaml
 
-from runners.configuration import axes
+from runners.configuration import axes, overrides
 from runners.configuration.overrides import check_overrides
 from runners.configuration.schema import CONF
 from runners.planning import plans
@@ -126,6 +126,26 @@ def test_a_number_of_a_page_that_no_run_has_is_refused(keys, said):
         axes.split(keys, CHOICES, ())
 
 
+def test_a_number_of_an_experiment_is_of_no_run_where_the_command_chooses_others():
+    keys = {"estimator": ["ste"], "estimator.tanh_slope.scale": ["1", "2"]}
+    [job] = axes.split(keys, CHOICES, (), typed={"estimator"})
+    assert "estimator=ste" in job and not any("scale" in line for line in job)
+    with pytest.raises(UserError, match="is of tanh_slope, which is not chosen"):
+        axes.split(keys, CHOICES, (), typed=set(keys))
+
+
+def test_null_of_one_page_is_left_to_the_runs():
+    """Hydra would look for the page among the keys of the one that is chosen by default."""
+    line = overrides.defer("task.binarized_mlp.split_seed=null")
+    assert overrides.undefer(line) == "task.binarized_mlp.split_seed=null"
+    assert overrides.values_by_key([line], None) == {"task.binarized_mlp.split_seed": ["null"]}
+    assert overrides.defer("task.split_seed=null") == "task.split_seed=null"
+
+
+def test_the_same_choice_twice_is_left_to_be_refused():
+    assert len(split(estimator=["ste", "ste"])) == 2
+
+
 @pytest.mark.parametrize(
     ("line", "said"),
     [
@@ -151,6 +171,8 @@ COMPARE = {
     "seed": "compare: seed is no number of a method",
     "estimator": "compare: estimator is no number of a method",
     "steps": "compare: steps is no number of a method",
+    "function.at_zero": "compare: function.at_zero is no number of a method",
+    "task.hidden": "compare: task.hidden is no number of a method",
     "width": "compare: width has one value in this sweep: list several, as width=1,2",
     "optimizer.beta_1": "compare: optimizer.beta_1 has one value",
 }
@@ -160,6 +182,10 @@ COMPARE = {
 def test_what_has_one_value_cannot_be_compared(key):
     numbers = {"estimator": {"name": "tanh_slope", "scale": [1.0, 2.0]}}
     run = changed(**numbers, optimizer=BASE["optimizer"] | {"learning_rate": [0.1, 0.2]}, seed=[0, 1])
+    with pytest.raises(UserError, match="compare: optimizer.learning_rate is a schedule"):
+        rates = [0.1, {"shape": "linear", "from": 0.1, "to": 0.0}]
+        own = changed(**numbers, optimizer=BASE["optimizer"] | {"learning_rate": rates}, seed=[0, 1])
+        plans.check_compared(["optimizer.learning_rate"], [own])
     if not COMPARE[key]:
         return plans.check_compared([key], [run])
     with pytest.raises(UserError, match=COMPARE[key]):
