@@ -29,7 +29,7 @@ sweep: $(READY) ## run the default experiment and show who won (ARGS="..." are h
 PAPER := notebook throughput flow control convergence control_mnist surrogates surrogates_mnist pairings
 PAPER += instance_two eight_splits constant_surrogates wider_clip
 
-paper: $(READY) ## run every experiment that is missing, and draw every figure, table and the report (about two hours)
+paper: $(READY) ## run every experiment that is missing, and draw every figure, table and the report (about an hour and a half)
 	@for name in $(PAPER); do $(RUN) -m runners.sweep experiment=$$name || exit 1; done
 	$(RUN) -m runners.figures --columns 1 $(PAPER)
 	$(RUN) -m runners.report

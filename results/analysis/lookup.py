@@ -47,8 +47,10 @@ def run_labels(results: ResultSet) -> pd.DataFrame:
     variants = {}
     for _, group in twins.groupby(labels, dropna=False)["run"]:
         differing = [c for c in traits if len({values[name][c] for name in group}) > 1]
+        differing = [c for c in differing if not _follows(c, differing, [values[name] for name in group])]
         for name in group:
             words = [f"{c}={values[name][c]}" for c in differing if values[name][c] is not None]
+            words = [word for word in words if not word.endswith("=none")] or words  # what its page does not have
             variants[name] = ", ".join(words) or f"run {name[-8:]}"
     out["variant"] = out["run"].map(variants).fillna("").astype("string")
     return out
@@ -197,6 +199,16 @@ def varies_within(rows: pd.DataFrame, columns: Sequence[str], groups: Sequence[n
         codes = pd.factorize(rows[column])[0][order]
         found[column] = np.minimum.reduceat(codes, starts) != np.maximum.reduceat(codes, starts)
     return pd.DataFrame(found, columns=list(columns), index=range(len(groups)))
+
+
+def _follows(column: str, differing: Sequence[str], runs: Sequence[Mapping[str, str | None]]) -> bool:
+    """Whether a parameter of the estimator at weights says nothing that its name does not say."""
+    if not column.startswith("estimator_weights.") or "estimator_weights" not in differing:
+        return False
+    of_name: dict[str | None, set[str | None]] = {}
+    for run in runs:
+        of_name.setdefault(run["estimator_weights"], set()).add(run[column])
+    return all(len(found) == 1 for found in of_name.values())
 
 
 def _ones(rows: pd.DataFrame, columns: Sequence[str]) -> dict[str, dict[str, str | None]]:

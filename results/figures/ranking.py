@@ -13,7 +13,7 @@ from matplotlib.lines import Line2D
 from scipy import stats
 
 from results import wording
-from results.analysis import comparison, ranking
+from results.analysis import comparison, ranking, same_functions
 from results.analysis.comparison import ANY, Group, tuned
 from results.drawing import layout, style
 from results.records.result_set import ResultSet
@@ -44,7 +44,8 @@ def draw(results: ResultSet, columns: int = 2) -> Figure:
     """
     results.complete()
     found = ranking.stability(results)
-    groups = {(group.task_label, group.optimizer): group.without_controls for group in comparison.groups(results)}
+    of_functions = same_functions.merged(results)  # as the table has them: a function under several names once
+    groups = {(group.task_label, group.optimizer): group.without_controls for group in comparison.groups(of_functions)}
     tasks = sorted({task for task, _ in groups})
     optimizers = sorted({optimizer for _, optimizer in groups}, key=lambda name: (name == ANY, name))
     many = max((len(rows) for _, rows in found.groupby(["task_label", "optimizer_label"])), default=1)
@@ -52,8 +53,10 @@ def draw(results: ResultSet, columns: int = 2) -> Figure:
     with style.context(columns):
         chance = np.random.default_rng(ranking.SEED)
         narrow = columns == 1
-        width = style.COLUMN if narrow else max(4.6, 1.2 + 2.2 * len(optimizers))
-        abreast = 2 if found["method"].str.len().max() <= LETTERS else 1
+        letters = found["method"].str.len().max() if len(found) else 0
+        panel = max(2.2, 1.0 + 0.06 * letters)  # with its names
+        width = style.COLUMN if narrow else max(4.6, 1.2 + panel * len(optimizers))
+        abreast = 2 if letters <= LETTERS else 1
         tall = (0.55 + ROW * max(many, 4)) * layout.lines_down(len(tasks), len(optimizers), columns, abreast)
         below = across * (0.8 + ROW * many)
         figure = Figure(figsize=(width, 1.0 + 0.5 * narrow + tall + below), layout="constrained")

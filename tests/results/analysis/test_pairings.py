@@ -7,7 +7,7 @@ import pandas as pd
 import pytest
 from scipy import stats
 
-from results.analysis import pairings
+from results.analysis import lookup, pairings
 from results.figures import pairings as figure
 from tests.oracles.records import make
 
@@ -93,3 +93,24 @@ def test_the_figure_has_a_cell_for_each_pair_and_marks_what_is_better(columns):
     [image] = axes.images
     shades = {pair: image.get_array()[pair[1], pair[0]] for pair in words}
     assert max(shades.values()) == 1 and min(shades.values()) == 0
+
+
+def test_a_pair_is_called_by_the_slope_at_weights_alone():
+    """Not by parameters that its page has anyway, or has not; by one that was set, too."""
+    rows = crossed().rows
+    weights = rows["estimator_weights"]
+    scale, clip = weights.map({"tanh_slope": 1.0}), weights.map({"ste": 2.0})
+    results = crossed().with_rows(rows.assign(**{"estimator_weights.scale": scale, "estimator_weights.clip": clip}))
+
+    def names(results):
+        return sorted(lookup.methods(lookup.run_labels(results)))
+
+    pairs = [(at, other) for at in ("Straight-through", "Tanh slope") for other in SLOPES]
+    assert names(results) == [f"{at} (estimator_weights={other})" for at, other in pairs]
+    first = rows["run"] == rows.loc[weights == "tanh_slope", "run"].iloc[0]
+    other = results.rows.copy()
+    other.loc[first, "estimator_weights.scale"] = 3.0
+    assert any(
+        name.endswith("(estimator_weights=tanh_slope, estimator_weights.scale=3)")
+        for name in names(results.with_rows(other))
+    )

@@ -11,6 +11,7 @@ from rich.console import Console
 
 from results.analysis import ranking, same_functions, spread, verdicts
 from results.analysis import surrogates as surrogates_analysis
+from results.figures import ranking as ranking_figure
 from results.figures import surrogates as surrogates_figure
 from results.tables import surrogates
 from tests.oracles.records import make, name
@@ -226,3 +227,11 @@ def test_names_of_one_function_meet_in_no_contrast(results):
     both = set(rows["method"]) | set(rows["other"])
     assert "fifth = second" in both or "second = fifth" in both
     assert not {"second", "fifth"} & both
+
+
+def test_the_figure_of_ranks_has_a_function_under_several_names_once():
+    """As its table has it, under all of them."""
+    results = world(lambda estimator, normalize: "one" if estimator in NAMES[:2] else estimator, normalizes=("none",))
+    [axes] = ranking_figure.draw(results).axes
+    labels = [text.get_text() for text in axes.get_yticklabels()]
+    assert len(labels) == len(NAMES) - 1 and sum(" = " in label for label in labels) == 1
