@@ -107,10 +107,10 @@ def test_a_pair_is_called_by_the_slope_at_weights_alone():
 
     pairs = [(at, other) for at in ("Straight-through", "Tanh slope") for other in SLOPES]
     assert names(results) == [f"{at} (estimator_weights={other})" for at, other in pairs]
-    first = rows["run"] == rows.loc[weights == "tanh_slope", "run"].iloc[0]
+    both = (results.rows["estimator"] == "ste") & (weights == "ste")  # another run with the slope that one has already
+    columns = ["estimator_weights", "estimator_weights.scale", "estimator_weights.clip"]
     other = results.rows.copy()
-    other.loc[first, "estimator_weights.scale"] = 3.0
-    assert any(
-        name.endswith("(estimator_weights=tanh_slope, estimator_weights.scale=3)")
-        for name in names(results.with_rows(other))
-    )
+    other.loc[both, columns] = ["tanh_slope", 3.0, np.nan]
+    assert names(results.with_rows(other))[:2] == [
+        f"Straight-through (estimator_weights.scale={scale})" for scale in (1, 3)
+    ]
