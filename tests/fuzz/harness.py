@@ -42,6 +42,8 @@ MEMORY = 4 * 2**30  # bytes that one case may ask for
 SAID = "steeplechase: "
 HERE = "@HERE@"  # in an argument: the folder that it is typed in
 _PROGRESS = re.compile(r"\S.*: \d+ tables and figures")  # what a report says on its way
+# What a command says of its keys before it goes on, or refuses something else.
+_REMARK = re.compile(rf"{SAID}(the key \S+ is called \S+ now; .*|\S+ counts for \S+, and \S+ for the others\.)")
 _SEVERAL = ("runners.figures", "runners.report")  # commands that may refuse several things, a sentence each
 _WITHOUT = ("runners.figures", "runners.report", "runners.claims")  # commands that never start TensorFlow
 
@@ -248,6 +250,7 @@ def judge(line: Line, code: int | None, out: str, err: str, found: Sequence, sec
     if code not in (1, 2):
         return outcome("traceback", f"exit code {code}")
     said = [line_ for line_ in err.splitlines() if not (line.command == "runners.report" and _PROGRESS.match(line_))]
+    said = [line_ for line_ in said if not _REMARK.fullmatch(line_)]
     wrong = [sentence for sentence in said if not sentence.startswith(SAID)]
     if not said:
         # A sweep lists the runs that failed in a table, each with its reason.
