@@ -13,6 +13,7 @@ from typing import Any, NamedTuple
 import numpy as np
 import tensorflow as tf
 
+from estimators.docstring import PageText, page_text
 from estimators.excluded import EXCLUDED
 from estimators.function import HardFunction, as_hard_function, floating
 from estimators.parameters import Range, as_constant, one_number, positive, short_repr
@@ -137,6 +138,16 @@ class Surrogate:
         """The page's keyword-only parameters with their defaults."""
         keywords = inspect.signature(self.rule).parameters.values()
         return {p.name: p.default for p in keywords if p.kind is p.KEYWORD_ONLY and p.name != "chance"}
+
+    @property
+    def text(self) -> PageText:
+        """What its docstring says."""
+        return page_text(self.rule)
+
+    @property
+    def formula(self) -> str:
+        """The multiplier m(x) as its docstring writes it, for those who build it in another framework."""
+        return "\n".join(self.text.words.get("With", []))
 
     @property
     def equalities(self) -> tuple[Equality, ...]:
@@ -329,6 +340,24 @@ class Surrogate:
             numbers = {name: values[name] for name in self.parameters}
             m = m * as_constant(self.gain(normalize, forward=function, stretch=stretch, **numbers), x.dtype)
         return tf.where(tf.math.is_nan(x), x, m)
+
+    def multiplier(self, x, **choice) -> np.ndarray:
+        """The multiplier m(x) as NumPy has it: `slope`, for those who work without tensors.
+
+        Args:
+            x: numbers, any shape; floating ones keep their dtype, whole ones count as float64.
+            **choice: as in `slope`.
+
+        Returns:
+            An array of the shape of x.
+
+        Raises:
+            UserError: as `slope`.
+            Unsupported: as `slope`.
+        """
+        x = np.asarray(x)
+        with tf.device("/cpu:0"):
+            return self.slope(x if x.dtype.kind not in "iub" else x.astype("float64"), **choice).numpy()
 
     def hard(
         self,

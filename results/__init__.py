@@ -3,15 +3,15 @@
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
+    from results.public import ResultSet as ResultSet
+    from results.public import load as load
     from results.records.plan import Plan as Plan
-    from results.records.reading import load as load
-    from results.records.result_set import ResultSet as ResultSet
 
 
 def __getattr__(name):
     """`load`, `Plan` and `ResultSet` on demand: they import pandas, and a command that only prints help has no need."""
     if name == "load":
-        from results.records.reading import load
+        from results.public import load
 
         return load
     if name == "Plan":
@@ -19,7 +19,7 @@ def __getattr__(name):
 
         return Plan
     if name == "ResultSet":
-        from results.records.result_set import ResultSet
+        from results.public import ResultSet
 
         return ResultSet
     raise AttributeError(f"module 'results' has no attribute '{name}'")

@@ -5,6 +5,7 @@ from __future__ import annotations
 import contextlib
 import os
 import sys
+import threading
 from types import TracebackType
 from typing import Any
 
@@ -15,7 +16,7 @@ from hydra.utils import get_original_cwd
 from omegaconf import DictConfig, OmegaConf
 from omegaconf.errors import OmegaConfBaseException
 
-from runners import command
+from runners import answer, command
 from runners.configuration import keys, resolution, schema
 from runners.configuration.overrides import check_overrides, defer, join
 from steeplechase.errors import UserError
@@ -78,6 +79,18 @@ def cli() -> None:
 
 @command.one_sentence
 def _answer() -> int:
+    if answer.asked():
+        from runners.execution import child
+
+        threading.Thread(target=child.die_with, args=(os.getppid(),), daemon=True).start()
+    try:
+        return _sweep()
+    except (UserError, OSError) as error:
+        answer.tell(error=" ".join(str(error).split()))
+        raise
+
+
+def _sweep() -> int:
     arguments = check_flags(sys.argv[1:])
     try:
         completes = bool({"-sc", "--shell-completion"} & {*arguments})

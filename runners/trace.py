@@ -14,7 +14,7 @@ import numpy as np
 from runners import command
 from runners.configuration import estimator_files, keys, resolution, schema
 from runners.configuration.run import Run
-from runners.tracing.chain import HARD, PLAIN, chain, check_inputs, hard, l2_loss
+from runners.tracing.chain import HARD, PLAIN, chain, check_inputs, check_operations, operations
 from runners.tracing.first_step import first_step
 from runners.tracing.show import demonstrations, make_console, print_chain, print_sites
 from steeplechase.errors import UserError, did_you_mean
@@ -131,10 +131,7 @@ def _composed(overrides: list[str]) -> Run:
 
 def _chain_of(settings: Mapping[str, str], overrides: list[str]) -> Callable:
     names = settings["operations"].strip("[]").split(",")
-    known = (*PLAIN, *HARD)
-    for name in names:
-        if name not in known:
-            raise UserError(f"there is no operation '{name}'{did_you_mean(name, known)} Known are: {', '.join(known)}.")
+    check_operations(names)
     if "x" not in settings:
         raise UserError("x is missing: where shall the chain start?")
     x = tuple(_number("x", text) for text in settings["x"].strip("[]").split(","))
@@ -156,20 +153,16 @@ def _chain_of(settings: Mapping[str, str], overrides: list[str]) -> Callable:
 
         loading.register(program["estimator"]["name"])
         choice = {"at_zero": program["function"].get("at_zero"), "normalize": program["normalize"]}
-        operations = [
-            PLAIN[name] if name in PLAIN else hard(program["estimator"]["name"], forward=name, **choice, **numbers)
-            for name in names
-        ]
-        operations += [] if target is None else [l2_loss(target)]
+        chosen = operations(names, target, program["estimator"]["name"], **choice, **numbers)
         start = tuple(np.asarray(value, program["precision"]) for value in x)
         at = ", ".join(f"{value:g}" for value in x)
-        title = f"{' → '.join(operation.name for operation in operations)} at x = {at}"
+        title = f"{' → '.join(operation.name for operation in chosen)} at x = {at}"
         if set(names) & set(HARD):
             title += f", through {program['estimator']['name']}"
             title += "".join(f", {name} = {value:g}" for name, value in numbers.items())
         if target is not None:
             title += f", target {target:g}"
-        print_chain(console, chain(operations, start, compiled=compiled), title, compiled)
+        print_chain(console, chain(chosen, start, compiled=compiled), title, compiled)
 
     return show
 

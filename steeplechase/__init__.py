@@ -1,29 +1,40 @@
 """Steeplechase, the benchmark that decides which gradient to use where there is none: what others import of it.
 
     from steeplechase import surrogate, positive    # a page of one's own
-    from steeplechase import load                   # records as a result set
+    import steeplechase as sc
+    found = sc.sweep(task="sign_fitting", estimator=["ste", "tanh_slope"], seed=range(8))
+    found.summary()                                 # or .verdicts(), .figure("convergence"), .rows
+    sc.load(plan="control")                         # what commands have recorded
+    sc.estimators["tanh_slope"].slope(x)            # any slope; .hard(x) is the operation
 
 A name is loaded when it is first asked for: estimators import TensorFlow, and records do not.
 """
 
 import importlib
 
-# Where each name stands. It is looked up and not imported, so that nothing here depends on what is built on it.
+# Where each name stands, and what it is called there. It is looked up and not imported, so that nothing here depends on
+# what is built on it.
 _PLACES = {
-    "Measure": "tasks.base",
-    "Plan": "results.records.plan",
-    "Range": "estimators.parameters",
-    "RecordError": "steeplechase.errors",
-    "ResultSet": "results.records.result_set",
-    "StoreError": "steeplechase.errors",
-    "Surrogate": "estimators.surrogate",
-    "Task": "tasks.base",
-    "Unsupported": "steeplechase.errors",
-    "UserError": "steeplechase.errors",
-    "load": "results.records.reading",
-    "not_negative": "estimators.parameters",
-    "positive": "estimators.parameters",
-    "surrogate": "estimators.surrogate",
+    "Measure": "tasks.base:Measure",
+    "Plan": "results.records.plan:Plan",
+    "Range": "estimators.parameters:Range",
+    "RecordError": "steeplechase.errors:RecordError",
+    "ResultSet": "results.public:ResultSet",
+    "StoreError": "steeplechase.errors:StoreError",
+    "Surrogate": "estimators.surrogate:Surrogate",
+    "SweepFailed": "runners.api:SweepFailed",
+    "Task": "tasks.base:Task",
+    "Unsupported": "steeplechase.errors:Unsupported",
+    "UserError": "steeplechase.errors:UserError",
+    "estimators": "estimators:registry",
+    "keras": "steeplechase.keras",
+    "load": "results.public:load",
+    "not_negative": "estimators.parameters:not_negative",
+    "plan": "runners.api:plan",
+    "positive": "estimators.parameters:positive",
+    "surrogate": "estimators.surrogate:surrogate",
+    "sweep": "runners.api:sweep",
+    "trace": "runners.api:trace",
 }
 __all__ = ["__version__", *sorted(_PLACES)]  # noqa: F822 (__getattr__ knows it)
 
@@ -34,7 +45,9 @@ def __getattr__(name: str):
 
         return version("steeplechase-gradients")
     if name in _PLACES:
-        return getattr(importlib.import_module(_PLACES[name]), name)
+        module, _, own = _PLACES[name].partition(":")
+        place = importlib.import_module(module)
+        return getattr(place, own) if own else place
     raise AttributeError(f"module 'steeplechase' has no attribute '{name}'")
 
 

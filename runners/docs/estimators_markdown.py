@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import inspect
 import math
 import re
 import textwrap
@@ -125,7 +124,7 @@ def _overview(surrogates) -> str:
             "Name": f"[{page.name}](#{page.name})",
             "Label": _plain(page.label),
             "Family": _plain(page.family) or "–",
-            "Slope m(x)": f"`{' ; '.join(_formula(page))}`" if _formula(page) else "–",
+            "Slope m(x)": f"`{' ; '.join(page.text.words['With'])}`" if page.formula else "–",
             "Area": _number(page.trait("area")),
             "Peak": _number(page.trait("peak")),
             "Support": _number(page.trait("support")),
@@ -144,7 +143,7 @@ def _left_out() -> str:
 
 def _section(surrogate, names: Sequence[str]) -> str:
     """All that the page says, but code. names: those that have a section, to which it may link."""
-    summary, words, remarks = _docstring(surrogate)
+    summary, words, remarks = surrogate.text
     facts = {
         "Needs": _plain(words.get("Needs", [""])[0]),
         "Parameters": ", ".join(
@@ -166,7 +165,7 @@ def _section(surrogate, names: Sequence[str]) -> str:
         "Left out of spreads": _plain(surrogate.outside_spread),
         "Source": _linked(_plain(surrogate.source)),
     }
-    formula = "\n".join(_formula(surrogate))
+    formula = surrogate.formula
     return "\n\n".join(
         part
         for part in (
@@ -197,29 +196,6 @@ def _equal(equality: Equality, names: Sequence[str]) -> str:
     elif other in estimators.registry and estimators.registry[other].parameters:
         told += " at its defaults"
     return f"at {_pairs(equality.parameters)} as {told}" if equality.parameters else f"as {told}"
-
-
-def _formula(surrogate) -> list[str]:
-    """The lines under `With`."""
-    return _docstring(surrogate)[1].get("With", [])
-
-
-def _docstring(surrogate) -> tuple[str, dict[str, list[str]], list[str]]:
-    """What a page's docstring says: its summary, the lines under each fixed word, and its remarks by paragraphs."""
-    text = inspect.getdoc(surrogate.rule) or ""
-    summary, *others = [part.split("\n") for part in re.split(r"\n\s*\n", text)]
-    words: dict[str, list[str]] = {}
-    remarks = []
-    for lines in others:
-        if re.match(r"(Replaces|With|Needs) {2,}", lines[0]):
-            for line in lines:
-                if word := re.match(r"(\w+) {2,}(.*)", line):
-                    words[word[1]] = [word[2].strip()]
-                else:
-                    words[list(words)[-1]].append(line.strip())
-        elif not lines[0].startswith("x: "):  # what holds of every page is not told of each
-            remarks.append(" ".join(line.strip() for line in lines))
-    return " ".join(line.strip() for line in summary), words, remarks
 
 
 # Words

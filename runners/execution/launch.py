@@ -13,9 +13,10 @@ from rich.console import Console
 
 from results import outputs
 from results.records.store import Store
+from runners import answer
 from runners.configuration import estimator_files
 from runners.execution import worker
-from runners.execution.messages import announce, list_unsupported, report_outcomes, show_plan
+from runners.execution.messages import announce, list_unsupported, plan_rows, report_outcomes, show_plan
 from runners.execution.outcome import Outcome
 from runners.execution.provenance import now
 from runners.planning.plans import PlannedState, as_plan, check_name, plan_name, plan_runs
@@ -49,6 +50,7 @@ def plan_and_launch(
     states, common = plan_runs(jobs, compose, worker.learn)
     outputs.check_names(common["figures"], common["tables"])
     if common["plan"]:
+        answer.tell(runs=plan_rows(states))
         show_plan(console, states)
         return []
     store = Store(common["store"])
@@ -58,6 +60,7 @@ def plan_and_launch(
     store.make_writable()
     plan = as_plan(name, arguments, states, common, now())
     store.write_plan(plan)
+    answer.tell(store=str(store.root.absolute()), plan=name)
     ahead = [state for state in states if state.missing]
     announce(console, states, ahead)
     returns = []
@@ -70,6 +73,7 @@ def plan_and_launch(
     outcomes = [_outcome(state, answer) for state, answer in zip(ahead, returns, strict=True)]
     failed = report_outcomes(console, ahead, outcomes, time.perf_counter() - started)
     if failed:
+        answer.tell(failed={outcome.run: outcome.error for outcome in outcomes if outcome.error})
         sys.exit(1)
     try:
         refused = {outcome.run: outcome.unsupported for outcome in outcomes if outcome.unsupported}
@@ -81,9 +85,11 @@ def plan_and_launch(
             store.write_plan(plan)
         list_unsupported(console, plan)
         if not plan.runs:
-            print("steeplechase: nothing can be trained: every run was declined.", file=sys.stderr)
+            nothing = "nothing can be trained: every run was declined."
+            answer.tell(error=nothing)
+            print(f"steeplechase: {nothing}", file=sys.stderr)
             sys.exit(1)
-        faults = outputs.draw(console, store, plan)
+        faults = [] if answer.asked() else outputs.draw(console, store, plan)
     except (RecordError, OSError) as error:
         faults = [str(error)]
     for fault in faults:

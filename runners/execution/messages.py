@@ -29,6 +29,24 @@ def list_unsupported(console, plan):
             console.print(f"  {escape(reason)}", highlight=False)
 
 
+def plan_rows(states) -> list[dict]:
+    """The plan: of each run what is done, missing, stale, or cannot be.
+
+    Args:
+        states: of the planned runs.
+
+    Returns:
+        For each its names, how many replicas are wanted, done and missing, and a remark, "" where there is none.
+    """
+    rows = []
+    for state in states:
+        remarks = [state.stale, *state.faults, f"declined: {state.unsupported}" if state.unsupported else ""]
+        names = dict(zip(("task", "estimator", "optimizer"), state.planned.run.names, strict=True))
+        numbers = {"wanted": len(state.planned.ids), "done": state.done, "missing": state.missing}
+        rows.append({**names, "run": state.planned.name, **numbers, "remark": " · ".join(filter(None, remarks))})
+    return rows
+
+
 def show_plan(console, states):
     """Prints the plan: a row for each run, with what is done, missing, stale, or cannot be.
 
@@ -42,11 +60,9 @@ def show_plan(console, states):
     for column in ("wanted", "done", "missing"):
         table.add_column(column, justify="right")
     table.add_column("stale, because, or else", overflow="fold")
-    for state in states:
-        numbers = (len(state.planned.ids), state.done, state.missing)
-        remarks = [state.stale, *state.faults, f"declined: {state.unsupported}" if state.unsupported else ""]
-        words = (*state.planned.run.names, state.planned.name.rsplit("-", 1)[1], *numbers)
-        table.add_row(*map(escape, map(str, words)), escape(" · ".join(filter(None, remarks))))
+    for row in plan_rows(states):
+        words = {**row, "run": row["run"].rsplit("-", 1)[1]}
+        table.add_row(*map(escape, map(str, words.values())))
     console.print(table)
     console.print(
         f"{wording.count(len(states), 'run')}, "

@@ -11,7 +11,7 @@ import pandas as pd
 
 from runners.configuration.estimator_files import exact_estimator, function_names
 from runners.training.backward_signals import FLOW, Recorder
-from steeplechase.errors import UserError
+from steeplechase.errors import UserError, did_you_mean
 
 if TYPE_CHECKING:
     from estimators.function import HardFunction
@@ -94,6 +94,26 @@ def hard(
         function.value,
         lambda x: page.slope(x, forward=function, normalize=normalize, chance=chance, **parameters),
     )
+
+
+def operations(names: Sequence[str], target: float | None, estimator: str, **choice: Any) -> list[Operation]:
+    """The operations of these names.
+
+    Args:
+        names: of PLAIN and HARD.
+        target: of a loss at the end; None: there is none.
+        estimator: whose slope stands at hard functions.
+        **choice: as `hard` has it, without `forward`.
+
+    Returns:
+        One for each name, and the loss.
+
+    Raises:
+        UserError: as `check_operations` and `hard`.
+    """
+    check_operations(names)
+    found = [PLAIN[name] if name in PLAIN else hard(estimator, forward=name, **choice) for name in names]
+    return found if target is None else [*found, l2_loss(target)]
 
 
 def chain(operations: Sequence[Operation], x: Any, *, compiled: bool = False) -> pd.DataFrame:
@@ -186,6 +206,21 @@ def gradients(function: Callable, *inputs: Any, compiled: bool = False) -> pd.Da
         for name, (value, own) in zip([getattr(function, "name", "output"), *names], found, strict=True)
     ]
     return pd.DataFrame(rows, dtype=object)
+
+
+def check_operations(names: Sequence[str]) -> None:
+    """Refuses a name that no operation has.
+
+    Args:
+        names: of operations.
+
+    Raises:
+        UserError: with the nearest name.
+    """
+    known = (*PLAIN, *HARD)
+    for name in names:
+        if name not in known:
+            raise UserError(f"there is no operation '{name}'{did_you_mean(name, known)} Known are: {', '.join(known)}.")
 
 
 def check_inputs(operations: Sequence[tuple[str, int]], given: int) -> None:

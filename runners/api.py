@@ -1,0 +1,266 @@
+"""What Python is given: a sweep by arguments, trained by the command in a process of its own; and a trace.
+
+The command is started anew for each sweep: what a kernel has loaded an hour ago is then never taken for what the files
+say now.
+"""
+
+from __future__ import annotations
+
+import math
+import numbers
+import os
+import re
+import subprocess
+import sys
+import tempfile
+from collections.abc import Iterable, Mapping
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pandas as pd
+
+from results.public import ResultSet, load
+from results.records.place import DEFAULT
+from runners import answer
+from runners.configuration import schema
+from runners.configuration.choices import defaults_of, options
+from runners.configuration.keys import choice_key, qualified
+from steeplechase.errors import UserError
+
+_HOUSE = Path(__file__).resolve().parents[1]  # whose code the command runs
+_WORD = re.compile(r"[A-Za-z_][\w./-]*")  # what Hydra's grammar takes for a word without quotes
+_NO_WORD = ("true", "false", "null", "nan", "inf")
+_LISTS = ("compare", "figures", "tables", "bounds")  # keys of the sweep whose value is a list
+_SHORT = {"learning_rate": "optimizer.learning_rate", "estimator_file": "estimator.file"}
+
+
+class SweepFailed(RuntimeError):
+    """Trainings of a sweep failed; what is recorded of the others is kept.
+
+    Attributes:
+        failed: why, by the run's name.
+    """
+
+    def __init__(self, sentence: str, failed: Mapping[str, str]):
+        super().__init__(sentence)
+        self.failed = dict(failed)
+
+
+def sweep(
+    *,
+    task: Any = None,
+    estimator: Any = None,
+    optimizer: Any = None,
+    seed: Any = None,
+    learning_rate: Any = None,
+    width: Any = None,
+    experiment: str | None = None,
+    estimator_file: str | os.PathLike | Iterable | None = None,
+    name: str | None = None,
+    store: str | os.PathLike = DEFAULT,
+    verbose: bool = True,
+    **settings: Any,
+) -> ResultSet:
+    """Trains what is not recorded yet of a sweep, and returns all of it: `python -m runners.sweep`, from Python.
+
+    Several values of a setting are swept, whatever they come in: a list, a range, an array. Of a setting that is a list
+    itself, such as `task.hidden`, they are lists in a list. A mapping is a schedule: `{"from": 0.1, "to": 10, "shape":
+    "log"}`. None leaves a setting as it is.
+
+    Args:
+        task: name of a task, or several.
+        estimator: name of an estimator, or several.
+        optimizer: name of an optimizer, or several.
+        seed: of the replicas: `range(16)` is sixteen draws.
+        learning_rate: of the optimizers, short for `optimizer.learning_rate`.
+        width: of the slopes, in spreads of what arrives at a site.
+        experiment: name of a recipe in conf/experiment, which the other arguments change.
+        estimator_file: a file with an estimator of your own, or several; it is swept beside the others.
+        name: of the plan, by which `load`, figures and reports find the sweep again.
+        store: the folder of records.
+        verbose: print what the command prints: how much is recorded, progress, what became of it.
+        **settings: any other key of the command. One with a dot is given as
+            `**{"estimator.tanh_slope.scale": [1, 2], "task.hidden": [64]}`.
+
+    Returns:
+        The records that the sweep wants, as `load(store, plan)` gives them, whoever has trained them.
+
+    Raises:
+        UserError: for what the command refuses with one sentence.
+        SweepFailed: where trainings failed; the others are recorded.
+        KeyboardInterrupt: when it is interrupted; what was trained is saved.
+    """
+    given = {"task": task, "estimator": estimator, "optimizer": optimizer, "seed": seed, "learning_rate": learning_rate}
+    given |= {"width": width, "estimator_file": estimator_file, "name": name, "store": store}
+    facts = _command(overrides(experiment, **given, **settings), verbose)
+    return load(facts["store"], facts["plan"])
+
+
+def plan(*, verbose: bool = False, **settings: Any) -> pd.DataFrame:
+    """What of a sweep is recorded, missing or stale; trains nothing.
+
+    Args:
+        verbose: as in `sweep`.
+        **settings: those of `sweep`.
+
+    Returns:
+        One row per run: its task, estimator, optimizer and name, how many replicas are wanted, done and missing, and in
+        `remark` why what is recorded does not count, or why there can be no such run.
+
+    Raises:
+        UserError: for what the command refuses with one sentence.
+    """
+    columns = ["task", "estimator", "optimizer", "run", "wanted", "done", "missing", "remark"]
+    return pd.DataFrame(_command([*overrides(**settings), "plan=true"], verbose)["runs"], columns=columns)
+
+
+def trace(
+    operations: str | Iterable[str],
+    x: Any,
+    *,
+    target: float | None = None,
+    estimator: str = "sigmoid_derivative",
+    at_zero: int | None = None,
+    normalize: str = "none",
+    compiled: bool = False,
+    **parameters: float,
+) -> pd.DataFrame:
+    """How gradients flow back through a chain of operations: `python -m runners.trace operations=…`, from Python.
+
+    Args:
+        operations: their names, in the order in which they are applied: `square`, `product`, and hard functions such as
+            `sign` and `step`; one text with commas, or several.
+        x: a number or an array; a tuple of two where the first operation is `product`.
+        target: of a loss ½(y − target)² at the end; None: there is none.
+        estimator: whose slope stands at hard functions.
+        at_zero: the sign that a hard function gives to zero; None: its own.
+        normalize: none, peak or area, as in Surrogate.gain.
+        compiled: as one XLA program, rather than operation by operation.
+        **parameters: of the estimator; those not given have its defaults.
+
+    Returns:
+        One row per operation, the last first: the columns operation, input, output, upstream, slope, downstream.
+
+    Raises:
+        UserError: for a name, a number or a number of inputs that cannot be.
+    """
+    from runners.tracing import chain
+
+    names = operations.split(",") if isinstance(operations, str) else list(operations)
+    choice = {"at_zero": at_zero, "normalize": normalize}
+    chosen = chain.operations(names, target, estimator, **choice, **parameters)
+    return chain.chain(chosen, x, compiled=compiled)
+
+
+def overrides(experiment: str | None = None, **settings: Any) -> list[str]:
+    """The arguments of the command that says the same.
+
+    Args:
+        experiment: as in `sweep`.
+        **settings: as in `sweep`; None is left out.
+
+    Returns:
+        Overrides in Hydra's grammar, in the order of the settings.
+
+    Raises:
+        UserError: for a setting that lists nothing, and for a value that no configuration has.
+    """
+    words = [f"experiment={'null' if experiment is None else _literal('experiment', experiment)}"]
+    for key, value in settings.items():
+        if value is not None:
+            key = _SHORT.get(key, key)
+            key = choice_key(key) if key in schema.PARTS else key
+            words.append(f"{key}={','.join(_literal(key, one) for one in _values(key, value))}")
+    return words
+
+
+def _values(key: str, value: Any) -> list:
+    """What a setting is swept over: one value, or several."""
+    if not isinstance(value, Iterable) or isinstance(value, (str, Mapping)) or getattr(value, "shape", None) == ():
+        return [value]
+    values = list(value)
+    if not values:
+        raise UserError(f"{key} is empty: there is nothing to train.")
+    nested = all(isinstance(one, Iterable) and not isinstance(one, (str, Mapping)) for one in values)
+    return [values] if _is_list(key) and not nested else values
+
+
+def _is_list(key: str) -> bool:
+    """Whether one value of this key is a list."""
+    group, _, own = (qualified(key) or ("", key))[1].partition(".")
+    if not own:
+        return group in _LISTS
+    pool = schema.PARTS.get(group)
+    return pool is not None and any(isinstance(defaults_of(pool, one).get(own), list) for one in options(pool))
+
+
+def _literal(key: str, value: Any) -> str:
+    """A value in Hydra's grammar."""
+    if isinstance(value, os.PathLike):
+        value = os.fspath(value)
+    if isinstance(value, (np.generic, np.ndarray)) and value.shape == ():
+        value = value.item()
+    if value is None:
+        return "null"
+    if isinstance(value, bool):
+        return str(value).lower()
+    if isinstance(value, numbers.Integral):
+        return str(int(value))
+    if isinstance(value, numbers.Real):
+        if not math.isfinite(value):
+            raise UserError(f"{key} is {value}, but must be finite.")
+        return repr(float(value))
+    if isinstance(value, str):
+        if key == "estimator.file" or (_WORD.fullmatch(value) and value.lower() not in _NO_WORD):
+            return value
+        escaped = re.sub(r"(\\*)'", r"\1\1\\'", re.sub(r"(\\+)$", r"\1\1", value))
+        return f"'{escaped}'"
+    if isinstance(value, Mapping):
+        return "{" + ",".join(f"{_literal(key, k)}:{_literal(key, v)}" for k, v in value.items()) + "}"
+    if isinstance(value, Iterable):
+        return "[" + ",".join(_literal(key, one) for one in value) + "]"
+    raise UserError(f"{key} is {value!r}, but must be a number, a word, a list or a schedule.")
+
+
+def _command(words: list[str], verbose: bool) -> dict[str, Any]:
+    """Runs the command, and returns what it answers. Raises what `sweep` does."""
+    with tempfile.TemporaryDirectory() as folder:
+        path = Path(folder) / "answer.json"
+        path.touch()
+        environment = {**os.environ, answer.ANSWER: str(path)}
+        # As a module, and with the folders that this process imports from: it is the same code.
+        environment["PYTHONPATH"] = os.pathsep.join(entry for entry in [str(_HOUSE), *sys.path] if entry)
+        terminal = verbose and sys.stderr is sys.__stderr__ and sys.__stderr__ is not None and sys.__stderr__.isatty()
+        told = None if terminal else subprocess.PIPE
+        with subprocess.Popen(
+            [sys.executable, "-m", "runners.sweep", *words],
+            env=environment,
+            stdin=subprocess.DEVNULL,
+            stdout=told,
+            stderr=None if terminal else subprocess.STDOUT,
+            encoding="utf-8",
+            errors="replace",
+        ) as process:
+            try:
+                for line in process.stdout or ():
+                    if verbose:
+                        print(line, end="", flush=True)
+                code = process.wait()
+            except BaseException:
+                process.terminate()  # it saves what it has trained, and ends within seconds
+                raise
+        facts = answer.read(path)
+    if "error" in facts:
+        raise UserError(facts["error"])
+    if facts.get("failed"):
+        failed = facts["failed"]
+        first = next(iter(failed))
+        raise SweepFailed(
+            f"{len(failed)} of the runs failed, the first of them {first}: {failed[first]}. What is recorded of the "
+            f"others is kept, and load({facts['store']!r}, {facts['plan']!r}) gives it.",
+            failed,
+        )
+    if code:
+        raise SweepFailed(f"the command ended with exit code {code}, and what it had to say stands above.", {})
+    return facts
