@@ -172,7 +172,8 @@ served = module.signatures["serving_default"]
 [(name, _)] = served.structured_input_signature[1].items()
 [answer] = served(**{{name: tf.constant(images)}}).values()
 np.testing.assert_array_equal(answer, outputs)
-np.testing.assert_array_equal(tf.saved_model.load("served").serve(images), outputs)
+exported = tf.saved_model.load("served")
+np.testing.assert_array_equal(exported.serve(images), outputs)
 assert "estimators" not in sys.modules
 sys.path.insert(0, {str(ROOT)!r})
 import keras, steeplechase.keras
