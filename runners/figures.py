@@ -3,16 +3,20 @@
 from __future__ import annotations
 
 import argparse
+import shlex
 from pathlib import Path
 
 from rich.console import Console
 
 from results.outputs import draw, freeze, verify
 from results.records import frozen
+from results.records.joined import joined
 from results.records.store import DEFAULT, Store
 from runners import command
 from runners.configuration import estimator_files
+from runners.execution import provenance
 from runners.execution.freshness import check_fresh
+from runners.planning.plans import check_name
 from steeplechase.errors import RecordError, StoreError, UserError, did_you_mean
 
 
@@ -34,6 +38,9 @@ def main(arguments: list[str] | None = None) -> int:
         choices=(1, 2),
         default=2,
         help="of a page that a figure spans; 1: figures, no tables",
+    )
+    parser.add_argument(
+        "--name", metavar="JOINED", help="draw the named plans together, as one plan that is kept under this name"
     )
     parser.add_argument("--freeze", action="store_true", help="keep the table and what is made of it in STORE/frozen")
     parser.add_argument("--verify", action="store_true", help="make again what was made of frozen tables, and compare")
@@ -61,6 +68,11 @@ def main(arguments: list[str] | None = None) -> int:
                 f"there is no plan '{name}' in {store.root}{did_you_mean(name, known)} Known are: {', '.join(known)}.",
                 2,
             )
+    if options.name:
+        try:
+            options.names = [_joined(options, store)]
+        except UserError as error:
+            return command.fail(str(error), 1 if isinstance(error, (RecordError, StoreError)) else 2)
     failed = 0
     for name in options.names or known:  # one plan that cannot be drawn does not keep the others back
         try:
@@ -76,6 +88,19 @@ def main(arguments: list[str] | None = None) -> int:
         for fault in faults:
             failed = command.fail(fault, 1)
     return failed
+
+
+def _joined(options: argparse.Namespace, store: Store) -> str:
+    """Keeps the named plans as one, and returns its name."""
+    if len(options.names) < 2:
+        raise UserError("--name draws several plans as one: give the names of two or more.")
+    if options.name in options.names:
+        raise UserError(f"--name is {options.name}, which is one of those that are drawn as one: take another.")
+    told = shlex.join(["python", "-m", "runners.figures", *options.names, "--name", options.name])
+    plan = joined(options.name, [store.plan(name) for name in options.names], told, provenance.now())
+    check_name(plan.name, store, {run["run"]: {*run["replicas"]} for run in plan.runs})
+    store.write_plan(plan)
+    return plan.name
 
 
 def _verify(options: argparse.Namespace, store: Store) -> int:

@@ -55,7 +55,7 @@ def plan_and_launch(
         return []
     store = Store(common["store"])
     if common["name"]:
-        check_name(common["name"], store, states)
+        check_name(common["name"], store, {state.planned.name: {*state.planned.ids} for state in states})
     name = common["name"] or plan_name(experiment, arguments)
     store.make_writable()
     plan = as_plan(name, arguments, states, common, now())

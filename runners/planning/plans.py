@@ -231,13 +231,13 @@ def as_plan(name: str, arguments: list[str], states: list[PlannedState], common:
     )
 
 
-def check_name(name: str, store: Store, states: list[PlannedState]) -> None:
+def check_name(name: str, store: Store, wanted: Mapping[str, set[str]]) -> None:
     """Refuses a name that a command gives its plan where it is another plan's.
 
     Args:
         name: as `name=` gives it.
         store: that may have a plan of this name.
-        states: of the runs of the plan. It may have more than the plan of before has: then it goes on with it.
+        wanted: by run, the replicas of the plan. It may have more than the plan of before has: then it goes on with it.
 
     Raises:
         UserError: for what is no name, for an experiment's own, and for that of a plan that has what this one lacks.
@@ -249,7 +249,6 @@ def check_name(name: str, store: Store, states: list[PlannedState]) -> None:
         raise UserError(f"name is {name}, which an experiment has: take another.")
     if name in store.plans():
         plan = store.plan(name)
-        wanted = {state.planned.name: {*state.planned.ids} for state in states}
         if any(not {*run["replicas"]} <= wanted.get(run["run"], set()) for run in plan.runs):
             raise UserError(f"name is {name}, which another plan has ({plan.command}): take another.")
 

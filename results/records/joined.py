@@ -1,0 +1,67 @@
+"""Several plans as one, so that they are drawn together, where their rules agree."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from typing import Any
+
+from results.records.plan import Plan
+from steeplechase.errors import UserError
+
+_RULES: dict[str, Callable[[Plan], Any]] = {
+    "reference": lambda plan: plan.reference or "none",
+    "strict": lambda plan: str(plan.strict).lower(),
+    "compare": lambda plan: ", ".join(plan.compare) or "nothing",
+}
+
+
+def joined(name: str, plans: Sequence[Plan], command: str, written: str) -> Plan:
+    """One plan that wants what all of these want.
+
+    Args:
+        name: of it.
+        plans: one or more; a run that several of them have is wanted with the replicas of all.
+        command: that asks for it, as one line.
+        written: when, as in Plan.
+
+    Returns:
+        The plan; its figures and tables are those of all.
+
+    Raises:
+        UserError: where the plans' rules differ, or one run was recorded by other code.
+    """
+    runs: dict[str, Mapping[str, Any]] = {}
+    margins: dict[str, float] = {}
+    first = plans[0]
+    for plan in plans:
+        differ = [
+            f"{rule} is {said(first)} in the one and {said(plan)} in the other"
+            for rule, said in _RULES.items()
+            if said(plan) != said(first)
+        ]
+        differ += [
+            f"margins.{task} is {margins[task]:g} before and {margin:g} in the last"
+            for task, margin in plan.margins.items()
+            if margins.setdefault(task, margin) != margin
+        ]
+        for run in plan.runs:
+            known = runs.setdefault(run["run"], run)
+            if known["fingerprint"] != run["fingerprint"]:
+                differ.append(f"{run['run']} was recorded by other code: run both sweeps again")
+            replicas = list(dict.fromkeys([*known["replicas"], *run["replicas"]]))
+            runs[run["run"]] = {**known, "replicas": replicas}
+        if differ:
+            raise UserError(f"{first.name} and {plan.name} cannot be drawn as one: {'; '.join(differ)}.")
+    return Plan(
+        name,
+        command,
+        written,
+        tuple(runs.values()),
+        tuple(dict.fromkeys(figure for plan in plans for figure in plan.figures)),
+        tuple(dict.fromkeys(table for plan in plans for table in plan.tables)),
+        tuple({one["run"]: one for plan in plans for one in plan.declined if one["run"] not in runs}.values()),
+        first.reference,
+        margins,
+        first.strict,
+        first.compare,
+    )
