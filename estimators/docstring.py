@@ -7,8 +7,8 @@ import re
 from collections.abc import Callable
 from typing import NamedTuple
 
-_WORDS = ("Replaces", "With", "Needs")  # in this order
-_WORD = re.compile(rf"\b({'|'.join(_WORDS)})\b\s+")
+_BLOCK = re.compile(r"(Replaces|With|Needs) {2,}|Replaces ")  # how a paragraph of them begins
+_WORD = re.compile(r"(?:^|(?<=  ))(Replaces|With|Needs)\s+", re.MULTILINE)
 
 
 class PageText(NamedTuple):
@@ -37,7 +37,7 @@ def page_text(rule: Callable) -> PageText:
     summary, words, remarks = "", {}, []
     for number, paragraph in enumerate(re.split(r"\n\s*\n", inspect.getdoc(rule) or "")):
         lines = [line.strip() for line in paragraph.split("\n")]
-        _, *parts = _WORD.split(paragraph) if _WORD.match(paragraph) else [""]
+        _, *parts = _WORD.split(paragraph) if _BLOCK.match(paragraph) else [""]
         if parts:
             for word, said in zip(parts[::2], parts[1::2], strict=True):
                 words[word] = [line.strip() for line in said.strip().split("\n")]

@@ -1,25 +1,13 @@
 """What was found: records, the tables made of them and the figures drawn from them. No TensorFlow anywhere in here."""
 
-from typing import TYPE_CHECKING
+import importlib
 
-if TYPE_CHECKING:
-    from results.public import ResultSet as ResultSet
-    from results.public import load as load
-    from results.records.plan import Plan as Plan
+# Looked up and not imported: whoever records imports this package, and no figure is part of what made a record.
+_PLACES = {"Plan": "results.records.plan", "ResultSet": "results.public", "load": "results.public"}
 
 
-def __getattr__(name):
+def __getattr__(name: str):
     """`load`, `Plan` and `ResultSet` on demand: they import pandas, and a command that only prints help has no need."""
-    if name == "load":
-        from results.public import load
-
-        return load
-    if name == "Plan":
-        from results.records.plan import Plan
-
-        return Plan
-    if name == "ResultSet":
-        from results.public import ResultSet
-
-        return ResultSet
+    if name in _PLACES:
+        return getattr(importlib.import_module(_PLACES[name]), name)
     raise AttributeError(f"module 'results' has no attribute '{name}'")

@@ -49,7 +49,8 @@ def draw(console: Console, store: Store, plan: Plan, columns: int = 2) -> list[s
     results = load(store, plan)
     if results.rows.empty:
         results.complete()  # which says what is missing
-    written, faults = make(console, results, wanted, plan.figures, folder, columns=columns)
+    drawn = dict.fromkeys([*plan.figures, *figure_pages.named_files()])
+    written, faults = make(console, results, wanted, drawn, folder, columns=columns)
     if written:
         kinds = sorted({str(path.with_suffix(".*")) for path in written})
         console.print(f"Tables and figures: {escape(', '.join(kinds))}")
@@ -132,6 +133,7 @@ def why(error: Exception) -> str:
         return said
     frames = traceback.extract_tb(error.__traceback__)
     folders, caller = [Path(place) for place in figure_pages.__path__], Path(figure_pages.__file__)
+    folders += [path.parent for path in figure_pages.named_files().values()]
     own = [frame for frame in frames if (path := Path(frame.filename)).parent in folders and path != caller]
     own = own or [frame for frame in frames if Path(frame.filename).is_relative_to(_RESULTS)] or frames
     if isinstance(error, SyntaxError):

@@ -17,7 +17,7 @@ def asked() -> bool:
     return bool(os.environ.get(ANSWER))
 
 
-def tell(**facts: Any) -> None:
+def report(**facts: Any) -> None:
     """Adds to the answer, where one is asked for.
 
     Args:

@@ -120,7 +120,7 @@ def trace(
     x: Any,
     *,
     target: float | None = None,
-    estimator: str = "sigmoid_derivative",
+    estimator: str | None = None,
     at_zero: int | None = None,
     normalize: str = "none",
     compiled: bool = False,
@@ -133,7 +133,7 @@ def trace(
             `sign` and `step`; one text with commas, or several.
         x: a number or an array; a tuple of two where the first operation is `product`.
         target: of a loss ½(y − target)² at the end; None: there is none.
-        estimator: whose slope stands at hard functions.
+        estimator: whose slope stands at hard functions; None: there are none.
         at_zero: the sign that a hard function gives to zero; None: its own.
         normalize: none, peak or area, as in Surrogate.gain.
         compiled: as one XLA program, rather than operation by operation.
@@ -223,7 +223,7 @@ def _literal(key: str, value: Any) -> str:
     raise UserError(f"{key} is {value!r}, but must be a number, a word, a list or a schedule.")
 
 
-def _command(words: list[str], verbose: bool) -> dict[str, Any]:
+def _command(arguments: list[str], verbose: bool) -> dict[str, Any]:
     """Runs the command, and returns what it answers. Raises what `sweep` does."""
     with tempfile.TemporaryDirectory() as folder:
         path = Path(folder) / "answer.json"
@@ -234,7 +234,7 @@ def _command(words: list[str], verbose: bool) -> dict[str, Any]:
         terminal = verbose and sys.stderr is sys.__stderr__ and sys.__stderr__ is not None and sys.__stderr__.isatty()
         told = None if terminal else subprocess.PIPE
         with subprocess.Popen(
-            [sys.executable, "-m", "runners.sweep", *words],
+            [sys.executable, "-m", "runners.sweep", *arguments],
             env=environment,
             stdin=subprocess.DEVNULL,
             stdout=told,

@@ -45,18 +45,18 @@ def _passes(console: Console, name: str, verbose: bool) -> bool:
     page, found = estimators.registry[name], []
     with console.status(f"{name} ..."):
         found = list(contract.check(page))
-    faults = [(words, fault) for words, fault in found if fault]
     written = estimator_files.find(name)
+    faults = [promise for promise in found if promise.fault and not (promise.form and written)]
     console.print(
         f"{escape(page.label)} ({name}{f', {written.place}' if written else ''}): "
         f"{len(found) - len(faults)} of {len(found)} promises are kept."
     )
-    for words, fault in found:
-        if fault:
-            console.print(f"  [red]broken[/] {words}")
-            console.print(f"         {fault}", markup=False)
+    for promise in found:
+        if promise.fault:
+            console.print(f"  [red]broken[/] {promise.words}" if promise in faults else f"  remark {promise.words}")
+            console.print(f"         {promise.fault}", markup=False)
         elif verbose:
-            console.print(f"  kept   {words}")
+            console.print(f"  kept   {promise.words}")
     return not faults
 
 

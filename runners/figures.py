@@ -13,7 +13,7 @@ from results.records import frozen
 from results.records.joined import joined
 from results.records.store import DEFAULT, Store
 from runners import command
-from runners.configuration import estimator_files
+from runners.configuration import estimator_files, figure_files
 from runners.execution import provenance
 from runners.execution.freshness import check_fresh
 from runners.planning.plans import check_name
@@ -56,7 +56,7 @@ def main(arguments: list[str] | None = None) -> int:
     if options.freeze and not options.names:
         return command.fail("--freeze needs the NAME of the plan whose table is to be kept.", 2)
     try:
-        options.names = estimator_files.name_files(options.names)
+        options.names = estimator_files.name_files(figure_files.name_files(options.names))
         known = store.plans()
     except StoreError as error:
         return command.fail(str(error), 1)

@@ -53,7 +53,7 @@ def _asked(names: Sequence[str]) -> list[str]:
 
     for name in (*estimator_files.files(), *names):
         loading.register(name)
-        contract.require_contract(name)
+    contract.require_contract()
     return list(dict.fromkeys(names)) or sorted(estimators.registry)
 
 

@@ -86,7 +86,7 @@ def _answer() -> int:
     try:
         return _sweep()
     except (UserError, OSError) as error:
-        answer.tell(error=" ".join(str(error).split()))
+        answer.report(error=" ".join(str(error).split()))
         raise
 
 

@@ -194,7 +194,7 @@ class _HardWeights(_Ours):
         given = ops.convert_to_tensor(given)
         return operation.call(given) if operation else given
 
-    def _own(self, config: dict[str, Any]) -> dict[str, Any]:
+    def _config(self, config: dict[str, Any]) -> dict[str, Any]:
         """A layer's configuration with what is ours in it."""
         if self.clip is not None:
             config.pop("kernel_constraint")  # clip makes it
@@ -251,7 +251,7 @@ class HardDense(_HardWeights, keras.layers.Dense):
 
     def get_config(self) -> dict[str, Any]:
         """What `from_config` makes the same layer of."""
-        return self._own(super().get_config())
+        return self._config(super().get_config())
 
 
 @keras.saving.register_keras_serializable(_PACKAGE)
@@ -302,7 +302,7 @@ class HardConv2D(_HardWeights, keras.layers.Conv2D):
 
     def get_config(self) -> dict[str, Any]:
         """What `from_config` makes the same layer of."""
-        return self._own(super().get_config())
+        return self._config(super().get_config())
 
 
 def _estimator(given: str | Surrogate) -> Surrogate:

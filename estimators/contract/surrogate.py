@@ -9,6 +9,7 @@ from __future__ import annotations
 import inspect
 import math
 from collections.abc import Callable, Iterator, Sequence
+from typing import NamedTuple
 
 import numpy as np
 import tensorflow as tf
@@ -46,9 +47,21 @@ from estimators.surrogate import NORMALIZATIONS, SITES, Surrogate
 from steeplechase.errors import Unsupported, UserError, first_line
 
 
-def check_all(
-    page: Surrogate, checks: Sequence[Callable[[Surrogate], None]] | None = None
-) -> Iterator[tuple[str, str]]:
+class Check(NamedTuple):
+    """What a page promises, and whether it keeps it.
+
+    Attributes:
+        words: the first sentence of the check's docstring.
+        fault: how it is broken, in one sentence; "" where it is kept.
+        form: whether it is of the page's form alone (FORM).
+    """
+
+    words: str
+    fault: str
+    form: bool = False
+
+
+def check_all(page: Surrogate, checks: Sequence[Callable[[Surrogate], None]] | None = None) -> Iterator[Check]:
     """Each promise in words, and how the page breaks it, or "" where it keeps it.
 
     What follows from a fault that is told is left out: that the slope is no tensor, or that it has no bound, which
@@ -59,7 +72,7 @@ def check_all(
         checks: functions of a page that raise ContractError; None: CHECKS.
 
     Yields:
-        (the first sentence of the check's docstring, the fault in one sentence or "").
+        Each promise, with its fault.
     """
     told, unbounded = set(), False
     for promise in (*_FIRST, *(promise for promise in checks or CHECKS if promise not in _FIRST)):
@@ -71,12 +84,12 @@ def check_all(
         except (ContractError, UserError) as broken:
             unbounded = unbounded or isinstance(broken, Unbounded)
             if str(broken) not in told:
-                yield words, str(broken)
+                yield Check(words, str(broken), promise in FORM)
             told.add(str(broken))
         except (Exception, SystemExit) as error:  # a page can fail in any way: that, too, is a promise that is not kept
-            yield words, f"{type(error).__name__}: {first_line(error)}"
+            yield Check(words, f"{type(error).__name__}: {first_line(error)}", promise in FORM)
         else:
-            yield words, ""
+            yield Check(words, "", promise in FORM)
 
 
 # The promises
@@ -99,8 +112,7 @@ def shape_and_type(page: Surrogate) -> None:
 
 
 def is_documented(page: Surrogate) -> None:
-    """Its docstring has the words Replaces, With, Needs in this order and what shape x has; its source is named, and
-    something that its formula can be checked by.
+    """Its docstring has the words Replaces, With, Needs in this order and what shape x has, and its source is named.
 
     Raises:
         ContractError: with what is lacking.
@@ -109,9 +121,18 @@ def is_documented(page: Surrogate) -> None:
     places = [text.find(word) for word in ("Replaces", "With", "Needs", "shape")]
     if -1 in places or places != sorted(places):
         raise ContractError(f"{page.name}'s docstring lacks Replaces, With, Needs and the shape, in this order.")
-    for what in ("source", "label"):
-        if not getattr(page, what).strip():
-            raise ContractError(f"{page.name} declares no {what}.")
+    if not page.source.strip():
+        raise ContractError(f"{page.name} declares no source.")
+
+
+def can_be_checked(page: Surrogate) -> None:
+    """It has a label that figures can print, sites that there are, and something that its formula can be checked by.
+
+    Raises:
+        ContractError: with what is lacking.
+    """
+    if not page.label.strip():
+        raise ContractError(f"{page.name} declares no label.")
     if "$" in page.label or not page.label.isprintable():
         raise ContractError(f"{page.name}'s label {page.label!r} has a sign that figures cannot print as it is.")
     if unknown := [site for site in page.sites if site not in SITES]:
@@ -347,6 +368,7 @@ def respects_its_ranges(page: Surrogate) -> None:
 CHECKS: tuple[Callable[[Surrogate], None], ...] = (
     shape_and_type,
     is_documented,
+    can_be_checked,
     derivative_of_its_counterpart,
     known_values,
     equal_pages,
@@ -366,5 +388,11 @@ CHECKS: tuple[Callable[[Surrogate], None], ...] = (
     respects_its_ranges,
 )
 
+FORM = (is_documented,)  # how a page is written: it moves no number, and binds the book's own pages alone
 _FIRST = (shape_and_type, finite_at_extremes)  # from whose faults others follow
-_OF_NO_VALUES = (is_documented, chance_decides, respects_its_ranges)  # what can be held though the slope has no bound
+_OF_NO_VALUES = (
+    is_documented,
+    can_be_checked,
+    chance_decides,
+    respects_its_ranges,
+)  # what can be held though the slope has no bound

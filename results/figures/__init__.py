@@ -1,4 +1,4 @@
-"""The figures by name: those in this folder, and how one of them is drawn.
+"""The figures by name: those in this folder, those in files that a command names, and how one of them is drawn.
 
 columns: 1 or 2, how many columns of a page the figure spans. What draw says of rows and columns of panels is so over
 two; in one the panels stand as `place` has them. A figure that takes the results alone is the same over both.
@@ -6,21 +6,41 @@ two; in one the panels stand as `place` has them. A figure that takes the result
 
 from __future__ import annotations
 
-import importlib
+import functools
+import importlib.util
 import inspect
+import json
+import os
 import pkgutil
+import sys
+from pathlib import Path
+from types import ModuleType
+from typing import TYPE_CHECKING
 
-from matplotlib.figure import Figure
-
-from results.records.result_set import ResultSet
 from steeplechase.errors import RecordError
 
+if TYPE_CHECKING:  # commands that draw nothing name figures, too
+    from matplotlib.figure import Figure
+
+    from results.records.result_set import ResultSet
+
+FILES = "STEEPLECHASE_FIGURES"  # in the environment: the files that a command named, by the figures' names
 RENAMED = {"contrasts": "surrogates", "flow": "gradient_flow"}  # what plans and frozen tables of before ask for
+
+
+def listed() -> list[str]:
+    """The names of the figures in this folder."""
+    return sorted(module.name for module in pkgutil.iter_modules(__path__))
+
+
+def named_files() -> dict[str, Path]:
+    """The figures in files that the command named: where each lies, by its name."""
+    return {name: Path(path) for name, path in json.loads(os.environ.get(FILES) or "{}").items()}
 
 
 def names() -> list[str]:
     """Of all figures."""
-    return sorted(module.name for module in pkgutil.iter_modules(__path__))
+    return sorted([*listed(), *named_files()])
 
 
 def drawn(name: str, results: ResultSet, columns: int = 2) -> Figure:
@@ -38,12 +58,18 @@ def drawn(name: str, results: ResultSet, columns: int = 2) -> Figure:
         RecordError: where there is none, where its module has no `draw` or one that returns none, and whatever drawing
             it raises.
     """
+    from matplotlib.figure import Figure
+
     if name not in names() and name not in RENAMED:
-        raise RecordError(f"there is no figure '{name}' in results/figures")
+        raise RecordError(f"there is no figure '{name}' here; one in a file of its own needs figure.file=PATH")
     name = RENAMED.get(name, name)
-    draw = getattr(importlib.import_module(f"results.figures.{name}"), "draw", None)
+    module = (
+        _loaded(named_files()[name]) if name in named_files() else importlib.import_module(f"results.figures.{name}")
+    )
+    place = named_files()[name].name if name in named_files() else f"results/figures/{name}.py"
+    draw = getattr(module, "draw", None)
     if not callable(draw):
-        raise RecordError(f"results/figures/{name}.py has no function draw(results)")
+        raise RecordError(f"{place} has no function draw(results)")
     try:
         inspect.signature(draw).bind(results, columns)
     except TypeError:  # it takes the results alone, as the README has it
@@ -51,5 +77,22 @@ def drawn(name: str, results: ResultSet, columns: int = 2) -> Figure:
     else:
         figure = draw(results, columns)
     if not isinstance(figure, Figure):
-        raise RecordError(f"draw in results/figures/{name}.py returns {type(figure).__name__}, and no figure")
+        raise RecordError(f"draw in {place} returns {type(figure).__name__}, and no figure")
     return figure
+
+
+@functools.cache
+def _loaded(path: Path) -> ModuleType:
+    """A file as a module, as Python itself loads it: registered, for dataclasses, and with its folder importable."""
+    name = f"steeplechase_figure_{path.stem}"
+    spec = importlib.util.spec_from_file_location(name, path)
+    assert spec and spec.loader, path
+    if str(path.parent) not in sys.path:
+        sys.path.append(str(path.parent))
+    module = sys.modules[name] = importlib.util.module_from_spec(spec)
+    try:
+        spec.loader.exec_module(module)
+    except BaseException:
+        del sys.modules[name]
+        raise
+    return module

@@ -118,7 +118,8 @@ def figures_of(one: Reported) -> list[str]:
     methods = (
         one.results.rows[["task", "optimizer", "run"]].drop_duplicates().groupby(["task", "optimizer"]).size().max()
     )
-    return list(dict.fromkeys([*one.figures, *(FIGURES if methods <= FEW and _runs(one) > 1 else ())]))
+    shared = FIGURES if methods <= FEW and _runs(one) > 1 else ()
+    return list(dict.fromkeys([*one.figures, *figure_pages.named_files(), *shared]))
 
 
 def _remarks(results: ResultSet) -> Iterator[str]:

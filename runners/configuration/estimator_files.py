@@ -15,12 +15,13 @@ import importlib.util
 import json
 import os
 import re
+import sys
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
-from runners import command
+from runners.configuration import python_files
 from steeplechase import registry
 from steeplechase.errors import UserError
 
@@ -28,7 +29,7 @@ ESTIMATORS_DIR = Path(__file__).resolve().parents[2] / "estimators"
 SURROGATES_DIR = ESTIMATORS_DIR / "surrogates"
 FUNCTIONS_DIR = ESTIMATORS_DIR / "functions"
 GROUP = "steeplechase.estimators"
-_KEY = "estimator.file="
+_KEY = "estimator.file"
 NAMED = "STEEPLECHASE_ESTIMATORS"  # in the environment: the files that the user named
 _WORD = re.compile("[A-Za-z_][A-Za-z0-9_]*")
 # No page and no parameter can be called so: the command line or the machinery means something else by it.
@@ -86,13 +87,11 @@ def name_files(arguments: Sequence[str]) -> list[str]:
         UserError: for a file that cannot be read, or holds no page that could be used.
     """
     os.environ.pop(NAMED, None)  # what an earlier command or anything else left there was not named by this one
-    paths = [path.strip("'\"") for a in arguments if a.startswith(_KEY) for path in a.removeprefix(_KEY).split(",")]
-    if "" in paths:
-        raise UserError("estimator.file names no file: write estimator.file=PATH, or several with commas between them.")
+    paths, rest = python_files.take(arguments, _KEY)
     if paths:
-        os.environ[NAMED] = json.dumps([os.path.abspath(os.path.expanduser(path)) for path in paths])
+        os.environ[NAMED] = json.dumps([str(path) for path in paths])
         files()
-    return [a for a in arguments if not a.startswith(_KEY)]
+    return rest
 
 
 def as_argument(whole: bool = False) -> list[str]:
@@ -105,7 +104,7 @@ def as_argument(whole: bool = False) -> list[str]:
         A list of one, or an empty one where no file was named.
     """
     named = [str(page.path) if whole else page.path.name for page in files().values()]
-    return [_KEY + ",".join(named)] if named else []
+    return [f"{_KEY}={','.join(named)}"] if named else []
 
 
 def files() -> dict[str, EstimatorFile]:
@@ -170,14 +169,7 @@ def read(path: Path, name: str = "") -> EstimatorFile:
     Raises:
         UserError: with the file and the line where it holds none, several, or one that is not of the form.
     """
-    command.regular(path, "estimator.file")
-    try:
-        tree = ast.parse(path.read_bytes())
-    except OSError as error:
-        raise UserError(f"{path.name} cannot be read in {path.parent}: {error.strerror}.") from None
-    except (SyntaxError, ValueError, RecursionError, MemoryError) as error:
-        line = f", line {error.lineno}" if getattr(error, "lineno", None) else ""
-        raise UserError(f"{path.name}{line} is no Python: {getattr(error, 'msg', error)}.") from None
+    tree = python_files.parse(path, _KEY)
     found = [(node, call) for node in tree.body if isinstance(node, ast.FunctionDef) for call in [_entry(node)] if call]
     if name:
         found = [(node, call) for node, call in found if node.name == name]
@@ -298,6 +290,8 @@ def files_named(named: str) -> dict[str, EstimatorFile]:
     """
     found: dict[str, EstimatorFile] = {}
     for path in map(Path, json.loads(named or "[]")):
+        if str(path.parent) not in sys.path:
+            sys.path.append(str(path.parent))  # its neighbours can be imported, as where Python runs it
         page = read(path)
         if (SURROGATES_DIR / f"{page.name}.py").exists():
             raise UserError(

@@ -23,6 +23,8 @@ def check_key(key: str, values: list[str]) -> None:
     Raises:
         UserError: with what may have been meant.
     """
+    if key == "figure.file":
+        raise UserError("figure.file is read from the command line only, as figure.file=PATH.")
     group, _, rest = key.partition("@")[0].partition(".")
     if group in GROUPS and not rest:
         optional = group == "experiment" or "@" in key

@@ -81,16 +81,16 @@ def observe(names: list[str]) -> dict[str, dict[str, str]]:
     return {name: estimator_sources.observed(name) for name in names}
 
 
-def fault() -> str:
-    """Why nothing can be trained here, or which promise an estimator in a named file breaks; or ""."""
+def fault() -> tuple[str, list[str]]:
+    """(why nothing can be trained here, or which promises estimators in named files break, or ""; remarks on them)."""
     from runners.execution import contract
 
+    if _fault:
+        return _fault, []
     try:
-        for name in () if _fault else estimator_files.files():
-            contract.require_contract(name)
+        return "", contract.require_contract()
     except UserError as error:
-        return str(error)
-    return _fault
+        return str(error), []
 
 
 def train(run: Run, expected: tuple[str, str]) -> Outcome:

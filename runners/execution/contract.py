@@ -14,27 +14,32 @@ from runners.planning import estimator_sources
 from steeplechase.errors import UserError
 
 
-def check(estimator: Surrogate) -> Iterator[tuple[str, str]]:
-    """Each promise in words, and how the page breaks it, or "" where it keeps it."""
+def check(estimator: Surrogate) -> Iterator[surrogate.Check]:
+    """Each promise, and how the page breaks it."""
     return surrogate.check_all(estimator, CHECKS)
 
 
-def require_contract(name: str) -> None:
-    """Holds an estimator in a named file to the contract; one of ours or of a package is its authors' to test.
+def require_contract() -> list[str]:
+    """Holds the estimators in named files to the contract; one of ours or of a package is its authors' to test. All of
+    them are loaded.
 
-    Args:
-        name: of an estimator that is loaded.
+    Returns:
+        What of their form is not that of the book's pages, a sentence each: it moves no number.
 
     Raises:
-        UserError: with the file, the line and the first promise that is broken.
+        UserError: with every promise that is broken, of all files.
     """
-    written = files().get(name)
-    if written is None:
-        return
-    broken = next((fault for _, fault in check(estimators.registry[name]) if fault), "")
-    if broken:
-        whole = f"`python -m runners.contract {written.path.name}` shows all of it."
-        raise UserError(f"{written.place} breaks the contract: {broken} {whole}")
+    faults, remarks = [], []
+    for name, written in files().items():
+        broken = [promise for promise in check(estimators.registry[name]) if promise.fault]
+        remarks += [f"{written.place}: {promise.fault}" for promise in broken if promise.form]
+        wrong = [promise.fault for promise in broken if not promise.form]
+        if wrong:
+            faults.append(f"{written.place} breaks the contract: {' '.join(wrong)}")
+    if faults:
+        named = " ".join(page.path.name for page in files().values())
+        raise UserError(f"{' '.join(faults)} `python -m runners.contract {named}` shows all of it.")
+    return remarks
 
 
 def same_in_fresh_interpreters(estimator: Surrogate) -> None:

@@ -50,7 +50,7 @@ def plan_and_launch(
     states, common = plan_runs(jobs, compose, worker.learn)
     outputs.check_names(common["figures"], common["tables"])
     if common["plan"]:
-        answer.tell(runs=plan_rows(states))
+        answer.report(runs=plan_rows(states))
         show_plan(console, states)
         return []
     store = Store(common["store"])
@@ -60,20 +60,22 @@ def plan_and_launch(
     store.make_writable()
     plan = as_plan(name, arguments, states, common, now())
     store.write_plan(plan)
-    answer.tell(store=str(store.root.absolute()), plan=name)
+    answer.report(store=str(store.root.absolute()), plan=name)
     ahead = [state for state in states if state.missing]
     announce(console, states, ahead)
     returns = []
     if ahead and estimator_files.files():
-        fault = worker.fault(ahead[0].planned.run.program["device"])
+        fault, remarks = worker.fault(ahead[0].planned.run.program["device"])
         if fault:
             raise UserError(fault)
+        for remark in remarks:
+            console.print(f"  a remark: {remark}", highlight=False, markup=False)
     if ahead:
         returns = launch([[*s.overrides, f"progress={i}/{len(ahead)}"] for i, s in enumerate(ahead, 1)])
     outcomes = [_outcome(state, answer) for state, answer in zip(ahead, returns, strict=True)]
     failed = report_outcomes(console, ahead, outcomes, time.perf_counter() - started)
     if failed:
-        answer.tell(failed={outcome.run: outcome.error for outcome in outcomes if outcome.error})
+        answer.report(failed={outcome.run: outcome.error for outcome in outcomes if outcome.error})
         sys.exit(1)
     try:
         refused = {outcome.run: outcome.unsupported for outcome in outcomes if outcome.unsupported}
@@ -86,7 +88,7 @@ def plan_and_launch(
         list_unsupported(console, plan)
         if not plan.runs:
             nothing = "nothing can be trained: every run was declined."
-            answer.tell(error=nothing)
+            answer.report(error=nothing)
             print(f"steeplechase: {nothing}", file=sys.stderr)
             sys.exit(1)
         faults = [] if answer.asked() else outputs.draw(console, store, plan)

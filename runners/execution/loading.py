@@ -47,11 +47,9 @@ def _run(written: EstimatorFile) -> None:
         if written.module:
             importlib.import_module(written.module)
         else:
-            observing.load(
-                written.path.read_bytes(),
-                written.path,
-                types.ModuleType(f"steeplechase_page_{written.name}"),
-            )
+            module = types.ModuleType(f"steeplechase_page_{written.name}")
+            sys.modules[module.__name__] = module  # as Python does: dataclasses look their module up
+            observing.load(written.path.read_bytes(), written.path, module)
     except (Exception, SystemExit) as error:  # a user's file can fail in any way: it is told with its place
         own = [
             frame.lineno for frame in traceback.extract_tb(error.__traceback__) if frame.filename == str(written.path)

@@ -92,7 +92,7 @@ def train(run: Run, report: Callable[[int, int, float], None]) -> Outcome:
     return outcome
 
 
-def fault(device: str) -> str:
+def fault(device: str) -> tuple[str, list[str]]:
     """Why the process that trains cannot train through the estimators that files name.
 
     It is started for this, unless it is there, and holds them to the contract.
@@ -101,7 +101,7 @@ def fault(device: str) -> str:
         device: `cpu` or `gpu`.
 
     Returns:
-        One sentence, or "".
+        (one sentence, or ""; what of their form is not that of the book's pages, a sentence each).
     """
     warm_up(device)
     named = [written.path.name for written in estimator_files.files().values()]
@@ -109,7 +109,7 @@ def fault(device: str) -> str:
         return _current[0].submit(child.fault).result()
     except BrokenProcessPool:
         close()
-        return f"{', '.join(named)} ended the process that it was run in."
+        return f"{', '.join(named)} ended the process that it was run in.", []
 
 
 def learn(run: Run) -> None:

@@ -125,23 +125,25 @@ def files_and_packages(name: str) -> tuple[dict[str, Path], dict[str, str]]:
     assert page is not None, f"{name} is of the book"
     files: dict[str, Path] = {}
     versions: dict[str, str] = {}
-    ahead, seen = [], {*sys.stdlib_module_names, *UNCOUNTED}
+    ahead: list[tuple[str, bool]] = []  # what is imported, and whether it can be done without
+    seen = {*sys.stdlib_module_names, *UNCOUNTED}
     if page.module:
-        ahead.append(page.module.split(".")[0])
-        versions[ahead[0]] = page.package
+        ahead.append((page.module.split(".")[0], False))
+        versions[ahead[0][0]] = page.package
     else:
         files[page.path.name] = page.path
         ahead += _tops(page.path)
     while ahead:
-        top = ahead.pop()
+        top, optional = ahead.pop()
         if top in seen:
             continue
-        seen.add(top)
         spec = importlib.util.find_spec(top)  # of a top-level name: nothing is imported
-        if spec is None and not page.module:
+        if spec is None and not page.module and not optional:
             raise UserError(f"{page.path.name} imports '{top}', which cannot be found.")
-        if spec is None:  # an installed package may do without it
+        if spec is None:  # it is done without: with it, this would be another estimator
+            versions[top] = "not there"
             continue
+        seen.add(top)
         home = Path(next(iter(spec.submodule_search_locations or ()), spec.origin or ""))
         if observing.is_installed(f"{home}/") and top not in versions:
             owners = _owners().get(top, [])
@@ -152,13 +154,14 @@ def files_and_packages(name: str) -> tuple[dict[str, Path], dict[str, str]]:
             label = f"{top}/{path.relative_to(home)}" if home.is_dir() else path.name
             if files.setdefault(label, path) != path:
                 raise UserError(f"two files that '{name}' consists of are called {label}: rename one.")
-        ahead += [name for path in own for name in _tops(path)]
+        ahead += [imported for path in own for imported in _tops(path)]
     return files, versions
 
 
-def _tops(path: Path) -> list[str]:
-    """The top-level names that a file imports."""
-    return list(dict.fromkeys(name.split(".")[0] for name in sources.names(path)))
+def _tops(path: Path) -> list[tuple[str, bool]]:
+    """The top-level names that a file imports, and whether it can do without them."""
+    names = dict.fromkeys(name.split(".")[0] for name in sources.names(path))
+    return [(name, name in sources.optional(path)) for name in names]
 
 
 @functools.cache

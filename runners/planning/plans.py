@@ -9,10 +9,11 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from results import figures
 from results.analysis.lookup import column_of
 from results.records.plan import Plan
 from results.records.store import Store
-from runners.configuration import choices, estimator_files, keys, resolution
+from runners.configuration import choices, estimator_files, figure_files, keys, resolution
 from runners.configuration.run import Run
 from runners.planning import device, identity
 from runners.planning.identity import PlannedRun, identify
@@ -221,7 +222,9 @@ def as_plan(name: str, arguments: list[str], states: list[PlannedState], common:
         _command(arguments),
         written,
         tuple(runs),
-        tuple(dict.fromkeys([*common["figures"], *(["sensitivity"] if common["compare"] else [])])),
+        tuple(
+            dict.fromkeys([*common["figures"], *(["sensitivity"] if common["compare"] else []), *figures.named_files()])
+        ),
         tuple(common["tables"]),
         tuple(declined),
         common["reference"],
@@ -231,13 +234,13 @@ def as_plan(name: str, arguments: list[str], states: list[PlannedState], common:
     )
 
 
-def check_name(name: str, store: Store, wanted: Mapping[str, set[str]]) -> None:
+def check_name(name: str, store: Store, planned: Mapping[str, set[str]]) -> None:
     """Refuses a name that a command gives its plan where it is another plan's.
 
     Args:
         name: as `name=` gives it.
         store: that may have a plan of this name.
-        wanted: by run, the replicas of the plan. It may have more than the plan of before has: then it goes on with it.
+        planned: by run, the replicas of the plan. It may have more than the plan of before has: then it goes on with it.
 
     Raises:
         UserError: for what is no name, for an experiment's own, and for that of a plan that has what this one lacks.
@@ -249,7 +252,7 @@ def check_name(name: str, store: Store, wanted: Mapping[str, set[str]]) -> None:
         raise UserError(f"name is {name}, which an experiment has: take another.")
     if name in store.plans():
         plan = store.plan(name)
-        if any(not {*run["replicas"]} <= wanted.get(run["run"], set()) for run in plan.runs):
+        if any(not {*run["replicas"]} <= planned.get(run["run"], set()) for run in plan.runs):
             raise UserError(f"name is {name}, which another plan has ({plan.command}): take another.")
 
 
@@ -272,4 +275,5 @@ def plan_name(experiment: str, arguments: list[str]) -> str:
 def _command(arguments: list[str]) -> str:
     """The command without the places where things lie."""
     kept = [a for a in arguments if a.split("=")[0] not in ("store", "task.data", "task.labels")]
-    return shlex.join(["python", "-m", "runners.sweep", *kept, *estimator_files.as_argument()])
+    named = [*estimator_files.as_argument(), *figure_files.as_argument()]
+    return shlex.join(["python", "-m", "runners.sweep", *kept, *named])

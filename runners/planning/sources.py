@@ -136,6 +136,22 @@ def names(path: Path) -> tuple[str, ...]:
 
 
 @functools.cache
+def optional(path: Path) -> frozenset[str]:
+    """The top-level names that a file can do without: imported where an ImportError is caught, and nowhere else."""
+    parsed, caught = parse(path), set()
+    for node in ast.walk(parsed):
+        if isinstance(node, ast.Try) and any(map(_catches_imports, node.handlers)):
+            caught |= {id(inner) for statement in node.body for inner in ast.walk(statement)}
+    tops: dict[bool, set[str]] = {True: set(), False: set()}
+    for node in ast.walk(parsed):
+        if isinstance(node, ast.Import):
+            tops[id(node) in caught] |= {alias.name.split(".")[0] for alias in node.names}
+        elif isinstance(node, ast.ImportFrom) and node.module and not node.level:
+            tops[id(node) in caught].add(node.module.split(".")[0])
+    return frozenset(tops[True] - tops[False])
+
+
+@functools.cache
 def enters_itself(path: Path) -> bool:
     """Whether a module does nothing when it is imported but define its functions and enter them in a book."""
     allowed: set[str] = set()
@@ -207,7 +223,7 @@ def unseen(path: Path) -> int:
 
 def forget() -> None:
     """Forgets what was read of files, which then are read again."""
-    for cached in (tree, imports, names, enters_itself, only_computes, unseen, _closure, _home):
+    for cached in (tree, imports, names, optional, enters_itself, only_computes, unseen, _closure, _home):
         cached.cache_clear()
 
 
@@ -241,6 +257,13 @@ class _Counting(ast.NodeTransformer):
     def visit_ImportFrom(self, node):
         listed = _located(node.module or "") if self.contents else ()
         return None if listed and enters_itself(listed[-1]) and not node.level else node
+
+
+def _catches_imports(handler: ast.ExceptHandler) -> bool:
+    """Whether a handler catches the error of a module that is not there."""
+    kinds = handler.type.elts if isinstance(handler.type, ast.Tuple) else [handler.type]
+    named = {getattr(kind, "id", None) for kind in kinds}
+    return handler.type is None or bool(named & {"ImportError", "ModuleNotFoundError", "Exception", "BaseException"})
 
 
 def _calls(node) -> set[str]:

@@ -96,23 +96,27 @@ def hard(
     )
 
 
-def operations(names: Sequence[str], target: float | None, estimator: str, **choice: Any) -> list[Operation]:
+def operations(names: Sequence[str], target: float | None, estimator: str | None, **choice: Any) -> list[Operation]:
     """The operations of these names.
 
     Args:
         names: of PLAIN and HARD.
         target: of a loss at the end; None: there is none.
-        estimator: whose slope stands at hard functions.
+        estimator: whose slope stands at hard functions; None: there are none.
         **choice: as `hard` has it, without `forward`.
 
     Returns:
         One for each name, and the loss.
 
     Raises:
-        UserError: as `check_operations` and `hard`.
+        UserError: for a hard function without an estimator; as `check_operations` and `hard`.
     """
     check_operations(names)
-    found = [PLAIN[name] if name in PLAIN else hard(estimator, forward=name, **choice) for name in names]
+    found = []
+    for name in names:
+        if name not in PLAIN and estimator is None:
+            raise UserError(f"{name} is a hard function: say whose slope stands for its derivative, by estimator=NAME.")
+        found.append(PLAIN[name] if name in PLAIN else hard(estimator, forward=name, **choice))
     return found if target is None else [*found, l2_loss(target)]
 
 

@@ -376,7 +376,7 @@ FAULTS = {
         "same_in_every_type",
         {"rule": lambda x, *, scale=1.0: scale * tf.sigmoid(scale * abs(x)) * (1 - tf.sigmoid(scale * abs(x)))},
     ),
-    "nothing to check it by": ("is_documented", {"counterpart": None, "known": (), "equals": ()}),
+    "nothing to check it by": ("can_be_checked", {"counterpart": None, "known": (), "equals": ()}),
     "a dropped factor": ("derivative_of_its_counterpart", {"rule": lambda x, *, scale=1.0: sigmoid(scale * x)}),
     "a forgotten square": ("derivative_of_its_counterpart", {"rule": lambda x, *, scale=1.0: scale * tf.sigmoid(-x)}),
     "a parameter that does nothing": ("parameters_matter", {"rule": lambda x, *, scale=1.0: sigmoid(x) + 0 * scale}),
@@ -409,7 +409,8 @@ FAULTS = {
     "a wrong factor": ("equal_pages", {"equals": (({"scale": 2.0}, "tanh_slope", {"scale": 1.0}, 2.0),)}),
     "no words": ("is_documented", {"rule": lambda x, *, scale=1.0: sigmoid(x)}),
     "no source": ("is_documented", {"source": " "}),
-    "no such site": ("is_documented", {"sites": ("weights", "neurons")}),
+    "no label": ("can_be_checked", {"label": ""}),
+    "no such site": ("can_be_checked", {"sites": ("weights", "neurons")}),
     "a range of no parameter": ("respects_its_ranges", {"needs": {"slope": Range(above=0)}}),
     "a default out of range": ("respects_its_ranges", {"needs": {"scale": Range(above=2)}}),
     "NumPy inside": ("same_everywhere", {"rule": lambda x, *, scale=1.0: tf.constant(1 / (1 + x.numpy() ** 2))}),
@@ -443,13 +444,15 @@ def test_a_page_that_crashes_is_told_as_one_that_breaks_its_promises():
     def crash(x, *, scale=1.0):
         raise RuntimeError("out of order")
 
-    found = dict(surrogate_contract.check_all(Surrogate(**{**GOOD, "rule": crash})))
+    found = {words: fault for words, fault, _ in surrogate_contract.check_all(Surrogate(**{**GOOD, "rule": crash}))}
     assert len(found) == len(surrogate_contract.CHECKS)
     assert "RuntimeError: out of order" in found.values()
 
 
 def faults(rule, **traits):
-    return [said for _, said in surrogate_contract.check_all(Surrogate(**{**GOOD, "rule": rule, **traits})) if said]
+    return [
+        kept.fault for kept in surrogate_contract.check_all(Surrogate(**{**GOOD, "rule": rule, **traits})) if kept.fault
+    ]
 
 
 def test_a_slope_without_bound_is_told_once():

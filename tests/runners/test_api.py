@@ -113,6 +113,7 @@ def test_nothing_goes_on_behind_a_sweep_that_is_stopped(ending, tmp_path):
         stdout=subprocess.PIPE,
         stderr=subprocess.PIPE,
         text=True,
+        encoding="utf-8",
         start_new_session=True,
     )
     for line in process.stdout:
@@ -145,3 +146,6 @@ def test_a_trace_is_the_chain_that_it_names():
     np.testing.assert_allclose(float(table["downstream"].iloc[-1]), 2.0 * slope * 4.0, rtol=1e-5)
     with pytest.raises(sc.UserError, match="there is no operation 'sgn'; did you mean 'sign'"):
         sc.trace("sgn", 1.0)
+    with pytest.raises(sc.UserError, match="sign is a hard function: say whose slope"):
+        sc.trace("square,sign", 1.0)
+    assert sc.trace(["product"], (2.0, 3.0))["downstream"][0] == (3.0, 2.0)

@@ -183,7 +183,9 @@ assert model.layers[0].kernel_estimator.parameters == {{"scale": 2.0}} and model
 assert model.layers[2].half_width == 1.0
 model.compile(loss="mse")
 """
-    done = subprocess.run([sys.executable, "-c", code], cwd=tmp_path, capture_output=True, text=True, check=False)
+    done = subprocess.run(
+        [sys.executable, "-c", code], cwd=tmp_path, capture_output=True, text=True, check=False, encoding="utf-8"
+    )
     assert done.returncode == 0, done.stderr
 
 

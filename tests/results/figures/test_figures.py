@@ -293,7 +293,7 @@ def test_a_figure_that_fails_is_one_sentence_and_the_others_are_drawn(own):
             "the figure undrawable could not be drawn: ValueError:",
             "the figure unwritten could not be drawn: SyntaxError: '(' was never closed (unwritten.py, line 1).",
             "the figure empty could not be drawn: results/figures/empty.py has no function draw(results).",
-            "the figure unknown could not be drawn: there is no figure 'unknown' in results/figures.",
+            "the figure unknown could not be drawn: there is no figure 'unknown' here",
         ),
         strict=True,
     ):
