@@ -1,7 +1,10 @@
 """What the README says to type can be typed: each of its overrides after the bare command, each of its commands."""
 
+import os
 import re
 import shlex
+import subprocess
+import sys
 from pathlib import Path
 
 import pytest
@@ -44,3 +47,23 @@ def test_an_example_is_planned_as_it_is_typed(line, tmp_path):
     done = sweep(*shlex.split(line.removeprefix(SWEEP)), "plan=true", store=None if "store=" in line else tmp_path)
     assert done.returncode == 0, done.stderr
     assert "nothing is trained" in done.stdout
+
+
+PYTHON = re.findall(r"```python\n(.*?)```", README, flags=re.DOTALL)
+
+
+def test_the_python_of_the_readme_runs_as_it_stands(tmp_path):
+    """All of it in one process and one empty folder, but for the slope of which test_estimator_files makes a file."""
+    snippets = [snippet for snippet in PYTHON if "@surrogate" not in snippet]
+    assert len(snippets) == 2
+    code = "\n".join([*snippets, "assert model(keras.ops.zeros((2, 28, 28, 1))).shape == (2, 10)"])
+    done = subprocess.run(
+        [sys.executable, "-c", code],
+        cwd=tmp_path,
+        env={**os.environ, "PYTHONPATH": str(ROOT)},
+        capture_output=True,
+        encoding="utf-8",
+        check=False,
+    )
+    assert done.returncode == 0, done.stderr
+    assert (tmp_path / "convergence.pdf").exists() and "Sign fitting" in done.stdout

@@ -63,10 +63,9 @@ def drawn(name: str, results: ResultSet, columns: int = 2) -> Figure:
     if name not in names() and name not in RENAMED:
         raise RecordError(f"there is no figure '{name}' here; one in a file of its own needs figure.file=PATH")
     name = RENAMED.get(name, name)
-    module = (
-        _loaded(named_files()[name]) if name in named_files() else importlib.import_module(f"results.figures.{name}")
-    )
-    place = named_files()[name].name if name in named_files() else f"results/figures/{name}.py"
+    path = named_files().get(name)
+    module = _loaded(path) if path else importlib.import_module(f"results.figures.{name}")
+    place = path.name if path else f"results/figures/{name}.py"
     draw = getattr(module, "draw", None)
     if not callable(draw):
         raise RecordError(f"{place} has no function draw(results)")

@@ -208,6 +208,7 @@ def as_plan(name: str, arguments: list[str], states: list[PlannedState], common:
         The plan, as the store keeps it.
     """
     runs, declined = [], []
+    drawn = [*common["figures"], *(["sensitivity"] if common["compare"] else []), *figures.named_files()]
     for state in states:
         run = state.planned.run
         if state.unsupported:
@@ -222,9 +223,7 @@ def as_plan(name: str, arguments: list[str], states: list[PlannedState], common:
         _command(arguments),
         written,
         tuple(runs),
-        tuple(
-            dict.fromkeys([*common["figures"], *(["sensitivity"] if common["compare"] else []), *figures.named_files()])
-        ),
+        tuple(dict.fromkeys(drawn)),
         tuple(common["tables"]),
         tuple(declined),
         common["reference"],
@@ -240,7 +239,7 @@ def check_name(name: str, store: Store, planned: Mapping[str, set[str]]) -> None
     Args:
         name: as `name=` gives it.
         store: that may have a plan of this name.
-        planned: by run, the replicas of the plan. It may have more than the plan of before has: then it goes on with it.
+        planned: by run, the replicas of the plan. It may have more than the plan of before: then it goes on with it.
 
     Raises:
         UserError: for what is no name, for an experiment's own, and for that of a plan that has what this one lacks.
