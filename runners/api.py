@@ -13,6 +13,7 @@ import re
 import subprocess
 import sys
 import tempfile
+from collections import deque
 from collections.abc import Iterable, Mapping
 from pathlib import Path
 from typing import Any
@@ -30,6 +31,7 @@ from steeplechase.errors import UserError
 
 _HOUSE = Path(__file__).resolve().parents[1]  # whose code the command runs
 _WORD = re.compile(r"[A-Za-z_][\w./-]*")  # what Hydra's grammar takes for a word without quotes
+_LAST = 30  # lines of the command that are told where it ends without an answer
 _NO_WORD = ("true", "false", "null", "nan", "inf")
 _LISTS = ("compare", "figures", "tables", "bounds")  # keys of the sweep whose value is a list
 _SHORT = {"learning_rate": "optimizer.learning_rate", "estimator_file": "estimator.file"}
@@ -225,6 +227,7 @@ def _literal(key: str, value: Any) -> str:
 
 def _command(arguments: list[str], verbose: bool) -> dict[str, Any]:
     """Runs the command, and returns what it answers. Raises what `sweep` does."""
+    last: deque[str] = deque(maxlen=_LAST)
     with tempfile.TemporaryDirectory() as folder:
         path = Path(folder) / "answer.json"
         path.touch()
@@ -244,6 +247,7 @@ def _command(arguments: list[str], verbose: bool) -> dict[str, Any]:
         ) as process:
             try:
                 for line in process.stdout or ():
+                    last.append(line)
                     if verbose:
                         print(line, end="", flush=True)
                 code = process.wait()
@@ -262,5 +266,5 @@ def _command(arguments: list[str], verbose: bool) -> dict[str, Any]:
             failed,
         )
     if code:
-        raise SweepFailed(f"the command ended with exit code {code}, and what it had to say stands above.", {})
+        raise SweepFailed(f"the command ended with exit code {code}, its last words: {''.join(last).strip()}", {})
     return facts

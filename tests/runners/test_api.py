@@ -84,6 +84,14 @@ def test_a_sweep_is_that_of_the_command(tmp_path, capfd):
     assert (sc.plan(**own, store=tmp_path)["missing"] == 0).all()
 
 
+def test_what_nobody_foresaw_is_told_with_the_commands_last_words(monkeypatch, tmp_path):
+    monkeypatch.setattr(sys, "executable", str(tmp_path / "python"))
+    (tmp_path / "python").write_text("#!/bin/sh\necho something broke\nexit 7\n", encoding="utf-8")
+    (tmp_path / "python").chmod(0o755)
+    with pytest.raises(sc.SweepFailed, match="exit code 7, its last words: something broke"):
+        sc.sweep(**SMALL, store=tmp_path)
+
+
 def test_a_file_that_was_edited_is_trained_anew(tmp_path):
     """In one process, as in a notebook: nothing of the file is kept from the sweep before."""
     path, store = tmp_path / "my_slope.py", tmp_path / "store"

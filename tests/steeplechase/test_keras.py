@@ -194,12 +194,18 @@ def test_a_model_that_asks_for_an_estimator_that_is_not_there_is_one_sentence(tm
     name = "only_here"
     registered = estimators.surrogate.Surrogate(name=name, label="x", rule=lambda x: tf.ones_like(x), source="x")
     estimators.registry.register(name, registered)
+    inputs = keras.Input((3,))
     try:
-        keras.Sequential([keras.Input((3,)), HardActivation(name)]).save(tmp_path / "m.keras")
+        keras.Sequential([inputs, HardActivation(name)]).save(tmp_path / "sequential.keras")
+        keras.Model(inputs, HardDense(2, name)(inputs)).save(tmp_path / "functional.keras")
     finally:
         del estimators.registry[name]
-    with pytest.raises(UserError, match="there is no estimator 'only_here'.*once the file that defines it"):
-        keras.saving.load_model(tmp_path / "m.keras")
+    for kind in ("sequential", "functional"):
+        with pytest.raises(UserError, match="^there is no estimator 'only_here'.*once the file that defines it"):
+            keras.saving.load_model(tmp_path / f"{kind}.keras")
+    config = HardActivation("tanh_slope").get_config() | {"steepness": 2.0}
+    with pytest.raises(UserError, match="^tanh_slope has no parameter 'steepness'"):
+        HardActivation.from_config(config)
 
 
 @pytest.mark.parametrize(
