@@ -1,9 +1,10 @@
-"""python -m runners.claims: what the README says of results, held against the frozen tables. No TensorFlow."""
+"""python -m runners.claims: what README and docs/findings.md say of results, held against the frozen tables."""
 
 from __future__ import annotations
 
 import re
 import sys
+from collections.abc import Mapping
 from pathlib import Path
 
 from rich.box import SIMPLE
@@ -19,18 +20,18 @@ from runners.configuration.schema import CHECKOUT
 from runners.execution import confirmation
 from steeplechase.errors import RecordError, did_you_mean
 
-README = CHECKOUT / "README.md" if CHECKOUT else None  # an installed copy has no such page
+PAGES = [CHECKOUT / "README.md", CHECKOUT / "docs" / "findings.md"] if CHECKOUT else []  # no installed copy has them
 ALL = "all"  # the word in place of a table between whose marks the claims are counted
 BEGIN, END = "<!-- claims about {}: made by `python -m runners.claims --write` -->", "<!-- end of claims -->"
 
 
 @command.one_sentence
 def main(arguments: list[str] | None = None) -> int:
-    """The command. Exit codes: 0 the README says what was found, 1 it does not, or a claim cannot be evaluated."""
+    """The command. Exit codes: 0 the pages say what was found, 1 they do not, or a claim cannot be evaluated."""
     parser = command.Parser(prog="python -m runners.claims", description=__doc__)
     parser.add_argument("--claims", type=Path, default=declared.FILE, help="another file of claims")
     parser.add_argument("--frozen", type=Path, default=frozen.FOLDER, metavar="FOLDER", help="where the tables are")
-    parser.add_argument("--readme", type=Path, default=README, help="the page that says them")
+    parser.add_argument("--pages", type=Path, nargs="+", default=PAGES, metavar="PAGE", help="which say them")
     parser.add_argument("--ledger", type=Path, help="the page of all claims (results/ledger.md of the project's own)")
     parser.add_argument(
         "--fresh", type=int, metavar="N", help="first train what stands on N draws that no record has, and freeze it"
@@ -40,11 +41,15 @@ def main(arguments: list[str] | None = None) -> int:
     )
     parser.add_argument("--write", action="store_true", help="write them into the pages")
     options = parser.parse_args(arguments)
-    if options.write and not options.readme:
-        parser.error("--write needs --readme=FILE: this copy is installed, and has no README.")
+    if options.write and not options.pages:
+        parser.error("--write needs --pages FILE: this copy is installed, and has none of its own.")
     if not options.ledger and CHECKOUT and options.claims == declared.FILE:
         options.ledger = CHECKOUT / "results" / "ledger.md"
-    for key, path in (("--claims", options.claims), ("--readme", options.readme), ("--ledger", options.ledger)):
+    for key, path in (
+        ("--claims", options.claims),
+        ("--ledger", options.ledger),
+        *(("--pages", p) for p in options.pages),
+    ):
         if path:
             command.regular(path, key)
     if options.fresh is not None and options.fresh < 2:
@@ -55,10 +60,10 @@ def main(arguments: list[str] | None = None) -> int:
         found = claims.evaluate(options.claims, options.frozen)
         if options.claims == declared.FILE:
             _check_untested(found)
-        pages = {options.readme: _read(options.readme)} if options.readme else {}
+        pages = {path: _read(path) for path in options.pages}
+        new = replaced(pages, found) if pages else {}
         if options.ledger:  # which is made where it is not there yet
             pages[options.ledger] = _read(options.ledger) if options.ledger.exists() else ""
-        wanted = {options.readme: replaced(pages[options.readme], found)} if options.readme else {}
     except (RecordError, OSError) as error:
         command.say(error)
         return 1
@@ -69,11 +74,11 @@ def main(arguments: list[str] | None = None) -> int:
         table.add_row(escape(claim.text), claim.outcome, escape(claim.evidence))
     Console(width=None if sys.stdout.isatty() else 140).print(table)
     if options.ledger:
-        wanted[options.ledger] = ledger.text(found)
-    others = [path for path, page in wanted.items() if page != pages[path]]
+        new[options.ledger] = ledger.text(found)
+    others = [path for path, page in new.items() if page != pages[path]]
     for path in others:
         if options.write:
-            path.write_text(wanted[path], encoding="utf-8")
+            path.write_text(new[path], encoding="utf-8")
         else:
             command.say(f"{path.name} says something else; `python -m runners.claims --write` mends it.")
     return 0 if options.write or not others else 1
@@ -99,27 +104,27 @@ def _read(path: Path) -> str:
         raise RecordError(f"{path} is no text in UTF-8.") from None
 
 
-def replaced(readme: str, lines: list[claims.Claim]) -> str:
-    """The page with the claims about each table between its marks, and their number between those of ALL. What is
+def replaced(pages: Mapping[Path, str], lines: list[claims.Claim]) -> dict[Path, str]:
+    """Pages with the claims about each table between its marks, and their number between those of ALL. What is
     withdrawn stands in the ledger alone.
 
     Args:
-        readme: the page as it is.
+        pages: as they are.
         lines: the claims, in the order in which they are written.
 
     Returns:
-        The page with nothing else changed.
+        The pages with nothing else changed.
 
     Raises:
-        RecordError: where marks are missing.
+        RecordError: where marks are missing: each table has them in one page or more.
     """
     before, after = BEGIN.split("{}")
     marks = re.compile(rf"{re.escape(before)}(\w+){re.escape(after)}.*?{re.escape(END)}", re.DOTALL)
     said = [claim for claim in lines if claim.verdict != declared.WITHDRAWN]
-    missing = {claim.table for claim in said} - {mark[1] for mark in marks.finditer(readme)}
-    if missing or readme.count(before) != len(marks.findall(readme)):
+    missing = {claim.table for claim in said} - {mark[1] for page in pages.values() for mark in marks.finditer(page)}
+    if missing or any(page.count(before) != len(marks.findall(page)) for page in pages.values()):
         words = BEGIN.format(min(missing, default="TABLE"))
-        raise RecordError(f"the page has no lines “{words}” and “{END}” for the claims to stand between.")
+        raise RecordError(f"no page has lines “{words}” and “{END}” for the claims to stand between.")
 
     def between(mark: re.Match) -> str:
         if mark[1] == ALL:
@@ -127,7 +132,7 @@ def replaced(readme: str, lines: list[claims.Claim]) -> str:
         body = "\n".join(claims.lines(claim for claim in said if claim.table == mark[1]))
         return f"{BEGIN.format(mark[1])}\n\n{body}\n\n{END}"
 
-    return marks.sub(between, readme)
+    return {path: marks.sub(between, page) for path, page in pages.items()}
 
 
 if __name__ == "__main__":

@@ -279,7 +279,7 @@ def test_every_command_answers_a_flag_that_there_is_not_alike(module, capsys):
     assert said.startswith("steeplechase: unrecognized arguments: --nonsense; `") and len(said.splitlines()) == 1
 
 
-@pytest.mark.parametrize("key", ["--claims", "--readme"])
+@pytest.mark.parametrize("key", ["--claims", "--pages"])
 def test_a_pipe_is_not_waited_for(key, tmp_path, capsys):
     os.mkfifo(tmp_path / "pipe")
     assert claims.main([key, str(tmp_path / "pipe")]) == 2

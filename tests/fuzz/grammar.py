@@ -501,10 +501,10 @@ class Grammar:
             "hostile/experiment/odd_key.yaml",
             "hostile/experiment/latin.yaml",
         ]
-        options = [("--claims", self.draw.choice(files)), ("--readme", self.draw.choice(files)), ("--nowhere",), ("x",)]
+        options = [("--claims", self.draw.choice(files)), ("--pages", self.draw.choice(files)), ("--nowhere",), ("x",)]
         options += [("--frozen", self.draw.choice(files)), ("--help",), ("--claims",)]
         words = list(self.draw.choice(options))
-        if "--readme" in words or self.draw.random() < 0.3:
+        if "--pages" in words or self.draw.random() < 0.3:
             words += ["--claims", "data/empty"]  # without this, minutes of evaluating for a page that is none
         return Line("runners.claims", words)
 

@@ -33,7 +33,7 @@ def test_a_claim_about_a_table_that_nobody_makes_is_told(tmp_path, capsys, monke
     (tmp_path / "claims.yaml").write_text(yaml.safe_dump([CLAIM | {"table": table}]), encoding="utf-8")
     page = tmp_path / "page.md"
     page.write_text(f"{command.BEGIN.format(table)}\n{command.END}\n", encoding="utf-8")
-    own = ["--frozen", str(tmp_path), "--readme", str(page), "--ledger", str(tmp_path / "ledger.md"), "--write"]
+    own = ["--frozen", str(tmp_path), "--pages", str(page), "--ledger", str(tmp_path / "ledger.md"), "--write"]
     assert command.main(["--claims", str(tmp_path / "claims.yaml"), *own]) == 0  # of somebody's own plans
     monkeypatch.setattr(declared, "FILE", tmp_path / "claims.yaml")
     capsys.readouterr()
@@ -55,7 +55,7 @@ def test_fresh_draws_decide_what_was_claimed_before_them(tmp_path):
     own = ["--claims", str(tmp_path / "claims.yaml"), "--frozen", str(tmp_path / "frozen"), "--store", str(tmp_path)]
     page = tmp_path / "page.md"
     page.write_text(f"{command.BEGIN.format('race')}\n{command.END}\n", encoding="utf-8")
-    own += ["--readme", str(page), "--ledger", str(tmp_path / "ledger.md"), "--write"]
+    own += ["--pages", str(page), "--ledger", str(tmp_path / "ledger.md"), "--write"]
     assert command.main(own) == 0
     assert "*Supported, exploratory:* 0 of 2 trainings" in page.read_text(encoding="utf-8")
     assert command.main([*own, "--fresh", "3"]) == 0

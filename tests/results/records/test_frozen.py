@@ -409,7 +409,7 @@ def test_what_is_known_to_be_false_is_withdrawn(told):
     for words, count in fallen.items():
         said = [one.verdict for one in once if words in one.text and "rate and the width" not in one.text]
         assert said == ["withdrawn"] * count, words
-    page = " ".join(command.README.read_text(encoding="utf-8").split())
+    page = " ".join(" ".join(page.read_text(encoding="utf-8") for page in command.PAGES).split())
     for sentence in (
         "one has to race them",
         "as if a weight that has left",
@@ -443,20 +443,20 @@ def test_what_overturned_it_is_claimed_again_of_the_experiments_that_did(told):
             assert one.before, f"{one.text} was declared before its table was trained"
 
 
-def test_the_readme_says_what_the_claims_became(told):
-    """The page's sentences about results are those of results/claims.yaml, with what the frozen tables say of them."""
-    page = command.README.read_text(encoding="utf-8")
-    assert command.replaced(page, told) == page
+def test_the_pages_say_what_the_claims_became(told):
+    """Their sentences about results are those of results/claims.yaml, with what the frozen tables say of them."""
+    pages = {path: path.read_text(encoding="utf-8") for path in command.PAGES}
+    assert command.replaced(pages, told) == pages
 
 
 def test_the_command_writes_the_page_and_notices_when_it_says_something_else(kept, capsys):
     (kept / "claims.yaml").write_text(yaml.safe_dump([CASES[0][0]]), encoding="utf-8")
     page = kept / "page.md"
-    words = ["--claims", str(kept / "claims.yaml"), "--frozen", str(kept), "--readme", str(page)]
+    words = ["--claims", str(kept / "claims.yaml"), "--frozen", str(kept), "--pages", str(page)]
     page.write_text("no marks", encoding="utf-8")
-    assert command.main(words) == 1 and "has no lines" in capsys.readouterr().err
+    assert command.main(words) == 1 and "no page has lines" in capsys.readouterr().err
     page.write_text(command.BEGIN.format("race"), encoding="utf-8")
-    assert command.main(words) == 1 and "has no lines" in capsys.readouterr().err
+    assert command.main(words) == 1 and "no page has lines" in capsys.readouterr().err
     page.write_text(f"before\n{command.BEGIN.format('race')}\nold\n{command.END}\nafter\n", encoding="utf-8")
     assert command.main(words) == 1 and "says something else" in capsys.readouterr().err
     assert command.main([*words, "--write"]) == 0 and command.main(words) == 0
