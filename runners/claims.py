@@ -45,12 +45,8 @@ def main(arguments: list[str] | None = None) -> int:
         parser.error("--write needs --pages FILE: this copy is installed, and has none of its own.")
     if not options.ledger and CHECKOUT and options.claims == declared.FILE:
         options.ledger = CHECKOUT / "results" / "ledger.md"
-    for key, path in (
-        ("--claims", options.claims),
-        ("--ledger", options.ledger),
-        *(("--pages", p) for p in options.pages),
-    ):
-        if path:
+    for key, paths in (("--claims", [options.claims]), ("--ledger", [options.ledger]), ("--pages", options.pages)):
+        for path in filter(None, paths):
             command.regular(path, key)
     if options.fresh is not None and options.fresh < 2:
         parser.error(f"--fresh is {options.fresh}, but two draws are the fewest that anything can be said of")
