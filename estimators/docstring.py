@@ -37,8 +37,9 @@ def page_text(rule: Callable) -> PageText:
     summary, words, remarks = "", {}, []
     for number, paragraph in enumerate(re.split(r"\n\s*\n", inspect.getdoc(rule) or "")):
         lines = [line.strip() for line in paragraph.split("\n")]
-        _, *parts = _WORD.split(paragraph) if _WORD.match(paragraph) else [""]
-        if parts:
+        begun = _WORD.match(paragraph)
+        if begun and begun[1] not in words:  # a remark may begin with such a word as well
+            _, *parts = _WORD.split(paragraph)
             for word, said in zip(parts[::2], parts[1::2], strict=True):
                 words[word] = [line.strip() for line in said.strip().split("\n")]
         elif not number:
