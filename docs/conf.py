@@ -27,10 +27,12 @@ myst_enable_extensions = ["dollarmath"]
 myst_heading_anchors = 4
 nb_execution_mode = "off"
 
+smartquotes_action = "D"  # dashes alone: "" is an empty text
 default_role = "code"  # a name between backticks in a docstring is code
 autodoc_member_order = "bysource"
 autodoc_typehints = "none"  # what is taken is said under Args, with its shape and unit
 autodoc_class_signature = "mixed"
+autoclass_content = "both"  # what a layer takes is said where it is made
 napoleon_use_ivar = True
 napoleon_use_rtype = False
 add_module_names = False

@@ -8,6 +8,7 @@ anything else than the code.
 from __future__ import annotations
 
 import dataclasses
+import inspect
 import os
 import posixpath
 import re
@@ -98,6 +99,15 @@ def _plain(_app, _what, _name, _object, _options, lines: list[str]) -> None:
     for at, line in enumerate(lines[:-1]):
         if line == "Returns:":  # a sentence, in which napoleon would take what stands before a colon for the type
             lines[at + 1] = re.sub(r"^(\s*)", r"\1: ", lines[at + 1])
+
+
+def _signature(_app, what: str, _name, thing, _options, signature: str | None, returned: str | None):
+    """What a class is made of, where Keras hides it; and defaults that are made anew, in signs that Python reads."""
+    if what == "class" and signature == "(*args, **kwargs)":
+        parameters = [*inspect.signature(thing.__init__).parameters.values()][1:]
+        plain = [one.replace(annotation=inspect.Parameter.empty) for one in parameters]
+        return str(inspect.Signature(plain)), returned
+    return signature and signature.replace("<factory>", "..."), returned
 
 
 def _table(heads: Iterable[str], rows: Iterable[Iterable[str]]) -> list[str]:
@@ -320,6 +330,7 @@ def setup(app: Sphinx) -> dict[str, object]:
     app.connect("source-read", _read_page)
     app.connect("include-read", _read_included)
     app.connect("autodoc-process-docstring", _plain, priority=100)  # before napoleon's
+    app.connect("autodoc-process-signature", _signature)
     for name, directive in {
         "keys": Keys, "arguments": Arguments, "experiments": Experiments, "columns": Columns, "command": Command,
     }.items():  # fmt: skip
