@@ -7,7 +7,7 @@ PEERS := .venv-peers
 PEERS_READY := $(PEERS)/ready
 
 .DEFAULT_GOAL := help
-.PHONY: help setup sweep paper report test test-all test-browser fuzz lint figures docs perf peers scaling perf-check gpu-check lock clean
+.PHONY: help setup sweep paper report test test-all test-browser fuzz lint figures docs site perf peers scaling perf-check gpu-check lock clean
 
 help: ## what can be made
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-10s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -43,6 +43,10 @@ figures: $(READY) ## draw tables and figures anew from the records
 docs: $(READY) ## the estimators' page and gallery in docs/, made anew
 	$(RUN) -m runners.gallery $(ARGS)
 
+site: $(READY) ## the documentation as a website in site/: of docs/, and of what the code says of itself
+	$(RUN) -m sphinx -W --keep-going -q -b html -d build/doctrees docs site
+	@echo "Site: site/index.html"
+
 test: $(READY) ## the tests, at their short sizes
 	$(RUN) -m pytest
 
@@ -52,7 +56,7 @@ test-all: $(READY) ## the tests, long forms included
 fuzz: $(READY) ## command lines and stores at random: how many are accepted, refused, or neither (ARGS="--lines N --seed S")
 	$(RUN) -m tests.fuzz $(ARGS)
 
-test-browser: $(READY) ## the report in a real browser: Debian's chromium, installed where it is missing
+test-browser: $(READY) ## the report and the site in a real browser: Debian's chromium, installed where it is missing
 	@command -v chromium >/dev/null && command -v chromedriver >/dev/null || { apt-get update -qq && \
 		DEBIAN_FRONTEND=noninteractive apt-get install -y -qq --no-install-recommends chromium chromium-driver >/dev/null; } || \
 		{ echo "steeplechase: Debian's packages chromium and chromium-driver are needed, and could not be installed" >&2; exit 1; }
@@ -93,4 +97,4 @@ lock: ## resolve the dependencies anew into requirements.lock
 		--no-header --no-emit-index-url --no-annotate --quiet --output-file requirements.lock >/dev/null
 
 clean: ## remove the environments (records stay)
-	rm -rf $(VENV) $(PEERS) .perf *.egg-info
+	rm -rf $(VENV) $(PEERS) .perf site build/doctrees *.egg-info

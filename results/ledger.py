@@ -40,7 +40,7 @@ def text(claims: Sequence[Claim]) -> str:
         Markdown: what is refuted, undecided or withdrawn first, and of what is supported what claims no difference.
     """
     ordered = sorted(claims, key=lambda claim: (ORDER.index(claim.verdict), claim.kind not in NULL))
-    table = pd.DataFrame(
+    columns = pd.DataFrame(
         {
             "Claim": [claim.text for claim in ordered],
             "Table": [claim.table for claim in ordered],
@@ -52,11 +52,11 @@ def text(claims: Sequence[Claim]) -> str:
             "Evidence": [claim.evidence for claim in ordered],
             "Older than what decides": [OLDER[claim.before] for claim in ordered],
         }
-    ).to_markdown(index=False, disable_numparse=True)
+    )
     return (
         "# Claims, and what became of them\n\n"
         f"{counted(claims)} Made by `python -m runners.claims --write` from results/claims.yaml and the frozen tables. "
         "A claim that was changed or dropped stays here. What decides is the claim's own table, or draws that the "
         "table never met (`--fresh`); a claim is older if it stood when the first of those records was trained, which "
-        f"records from before 2026-11-29 do not say.\n\n{table}\n"
+        f"records from before 2026-11-29 do not say.\n\n{wording.markdown_table(columns)}\n"
     )

@@ -5,6 +5,9 @@ from __future__ import annotations
 import math
 from collections.abc import Iterable, Mapping
 
+import pandas as pd
+import tabulate
+
 
 def aggregate(mean: float, low: float, high: float, unit: str) -> str:
     """Mean and interval in one line: 0.912 [0.905, 0.919].
@@ -141,3 +144,22 @@ def _significant(number: float, digits: int) -> str:
     if not math.isfinite(number):
         return "unknown" if math.isnan(number) else "∞" if number > 0 else "−∞"
     return f"{number:#.{digits}g}".removesuffix(".") if number else "0"
+
+
+def markdown_table(table: pd.DataFrame) -> str:
+    """A table as Markdown, every letter one wide.
+
+    Where the package wcwidth is installed, as IPython brings it, tabulate would pad some signs otherwise, and what is
+    written would depend on that.
+
+    Args:
+        table: cells that are text.
+
+    Returns:
+        Its lines, without a line break at the end.
+    """
+    kept, tabulate.WIDE_CHARS_MODE = tabulate.WIDE_CHARS_MODE, False
+    try:
+        return table.to_markdown(index=False, disable_numparse=True)
+    finally:
+        tabulate.WIDE_CHARS_MODE = kept

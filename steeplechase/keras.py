@@ -185,7 +185,7 @@ class _HardWeights(_Ours):
 
     @property
     def hard_kernel(self) -> np.ndarray:
-        """The kernel as the forward pass has it: hard, of the kernel's shape. It is what is deployed."""
+        """The kernel as the forward pass has it, hard, of the kernel's shape. It is what is deployed."""
         return ops.convert_to_numpy(self._hardened(self.kernel, self.kernel_estimator))
 
     @staticmethod

@@ -18,7 +18,7 @@ from tests.helpers.tasks import SMALL  # noqa: E402
 
 # Whose few tests wait for many processes. Handed out last, they would leave one of two workers idle.
 FIRST = ("runners/test_sweep", "test_fuzz", "runners/configuration/test_estimator_files", "test_command", "test_wheel")
-FIRST += ("test_contributing", "estimators/test_new_estimator", "runners/planning/test_observing")
+FIRST += ("docs/test_site", "test_contributing", "estimators/test_new_estimator", "runners/planning/test_observing")
 
 
 def pytest_collection_modifyitems(items):

@@ -13,6 +13,8 @@ from rich.console import Console
 from rich.markup import escape
 from rich.table import Table
 
+from results import wording
+
 FORMULA = ("=", "+", "-", "@", "\t", "\n")  # what a cell begins with that a spreadsheet may evaluate
 WORDS = {"with", "method", "other", "verdict"}  # columns of words, which stand at the left
 
@@ -88,7 +90,7 @@ def as_markdown(printed: pd.DataFrame, title: str, caption: str) -> str:
     Returns:
         Markdown that ends with an empty line.
     """
-    return f"### {title}\n\n{printed.to_markdown(index=False, disable_numparse=True)}\n\n{caption}\n\n"
+    return f"### {title}\n\n{wording.markdown_table(printed)}\n\n{caption}\n\n"
 
 
 def as_latex(printed: pd.DataFrame, caption: str, label: str) -> str:

@@ -6,8 +6,10 @@ import math
 
 import pandas as pd
 import pytest
+import tabulate
 from rich.console import Console
 
+from results import wording
 from results.analysis import selection
 from results.analysis import summary as summary_analysis
 from results.records.result_set import ResultSet
@@ -145,3 +147,13 @@ def test_nothing_recorded_gives_an_empty_table(tmp_path):
 def test_rows_without_accounts_are_refused():
     with pytest.raises(RecordError, match="has no account"):
         summary_analysis.summary(ResultSet(make().rows))
+
+
+def test_a_table_in_markdown_is_the_same_whatever_is_installed():
+    """wcwidth, which IPython brings, makes some signs two wide or none, and tabulate asks it."""
+    table = pd.DataFrame({"with": ["一", "σ̂"], "n": ["1", "22"]})
+    lines = wording.markdown_table(table).splitlines()
+    assert {len(line) for line in lines} == {len(lines[0])}
+    wide = tabulate.WIDE_CHARS_MODE
+    padded = {len(line) for line in table.to_markdown(index=False, disable_numparse=True).splitlines()}
+    assert (len(padded) == 1) != wide, "it is another one where that is installed and asked"
