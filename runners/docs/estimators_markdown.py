@@ -36,7 +36,7 @@ slope is random, periodic, or depends on the whole tensor.
 2 for sign and 1 for step. Both follow the parameters as they change. Where peak or area is 0, ∞ or – the pair is
 declined and listed as such, and nothing is trained for it."""
 SCHEDULES = """\
-Any parameter may follow a schedule over training, as `'estimator.{parameter}={{from:0.1,to:10,shape:log}}'`. {some}"""
+Any parameter may follow a schedule over training, as `'estimator.NAME.PARAMETER={from:0.1,to:10,shape:log}'`."""
 SCHEDULED = """\
 {names} are configured with one, given below under *Schedule*; table and figure show them at the page's own number. A
 number takes its place (`estimator={name} estimator.{parameter}={default:g}`), and so does another schedule."""
@@ -108,8 +108,7 @@ def _schedules(surrogates) -> str:
             parameter=key,
             default=page.parameters[key],
         )
-    first = next((name for page in (*scheduled, *surrogates) for name in page.parameters), "")
-    text = SCHEDULES.format(parameter=first, some=some) if first else ""
+    text = f"{SCHEDULES} {some}".strip() if any(page.parameters for page in surrogates) else ""
     return textwrap.fill(text, 120, break_long_words=False, break_on_hyphens=False)
 
 

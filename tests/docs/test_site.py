@@ -140,7 +140,7 @@ def test_a_sweep_of_a_how_to_is_one(page, line):
 def test_ten_minutes_can_be_typed_as_they_are_written(tmp_path):
     done = run_page(DOCS / "ten-minutes.md", tmp_path)
     assert done.returncode == 0, done.stdout[-3000:] + done.stderr[-3000:]
-    assert "20 of 20 promises are kept" in done.stdout
+    assert " promises are kept" in done.stdout and "broken" not in done.stdout
     drawn = tmp_path / "results/output/mine/one_column"
     assert {"convergence.pdf", "convergence.png", "convergence.svg"} <= {path.name for path in drawn.iterdir()}
     assert (tmp_path / "convergence.pdf").stat().st_size > 5_000 and (tmp_path / "mine.keras").exists()
