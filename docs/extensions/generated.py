@@ -29,7 +29,6 @@ DOCS = "docs"
 # Files of the repository that the site has a page for: a link to one of them leads there.
 PAGES = {
     "README.md": "docs/index.md",
-    "README.md#your-own-estimator-without-touching-this-repository": "docs/how-to/own-estimator.md",
     "CONTRIBUTING.md": "docs/contributing.md",
     "CHANGELOG.md": "docs/changelog.md",
     "results/ledger.md": "docs/ledger.md",
@@ -88,8 +87,6 @@ def _read_page(app: Sphinx, name: str, content: list[str]) -> None:
 def _read_included(app: Sphinx, relative: Path, _parent: str, content: list[str]) -> None:
     place = posixpath.normpath(posixpath.join(DOCS, relative.as_posix()))
     content[0] = mended(content[0], posixpath.dirname(place), DOCS)
-    if place == "README.md":  # of which one section is shown: what stands below its heading climbs one step
-        content[0] = content[0].replace("\n### ", "\n## ")
 
 
 def _plain(_app, _what, _name, _object, _options, lines: list[str]) -> None:
