@@ -12,10 +12,12 @@ import pytest
 import yaml
 
 import steeplechase
+from results import figures
 from results.records import schema as columns
-from runners.configuration import axes, schema
+from runners.configuration import axes, figure_files, schema
 from runners.configuration.overrides import check_overrides, values_by_key
 from tests.helpers.site import BLOCK, DOCS, NOTEBOOK, ROOT, blocks, build, run_notebook, run_page
+from tests.oracles.records import make
 
 PAGES = sorted([*ROOT.glob("*.md"), *DOCS.rglob("*.md"), ROOT / "results/ledger.md"])
 PLACEHOLDER = re.compile(r"\b[A-Z][A-Z_]+\b|…")
@@ -144,6 +146,24 @@ def test_ten_minutes_can_be_typed_as_they_are_written(tmp_path):
     drawn = tmp_path / "results/output/mine/one_column"
     assert {"convergence.pdf", "convergence.png", "convergence.svg"} <= {path.name for path in drawn.iterdir()}
     assert (tmp_path / "convergence.pdf").stat().st_size > 5_000 and (tmp_path / "mine.keras").exists()
+
+
+def test_the_figure_of_the_how_to_is_drawn(tmp_path, monkeypatch):
+    [(kind, text), *_] = blocks(DOCS / "how-to/own-figure.md")
+    file = tmp_path / re.match(r"# (\w+\.py)\n", text)[1]
+    file.write_text(text, encoding="utf-8")
+    monkeypatch.setenv(figures.FILES, "")
+    figure_files.name_files([f"figure.file={file}"])
+    figure = figures.drawn(file.stem, make(estimators=("ste", "tanh_slope"), seeds=2))
+    assert kind == "python" and len(figure.axes[0].lines) == 2
+
+
+@pytest.mark.long
+def test_the_how_tos_go_on_from_ten_minutes(tmp_path):
+    for page in ("ten-minutes", "how-to/compare", "how-to/own-figure"):
+        done = run_page(DOCS / f"{page}.md", tmp_path)
+        assert done.returncode == 0, done.stdout[-3000:] + done.stderr[-3000:]
+    assert (tmp_path / "results/output/mine/spread_of_rates.pdf").exists()
 
 
 def test_a_block_that_fails_is_seen(tmp_path):
