@@ -34,10 +34,11 @@ def page_text(rule: Callable) -> PageText:
     Returns:
         Its parts; empty ones for what it lacks.
     """
-    summary, words, remarks = "", {}, []
+    summary, remarks = "", []
+    words: dict[str, list[str]] = {}
     for number, paragraph in enumerate(re.split(r"\n\s*\n", inspect.getdoc(rule) or "")):
         lines = [line.strip() for line in paragraph.split("\n")]
-        _, *parts = _WORD.split(paragraph) if _BLOCK.match(paragraph) else [""]
+        _, *parts = _WORD.split(paragraph) if _BLOCK.match(paragraph) and not words else [""]
         if parts:
             for word, said in zip(parts[::2], parts[1::2], strict=True):
                 words[word] = [line.strip() for line in said.strip().split("\n")]

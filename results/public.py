@@ -9,7 +9,7 @@ import pandas as pd
 from matplotlib.figure import Figure
 from rich.console import Console
 
-from results import figures, tables
+from results import figures, outputs, tables
 from results.analysis import compared
 from results.analysis.summary import summary
 from results.analysis.verdicts import verdicts
@@ -18,7 +18,7 @@ from results.records import reading, result_set, schema
 from results.records.place import DEFAULT
 from results.records.plan import Plan
 from results.records.store import Store
-from steeplechase.errors import UserError, did_you_mean
+from steeplechase.errors import UserError
 
 
 class ResultSet(result_set.ResultSet):
@@ -33,7 +33,8 @@ class ResultSet(result_set.ResultSet):
 
         Returns:
             One row per column, by its name: its kind (text, count, number or parameter), its meaning, its unit ("" of a
-            word, 1 of a pure number) and which way is better ("" where it has no direction).
+            word, 1 of a pure number) and which way is better ("" where it has no direction). All are "" of a column
+            that somebody has added.
         """
         declared = {name: one for account in self.accounts for name, one in account.get("measures", {}).items()}
         found = {name: _column(name, declared) for name in self.rows.columns}
@@ -83,8 +84,8 @@ class ResultSet(result_set.ResultSet):
             UserError: for a name that no table has.
             RecordError: for records of which it cannot be made.
         """
+        outputs.check_names([], list(names))
         for name in names or ("summary",):
-            _check("table", name, tables.TABLES)
             kind = tables.TABLES[name]
             kind.show(*kind.find(compared.apart(self)), Console())
 
@@ -102,7 +103,7 @@ class ResultSet(result_set.ResultSet):
             UserError: for a name that no figure has, and for another number of columns.
             RecordError: for records that are incomplete, or of which it cannot be drawn.
         """
-        _check("figure", name, (*figures.names(), *figures.RENAMED))
+        outputs.check_names([name], [])
         if columns not in (1, 2):
             raise UserError(f"columns is {columns!r}, but must be 1 or 2.")
         self.complete()
@@ -127,13 +128,6 @@ def load(store: str | Path | Store = DEFAULT, plan: str | Plan | None = None) ->
     return ResultSet(**vars(reading.load(store, plan)))
 
 
-def _check(kind: str, name: str, known) -> None:
-    if name not in known:
-        raise UserError(
-            f"there is no {kind} '{name}'{did_you_mean(name, known)} Known are: {', '.join(sorted(known))}."
-        )
-
-
 def _column(name: str, declared: Mapping[str, Mapping]) -> tuple[str, str, str, str]:
     """kind, meaning, unit and direction of a column."""
     site = name.split(".")
@@ -142,6 +136,10 @@ def _column(name: str, declared: Mapping[str, Mapping]) -> tuple[str, str, str, 
         return "parameter", meaning, "", ""
     if name in declared:
         return "number", declared[name]["label"], declared[name]["unit"] or "1", declared[name]["better"]
-    column = schema.COLUMNS.get(name) or schema.SITES[site[1]]
-    at = f" at {'.'.join(site[2:])}" if name not in schema.COLUMNS else ""
+    if name in schema.COLUMNS:
+        column, at = schema.COLUMNS[name], ""
+    elif name.startswith(schema.SITE) and len(site) > 2 and site[1] in schema.SITES:
+        column, at = schema.SITES[site[1]], f" at {'.'.join(site[2:])}"
+    else:  # somebody has added it
+        return "", "", "", ""
     return column.kind, column.meaning + at, column.unit, column.better

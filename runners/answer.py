@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any
 
 ANSWER = "STEEPLECHASE_ANSWER"  # in the environment: where the answer goes
+PARENT = "STEEPLECHASE_PARENT"  # in the environment: the process that asks, which the command does not outlive
 
 _facts: dict[str, Any] = {}
 

@@ -13,6 +13,7 @@ import re
 import subprocess
 import sys
 import tempfile
+import warnings
 from collections import deque
 from collections.abc import Iterable, Mapping
 from pathlib import Path
@@ -21,19 +22,26 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from results.public import ResultSet, load
+from results import public
+from results.public import ResultSet
 from results.records.place import DEFAULT
-from runners import answer
+from results.records.plan import Plan
+from results.records.store import Store
+from runners import answer, command
 from runners.configuration import schema
 from runners.configuration.choices import defaults_of, options
 from runners.configuration.keys import choice_key, qualified
 from steeplechase.errors import UserError
 
-_HOUSE = Path(__file__).resolve().parents[1]  # whose code the command runs
-_WORD = re.compile(r"[A-Za-z_][\w./-]*")  # what Hydra's grammar takes for a word without quotes
+_WORD = re.compile(r"[A-Za-z_][\w./-]*", re.ASCII)  # what Hydra's grammar takes for a word without quotes
 _LAST = 30  # lines of the command that are told where it ends without an answer
 _NO_WORD = ("true", "false", "null", "nan", "inf")
 _LISTS = ("compare", "figures", "tables", "bounds")  # keys of the sweep whose value is a list
+_NOT_HERE = {  # keys of the command, and what there is instead
+    "plan": "steeplechase.plan says what would be trained",
+    "hydra.mode": "leave it out",
+    "figure.file": "draw what you like of the result set, or name the file in a command",
+}
 _SHORT = {"learning_rate": "optimizer.learning_rate", "estimator_file": "estimator.file"}
 
 
@@ -47,6 +55,9 @@ class SweepFailed(RuntimeError):
     def __init__(self, sentence: str, failed: Mapping[str, str]):
         super().__init__(sentence)
         self.failed = dict(failed)
+
+    def __reduce__(self):
+        return SweepFailed, (str(self), self.failed)
 
 
 def sweep(
@@ -96,7 +107,7 @@ def sweep(
     given = {"task": task, "estimator": estimator, "optimizer": optimizer, "seed": seed, "learning_rate": learning_rate}
     given |= {"width": width, "estimator_file": estimator_file, "name": name, "store": store}
     facts = _command(overrides(experiment, **given, **settings), verbose)
-    return load(facts["store"], facts["plan"])
+    return public.load(facts["store"], facts["plan"])
 
 
 def plan(*, verbose: bool = False, **settings: Any) -> pd.DataFrame:
@@ -115,6 +126,61 @@ def plan(*, verbose: bool = False, **settings: Any) -> pd.DataFrame:
     """
     columns = ["task", "estimator", "optimizer", "run", "wanted", "done", "missing", "remark"]
     return pd.DataFrame(_command([*overrides(**settings), "plan=true"], verbose)["runs"], columns=columns)
+
+
+def load(
+    store: str | Path | Store = DEFAULT,
+    plan: str | Plan | None = None,
+    estimator_file: str | os.PathLike | Iterable | None = None,
+) -> ResultSet:
+    """All recorded rows that a plan wants, with the accounts of their parts and what the plan declared.
+
+    Warns (UserWarning) where the code that made a plan's records has changed since, or where that cannot be seen.
+
+    Args:
+        store: its folder; without it the one that commands use, `results` in the current folder.
+        plan: a plan or its name; None takes, of every run, the records of its newest code.
+        estimator_file: the file of an estimator of your own that the plan has, or several: its code is looked at, too.
+
+    Returns:
+        The result set.
+
+    Raises:
+        RecordError: for records that are damaged.
+        StoreError: for an unknown plan and what cannot be read.
+        UserError: for a file that cannot be read.
+    """
+    results = public.load(store, plan)
+    if plan is not None:
+        store = store if isinstance(store, Store) else Store(store)
+        paths = [] if estimator_file is None else _values("estimator.file", estimator_file)
+        doubt = _doubt(store.plan(plan) if isinstance(plan, str) else plan, [os.fspath(path) for path in paths])
+        if doubt:
+            warnings.warn(doubt, UserWarning, stacklevel=2)
+    return results
+
+
+def _doubt(plan: Plan, paths: list[str]) -> str:
+    """Why a plan's records may not be what the code would make now; "" where nothing is known against them."""
+    from runners.configuration import estimator_files
+    from runners.execution import freshness
+    from runners.planning import sources
+
+    sources.forget()  # a kernel lives long, and files change
+    estimator_files.files_named.cache_clear()
+    before = os.environ.get(estimator_files.NAMED)
+    try:
+        estimator_files.name_files([f"estimator.file={','.join(paths)}"] * bool(paths))
+        reason = freshness.why_stale(plan)
+    except UserError as error:
+        if paths:
+            raise
+        return f"whether the records of {plan.name} are stale cannot be seen: {error}"
+    finally:
+        os.environ.pop(estimator_files.NAMED, None)
+        if before is not None:
+            os.environ[estimator_files.NAMED] = before
+    return f"the records of {plan.name} are stale ({reason}): run the sweep again." if reason else ""
 
 
 def trace(
@@ -168,6 +234,9 @@ def overrides(experiment: str | None = None, **settings: Any) -> list[str]:
     Raises:
         UserError: for a setting that lists nothing, and for a value that no configuration has.
     """
+    for key in settings:
+        if key in _NOT_HERE:
+            raise UserError(f"{key} is nothing that Python gives a sweep: {_NOT_HERE[key]}.")
     words = [f"experiment={'null' if experiment is None else _literal('experiment', experiment)}"]
     for key, value in settings.items():
         if value is not None:
@@ -182,6 +251,8 @@ def _values(key: str, value: Any) -> list:
     if not isinstance(value, Iterable) or isinstance(value, (str, Mapping)) or getattr(value, "shape", None) == ():
         return [value]
     values = list(value)
+    if not values and _is_list(key):
+        return [values]
     if not values:
         raise UserError(f"{key} is empty: there is nothing to train.")
     nested = all(isinstance(one, Iterable) and not isinstance(one, (str, Mapping)) for one in values)
@@ -216,7 +287,7 @@ def _literal(key: str, value: Any) -> str:
     if isinstance(value, str):
         if key == "estimator.file" or (_WORD.fullmatch(value) and value.lower() not in _NO_WORD):
             return value
-        escaped = re.sub(r"(\\*)'", r"\1\1\\'", re.sub(r"(\\+)$", r"\1\1", value))
+        escaped = re.sub(r"(\\*)'", r"\1\1\\'", re.sub(r"(\\+)$", r"\1\1", value)).replace("${", r"\${")
         return f"'{escaped}'"
     if isinstance(value, Mapping):
         return "{" + ",".join(f"{_literal(key, k)}:{_literal(key, v)}" for k, v in value.items()) + "}"
@@ -225,15 +296,29 @@ def _literal(key: str, value: Any) -> str:
     raise UserError(f"{key} is {value!r}, but must be a number, a word, a list or a schedule.")
 
 
+def _end(process: subprocess.Popen) -> None:
+    """Ends the command, which saves what it has trained, and waits for that: a second one would meet it at its work."""
+    for stop in (lambda: None, process.terminate, process.kill):  # it may have the signal already, as in a terminal
+        stop()
+        try:
+            process.wait(command.GRACE + 1)
+            return
+        except subprocess.TimeoutExpired:
+            continue
+
+
 def _command(arguments: list[str], verbose: bool) -> dict[str, Any]:
     """Runs the command, and returns what it answers. Raises what `sweep` does."""
     last: deque[str] = deque(maxlen=_LAST)
     with tempfile.TemporaryDirectory() as folder:
         path = Path(folder) / "answer.json"
         path.touch()
-        environment = {**os.environ, answer.ANSWER: str(path)}
-        # As a module, and with the folders that this process imports from: it is the same code.
-        environment["PYTHONPATH"] = os.pathsep.join(entry for entry in [str(_HOUSE), *sys.path] if entry)
+        environment = {**os.environ, answer.ANSWER: str(path), answer.PARENT: str(os.getpid())}
+        # With the folders that this process imports from: it is the same code.
+        folders = [str(schema.CHECKOUT)] * bool(schema.CHECKOUT) + [
+            entry for entry in sys.path if isinstance(entry, str)
+        ]
+        environment["PYTHONPATH"] = os.pathsep.join(filter(None, folders))
         terminal = verbose and sys.stderr is sys.__stderr__ and sys.__stderr__ is not None and sys.__stderr__.isatty()
         told = None if terminal else subprocess.PIPE
         with subprocess.Popen(
@@ -252,7 +337,7 @@ def _command(arguments: list[str], verbose: bool) -> dict[str, Any]:
                         print(line, end="", flush=True)
                 code = process.wait()
             except BaseException:
-                process.terminate()  # it saves what it has trained, and ends within seconds
+                _end(process)
                 raise
         facts = answer.read(path)
     if "error" in facts:

@@ -31,7 +31,9 @@ def main(arguments: list[str] | None = None) -> int:
     parser = command.Parser(prog="python -m runners.claims", description=__doc__)
     parser.add_argument("--claims", type=Path, default=declared.FILE, help="another file of claims")
     parser.add_argument("--frozen", type=Path, default=frozen.FOLDER, metavar="FOLDER", help="where the tables are")
-    parser.add_argument("--pages", type=Path, nargs="+", default=PAGES, metavar="PAGE", help="which say them")
+    parser.add_argument(
+        "--pages", type=Path, nargs="+", metavar="PAGE", help="which say them (the project's own: README and findings)"
+    )
     parser.add_argument("--ledger", type=Path, help="the page of all claims (results/ledger.md of the project's own)")
     parser.add_argument(
         "--fresh", type=int, metavar="N", help="first train what stands on N draws that no record has, and freeze it"
@@ -41,8 +43,10 @@ def main(arguments: list[str] | None = None) -> int:
     )
     parser.add_argument("--write", action="store_true", help="write them into the pages")
     options = parser.parse_args(arguments)
+    if options.pages is None:
+        options.pages = PAGES if options.claims == declared.FILE else []
     if options.write and not options.pages:
-        parser.error("--write needs --pages FILE: this copy is installed, and has none of its own.")
+        parser.error("--write needs --pages FILE: these claims have no page of their own.")
     if not options.ledger and CHECKOUT and options.claims == declared.FILE:
         options.ledger = CHECKOUT / "results" / "ledger.md"
     for key, paths in (("--claims", [options.claims]), ("--ledger", [options.ledger]), ("--pages", options.pages)):

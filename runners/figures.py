@@ -4,10 +4,12 @@ from __future__ import annotations
 
 import argparse
 import shlex
+from dataclasses import replace
 from pathlib import Path
 
 from rich.console import Console
 
+from results import figures
 from results.outputs import draw, freeze, verify
 from results.records import frozen
 from results.records.joined import joined
@@ -51,12 +53,12 @@ def main(arguments: list[str] | None = None) -> int:
     if options.columns == 1 and (options.freeze or options.verify):
         return command.fail("what is frozen has figures of two columns: leave out --columns.", 2)
     store = Store(options.store)
+    options.names = estimator_files.name_files(figure_files.name_files(options.names))
     if options.verify:
         return _verify(options, store)
     if options.freeze and not options.names:
         return command.fail("--freeze needs the NAME of the plan whose table is to be kept.", 2)
     try:
-        options.names = estimator_files.name_files(figure_files.name_files(options.names))
         known = store.plans()
     except StoreError as error:
         return command.fail(str(error), 1)
@@ -80,6 +82,7 @@ def main(arguments: list[str] | None = None) -> int:
             if not options.stale:
                 check_fresh(plan)
             if options.freeze:
+                plan = replace(plan, figures=tuple(dict.fromkeys([*plan.figures, *figures.named_files()])))
                 faults = freeze(Console(), store, plan, options.frozen or frozen.beside(store.root))
             else:
                 faults = draw(Console(), store, plan, options.columns)
@@ -96,8 +99,13 @@ def _joined(options: argparse.Namespace, store: Store) -> str:
         raise UserError("--name draws several plans as one: give the names of two or more.")
     if options.name in options.names:
         raise UserError(f"--name is {options.name}, which is one of those that are drawn as one: take another.")
-    told = shlex.join(["python", "-m", "runners.figures", *options.names, "--name", options.name])
-    plan = joined(options.name, [store.plan(name) for name in options.names], told, provenance.now())
+    plans = [store.plan(name) for name in options.names]
+    if not options.stale:
+        for plan in plans:
+            check_fresh(plan)
+    named = [*estimator_files.as_argument(), *figure_files.as_argument()]
+    told = shlex.join(["python", "-m", "runners.figures", *options.names, *named, "--name", options.name])
+    plan = joined(options.name, plans, told, provenance.now())
     check_name(plan.name, store, {run["run"]: {*run["replicas"]} for run in plan.runs})
     store.write_plan(plan)
     return plan.name

@@ -82,7 +82,7 @@ def _answer() -> int:
     if answer.asked():
         from runners.execution import child
 
-        threading.Thread(target=child.die_with, args=(os.getppid(),), daemon=True).start()
+        threading.Thread(target=child.die_with, args=(int(os.environ[answer.PARENT]),), daemon=True).start()
     try:
         return _sweep()
     except (UserError, OSError) as error:

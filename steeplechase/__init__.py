@@ -28,7 +28,7 @@ _PLACES = {
     "UserError": "steeplechase.errors:UserError",
     "estimators": "estimators:registry",
     "keras": "steeplechase.keras",
-    "load": "results.public:load",
+    "load": "runners.api:load",
     "not_negative": "estimators.parameters:not_negative",
     "plan": "runners.api:plan",
     "positive": "estimators.parameters:positive",

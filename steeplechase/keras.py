@@ -12,9 +12,11 @@ from typing import Any
 
 import keras
 import numpy as np
+import tensorflow as tf
 from keras import ops
 
-from estimators.function import as_hard_function
+from estimators.function import HardFunction, as_hard_function
+from estimators.parameters import one_number
 from estimators.surrogate import NORMALIZATIONS, Surrogate, registry
 from steeplechase.errors import UnknownName, UserError, did_you_mean
 
@@ -23,13 +25,18 @@ _PACKAGE = "steeplechase"
 
 
 class _Stream:
-    """What a random slope draws from, by Keras's own seeds."""
+    """What a random slope draws from in one call. The seed is taken going forward, so that going backward, which may be
+    compiled apart, has no state."""
 
-    def __init__(self, seed: int | None):
-        self._seed = keras.random.SeedGenerator(seed)
+    def __init__(self, seed, like: tf.Tensor):
+        self._seed, self._like, self._drawn = seed, like, 0
 
-    def uniform(self, shape, dtype="float32"):
-        return keras.random.uniform(shape, dtype=dtype, seed=self._seed)
+    def uniform(self, shape) -> tf.Tensor:
+        """float32 in [0, 1), of this shape; where it is not known yet, of that of the input."""
+        self._drawn += 1
+        seed = tf.random.experimental.stateless_fold_in(tf.cast(self._seed, tf.int32), self._drawn)
+        known = tf.TensorShape(shape).is_fully_defined()
+        return tf.random.stateless_uniform(shape if known else tf.shape(self._like), seed)
 
 
 class _Ours:
@@ -64,7 +71,7 @@ class HardActivation(_Ours, keras.layers.Layer):
         self,
         estimator: str | Surrogate,
         *,
-        function: str = "sign",
+        function: str | HardFunction = "sign",
         at_zero: int | None = None,
         normalize: str = "none",
         half_width: float | None = None,
@@ -75,7 +82,7 @@ class HardActivation(_Ours, keras.layers.Layer):
 
         Args:
             estimator: name of an estimator, or the estimator itself.
-            function: name of the hard function: `sign`, `step`, or a real one.
+            function: the hard function or its name: `sign`, `step`, or a real one.
             at_zero: the sign that zero is given; None: the function's own.
             normalize: none, peak or area, as in Surrogate.gain.
             half_width: how far the slope reaches at half its height, in units of what arrives; None: as far as its
@@ -96,20 +103,20 @@ class HardActivation(_Ours, keras.layers.Layer):
         self.function = as_hard_function(function)
         if at_zero is not None:
             self.function = self.function.fixed(at_zero=at_zero)
-        self.at_zero, self.normalize, self.half_width, self.seed = at_zero, normalize, half_width, seed
+        self.normalize, self.seed = normalize, seed
+        self.half_width = None if half_width is None else _above_zero("half_width", half_width)
         self.parameters = _numbers(self.estimator, settings)
         if normalize not in NORMALIZATIONS:
             raise UserError(f"normalize is {normalize!r}, but must be one of: {', '.join(NORMALIZATIONS)}.")
         self.estimator.gain(normalize, forward=self.function, **{**self.estimator.parameters, **self.parameters})
         self._choice: dict[str, Any] = {"forward": self.function, "normalize": normalize, **self.parameters}
-        if half_width is not None:
-            if not 0 < half_width < np.inf:
-                raise UserError(f"half_width is {half_width}, but must be a finite number above 0, or None.")
+        if self.half_width is not None:
             if not self.estimator.has_width:
                 raise UserError(f"{self.estimator.name} has no half-width: leave half_width out.")
-            self._choice["stretch"] = half_width / self.estimator.half_width(**self.parameters)
+            self._choice["stretch"] = self.half_width / self.estimator.half_width(**self.parameters)
         if self.estimator.random:
-            self._choice["chance"] = _Stream(seed)
+            self.seed_generator = keras.random.SeedGenerator(seed)
+        self.supports_masking = True
         self.built = True
 
     def call(self, inputs):
@@ -121,11 +128,19 @@ class HardActivation(_Ours, keras.layers.Layer):
         Returns:
             A tensor of that shape and dtype.
         """
-        return self.estimator.hard(ops.convert_to_tensor(inputs), **self._choice)
+        x = ops.convert_to_tensor(inputs)
+        return self.estimator.hard(x, **self._drawing(x))
 
     def slope(self, inputs):
         """What the gradient from above is multiplied by; shapes as in `call`."""
-        return self.estimator.slope(ops.convert_to_tensor(inputs), **self._choice)
+        x = ops.convert_to_tensor(inputs)
+        return self.estimator.slope(x, **self._drawing(x))
+
+    def _drawing(self, x: tf.Tensor) -> dict[str, Any]:
+        """What the estimator is asked with: where it is random, a stream of this call alone."""
+        if not self.estimator.random:
+            return self._choice
+        return {**self._choice, "chance": _Stream(self.seed_generator.next(), x)}
 
     def compute_output_shape(self, input_shape):
         """That of the input.
@@ -141,8 +156,14 @@ class HardActivation(_Ours, keras.layers.Layer):
     def get_config(self) -> dict[str, Any]:
         """What `from_config` makes the same layer of."""
         own: dict[str, Any] = {"estimator": self.estimator.name, "function": self.function.name}
-        own |= {"at_zero": self.at_zero, "normalize": self.normalize, "half_width": self.half_width, "seed": self.seed}
-        return {**super().get_config(), **own, **self.parameters}
+        own |= {
+            "at_zero": self.function.parameters.get("at_zero"),
+            "normalize": self.normalize,
+            "half_width": self.half_width,
+            "seed": self.seed,
+        }
+        # All parameters, those too that were not given: another default in a later version makes no other layer.
+        return {**super().get_config(), **own, **self.estimator.parameters, **self.parameters}
 
 
 @keras.saving.register_keras_serializable(_PACKAGE)
@@ -151,9 +172,7 @@ class ClipWeights(keras.constraints.Constraint):
 
     def __init__(self, limit: float = 1.0):
         """A constraint. limit: a finite number above 0. Raises UserError for any other."""
-        if not (isinstance(limit, (int, float)) and 0 < limit < np.inf):
-            raise UserError(f"clip is {limit!r}, but must be a finite number above 0, or None.")
-        self.limit = float(limit)
+        self.limit = _above_zero("clip", limit)
 
     def __call__(self, weights):
         return ops.clip(weights, -self.limit, self.limit)
@@ -303,6 +322,13 @@ class HardConv2D(_HardWeights, keras.layers.Conv2D):
     def get_config(self) -> dict[str, Any]:
         """What `from_config` makes the same layer of."""
         return self._config(super().get_config())
+
+
+def _above_zero(name: str, value: Any) -> float:
+    number = one_number(name, value, "a finite number above 0, or None")
+    if number is None or not number > 0:
+        raise UserError(f"{name} is {value}, but must be a finite number above 0, or None.")
+    return number
 
 
 def _estimator(given: str | Surrogate) -> Surrogate:

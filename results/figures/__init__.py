@@ -69,12 +69,8 @@ def drawn(name: str, results: ResultSet, columns: int = 2) -> Figure:
     draw = getattr(module, "draw", None)
     if not callable(draw):
         raise RecordError(f"{place} has no function draw(results)")
-    try:
-        inspect.signature(draw).bind(results, columns)
-    except TypeError:  # it takes the results alone, as the README has it
-        figure = draw(results)
-    else:
-        figure = draw(results, columns)
+    told = {"columns": columns} if "columns" in inspect.signature(draw).parameters else {}
+    figure = draw(results, **told)
     if not isinstance(figure, Figure):
         raise RecordError(f"draw in {place} returns {type(figure).__name__}, and no figure")
     return figure

@@ -31,7 +31,7 @@ def joined(name: str, plans: Sequence[Plan], command: str, written: str) -> Plan
         UserError: where the plans' rules differ, or one run was recorded by other code.
     """
     runs: dict[str, Mapping[str, Any]] = {}
-    margins: dict[str, float] = {}
+    margins: dict[str, float | None] = {}  # of the tasks that were met
     first = plans[0]
     for plan in plans:
         differ = [
@@ -39,11 +39,10 @@ def joined(name: str, plans: Sequence[Plan], command: str, written: str) -> Plan
             for rule, said in _RULES.items()
             if said(plan) != said(first)
         ]
-        differ += [
-            f"margins.{task} is {margins[task]:g} before and {margin:g} in the last"
-            for task, margin in plan.margins.items()
-            if margins.setdefault(task, margin) != margin
-        ]
+        for task in _tasks(plan):
+            before, here = margins.setdefault(task, plan.margins.get(task)), plan.margins.get(task)
+            if before != here:
+                differ.append(f"margins.{task} is {before or 'none'} before and {here or 'none'} in the last")
         for run in plan.runs:
             known = runs.setdefault(run["run"], run)
             if known["fingerprint"] != run["fingerprint"]:
@@ -61,7 +60,13 @@ def joined(name: str, plans: Sequence[Plan], command: str, written: str) -> Plan
         tuple(dict.fromkeys(table for plan in plans for table in plan.tables)),
         tuple({one["run"]: one for plan in plans for one in plan.declined if one["run"] not in runs}.values()),
         first.reference,
-        margins,
+        {task: margin for task, margin in margins.items() if margin is not None},
         first.strict,
         first.compare,
     )
+
+
+def _tasks(plan: Plan) -> list[str]:
+    """The tasks of a plan's runs, and those that it has margins for."""
+    chosen = [run["configuration"].get("task") or {} for run in plan.runs]
+    return list(dict.fromkeys([*(task["name"] for task in chosen if "name" in task), *plan.margins]))

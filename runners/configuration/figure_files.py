@@ -5,6 +5,7 @@ from __future__ import annotations
 import ast
 import json
 import os
+import sys
 from collections.abc import Sequence
 from pathlib import Path
 
@@ -56,6 +57,12 @@ def _name(path: Path) -> str:
     tree = python_files.parse(path, KEY)
     if not any(isinstance(node, ast.FunctionDef) and node.name == "draw" for node in tree.body):
         raise UserError(f"{path.name} has no function draw(results), which returns a Matplotlib figure.")
+    if str(path.parent) not in sys.path:
+        sys.path.append(str(path.parent))
+    imported = [node for node in ast.walk(tree) if isinstance(node, (ast.Import, ast.ImportFrom))]
+    tops = {alias.name.split(".")[0] for node in imported if isinstance(node, ast.Import) for alias in node.names}
+    tops |= {(node.module or "").split(".")[0] for node in imported if isinstance(node, ast.ImportFrom)}
+    python_files.refuse_ambiguous(path, sorted(tops - {""}))
     name = path.stem
     if not name.isidentifier():
         raise UserError(f"{path.name} cannot name a figure: take letters, digits and _.")

@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import ast
+import importlib.util
 import os
-from collections.abc import Sequence
+import sys
+from collections.abc import Iterable, Sequence
 from pathlib import Path
 
 from runners import command
@@ -30,6 +32,32 @@ def take(arguments: Sequence[str], key: str) -> tuple[list[Path], list[str]]:
         raise UserError(f"{key} names no file: write {key}=PATH, or several with commas between them.")
     named = [Path(os.path.abspath(os.path.expanduser(path))) for path in paths]
     return named, [a for a in arguments if not a.startswith(mark)]
+
+
+def refuse_ambiguous(path: Path, names: Iterable[str]) -> None:
+    """Refuses a file whose import means a file beside it and something else as well: where Python runs the file it is
+    the neighbour, and here it would be the other.
+
+    Args:
+        path: of the file, whose folder is the last that modules are looked for in.
+        names: the top-level names that it imports.
+
+    Raises:
+        UserError: with the name, and what else it means.
+    """
+    for name in names:
+        beside = [
+            place for place in (path.parent / f"{name}.py", path.parent / name / "__init__.py") if place.is_file()
+        ]
+        if not beside:
+            continue
+        spec = importlib.util.find_spec(name)  # of a top-level name: nothing is imported
+        other = spec.origin if spec else None
+        if name in sys.stdlib_module_names or not other or not os.path.samefile(other, beside[0]):
+            raise UserError(
+                f"{path.name} imports '{name}', which is a file beside it and something else as well ({other}): rename "
+                "the file."
+            )
 
 
 def parse(path: Path, key: str) -> ast.Module:

@@ -8,7 +8,7 @@ from results.records import sealed
 from results.records.plan import Plan
 from runners.configuration.run import Run
 from runners.execution import worker
-from runners.planning import device, identity
+from runners.planning import device, estimator_sources, identity
 from steeplechase.errors import UserError
 
 
@@ -19,7 +19,27 @@ def check_fresh(plan: Plan) -> None:
         plan: whose runs are looked at.
 
     Raises:
-        UserError: where the code that made the plan's records has changed since.
+        UserError: where the code that made the plan's records has changed since; as why_stale.
+        StoreError: where the plan does not say what code that is.
+    """
+    reason = why_stale(plan)
+    if reason:
+        raise UserError(
+            f"the records of {plan.name} are stale ({reason}): run `{plan.command}` again, or give --stale."
+        )
+
+
+def why_stale(plan: Plan) -> str:
+    """What has changed of the code that made a plan's records.
+
+    Args:
+        plan: whose runs are looked at.
+
+    Returns:
+        Of the first run of which something has, what; "" where nothing has.
+
+    Raises:
+        UserError: for an external estimator whose file nobody named.
         StoreError: where the plan does not say what code that is.
     """
     for entry in plan.runs:
@@ -31,11 +51,11 @@ def check_fresh(plan: Plan) -> None:
             part = configuration.get(group)
             sealed.named(f"{group} of the plan {plan.name}", part.get("name") if isinstance(part, dict) else part)
         run = Run(configuration, (), {}, "", 0.0)
+        for name in identity.estimators(run):
+            estimator_sources.refuse_unknown(name)
         worker.learn(replace(run, program={**run.program, "device": "cpu"}))  # what pages read, no device decides
         # Records of another machine's GPU are drawn anywhere: what it computed with is believed.
         fingerprint, covers = identity.fingerprint(run, device.recorded_stack(entry["sources"]))
         if fingerprint != entry["fingerprint"]:
-            reason = identity.changed(entry["sources"], covers)
-            raise UserError(
-                f"the records of {plan.name} are stale ({reason}): run `{plan.command}` again, or give --stale."
-            )
+            return identity.changed(entry["sources"], covers)
+    return ""

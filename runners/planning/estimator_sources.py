@@ -8,6 +8,7 @@ import sys
 from collections.abc import Iterable, Mapping
 from pathlib import Path
 
+from runners.configuration import python_files
 from runners.configuration.estimator_files import ESTIMATORS_DIR, SURROGATES_DIR, find
 from runners.planning import observing, sources
 from steeplechase.errors import UserError
@@ -34,6 +35,22 @@ def code_files(name: str) -> list[Path]:
 def known(name: str) -> bool:
     """Whether there is a file of this page: of the book, named, or in an installed package."""
     return find(name) is not None or (SURROGATES_DIR / f"{name}.py").is_file()
+
+
+def refuse_unknown(name: str) -> None:
+    """Refuses an estimator that there is no file of.
+
+    Args:
+        name: of it, as records have it.
+
+    Raises:
+        UserError: which asks for the file.
+    """
+    if not known(name):
+        raise UserError(
+            f"the estimator '{name}' is external: add estimator.file=PATH, so that it can be seen whether its page has "
+            "changed."
+        )
 
 
 def may_read(name: str) -> bool:
@@ -133,6 +150,7 @@ def files_and_packages(name: str) -> tuple[dict[str, Path], dict[str, str]]:
     else:
         files[page.path.name] = page.path
         ahead += _tops(page.path)
+        python_files.refuse_ambiguous(page.path, [name for name, _ in ahead])
     while ahead:
         top, optional = ahead.pop()
         if top in seen:
@@ -154,7 +172,10 @@ def files_and_packages(name: str) -> tuple[dict[str, Path], dict[str, str]]:
             label = f"{top}/{path.relative_to(home)}" if home.is_dir() else path.name
             if files.setdefault(label, path) != path:
                 raise UserError(f"two files that '{name}' consists of are called {label}: rename one.")
-        ahead += [imported for path in own for imported in _tops(path)]
+        for path in own:
+            ahead += _tops(path)
+            if not page.module and home.is_file():  # a neighbour of the file: what it imports may lie beside it as well
+                python_files.refuse_ambiguous(path, [name for name, _ in _tops(path)])
     return files, versions
 
 

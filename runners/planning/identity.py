@@ -25,7 +25,6 @@ from typing import Any
 from runners.configuration import estimator_files
 from runners.configuration.run import ReplicaValues, Run
 from runners.planning import device, estimator_sources, sources
-from steeplechase.errors import UserError
 from tasks.data import sets
 
 _STACK = ("tensorflow", "keras", "numpy", "ml-dtypes")
@@ -155,10 +154,7 @@ def files(run: Run) -> dict[str, Path]:
         elif (estimator_files.SURROGATES_DIR / f"{name}.py").exists():
             roots.append(estimator_files.SURROGATES_DIR / f"{name}.py")
         else:
-            raise UserError(
-                f"the estimator '{name}' is external: add estimator.file=PATH, so that it can be seen whether "
-                "its page has changed."
-            )
+            estimator_sources.refuse_unknown(name)
     inside = sources.closure(*roots, *(path for file in elsewhere.values() for path in sources.imports(file)))
     return elsewhere | {sources.label(path): path for path in inside}
 

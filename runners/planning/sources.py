@@ -126,12 +126,9 @@ def names(path: Path) -> tuple[str, ...]:
         elif isinstance(node, ast.ImportFrom):
             origin = _absolute(node.module or "", node.level, package)
             found += [origin, *(f"{origin}.{alias.name}" for alias in node.names)] if origin else []
-        elif isinstance(node, ast.Call) and node.args and isinstance(node.args[0], ast.Constant):
-            called = getattr(node.func, "attr", getattr(node.func, "id", ""))
-            written = node.args[0].value
-            if called in ("import_module", "__import__") and isinstance(written, str):
-                level = len(written) - len(written.lstrip("."))
-                found.append(_absolute(written[level:], level, package))
+        elif written := _imported_by_call(node):
+            level = len(written) - len(written.lstrip("."))
+            found.append(_absolute(written[level:], level, package))
     return tuple(name for name in found if name)
 
 
@@ -148,6 +145,8 @@ def optional(path: Path) -> frozenset[str]:
             tops[id(node) in caught] |= {alias.name.split(".")[0] for alias in node.names}
         elif isinstance(node, ast.ImportFrom) and node.module and not node.level:
             tops[id(node) in caught].add(node.module.split(".")[0])
+        elif written := _imported_by_call(node):
+            tops[id(node) in caught].add(written.split(".")[0])
     return frozenset(tops[True] - tops[False])
 
 
@@ -257,6 +256,14 @@ class _Counting(ast.NodeTransformer):
     def visit_ImportFrom(self, node):
         listed = _located(node.module or "") if self.contents else ()
         return None if listed and enters_itself(listed[-1]) and not node.level else node
+
+
+def _imported_by_call(node: ast.AST) -> str:
+    """The name that importlib is asked for where it is written out; "" of any other node."""
+    if not isinstance(node, ast.Call) or not node.args or not isinstance(node.args[0], ast.Constant):
+        return ""
+    called, written = getattr(node.func, "attr", getattr(node.func, "id", "")), node.args[0].value
+    return written if called in ("import_module", "__import__") and isinstance(written, str) else ""
 
 
 def _catches_imports(handler: ast.ExceptHandler) -> bool:

@@ -114,9 +114,12 @@ def operations(names: Sequence[str], target: float | None, estimator: str | None
     check_operations(names)
     found = []
     for name in names:
-        if name not in PLAIN and estimator is None:
+        if name in PLAIN:
+            found.append(PLAIN[name])
+        elif estimator is None:
             raise UserError(f"{name} is a hard function: say whose slope stands for its derivative, by estimator=NAME.")
-        found.append(PLAIN[name] if name in PLAIN else hard(estimator, forward=name, **choice))
+        else:
+            found.append(hard(estimator, forward=name, **choice))
     return found if target is None else [*found, l2_loss(target)]
 
 

@@ -9,6 +9,7 @@ import sys
 import pytest
 import yaml
 
+from runners import api
 from runners.configuration import axes
 from runners.configuration.overrides import check_overrides, values_by_key
 from runners.configuration.schema import CONF
@@ -69,3 +70,16 @@ def test_the_python_of_the_readme_runs_as_it_stands(tmp_path):
     )
     assert done.returncode == 0, done.stderr
     assert (tmp_path / "convergence.pdf").exists() and "Sign fitting" in done.stdout
+
+
+def test_the_shell_says_what_the_python_says(monkeypatch):
+    """They are the same sweep: what the one has trained, the other finds."""
+    shell = next(c for c in CODE if c.startswith(SWEEP) and c in " ".join(README.split()))
+    settings = {}
+    monkeypatch.setattr(api, "_command", lambda words, verbose: settings.update(words=words) or {})
+    code = next(snippet for snippet in PYTHON if "sc.sweep(" in snippet)
+    with pytest.raises(KeyError):  # of the answer, which nobody gives here
+        exec(code, {})
+    assert sorted(shlex.split(shell.removeprefix(SWEEP).replace("range(8)", "0,1,2,3,4,5,6,7"))) == sorted(
+        word for word in settings["words"] if not word.startswith("store=")
+    )

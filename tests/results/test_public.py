@@ -30,6 +30,7 @@ def test_every_column_of_the_rows_is_explained(results):
     flows = results.with_rows(results.rows.assign(**{"site.slope_q05.layer1/weights": 0.5}))
     assert "5 % quantile" in flows.columns().loc["site.slope_q05.layer1/weights", "meaning"]
     assert isinstance(flows, ResultSet), "what is made of it has the methods, too"
+    assert set(results.with_rows(results.rows.assign(mine=1)).columns().loc["mine"]) == {""}
 
 
 def test_a_parameter_is_one_and_a_measure_is_the_tasks_own(results):

@@ -1,6 +1,7 @@
 """The Python face: what it says to the command, what it hands back, and how it ends."""
 
 import os
+import pickle
 import signal
 import subprocess
 import sys
@@ -9,8 +10,10 @@ import time
 import numpy as np
 import pandas as pd
 import pytest
+from omegaconf import OmegaConf
 
 import steeplechase as sc
+from results.records.store import Store
 from runners import api
 from runners.configuration.overrides import parse
 from tests.helpers.slopes import PAGE
@@ -32,6 +35,7 @@ SMALL = {"task": "sign_fitting", "optimizer": "sgd", "steps": 20, "record_points
         ({"task.hidden": [64, 32]}, ["experiment=null", "task.hidden=[64,32]"]),
         ({"task.hidden": [[64], [32]]}, ["experiment=null", "task.hidden=[64],[32]"]),
         ({"task.binarized_mlp.hidden": (64,)}, ["experiment=null", "task.binarized_mlp.hidden=[64]"]),
+        ({"bounds": [], "figures": ()}, ["experiment=null", "bounds=[]", "figures=[]"]),
         ({"compare": ["width"], "strict": True}, ["experiment=null", "compare=[width]", "strict=true"]),
         (
             {"estimator.scale": {"from": 0.1, "to": 10, "shape": "log"}},
@@ -43,10 +47,15 @@ def test_settings_are_the_overrides_of_the_command(settings, words):
     assert api.overrides(**settings) == words
 
 
-@pytest.mark.parametrize("text", ["784", "a b", "it's", "b\\", "both\\'", "null", "x,y", "{a}", "ste", "/tmp/a-b.csv"])
+TEXTS = ["784", "a b", "it's", "b\\", "größe", "a${x}", "both\\'", "null", "x,y", "{a}", "ste", "/tmp/a-b.csv"]
+
+
+@pytest.mark.parametrize("text", TEXTS)
 def test_a_text_arrives_as_it_is(text):
+    """Hydra reads it, and OmegaConf takes nothing in it for an interpolation."""
     override = parse(api.overrides(**{"task.labels": text})[1])
-    assert override.value() == text and not override.is_sweep_override()
+    assert not override.is_sweep_override()
+    assert OmegaConf.to_container(OmegaConf.create({"x": 1, "text": override.value()}), resolve=True)["text"] == text
 
 
 @pytest.mark.parametrize(
@@ -58,6 +67,8 @@ def test_a_text_arrives_as_it_is(text):
         ({"estimatr": "ste"}, "there is no key 'estimatr'; did you mean 'estimator'"),
         ({"estimator": "stee"}, "there is no estimator 'stee'; did you mean 'ste'"),
         ({"estimator_file": "nowhere.py"}, "nowhere.py"),
+        ({"plan": True}, "plan is nothing that Python gives a sweep: steeplechase.plan says"),
+        ({"figure.file": "mine.py"}, "figure.file is nothing that Python gives a sweep"),
     ],
 )
 def test_a_mistake_is_one_sentence(settings, said, tmp_path):
@@ -67,7 +78,7 @@ def test_a_mistake_is_one_sentence(settings, said, tmp_path):
 
 
 def test_a_sweep_is_that_of_the_command(tmp_path, capfd):
-    """The command finds everything recorded, and reads the same rows; neither Hydra nor TensorFlow is loaded here."""
+    """The command finds everything recorded, and reads the same rows."""
     own = {**SMALL, "estimator": ["ste", "tanh_slope"], "seed": range(3), "learning_rate": [0.01, 0.1]}
     before = sc.plan(**own, store=tmp_path)
     assert before[["estimator", "wanted", "done", "missing"]].to_numpy().tolist() == [
@@ -101,18 +112,28 @@ def test_a_file_that_was_edited_is_trained_anew(tmp_path):
     path.write_text(PAGE.replace("tf.square(x / width)", "tf.pow(x / width, 2)"), encoding="utf-8")
     again = sc.plan(**own)
     assert again["missing"].tolist() == [1] and "my_slope.py" in again["remark"][0]
+    [name] = Store(store).plans()
+    with pytest.warns(
+        UserWarning, match=rf"the records of {name} are stale \(my_slope.py changed\): run the sweep again"
+    ):
+        sc.load(store, name, path)
+    with pytest.warns(UserWarning, match="are stale cannot be seen: the estimator 'cauchy' is external"):
+        sc.load(store, name)
 
 
 def test_trainings_that_fail_are_told_and_the_others_are_kept(tmp_path):
     with pytest.raises(sc.SweepFailed, match=r"1 of the runs failed.*alpha is 1.0.*load\(") as told:
         sc.sweep(**SMALL, estimator=["ste", "q_pseudo"], store=tmp_path, name="n", **{"estimator.q_pseudo.alpha": 1.0})
     assert [run.split("-")[1] for run in told.value.failed] == ["q_pseudo"]
+    again = pickle.loads(pickle.dumps(told.value))
+    assert str(again) == str(told.value) and again.failed == told.value.failed
     assert set(sc.load(tmp_path, "n").rows["estimator"]) == {"ste"}
 
 
 @pytest.mark.parametrize("ending", [signal.SIGINT, signal.SIGKILL])
 def test_nothing_goes_on_behind_a_sweep_that_is_stopped(ending, tmp_path):
-    code = "import steeplechase as sc; sc.sweep(task='sign_fitting', estimator='ste', steps=10**8, store='s')"
+    code = "import sys, steeplechase as sc\ntry:\n    sc.sweep(task='sign_fitting', estimator='ste', steps=10**8)"
+    code += "\nfinally:\n    print({'hydra', 'tensorflow'} & {*sys.modules}, flush=True)"
     # A session of its own, as a kernel has one: the signal reaches the Python process alone.
     process = subprocess.Popen(
         [sys.executable, "-c", code],
@@ -128,8 +149,9 @@ def test_nothing_goes_on_behind_a_sweep_that_is_stopped(ending, tmp_path):
         if "to train" in line:
             break
     os.kill(process.pid, ending)
-    _, error = process.communicate(timeout=60)
+    said, error = process.communicate(timeout=60)
     assert process.returncode == -ending, error
+    assert ending == signal.SIGKILL or said.endswith("set()\n"), "neither Hydra nor TensorFlow is loaded there"
     assert ("KeyboardInterrupt" in error) == (ending == signal.SIGINT)
     deadline = time.monotonic() + 20
     while _alive(process.pid) and time.monotonic() < deadline:

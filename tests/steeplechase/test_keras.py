@@ -10,6 +10,7 @@ import tensorflow as tf
 from tensorflow.python.framework import config
 
 import estimators
+from estimators.function import functions
 from steeplechase.errors import Unsupported, UserError
 from steeplechase.keras import ClipWeights, HardActivation, HardConv2D, HardDense
 from tests.oracles.command import ROOT
@@ -26,7 +27,7 @@ def small(kind="sequential", **of_dense):
         keras.layers.BatchNormalization(),
         HardActivation("tanh_slope", half_width=1.0),
         keras.layers.Flatten(),
-        HardDense(16, "ste_clipped", "ste", clip=0.5, **of_dense),
+        HardDense(16, "ste_clipped", "ste", **{"clip": 0.5, **of_dense}),
         keras.layers.BatchNormalization(),
         keras.layers.Dense(2, dtype="float32"),
     ]
@@ -105,6 +106,35 @@ def test_it_learns_without_a_compiler_as_with_it(compiled):
     np.testing.assert_allclose(losses[0], losses[1], rtol=0.02)
 
 
+@pytest.mark.parametrize("jit_compile", [True, False])
+def test_a_random_slope_learns(jit_compile, compiled):
+    """With a last batch that is smaller, of a size that a graph does not know."""
+    keras.utils.set_random_seed(0)
+    model = keras.Sequential(
+        [keras.Input(IMAGES.shape[1:]), keras.layers.Flatten(), HardDense(16, "sso", "sso"), keras.layers.Dense(2)]
+    )
+    loss = keras.losses.SparseCategoricalCrossentropy(from_logits=True)
+    model.compile(keras.optimizers.Adam(0.01), loss, jit_compile=jit_compile)
+    losses = model.fit(IMAGES[:100], BRIGHT[:100], 32, 8, verbose=0).history["loss"]
+    assert losses[-1] < losses[0]
+    state = model.layers[1].kernel_estimator.seed_generator.state.numpy()
+    assert state[1] >= 8 * 4, "each step draws anew"
+
+
+def test_what_a_layer_is_made_of_is_saved_whole():
+    """With the parameters that were not given, and those of the hard function: other defaults make no other layer."""
+    config = HardActivation("tanh_slope", function=functions["sign"].fixed(at_zero=-1)).get_config()
+    assert config["scale"] == 1.0 and config["at_zero"] == -1
+    again = HardActivation.from_config(config)
+    np.testing.assert_array_equal(again(np.zeros(1, "float32")), [-1.0])
+
+
+def test_a_mask_goes_through():
+    model = keras.Sequential([keras.layers.Embedding(5, 3, mask_zero=True), HardActivation("ste")])
+    out = model(np.array([[1, 0]]))
+    assert np.array_equal(out._keras_mask, [[True, False]])
+
+
 @pytest.mark.parametrize("policy", ["mixed_float16", "mixed_bfloat16", "float64"])
 def test_it_learns_in_every_precision(policy, compiled):
     keras.utils.set_random_seed(0)
@@ -142,11 +172,11 @@ def test_products_are_those_of_hard_numbers():
 
 def test_latent_weights_stay_within_their_limit():
     keras.utils.set_random_seed(0)
-    limited, free = small(), small(kernel_constraint=None)
+    limited, free = small(), small(clip=None)
     for model in (limited, free):
-        model.layers[4].kernel.assign(model.layers[4].kernel * 3)
+        model.layers[4].kernel.assign(model.layers[4].kernel * 10)
         fitted(model, jit_compile=False, epochs=1)
-    assert abs(limited.layers[4].kernel.numpy()).max() <= 0.5
+    assert abs(limited.layers[4].kernel.numpy()).max() <= 0.5 < abs(free.layers[4].kernel.numpy()).max()
     plain = HardDense(4)
     assert plain.kernel_constraint is None and plain.get_config()["clip"] is None
     assert isinstance(limited.layers[4].kernel_constraint, ClipWeights)
@@ -219,6 +249,8 @@ def test_a_model_that_asks_for_an_estimator_that_is_not_there_is_one_sentence(tm
         (lambda: HardActivation("tanh_slope", function="sgn"), "must be one of: hard_tanh, identity, sign, step"),
         (lambda: HardActivation("tanh_slope", at_zero=3), "at_zero"),
         (lambda: HardActivation("tanh_slope", half_width=0), "half_width is 0, but must be"),
+        (lambda: HardActivation("tanh_slope", half_width="1"), "half_width is '1', but must be"),
+        (lambda: HardDense(3, clip=np.float32(0)), "clip is 0.0, but must be"),
         (lambda: HardActivation("ste", half_width=1.0), "ste has no half-width: leave half_width out"),
         (lambda: HardDense(3, clip=-1), "clip is -1, but must be"),
         (lambda: HardDense(3, clip=1, kernel_constraint="non_neg"), "clip and kernel_constraint are both given"),

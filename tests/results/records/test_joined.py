@@ -18,6 +18,10 @@ def entry(run, *replicas, fingerprint="f" * 16):
     return {"run": run, "fingerprint": fingerprint, "sources": {}, "configuration": {}, "replicas": [*replicas]}
 
 
+def of_task(run, task):
+    return {**run, "configuration": {"task": {"name": task}}}
+
+
 ONE = Plan("one", "a", "2026-01-01", (entry("a", "x", "y"), entry("b", "x")), ("convergence",), ("summary",))
 TWO = Plan("two", "b", "2026-01-02", (entry("a", "y", "z"), entry("c", "x")), ("ranking", "convergence"))
 
@@ -49,6 +53,15 @@ def test_a_pair_that_one_has_recorded_is_declined_by_none():
 def test_rules_that_differ_are_told(change, said):
     with pytest.raises(UserError, match=said):
         joined("both", [replace(ONE, margins={"t": 0.1, "u": 1.0}), replace(TWO, **change)], "", "")
+
+
+def test_a_margin_that_one_lacks_is_no_others():
+    """Else the other's undecided pairs could become equivalent."""
+    one, two = (replace(plan, runs=tuple(of_task(run, "t") for run in plan.runs)) for plan in (ONE, TWO))
+    with pytest.raises(UserError, match="margins.t is none before and 0.5 in the last"):
+        joined("both", [one, replace(two, margins={"t": 0.5})], "", "")
+    apart = replace(two, runs=tuple(of_task(run, "u") for run in two.runs[1:]), margins={"u": 0.5})
+    assert joined("both", [one, apart], "", "").margins == {"u": 0.5}
 
 
 def test_the_command_draws_two_sweeps_as_one(tmp_path, capsys):

@@ -1,5 +1,7 @@
 """Figures from files that a command names: drawn beside the others, found again by what the command repeats."""
 
+import sys
+
 import pytest
 
 from results import figures
@@ -40,6 +42,8 @@ def file(tmp_path, monkeypatch):
         return figure_files.name_files(["a", f"figure.file={tmp_path / name}", "b"])
 
     monkeypatch.setenv(figures.FILES, "")
+    monkeypatch.setattr(sys, "path", [*sys.path])  # to which folders are added
+    monkeypatch.delitem(sys.modules, "beside", raising=False)
     return write
 
 
@@ -68,6 +72,27 @@ def test_a_file_is_a_figure_like_the_others(file):
 def test_a_file_that_is_no_figure_is_refused(file, text, name, said):
     with pytest.raises(UserError, match=said):
         file(text, name)
+
+
+def test_a_neighbour_that_means_something_else_as_well_is_refused(file, tmp_path):
+    """Where Python runs the file it would be the neighbour; here libraries come first."""
+    with pytest.raises(UserError, match="mine.py imports 'json', which is a file beside it and something else as well"):
+        file("import json\n" + DRAWS, beside="words = ''", json="x = 1")
+    (tmp_path / "other").mkdir()
+    (tmp_path / "other" / "beside.py").write_text("words = 'others: '", encoding="utf-8")
+    (tmp_path / "other" / "its.py").write_text(DRAWS, encoding="utf-8")
+    file(DRAWS, beside="words = ''")
+    with pytest.raises(UserError, match="its.py imports 'beside', which is a file beside it and something else"):
+        figure_files.name_files([f"figure.file={tmp_path}/other/its.py"])
+
+
+def test_what_a_figure_calls_columns_it_is_told(file):
+    """And no other argument is taken for it."""
+    text = "from matplotlib.figure import Figure\n\ndef draw({}):\n    return Figure(figsize=({}, 1))"
+    file(text.format("results, bins=30", "bins"))
+    assert drawn("mine", make(seeds=2)).get_figwidth() == 30
+    file(text.format("results, *, columns", "columns"), "other.py")
+    assert drawn("other", make(seeds=2), 1).get_figwidth() == 1
 
 
 def test_what_names_nothing_is_refused(tmp_path):
