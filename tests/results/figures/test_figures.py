@@ -3,7 +3,6 @@
 import errno
 import importlib
 import io
-import itertools
 import os
 import pkgutil
 import subprocess
@@ -335,16 +334,9 @@ def test_a_folder_that_cannot_be_written_is_named(own, monkeypatch, number, caps
 # Looks
 
 
-def test_looks_are_distinct_or_said_to_be_the_same():
+def test_pinned_looks_are_distinct_and_no_hashed_name_has_one():
     assert len(set(style.PINNED.values())) == len(style.PINNED)
     assert not {pinned.marker for pinned in style.PINNED.values()} & set(style.MARKERS)
-    seen = {}
-    for i in itertools.count():
-        first = seen.setdefault(style.style_of(f"mine {i}"), f"mine {i}")
-        if first != f"mine {i}":
-            break
-    with pytest.warns(UserWarning, match=f"'{first}' and 'mine {i}' look the same|'mine {i}' and '{first}'"):
-        style.styles_of([first, f"mine {i}"])
 
 
 def test_the_look_of_a_name_depends_on_the_name_alone():
