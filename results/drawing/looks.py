@@ -7,8 +7,9 @@ from collections.abc import Mapping
 from typing import Any
 
 import numpy as np
-from matplotlib import colors
+from matplotlib import cbook, colors
 from matplotlib.markers import MarkerStyle
+from matplotlib.mathtext import MathTextParser
 
 from steeplechase.errors import UserError, did_you_mean
 
@@ -63,6 +64,11 @@ def _check_marker(key: str, value: Any) -> None:
 def _check_label(key: str, value: Any) -> None:
     if not isinstance(value, str) or not value.strip() or len(value.splitlines()) > 1:
         raise UserError(f"{key} is {value!r}, but must be text in one line: put it in quotes.")
+    if cbook.is_math_text(value):
+        try:
+            MathTextParser("path").parse(value)
+        except ValueError:
+            raise UserError(rf"{key} is {value!r}, whose mathematics cannot be read; a dollar sign is \$.") from None
 
 
 def _check_order(key: str, value: Any) -> None:

@@ -52,6 +52,7 @@ def lightness(colour):
         ({"label": " "}, "looks.ste.label is ' ', but must be text in one line"),
         ({"label": "a\nb"}, "text in one line"),
         ({"label": 5}, "text in one line"),
+        ({"label": r"$\frac$ slope"}, "whose mathematics cannot be read"),
         ({"order": "last"}, "looks.ste.order is 'last', but must be a number"),
         ({"order": float("nan")}, "must be a number"),
         ("red", "looks.ste is 'red', but must be fields"),
@@ -71,7 +72,16 @@ def test_two_may_not_be_given_one_look():
 
 @pytest.mark.parametrize("marker", ["x", "o", "1", 4, "$a$", "*"])
 def test_any_marker_of_matplotlib_may_be_given(marker):
-    looks.check({"ste": {"colour": "tab:blue", "marker": marker, "label": "A", "order": -1.5}})
+    looks.check({"ste": {"colour": "tab:blue", "marker": marker, "label": r"$\alpha$ for 5 \$", "order": -1.5}})
+
+
+@pytest.mark.parametrize("marker", ["x", "$a$", 4])
+@pytest.mark.parametrize("figure", ["convergence", "throughput", "sensitivity"])
+def test_any_marker_is_drawn_without_a_warning(figure, marker):
+    facts = {"looks": {"ste": {"marker": marker}}, "user_estimators": ("mine",)}
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")
+        figures.drawn(figure, given(make(**MINE, rows=3, seeds=2), **facts)).draw_without_rendering()
 
 
 # One's own
