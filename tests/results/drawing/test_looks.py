@@ -110,12 +110,12 @@ def test_the_users_own_method_stands_out_in_every_figure(figure):
 @pytest.mark.parametrize("figure", ["convergence", "learning_rate", "profiles", "time_to_target", "tuning"])
 def test_its_line_is_wider_and_lies_above_the_others(figure):
     [axes] = figures.drawn(figure, given(make(**MINE), user_estimators=("mine",))).axes
-    mine = [line for line in axes.lines if to_hex(line.get_color()) == style.STRONGEST]
-    others = [line for line in axes.lines if line not in mine and line.get_marker() in ("D", "s", "o")]
-    assert others and mine
-    assert max(line.get_zorder() for line in mine) > max(line.get_zorder() for line in others)
-    curves = [line for line in mine if line.get_linestyle() == "-"]
-    assert min(line.get_linewidth() for line in curves) > max(line.get_linewidth() for line in others)
+    curves = [line for line in axes.lines if line.get_linestyle() == "-"]
+    mine = [line for line in curves if to_hex(line.get_color()) == style.STRONGEST]
+    others = [line for line in curves if line not in mine]
+    assert len(mine) == 1 and len(others) == 3
+    assert mine[0].get_zorder() > max(line.get_zorder() for line in others)
+    assert mine[0].get_linewidth() > max(line.get_linewidth() for line in others)
 
 
 def test_its_colour_is_nobody_elses_and_the_darkest_in_grey():
@@ -296,6 +296,15 @@ def test_a_legend_covers_no_panel_and_no_caption(journal, columns, count, long):
     for other in (axes.get_tightbbox(), *(text.get_window_extent() for text in shown.texts)):
         assert not box.overlaps(other)
     assert min(axes.get_window_extent().size) > 0.3 * shown.dpi
+
+
+def test_a_legend_below_covers_nothing_where_there_is_no_caption_either():
+    with style.context(1):
+        lines = layout.lines([(f"own {i}", f"own {i}") for i in range(30)])
+        shown, panels = layout.grid(["a"], ["b"], list(lines), 1.8, 1)
+        layout.legend(shown, list(lines.values()), list(lines))
+        shown.draw_without_rendering()
+    assert not shown.legends[0].get_window_extent().overlaps(panels[0, 0].get_tightbbox())
 
 
 # Journals
