@@ -15,19 +15,27 @@ from rich.markup import escape
 
 from results import figures as figure_pages
 from results import tables
-from results.analysis import compared
+from results.analysis import labels
 from results.drawing import style
 from results.records import frozen, sealed
 from results.records.plan import Plan
 from results.records.reading import load
 from results.records.result_set import ResultSet
 from results.records.store import Store
+from results.tables import latex
 from steeplechase.errors import RecordError, StoreError, UserError, did_you_mean, first_line
 
 _RESULTS = Path(__file__).parent
 
 
-def draw(console: Console, store: Store, plan: Plan, columns: int = 2) -> list[str]:
+def draw(
+    console: Console,
+    store: Store,
+    plan: Plan,
+    columns: int = 2,
+    journal: str | None = None,
+    latex_columns: Iterable[str] = (),
+) -> list[str]:
     """Prints the plan's tables, draws its figures, and says where they lie.
 
     Args:
@@ -35,6 +43,9 @@ def draw(console: Console, store: Store, plan: Plan, columns: int = 2) -> list[s
         store: that has the records, and below `output` gets the files.
         plan: whose tables and figures are made.
         columns: 1 or 2, of a page; for one, no table is made, and the figures lie in a folder of their own.
+        journal: of style.JOURNALS; what is made for its pages lies in a folder of its own: the figures, and the summary
+            as LaTeX for one column. None: for none.
+        latex_columns: of latex.COLUMNS, those that the summary has as LaTeX; none: all, and for a journal latex.NARROW.
 
     Returns:
         What could not be made, a sentence each.
@@ -44,17 +55,33 @@ def draw(console: Console, store: Store, plan: Plan, columns: int = 2) -> list[s
         StoreError: where nothing can be read or written.
     """
     wanted, folder = plan.tables, store.root / "output" / plan.name
-    if columns == 1:
-        wanted, folder = (), folder / "one_column"
+    fitted = latex_columns or (latex.NARROW if journal else ())
+    if columns == 1 or journal:
+        wanted = ()
+        folder = folder / "_".join(filter(None, [journal, "one_column" if columns == 1 else ""]))
     results = load(store, plan)
     if results.rows.empty:
         results.complete()  # which says what is missing
     drawn = dict.fromkeys([*plan.figures, *figure_pages.named_files()])
-    written, faults = make(console, results, wanted, drawn, folder, columns=columns)
+    written, faults = make(console, results, wanted, drawn, folder, columns=columns, journal=journal)
+    if fitted:
+        written, faults = _fit(labels.labelled(results), fitted, folder, written, faults)
     if written:
         kinds = sorted({str(path.with_suffix(".*")) for path in written})
         console.print(f"Tables and figures: {escape(', '.join(kinds))}")
     return faults
+
+
+def _fit(
+    results: ResultSet, columns: Iterable[str], folder: Path, written: list[Path], faults: list[str]
+) -> tuple[list[Path], list[str]]:
+    """Writes the summary as LaTeX with these columns; returns the files and the faults with what came of it."""
+    try:
+        return [*written, latex.write(results, folder, columns)], faults
+    except OSError as error:
+        raise StoreError(f"{folder} cannot be written: {error.strerror or error}.") from None
+    except Exception as error:  # as in `make`
+        return written, [*faults, f"the summary could not be made as LaTeX: {why(error)}."]
 
 
 def make(
@@ -65,6 +92,7 @@ def make(
     folder: Path,
     kinds: Iterable[str] = ("png", "svg", "pdf"),
     columns: int = 2,
+    journal: str | None = None,
 ) -> tuple[list[Path], list[str]]:
     """Prints these tables and draws these figures into the folder: one that cannot be made does not keep the others
     back.
@@ -77,6 +105,7 @@ def make(
         folder: where the files go; it is made where it is not there.
         kinds: which files of a figure (style.save).
         columns: 1 or 2, of a page.
+        journal: of style.JOURNALS, for whose page it is; None: for none.
 
     Returns:
         (the files, what could not be made, a sentence each).
@@ -88,7 +117,8 @@ def make(
     written: list[Path] = []
     faults: list[str] = []
     table_names, figures, source = list(table_names), list(figures), ""
-    results = compared.apart(results)
+    faults += labels.unknown_methods(results)
+    results = labels.labelled(results)
     if table_names or figures:
         _make_ready(folder)
     try:
@@ -108,13 +138,13 @@ def make(
             return written, [*faults, str(error)]
         for name in figures:
             try:
-                figure = figure_pages.drawn(name, results, columns)
+                figure = figure_pages.drawn(name, results, columns, journal)
             except Exception as error:  # a figure is anybody's code
                 faults.append(f"the figure {name} could not be drawn: {why(error)}.")
                 continue
             source = source or frozen.source(results)  # it takes seconds of many rows
             try:
-                written += style.save(figure, folder, name, source, kinds, columns)
+                written += style.save(figure, folder, name, source, kinds, columns, journal)
             except OSError:
                 raise
             except Exception as error:  # Matplotlib does much of its work only now
@@ -258,10 +288,26 @@ def check_names(figures: list[str], table_names: list[str]) -> None:
     Raises:
         UserError: for a figure or a table that there is not.
     """
-    drawn, made = figure_pages.names(), list(tables.TABLES)
+    drawn, made = [*figure_pages.names(), *figure_pages.RENAMED], list(tables.TABLES)
     for kind, names, known in (("figure", figures, drawn), ("table", table_names, made)):
         for name in names:
-            if name not in known and not (kind == "figure" and name in figure_pages.RENAMED):
-                raise UserError(
-                    f"there is no {kind} '{name}'{did_you_mean(name, known)} Known are: {', '.join(sorted(known))}."
-                )
+            _check_name(kind, name, known)
+
+
+def check_journal(name: str) -> None:
+    """Does nothing where there is this journal.
+
+    Args:
+        name: of it.
+
+    Raises:
+        UserError: for any other.
+    """
+    _check_name("journal", name, list(style.JOURNALS))
+
+
+def _check_name(kind: str, name: str, known: list[str]) -> None:
+    if name not in known:
+        raise UserError(
+            f"there is no {kind} '{name}'{did_you_mean(name, known)} Known are: {', '.join(sorted(known))}."
+        )

@@ -4,13 +4,14 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from pathlib import Path
+from typing import Any
 
 import pandas as pd
 from matplotlib.figure import Figure
 from rich.console import Console
 
 from results import figures, outputs, tables
-from results.analysis import compared
+from results.analysis import labels
 from results.analysis.summary import summary
 from results.analysis.verdicts import verdicts
 from results.drawing import style
@@ -49,7 +50,7 @@ class ResultSet(result_set.ResultSet):
         Raises:
             RecordError: for records that cannot be compared.
         """
-        return summary(compared.apart(self)).rows
+        return summary(labels.labelled(self)).rows
 
     def verdicts(self) -> pd.DataFrame:
         """Who is better than whom, or equivalent.
@@ -60,7 +61,7 @@ class ResultSet(result_set.ResultSet):
         Raises:
             RecordError: for records that cannot be compared.
         """
-        return verdicts(compared.apart(self)).rows
+        return verdicts(labels.labelled(self)).rows
 
     def findings(self) -> list[str]:
         """The verdicts in sentences, and what a reader must know of them.
@@ -72,7 +73,7 @@ class ResultSet(result_set.ResultSet):
             RecordError: as `verdicts`.
         """
         kind = tables.TABLES["verdicts"]
-        return kind.findings(*kind.find(compared.apart(self)))
+        return kind.findings(*kind.find(labels.labelled(self)))
 
     def show(self, *names: str) -> None:
         """Prints tables, as the commands do.
@@ -87,28 +88,38 @@ class ResultSet(result_set.ResultSet):
         outputs.check_names([], list(names))
         for name in names or ("summary",):
             kind = tables.TABLES[name]
-            kind.show(*kind.find(compared.apart(self)), Console())
+            kind.show(*kind.find(labels.labelled(self)), Console())
 
-    def figure(self, name: str = "convergence", columns: int = 2) -> Figure:
+    def figure(self, name: str = "convergence", columns: int = 2, journal: str | None = None) -> Figure:
         """A figure of these records, for `savefig` or for a notebook, which shows it.
 
         Args:
             name: of a figure, such as `convergence`, `learning_rate`, `ranking` or `throughput`.
             columns: of a page that it spans, 1 or 2: its width, and the size of its letters.
+            journal: for whose page it is, `icml`, `neurips` or `ieee`: as wide, and in its letters.
 
         Returns:
             A Matplotlib figure.
 
         Raises:
-            UserError: for a name that no figure has, and for another number of columns.
+            UserError: for a name that no figure or journal has, and for another number of columns.
             RecordError: for records that are incomplete, or of which it cannot be drawn.
         """
         outputs.check_names([name], [])
         if columns not in (1, 2):
             raise UserError(f"columns is {columns!r}, but must be 1 or 2.")
+        if journal is not None:
+            outputs.check_journal(journal)
         self.complete()
-        with style.context(columns):
-            return figures.drawn(name, compared.apart(self), columns)
+        figure = figures.drawn(name, labels.labelled(self), columns, journal)
+
+        def savefig(*arguments: Any, **options: Any) -> None:
+            """Figure.savefig, with the fonts and the resolution for print."""
+            with style.printed_in(journal), style.context(columns):
+                type(figure).savefig(figure, *arguments, **options)
+
+        figure.savefig = savefig  # type: ignore[method-assign]
+        return figure
 
 
 def load(store: str | Path | Store = DEFAULT, plan: str | Plan | None = None) -> ResultSet:

@@ -10,10 +10,12 @@ from pathlib import Path
 from rich.console import Console
 
 from results import figures
+from results.drawing.style import JOURNALS
 from results.outputs import draw, freeze, verify
 from results.records import frozen
 from results.records.joined import joined
 from results.records.store import DEFAULT, Store
+from results.tables import latex
 from runners import command
 from runners.configuration import estimator_files, figure_files
 from runners.execution import provenance
@@ -44,14 +46,30 @@ def main(arguments: list[str] | None = None) -> int:
     parser.add_argument(
         "--name", metavar="JOINED", help="draw the named plans together, as one plan that is kept under this name"
     )
+    parser.add_argument(
+        "--for",
+        dest="journal",
+        choices=tuple(JOURNALS),
+        help="figures as wide and in the letters that it asks for, and the summary as LaTeX for one column",
+    )
+    parser.add_argument(
+        "--latex-columns",
+        type=lambda text: text.split(","),
+        default=(),
+        metavar="A,B,C",
+        help=f"which columns the summary has as LaTeX: {', '.join(latex.COLUMNS)}",
+    )
     parser.add_argument("--freeze", action="store_true", help="keep the table and what is made of it in STORE/frozen")
     parser.add_argument("--verify", action="store_true", help="make again what was made of frozen tables, and compare")
     parser.add_argument(
         "--frozen", type=Path, metavar="FOLDER", help="instead of STORE/frozen, and of what ships with the project"
     )
     options = parser.parse_intermixed_args(arguments)
-    if options.columns == 1 and (options.freeze or options.verify):
-        return command.fail("what is frozen has figures of two columns: leave out --columns.", 2)
+    if options.freeze or options.verify:
+        given = {"--columns": options.columns == 1, "--for": options.journal, "--latex-columns": options.latex_columns}
+        for name in (name for name, value in given.items() if value):
+            return command.fail(f"what is frozen has figures of two columns and whole tables: leave out {name}.", 2)
+    latex.check_columns(options.latex_columns)
     store = Store(options.store)
     options.names = estimator_files.name_files(figure_files.name_files(options.names))
     if options.verify:
@@ -85,7 +103,7 @@ def main(arguments: list[str] | None = None) -> int:
                 plan = replace(plan, figures=tuple(dict.fromkeys([*plan.figures, *figures.named_files()])))
                 faults = freeze(Console(), store, plan, options.frozen or frozen.beside(store.root))
             else:
-                faults = draw(Console(), store, plan, options.columns)
+                faults = draw(Console(), store, plan, options.columns, options.journal, options.latex_columns)
         except UserError as error:
             faults = [str(error)]
         for fault in faults:

@@ -113,6 +113,11 @@ LINES = {
     "widths": ["task=binarized_mlp", "task.hidden=[8],[8,4]", "optimizer=sgd,adam", "seed=range(3)"],
     "weights": ["estimator@estimator_weights=ste,tanh_slope", "estimator=ste,tanh_slope", "normalize=none,peak"],
     "schedule": ["estimator=tanh_slope", "estimator.scale={from: 1, to: 5, shape: log}", "optimizer=adam"],
+    "by name": [
+        *("~experiment", "task=sign_fitting", "estimator=ste,tanh_slope", "optimizer=sgd,adam"),
+        *("looks.ste={colour:'#c00000',marker:x,label:'Our STE'}", "looks.tanh_slope={order:1}"),
+        *("looks.ste.order=-2", "margins={sign_fitting:0.5}"),
+    ],
     "interpolated": ["~experiment", "record_points=${steps}", "task=sign_fitting,binarized_mlp", "optimizer=sgd,adam"],
 }
 
@@ -131,6 +136,17 @@ def test_a_job_is_composed_as_hydra_composes_it(line):
         jobs = made.split(made.typed)
         some = jobs[:: max(1, len(jobs) // 6)]
         assert [made.compose(job) for job in some] == [by_hydra(made, job) for job in some]
+
+
+def test_what_has_a_name_a_key_reaches_every_job_and_is_composed_once(monkeypatch):
+    with sweep_of.sweeper(LINES["by name"]) as made:
+        jobs, asked = made.split(made.typed), []
+        whole = made.composer.compose_whole
+        monkeypatch.setattr(made.composer, "compose_whole", lambda lines: asked.append(lines) or whole(lines))
+        found = [made.compose(job) for job in jobs]
+    ste = {"colour": "#c00000", "marker": "x", "label": "Our STE", "order": -2}
+    assert [cfg["looks"] for cfg in found] == [{"ste": ste, "tanh_slope": {"order": 1}}] * 4
+    assert [cfg["margins"] for cfg in found] == [{"sign_fitting": 0.5}] * 4 and len(asked) <= 1 + 4
 
 
 def test_hydra_composes_each_page_once_and_not_each_job(monkeypatch):

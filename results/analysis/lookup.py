@@ -15,12 +15,17 @@ import numpy as np
 import pandas as pd
 
 from results.records import schema
+from results.records.plan import PlanFacts
 from results.records.result_set import ResultSet
 from steeplechase.errors import RecordError
 
 
-def run_labels(results: ResultSet) -> pd.DataFrame:
+def run_labels(results: ResultSet, renamed: bool = True) -> pd.DataFrame:
     """How runs are called.
+
+    Args:
+        results: any.
+        renamed: a method that the plan gives a label (method_looks) has that, and no variant.
 
     Returns:
         One row per run: `run, task, estimator, optimizer` (names), `task_label, estimator_label, optimizer_label`, and
@@ -42,7 +47,7 @@ def run_labels(results: ResultSet) -> pd.DataFrame:
     labels = ["task_label", "estimator_label", "optimizer_label"]
     twins = out[out.duplicated(labels, keep=False)]
     if twins.empty:
-        return out
+        return _renamed(out, results) if renamed else out
     values = _ones(table[table["run"].isin(twins["run"])], traits)
     variants = {}
     for _, group in twins.groupby(labels, dropna=False)["run"]:
@@ -53,7 +58,24 @@ def run_labels(results: ResultSet) -> pd.DataFrame:
             words = [word for word in words if not word.endswith("=none")] or words  # what its page does not have
             variants[name] = ", ".join(words) or f"run {name[-8:]}"
     out["variant"] = out["run"].map(variants).fillna("").astype("string")
-    return out
+    return _renamed(out, results) if renamed else out
+
+
+def method_looks(plan: PlanFacts) -> dict[str, Mapping[str, Any]]:
+    """What a plan gives single methods, by what they are called where nothing is given: not to an estimator's all."""
+    return {name: given for name, given in plan.looks.items() if not name.isidentifier()}
+
+
+def _renamed(named: pd.DataFrame, results: ResultSet) -> pd.DataFrame:
+    """The runs of `run_labels` under the labels that methods are given."""
+    given = {name: of["label"] for name, of in method_looks(results.plan).items() if "label" in of}
+    if not given:
+        return named
+    labels = methods(named).map(given)
+    kept = labels.isna()
+    return named.assign(
+        estimator_label=named["estimator_label"].where(kept, labels), variant=named["variant"].where(kept, "")
+    )
 
 
 def column_of(key: str) -> str:

@@ -38,7 +38,7 @@ def sensitivity(results: ResultSet) -> pd.DataFrame:
     values, named = compared.values(results), lookup.run_labels(results)
     if values.empty or not len(values.columns):
         raise RecordError("sensitivity is of numbers that are compared, and none is: add compare=[KEY] to the sweep")
-    named["entry"] = lookup.methods(named)
+    named["entry"], plain = lookup.methods(named), lookup.run_labels(results, renamed=False).set_index("run")
     where = zip(named["task_label"], named["optimizer_label"], named["entry"], strict=True)
     by_method, found = dict(zip(where, named.to_dict("records"), strict=True)), []
     for group in comparison.groups(results):
@@ -46,10 +46,11 @@ def sensitivity(results: ResultSet) -> pd.DataFrame:
             if group.optimizer == ANY:
                 continue
             run = by_method[group.task_label, group.optimizer, method]
+            label, variant = plain.loc[run["run"], ["estimator_label", "variant"]]
             for key, value in values.loc[run["run"]].dropna().items():
-                rest = run["variant"].replace(f"{key}={lookup.format_value(value)}", "", 1)
+                rest = variant.replace(f"{key}={lookup.format_value(value)}", "", 1)
                 rest = lookup.short_names(rest.replace(", , ", ", ").strip(", "))
-                line = run["estimator_label"] + (f" ({rest})" if rest else "")
+                line = label + (f" ({rest})" if rest else "")
                 ends = intervals.t_interval(group.values()[m])
                 found.append((group.task_label, group.optimizer, key, name, line, value, *ends))
     table = pd.DataFrame(found, columns=list(COLUMNS))

@@ -17,47 +17,116 @@ from matplotlib.artist import Artist
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure, SubFigure
 from matplotlib.lines import Line2D
+from matplotlib.markers import MarkerStyle
+from matplotlib.text import Text
 
 from results import wording
-from results.analysis import estimand, measures
+from results.analysis import estimand, lookup, measures
 from results.analysis.comparison import Group
 from results.drawing import style
+from results.records.plan import PlanFacts
 from results.records.result_set import ResultSet
 
 DASHES = ("-", "--", ":", "-.")  # of variants of one estimator: they share its colour and marker
+WIDER = 1.7  # how many times as wide as others the lines of the user's own methods are
+LONG, WRAPPED = 34, 24  # signs: a longer label of a legend is wrapped, into lines of so many
+BELOW = "below"  # what a legend is labelled there, for the caption to stand under it
+CROWDED = 4.0  # inches: in a narrower figure a decade has room for two numbers
+ABOVE, LINE = 4, 0.17  # lines of a legend above the panels, at most; inches of a line
 BOUNDS = {"upper": "#505050", "lower": "#a0a0a0"}  # colours of bounds, which are told apart by their dashes
 
 
-def lines(methods: Iterable[tuple[str, str]], bounds: Mapping[str, str] | None = None) -> dict[str, Line2D]:
+def lines(
+    methods: Iterable[tuple[str, str]], bounds: Mapping[str, str] | None = None, plan: PlanFacts | None = None
+) -> dict[str, Line2D]:
     """For each method the line that stands for it.
 
     Args:
         methods: (estimator's name, what the legend says).
         bounds: "upper" or "lower" by what the legend says, of those that are bounds (lookup.bound_methods).
+        plan: what looks are given, and which estimators are the user's own.
 
     Returns:
-        Lines by what the legend says, in the order of the alphabet, numbers by size; variants of one estimator share
-        colour and marker, and are told apart by their dashes and, of more than these, by the shade of the colour.
-        Bounds come last, and are thin and grey, without markers.
+        Lines by what the legend says, in the order that is given, else of the alphabet, numbers by size; variants of
+        one estimator share colour and marker, and are told apart by their dashes and, of more than these, by the shade
+        of the colour. The user's own come after all others, are wider, and lie above them. Bounds come last, and are
+        thin and grey, without markers.
     """
-    bounds = bounds or {}
+    bounds, plan = bounds or {}, plan or PlanFacts()
     every = list(dict.fromkeys(methods))
     ordered = sorted((method for method in every if method[1] not in bounds), key=_natural)
-    looks, found, variants = style.styles_of(name for name, _ in ordered), {}, {}
-    shades = {name: -(-number // len(DASHES)) for name, number in Counter(name for name, _ in ordered).items()}
+    kinds = {text: _kind(name, text, plan) for name, text in ordered}
+    looks, found, variants = _looks({kinds[text]: name for name, text in ordered}, plan), {}, {}
+    shades = {kind: -(-number // len(DASHES)) for kind, number in Counter(kinds.values()).items()}
+    places = {text: _place(name, text, plan) for name, text in ordered}
+    levels = {place: 2 + 0.9 * at / len(places) for at, place in enumerate(sorted({*places.values()}))}
     for name, text in ordered:
-        colour, marker = looks[name]
-        round_, dash = divmod(variants.setdefault(name, 0), len(DASHES))
-        variants[name] += 1
+        colour, marker = looks[kinds[text]]
+        round_, dash = divmod(variants.setdefault(kinds[text], 0), len(DASHES))
+        variants[kinds[text]] += 1
         if round_:
-            colour = style.lighter(colour, round_ / shades[name])
+            colour = style.lighter(colour, round_ / shades[kinds[text]])
         look = {"color": colour, "marker": marker, "linestyle": DASHES[dash]}
-        found[text] = Line2D([], [], **look, markeredgecolor="white", mew=0.4)
+        found[text] = Line2D([], [], **look, **_edge(marker, colour), zorder=levels[places[text]])
+        if name in plan.user_estimators:
+            found[text].set_linewidth(WIDER * found[text].get_linewidth())
+    found = {text: found[text] for text in sorted(found, key=lambda text: places[text])}
     for word, colour in BOUNDS.items():
         for at, text in enumerate(sorted({text for _, text in every if bounds.get(text) == word})):
             dash = DASHES[1:][at % len(DASHES[1:])]
             found[text] = Line2D([], [], color=colour, marker="", linestyle=dash, linewidth=0.7)
     return found
+
+
+def _kind(name: str, text: str, plan: PlanFacts) -> str:
+    """What a method has its look from: itself, where it is given a colour or a marker, else its estimator."""
+    return text if {"colour", "marker"} & {*_given(text, plan)} else name
+
+
+def _given(text: str, plan: PlanFacts) -> Mapping[str, Any]:
+    """What a method is given beside what its estimator is."""
+    of_methods = lookup.method_looks(plan)
+    return next((of for name, of in of_methods.items() if of.get("label", name) == text), {})
+
+
+def _looks(kinds: Mapping[str, str], plan: PlanFacts) -> dict[str, style.LineStyle]:
+    """The look of each of `_kind`, whose estimators are given by it."""
+    strongest = {kind for kind, name in kinds.items() if name in plan.user_estimators}
+    given = {kind: {**plan.looks.get(name, {}), **_given(kind, plan)} for kind, name in kinds.items()}
+    return style.styles_of(kinds, given, strongest)
+
+
+def _place(name: str, text: str, plan: PlanFacts) -> float:
+    """Where a method stands among the others; those of no order count as 0, the user's own as the last."""
+    given = {**plan.looks.get(name, {}), **_given(text, plan)}
+    return given.get("order", math.inf if name in plan.user_estimators else 0)
+
+
+def styles_of_estimators(names: Iterable[str], plan: PlanFacts) -> dict[str, style.LineStyle]:
+    """The look of each estimator in a figure that has none of its variants.
+
+    Args:
+        names: of estimators.
+        plan: what looks are given, and which are the user's own.
+
+    Returns:
+        By name, in the order that is given, else of the alphabet; the user's own last.
+    """
+    looks = _looks({name: name for name in names}, plan)
+    return {name: looks[name] for name in sorted(looks, key=lambda name: (_place(name, name, plan), name))}
+
+
+def emphasise(labels: Iterable[Text], names: Iterable[str], plan: PlanFacts) -> None:
+    """Writes the user's own methods in their colour, and bold.
+
+    Args:
+        labels: of an axis.
+        names: of their estimators.
+        plan: what looks are given, and which are the user's own.
+    """
+    for label, name in zip(labels, names, strict=True):
+        if name in plan.user_estimators:
+            label.set(color=styles_of_estimators([name], plan)[name].colour, fontweight="bold")
 
 
 def _natural(method: tuple[str, str]) -> tuple[str, list[tuple[int, float, str]]]:
@@ -72,8 +141,21 @@ def is_bound(line: Line2D) -> bool:
 
 
 def strokes(line: Line2D) -> dict[str, Any]:
-    """Colour, dashes and width of a line of `lines`, as Matplotlib's functions take them."""
-    return {"color": line.get_color(), "linestyle": line.get_linestyle(), "linewidth": line.get_linewidth()}
+    """Colour, dashes, width and height of a line of `lines`, as Matplotlib's functions take them."""
+    look = {"color": line.get_color(), "linestyle": line.get_linestyle(), "linewidth": line.get_linewidth()}
+    return {**look, "zorder": line.get_zorder()}
+
+
+def marks(line: Line2D) -> dict[str, Any]:
+    """Colour, marker and height of a line of `lines`, in the same way."""
+    look = {"color": line.get_color(), "marker": line.get_marker(), "zorder": line.get_zorder()}
+    return {**look, **_edge(line.get_marker(), line.get_color())}
+
+
+def _edge(marker: Any, colour: Any) -> dict[str, Any]:
+    """A thin white edge of a marker; of one that has nothing but its edge, such as ×, its own colour."""
+    filled = marker == "" or MarkerStyle(marker).is_filled()
+    return {"markeredgecolor": "white" if filled else colour, "markeredgewidth": 0.4 if filled else 1.0}
 
 
 def levels(
@@ -108,7 +190,7 @@ def levels(
             if not np.isfinite(value) or (BOUNDS["lower"] == handles[method].get_color() and not low <= value <= high):
                 continue
             drawn.add(method)
-            draw(value, zorder=1, **strokes(handles[method]))
+            draw(value, **{**strokes(handles[method]), "zorder": 1})
             ends = scale.transform([min(low, value), max(high, value)])
             room = 0.04 * (ends[1] - ends[0])
             wider = scale.inverted().transform([ends[0] - room, ends[1] + room])
@@ -151,7 +233,7 @@ def bounds_sentence(seeds: Iterable[int], draws: Iterable[int]) -> str:
 
 
 def sides(
-    groups: Sequence[Group], bounds: Sequence[Group] = (), marks: Mapping[str, str] | None = None
+    groups: Sequence[Group], bounds: Sequence[Group], marks: Mapping[str, str], plan: PlanFacts
 ) -> tuple[list[str], list[str], dict[str, Line2D]]:
     """The sides of a grid, and its legend.
 
@@ -159,6 +241,7 @@ def sides(
         groups: what is shown.
         bounds: of comparison.bounds, which are shown as well.
         marks: of lookup.bound_methods.
+        plan: as in `lines`.
 
     Returns:
         (tasks, optimizers, the line of each method). A line takes the settings in force when it is made: ask within
@@ -166,7 +249,7 @@ def sides(
     """
     tasks, optimizers = (sorted({getattr(group, key) for group in groups}) for key in ("task_label", "optimizer"))
     pairs = (pair for group in (*groups, *bounds) for pair in zip(group.names, group.methods, strict=True))
-    return tasks, optimizers, lines(pairs, marks)
+    return tasks, optimizers, lines(pairs, marks, plan)
 
 
 def common_seeds(groups: Sequence[Group]) -> tuple[str, bool]:
@@ -214,10 +297,11 @@ def grid(
         (the figure, its panels [tasks, optimizers]).
     """
     narrow = columns == 1
-    width = style.COLUMN if narrow else max(4.6, 0.5 + 2.25 * len(optimizers))
-    room = 1.1 + 0.14 * legend_lines(width, labels) if narrow else 0.9 + 0.17 * max(0, legend_lines(width, labels) - 3)
+    width = style.figure_width(columns, max(4.6, 0.5 + 2.25 * len(optimizers)))
+    room = 1.1 + 0.14 * legend_lines(width, labels) if narrow else 0.9 + LINE * max(0, legend_lines(width, labels) - 3)
     down = lines_down(len(tasks), len(optimizers), columns)
-    figure = Figure(figsize=(width, room + (0.7 if narrow else 1) * tall * down), layout="constrained")
+    tall *= style.row_factor() * (0.7 if narrow else 1)
+    figure = Figure(figsize=(width, room + tall * down), layout="constrained")
     panels = place(figure, len(tasks), len(optimizers), columns, sharex, sharey)
     for (task, optimizer), axes in zip(itertools.product(tasks, optimizers), panels.flat, strict=True):
         axes.set_title(title(task, optimizer, columns))
@@ -287,13 +371,14 @@ def title(task: str, optimizer: str, columns: int, letters: int = 24) -> str:
         task: as it is printed.
         optimizer: as it is printed.
         columns: as in `grid`.
-        letters: of a line, in one column of a page.
+        letters: of a line, where a page says how wide the figure is.
 
     Returns:
         The task above the optimizer.
     """
     words = (task, optimizer)
-    return "\n".join(textwrap.fill(word, letters) for word in words) if columns == 1 else "\n".join(words)
+    tight = columns == 1 or style.for_journal()
+    return "\n".join(textwrap.fill(word, letters) for word in words) if tight else "\n".join(words)
 
 
 def ylabel(row: Iterable[Axes], text: str) -> None:
@@ -334,7 +419,8 @@ def scale(axes: Axes, means: pd.Series, measure: measures.Measure, *, horizontal
         set_limits(0.5 * above.min(), None)
         if above.max() < 100 * above.min():  # a single decade has a single number otherwise
             axis = axes.xaxis if horizontal else axes.yaxis
-            axis.set_major_locator(ticker.LogLocator(subs=(1, 2, 5)))
+            crowded = horizontal and axes.figure.get_size_inches()[0] < CROWDED
+            axis.set_major_locator(ticker.LogLocator(subs=(1, 3) if crowded else (1, 2, 5)))
             axis.set_major_formatter(ticker.FormatStrFormatter("%g"))
             axis.set_minor_formatter(ticker.NullFormatter())  # which would name what lies between them as well
 
@@ -435,14 +521,34 @@ def note(axes: Axes, text: str) -> None:
 
 
 def legend(figure: Figure, handles: Sequence[Artist], labels: Sequence[str]) -> None:
-    """One legend for all panels, along the upper edge: in one line if it fits.
+    """One legend for all panels, which covers none of them: along the upper edge, in one line if it fits. Where that
+    would take more than ABOVE lines, at the right of a figure that may become wider and is tall enough, else below.
 
     Args:
-        figure: that gets it.
+        figure: that gets it; with a constrained layout.
         handles: what stands for each entry.
-        labels: in the same order.
+        labels: in the same order; long ones are wrapped.
     """
-    figure.legend(handles, labels, loc="outside upper center", ncols=_columns(figure.get_size_inches()[0], labels))
+    (width, height), texts = figure.get_size_inches(), [wrapped(label) for label in labels]
+    lines, columns = legend_lines(width, labels), _columns(width, labels)
+    if lines <= ABOVE:
+        figure.legend(handles, texts, loc="outside upper center", ncols=columns)
+        return
+    lower, every = height - LINE * (lines - 3), sum(text.count("\n") + 1 for text in texts)  # without its room above
+    if not style.for_journal() and width != style.COLUMN and LINE * every <= lower - 0.5:
+        figure.set_size_inches(width + max(map(_inches, texts)), lower)
+        figure.legend(handles, texts, loc="outside right upper")
+        return
+    below = figure.legend(handles, texts, loc="lower center", bbox_to_anchor=(0.5, 0), ncols=columns)
+    below.set_label(BELOW)
+    tall = _below(figure)
+    figure.get_layout_engine().set(rect=(0, tall, 1, 1 - tall))
+
+
+def _below(figure: Figure) -> float:
+    """The share of a figure's height that a legend below its panels takes, and what parts the two."""
+    talls = [own.get_window_extent().height / figure.dpi + 0.1 for own in figure.legends if own.get_label() == BELOW]
+    return sum(talls) / figure.get_size_inches()[1]
 
 
 def legend_lines(width: float, labels: Sequence[str]) -> int:
@@ -455,13 +561,24 @@ def legend_lines(width: float, labels: Sequence[str]) -> int:
     Returns:
         The number of lines.
     """
-    return -(-len(labels) // _columns(width, labels))
+    most = max((wrapped(label).count("\n") + 1 for label in labels), default=1)
+    return -(-len(labels) // _columns(width, labels)) * most
+
+
+def wrapped(label: str) -> str:
+    """A label as a legend or an axis has it: in several lines where it is LONG."""
+    return textwrap.fill(label, WRAPPED) if len(label) > LONG else label
+
+
+def _inches(label: str) -> float:
+    """About how wide a legend is with this label alone."""
+    return 0.5 + 0.065 * max(map(len, label.split("\n")))
 
 
 def _columns(width: float, labels: Sequence[str]) -> int:
     if not labels:
         return 1
-    wide = [0.5 + 0.065 * len(label) for label in labels]  # inches
+    wide = [_inches(wrapped(label)) for label in labels]
     room = width - 0.2
     return len(labels) if sum(wide) <= room else max(1, int(room / max(wide)))
 
@@ -478,7 +595,13 @@ def caption(figure: Figure, text: str, results: ResultSet | None = None, size: f
     width, height = figure.get_size_inches()
     size = 6 if width == style.COLUMN else size
     text = " ".join(filter(None, [text, estimand.by_task(results) if results else ""]))
-    lines = textwrap.wrap(text, int((width - 0.2) * 72 / (0.53 * size)))  # a letter is about half as wide as high
+    letter = 0.43 if style.for_journal() else 0.53  # how wide one is about, by its height: Times is narrow
+    lines = textwrap.wrap(text, int((width - 0.2) * 72 / (letter * size)))
     tall = len(lines) * size * 1.35 / 72 + 0.1
-    figure.text(0.1 / width, 0.05 / height, "\n".join(lines), va="bottom", ha="left", size=size, color="#404040")
-    figure.get_layout_engine().set(rect=(0, tall / height, 1, 1 - tall / height))
+    said = figure.text(0.1 / width, 0.05 / height, "\n".join(lines), va="bottom", ha="left", size=size, color="#404040")
+    if style.for_journal():  # whose lines are further apart
+        tall = said.get_window_extent().height / figure.dpi + 0.1
+    below = _below(figure)
+    for own in figure.legends if below else ():
+        own.set_bbox_to_anchor((0.5, tall / height))
+    figure.get_layout_engine().set(rect=(0, below + tall / height, 1, 1 - below - tall / height))

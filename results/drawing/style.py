@@ -2,15 +2,19 @@
 
 from __future__ import annotations
 
+import functools
 import hashlib
 import io
-import warnings
-from collections.abc import Iterable, Iterator
+import itertools
+import unicodedata
+from collections.abc import Collection, Iterable, Iterator, Mapping
 from contextlib import contextmanager
+from contextvars import ContextVar
 from pathlib import Path
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import matplotlib as mpl
+from matplotlib import font_manager
 from matplotlib.figure import Figure
 
 from results.records import sealed
@@ -26,6 +30,8 @@ BLUE, ORANGE, GREEN, RED, PURPLE, BROWN, GREY, SKY = PALETTE = (
     "#949494",
     "#56b4e9",
 )
+STRONGEST = "#7a0036"  # of the user's own methods alone: the darkest colour that any method has
+MARKERS_OF_STRONGEST = ("o", "s", "D", "X", "p", "*")
 MARKERS = ("v", "^", "<", ">", "P", "h", "d")  # of names that are not pinned; none of them is in PINNED
 
 
@@ -89,8 +95,8 @@ PINNED = {
 def style_of(name: str) -> LineStyle:
     """The look of a name: as pinned, else from the name's hash, so that it depends on no other name and no order.
 
-    Hashed names never look like pinned ones, whose markers are their own. Two of them share a colour once in 8 times
-    and look the same altogether once in 56: `styles_of` warns of that, and pinning one of the two ends it.
+    Hashed names never look like pinned ones, whose markers are their own. Two of them look the same once in 56 times:
+    then `styles_of` gives one of them another look in the figures that show both.
 
     Args:
         name: of an estimator, or of anything else that is drawn.
@@ -104,17 +110,79 @@ def style_of(name: str) -> LineStyle:
     return LineStyle(PALETTE[number % len(PALETTE)], MARKERS[number // len(PALETTE) % len(MARKERS)])
 
 
-def styles_of(names: Iterable[str]) -> dict[str, LineStyle]:
-    """The look of each name that one figure shows; warns where two look the same."""
-    found, seen = {}, {}
-    for name in sorted(set(names)):
-        found[name] = style_of(name)
-        if found[name] in seen:
-            warnings.warn(
-                f"'{seen[found[name]]}' and '{name}' look the same; pin one in results/drawing/style.py", stacklevel=2
-            )
-        seen.setdefault(found[name], name)
-    return found
+def styles_of(
+    names: Iterable[str], looks: Mapping[str, Mapping[str, Any]] | None = None, strongest: Collection[str] = ()
+) -> dict[str, LineStyle]:
+    """The look of each name that one figure shows: no two are the same.
+
+    Where two would be, the one for which less is given, and of equal ones the later in the alphabet, moves to the next
+    look that is free: to another marker, then to another colour, as far as neither is given.
+
+    Args:
+        names: all that the figure shows.
+        looks: the `colour` and the `marker` that names are given.
+        strongest: the user's own methods.
+
+    Returns:
+        By name, in the order of the alphabet.
+    """
+    given = {name: {key: of[key] for key in ("colour", "marker") if key in of} for name, of in (looks or {}).items()}
+    first = {name: style_of(name) for name in {*names}}
+    for at, name in enumerate(sorted(strongest)):
+        if name in first:
+            first[name] = LineStyle(STRONGEST, MARKERS_OF_STRONGEST[at % len(MARKERS_OF_STRONGEST)])
+    found: dict[str, LineStyle] = {}
+    by = sorted(first, key=lambda n: (-len(given.get(n, {})), n not in strongest, n not in PINNED, n))
+    for name in by:
+        of = given.get(name, {})
+        free = _alternatives(first[name], of, name in strongest)
+        found[name] = next(look for look in free if len(of) == 2 or look not in found.values())
+    return dict(sorted(found.items()))
+
+
+def _alternatives(first: LineStyle, given: Mapping[str, Any], strongest: bool) -> Iterator[LineStyle]:
+    """The looks that a name may have.
+
+    Args:
+        first: its own, where nothing is given.
+        given: its `colour` and its `marker`.
+        strongest: whether its colour stays as it is.
+
+    Yields:
+        The first one with what is given, then others without end.
+    """
+    colour = mpl.colors.to_hex(given["colour"]) if "colour" in given else first.colour
+    marker = given.get("marker", first.marker)
+    colours = [colour] if "colour" in given or strongest else [colour, *PALETTE]
+    markers = [marker] if "marker" in given else [marker, *MARKERS, *MARKERS_OF_STRONGEST]
+    for shade in itertools.count():
+        for own, sign in itertools.product(colours, markers):
+            yield LineStyle(lighter(own, shade / (shade + 1)), sign)
+
+
+def drawable(text: str) -> str:
+    """Text without what the fonts in force cannot draw: an ASCII equivalent in its place, else a question mark.
+
+    Args:
+        text: any.
+
+    Returns:
+        As it is, where all of its signs can be drawn.
+    """
+    known = drawable_signs(tuple(mpl.rcParams["font.family"]))
+
+    def ascii_of(sign: str) -> str:
+        plain = [part for part in unicodedata.normalize("NFKD", sign) if not unicodedata.combining(part)]
+        return "".join(part if part.isascii() else "?" for part in plain) or "?"
+
+    return "".join(sign if ord(sign) in known or sign.isspace() else ascii_of(sign) for sign in text)
+
+
+@functools.cache
+def drawable_signs(families: tuple[str, ...]) -> frozenset[int]:
+    """The signs that any of these families of fonts has, by number."""
+    paths = [font_manager.findfont(family) for family in families]
+    return frozenset(sign for path in paths for sign in font_manager.get_font(path).get_charmap())
 
 
 PRINT = {
@@ -156,6 +224,31 @@ NARROW = {  # what a figure of one column has otherwise
     "xtick.labelsize": 6,
     "ytick.labelsize": 6,
 }
+
+
+class Journal(NamedTuple):
+    """What a journal or a conference asks of figures.
+
+    Attributes:
+        column: width of one column, in inches.
+        text: width of the whole text; of a page that has one column the same.
+        size: of letters, in points.
+    """
+
+    column: float
+    text: float
+    size: float
+
+
+JOURNALS = {  # by their style files and instructions to authors, 2023 to 2026
+    "icml": Journal(3.25, 6.75, 8),
+    "neurips": Journal(5.5, 5.5, 9),
+    "ieee": Journal(3.5, 7.16, 8),
+}
+FOR_JOURNALS = {"font.family": ["STIXGeneral", "DejaVu Sans"], "mathtext.fontset": "stix"}  # as Times; with Matplotlib
+SIZES = ("axes.labelsize", "axes.titlesize", "font.size", "legend.fontsize", "xtick.labelsize", "ytick.labelsize")
+_JOURNAL: ContextVar[Journal | None] = ContextVar("journal", default=None)
+
 PLACES = 5  # of the position of a panel, as shares of its figure
 
 # What of a file depends on the clock or on the version at hand is left out.
@@ -177,6 +270,49 @@ def lighter(colour: str, share: float) -> str:
 
 
 @contextmanager
+def printed_in(journal: str | None) -> Iterator[None]:
+    """Figures are drawn for this journal meanwhile: as wide, in Times, in letters of its size.
+
+    Args:
+        journal: of JOURNALS; None: for none.
+
+    Yields:
+        Nothing.
+    """
+    token = _JOURNAL.set(JOURNALS[journal] if journal else None)
+    try:
+        yield
+    finally:
+        _JOURNAL.reset(token)
+
+
+def figure_width(columns: int, wide: float) -> float:
+    """How wide a figure is.
+
+    Args:
+        columns: of a page that it spans, one or two.
+        wide: in inches, over two where no journal says it.
+
+    Returns:
+        Inches.
+    """
+    journal = _JOURNAL.get()
+    if journal:
+        return journal.column if columns == 1 else journal.text
+    return COLUMN if columns == 1 else wide
+
+
+def for_journal() -> bool:
+    """Whether figures are drawn for a journal just now."""
+    return _JOURNAL.get() is not None
+
+
+def row_factor() -> float:
+    """How much higher a row of panels is than in a figure for no journal: titles and ticks take more room there."""
+    return 1.4 if for_journal() else 1.0
+
+
+@contextmanager
 def context(columns: int = 2) -> Iterator[None]:
     """Matplotlib's own defaults with the settings for print: nothing of the user's configuration shows through.
 
@@ -189,6 +325,8 @@ def context(columns: int = 2) -> Iterator[None]:
     with mpl.rc_context():
         mpl.rcdefaults()
         mpl.rcParams.update(PRINT | (NARROW if columns == 1 else {}))
+        if journal := _JOURNAL.get():
+            mpl.rcParams.update(FOR_JOURNALS | dict.fromkeys(SIZES, journal.size))
         yield
 
 
@@ -199,6 +337,7 @@ def save(
     source: str = "",
     kinds: Iterable[str] = ("png", "svg", "pdf"),
     columns: int = 2,
+    journal: str | None = None,
 ) -> list[Path]:
     """Writes NAME.png, NAME.svg and NAME.pdf; the same figure gives the same bytes.
 
@@ -211,6 +350,7 @@ def save(
         source: what the files' metadata say of where they come from; "" for nothing.
         kinds: to write only some of them.
         columns: those for which the figure was drawn (context).
+        journal: the one for which it was drawn (printed_in).
 
     Returns:
         Their paths, in the order of `kinds`.
@@ -221,7 +361,7 @@ def save(
     folder = Path(folder)
     folder.mkdir(parents=True, exist_ok=True)
     paths = []
-    with context(columns):
+    with printed_in(journal), context(columns):
         figure.draw_without_rendering()
         figure.set_layout_engine(None)  # with "none" Matplotlib would draw all once more for each file
         for axes in figure.axes:  # the solver's last digits depend on where its variables lie in memory

@@ -43,13 +43,14 @@ def names() -> list[str]:
     return sorted([*listed(), *named_files()])
 
 
-def drawn(name: str, results: ResultSet, columns: int = 2) -> Figure:
+def drawn(name: str, results: ResultSet, columns: int = 2, journal: str | None = None) -> Figure:
     """The figure of this name.
 
     Args:
         name: of `names`, or one that a figure had before (RENAMED).
-        results: of which it is drawn.
+        results: of which it is drawn; of their labels what the fonts lack is replaced.
         columns: 1 or 2, of a page.
+        journal: of style.JOURNALS, for whose page it is; None: for none.
 
     Returns:
         The figure, not yet saved.
@@ -58,7 +59,10 @@ def drawn(name: str, results: ResultSet, columns: int = 2) -> Figure:
         RecordError: where there is none, where its module has no `draw` or one that returns none, and whatever drawing
             it raises.
     """
-    from matplotlib.figure import Figure
+    from matplotlib.figure import Figure  # here: commands that draw nothing name figures, too
+
+    from results.analysis import labels
+    from results.drawing import style
 
     if name not in names() and name not in RENAMED:
         raise RecordError(f"there is no figure '{name}' here; one in a file of its own needs figure.file=PATH")
@@ -70,7 +74,10 @@ def drawn(name: str, results: ResultSet, columns: int = 2) -> Figure:
     if not callable(draw):
         raise RecordError(f"{place} has no function draw(results)")
     told = {"columns": columns} if "columns" in inspect.signature(draw).parameters else {}
-    figure = draw(results, **told)
+    with style.printed_in(journal):
+        with style.context(columns):
+            results = labels.relabelled(results, style.drawable)
+        figure = draw(results, **told)
     if not isinstance(figure, Figure):
         raise RecordError(f"draw in {place} returns {type(figure).__name__}, and no figure")
     return figure

@@ -39,7 +39,8 @@ def draw(results: ResultSet, columns: int = 2) -> Figure:
     compared = settings[~settings["run"].isin(list(lookup.bounds(results)))]
     tasks, optimizers = sorted(settings["task_label"].unique()), sorted(settings["optimizer_label"].unique())
     with style.context(columns):
-        handles, remarks = layout.lines(zip(settings["estimator"], settings["entry"], strict=True), marks), []
+        pairs = zip(settings["estimator"], settings["entry"], strict=True)
+        handles, remarks = layout.lines(pairs, marks, results.plan), []
         figure, panels = layout.grid(tasks, optimizers, list(handles), 2.2, columns, sharey="row")
         by_panel = compared.groupby(["task_label", "optimizer_label"])
         shown = all(len(rows) <= RATES * _per_line(rows, columns) for _, rows in by_panel)
@@ -157,17 +158,10 @@ def _panel(axes: Axes, curves: pd.DataFrame, handles: dict[str, Line2D]) -> None
         known = ~np.isnan(means)
         if not layout.is_bound(line):
             axes.fill_between(steps, low, high, color=line.get_color(), alpha=0.18, linewidth=0)
-        look = {**layout.strokes(line), "marker": line.get_marker()}
+        look = {**layout.strokes(line), **layout.marks(line)}
         for piece in np.unique((~known).cumsum()[known]):  # a line is not drawn across what is unknown
             here = known & ((~known).cumsum() == piece)
-            axes.plot(
-                steps[here],
-                means[here],
-                **look,
-                markevery=max(1, len(steps) // 8),
-                markeredgecolor="white",
-                markeredgewidth=0.4,
-            )
+            axes.plot(steps[here], means[here], **look, markevery=max(1, len(steps) // 8))
         ends = known & ~np.append(known[1:], True)
         if ends.any():
             axes.scatter(steps[ends], means[ends], marker="x", s=30, color=look["color"], zorder=4, clip_on=False)

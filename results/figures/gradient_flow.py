@@ -40,12 +40,13 @@ def draw(results: ResultSet, columns: int = 2) -> Figure:
     groups = list(found.groupby(["task_label", "optimizer_label"], sort=True))
     sites = max(own["site"].nunique() for _, own in groups)
     with style.context(columns):
-        handles = layout.lines(zip(settings["estimator"], settings["entry"], strict=True))
+        handles = layout.lines(zip(settings["estimator"], settings["entry"], strict=True), plan=results.plan)
         narrow = columns == 1
-        width = style.COLUMN if narrow else max(4.6, 0.6 + 1.35 * sites)
+        width = style.figure_width(columns, max(4.6, 0.6 + 1.35 * sites))
         lines = layout.legend_lines(width, list(handles))
         down = layout.lines_down(2 * len(groups), sites, columns)
-        size = (width, 1.1 + 0.14 * lines + 1.1 * down if narrow else 0.9 + 1.45 * down + 0.17 * max(0, lines - 3))
+        panels_tall = style.row_factor() * (1.1 if narrow else 1.45) * down
+        size = (width, panels_tall + (1.1 + 0.14 * lines if narrow else 0.9 + 0.17 * max(0, lines - 3)))
         figure = Figure(figsize=size, layout="constrained")
         panels = layout.place(figure, 2 * len(groups), sites, columns, sharex=True, sharey="row")
         for ((task, optimizer), own), rows in zip(groups, panels.reshape(len(groups), 2, sites), strict=True):
@@ -93,10 +94,7 @@ def _panel(axes: Axes, rows: pd.DataFrame, statistic: str, handles: dict[str, Li
         steps, colour = curves.index.to_numpy("float64"), line.get_color()
         axes.fill_between(steps, low, high, color=colour, alpha=0.15, linewidth=0)
         every = max(1, len(steps) // 4)
-        axes.plot(
-            steps, mean, color=colour, linestyle=line.get_linestyle(), marker=line.get_marker(), markevery=every,
-            markersize=3.5, markeredgecolor="white", markeredgewidth=0.4,
-        )  # fmt: skip
+        axes.plot(steps, mean, **{**layout.strokes(line), **layout.marks(line)}, markevery=every, markersize=3.5)
     if logarithmic and (rows[statistic] > 0).any():
         axes.set_yscale("log", nonpositive="mask")
 

@@ -35,7 +35,7 @@ def draw(results: ResultSet, columns: int = 2) -> Figure:
     groups = [group for group in comparison.groups(results) if group.optimizer != ANY]
     bounds, marks = comparison.bounds(results), lookup.bound_methods(results)
     with style.context(columns):
-        tasks, optimizers, handles = layout.sides(groups, bounds, marks)
+        tasks, optimizers, handles = layout.sides(groups, bounds, marks, results.plan)
         figure, panels = layout.grid(tasks, optimizers, list(handles), 1.9, columns, sharey="row")
         cut = False
         for task, row in zip(tasks, panels, strict=True):
@@ -79,12 +79,12 @@ def _curves(group: Group) -> pd.DataFrame:
 def _panel(axes: Axes, curves: pd.DataFrame, handles: dict[str, Line2D]) -> None:
     for method in (m for m in handles if (curves["method"] == m).any()):
         curve, line = curves[curves["method"] == method], handles[method]
-        look = {**layout.strokes(line), "marker": line.get_marker()}
+        look = {**layout.strokes(line), **layout.marks(line)}
         if layout.is_bound(line):
             axes.plot(curve["rate"], curve["mean"], **look)
             continue
         axes.fill_between(curve["rate"], curve["low"], curve["high"], color=line.get_color(), alpha=0.18, linewidth=0)
-        axes.plot(curve["rate"], curve["mean"], **look, markersize=3.5, markeredgecolor="white", markeredgewidth=0.4)
+        axes.plot(curve["rate"], curve["mean"], **look, markersize=3.5)
         best = curve[curve["chosen"] & curve["mean"].notna()]
         axes.plot(
             best["rate"], best["mean"], marker="o", markersize=8, mfc="none", mec=line.get_color(), mew=1, linestyle=""

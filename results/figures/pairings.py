@@ -58,7 +58,9 @@ def draw(results: ResultSet, columns: int = 2) -> Figure:
                     layout.note(axes, "controls only" if (task, optimizer) in reported else "not run")
                     axes.set_axis_off()
                 else:
-                    _panel(axes, own, reported[task, optimizer], columns == 1)
+                    down, across = _panel(axes, own, reported[task, optimizer], columns == 1)
+                    layout.emphasise(axes.get_yticklabels(), down, results.plan)
+                    layout.emphasise(axes.get_xticklabels(), across, results.plan)
         layout.legend(figure, handles, labels)
         layout.caption(figure, _caption(pairs, list(reported.values())), results)
     return figure
@@ -72,8 +74,8 @@ def _optimizer(group):
     return group.optimizer
 
 
-def _panel(axes: Axes, rows: pd.DataFrame, measure: Measure, narrow: bool) -> None:
-    """rows: of one task and optimizer."""
+def _panel(axes: Axes, rows: pd.DataFrame, measure: Measure, narrow: bool) -> tuple[list[str], list[str]]:
+    """Draws one panel; returns the names of its rows and of its columns. rows: of one task and optimizer."""
     names = dict(zip(rows["estimator"], rows["estimator_label"], strict=True))
     beside = dict(zip(rows["weights"], rows["weights_label"], strict=True))
     down = list(names)
@@ -90,11 +92,13 @@ def _panel(axes: Axes, rows: pd.DataFrame, measure: Measure, narrow: bool) -> No
         words = (_number(row["mean"], measure) if small else "") + MARKS.get(row["verdict"], "")
         axes.text(x, y, words, ha="center", va="center", size=4.5 if narrow else 5.5, color=colour)
     size = 5 if narrow else 6
-    axes.set_xticks(range(len(across)), [beside[name] or "none" for name in across], rotation=40, ha="right", size=size)
-    axes.set_yticks(range(len(down)), list(names.values()), size=size)
+    columns = [layout.wrapped(beside[name] or "none") for name in across]
+    axes.set_xticks(range(len(across)), columns, rotation=40, ha="right", size=size)
+    axes.set_yticks(range(len(down)), [layout.wrapped(label) for label in names.values()], size=size)
     axes.tick_params(length=0)
     axes.grid(False)
     axes.set(xlabel="at weights", ylabel="at activations")
+    return down, across
 
 
 def _shades(costs: np.ndarray) -> np.ndarray:

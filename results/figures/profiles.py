@@ -39,7 +39,7 @@ def draw(results: ResultSet, columns: int = 2) -> Figure:
     bounds, marks = comparison.bounds(results), lookup.bound_methods(results)
     chance = np.random.default_rng(SEED)
     with style.context(columns):
-        tasks, optimizers, handles = layout.sides(groups, bounds, marks)
+        tasks, optimizers, handles = layout.sides(groups, bounds, marks, results.plan)
         figure, panels = layout.grid(tasks, optimizers, list(handles), 1.8, columns, sharey=True, sharex="row")
         drawn: set[str] = set()
         for task, row in zip(tasks, panels, strict=True):
@@ -99,10 +99,7 @@ def _panel(
         axes.step(x, share, where=where, **look)
         inner = np.flatnonzero((share > 0) & (share < 1))  # marks stand where the curve falls
         marks = inner[:: max(1, len(inner) // 4)] if len(inner) else np.array([len(x) // 2])
-        axes.plot(
-            x[marks], share[marks], linestyle="", color=line.get_color(), marker=line.get_marker(),
-            markeredgecolor="white", markeredgewidth=0.4,
-        )  # fmt: skip
+        axes.plot(x[marks], share[marks], linestyle="", **layout.marks(line))
 
 
 def _unit(groups: list[Group]) -> str:

@@ -16,6 +16,7 @@ from results import wording
 from results.analysis import comparison, ranking, same_functions
 from results.analysis.comparison import ANY, Group, tuned
 from results.drawing import layout, style
+from results.records.plan import PlanFacts
 from results.records.result_set import ResultSet
 from results.statistics import resampling
 
@@ -53,9 +54,10 @@ def draw(results: ResultSet, columns: int = 2) -> Figure:
     with style.context(columns):
         chance = np.random.default_rng(ranking.SEED)
         narrow = columns == 1
-        letters = found["method"].str.len().max() if len(found) else 0
+        wrapped = found["method"].map(layout.wrapped).str.split("\n").explode()
+        letters = wrapped.str.len().max() if len(found) else 0
         panel = max(2.2, 1.0 + 0.06 * letters)  # with its names
-        width = style.COLUMN if narrow else max(4.6, 1.2 + panel * len(optimizers))
+        width = style.figure_width(columns, max(4.6, 1.2 + panel * len(optimizers)))
         abreast = 2 if letters <= LETTERS else 1
         tall = (0.55 + ROW * max(many, 4)) * layout.lines_down(len(tasks), len(optimizers), columns, abreast)
         below = across * (0.8 + ROW * many)
@@ -70,8 +72,9 @@ def draw(results: ResultSet, columns: int = 2) -> Figure:
                     _empty(axes, "not run" if (task, optimizer) not in groups else "controls only")
                 else:
                     _panel(axes, groups[task, optimizer], rows, chance, narrow)
+                    layout.emphasise(axes.get_yticklabels(), rows["estimator"], results.plan)
         if lower is not None:
-            _critical(lower.subplots(), found, optimizers[-1])
+            _critical(lower.subplots(), found, optimizers[-1], results.plan)
         handles = [
             Line2D([], [], linestyle="", color=style.BLUE, marker="s", markersize=6),
             Line2D([], [], linestyle="", color="black", marker="^", markersize=3),
@@ -109,7 +112,7 @@ def _panel(axes: Axes, group: Group, rows: pd.DataFrame, rng: np.random.Generato
         zorder=3,
         clip_on=False,
     )
-    axes.set_yticks(places, rows["method"])
+    axes.set_yticks(places, rows["method"].map(layout.wrapped))
     axes.tick_params(axis="y", length=0, labelsize=6 if narrow else 6.5)
     axes.set(xlim=(0.5, count + 0.5), ylim=(count - 0.5, -0.5), xlabel="rank")
     axes.set_xticks(range(1, count + 1, max(1, math.ceil(count / 8))))
@@ -129,7 +132,7 @@ def occupied(ranks: np.ndarray) -> np.ndarray:
     return (taken / taken.sum(-1, keepdims=True)).mean(0)
 
 
-def _critical(axes: Axes, frame: pd.DataFrame, optimizer: str) -> None:
+def _critical(axes: Axes, frame: pd.DataFrame, optimizer: str, plan: PlanFacts) -> None:
     """Mean ranks over tasks, joined where the Nemenyi test after Friedman's does not tell them apart (Demšar 2006)."""
     import scikit_posthocs
 
@@ -140,7 +143,8 @@ def _critical(axes: Axes, frame: pd.DataFrame, optimizer: str) -> None:
         return
     p = scikit_posthocs.posthoc_nemenyi_friedman(ranks)
     names = own.drop_duplicates("method").set_index("method")["estimator"]
-    colours = {method: style.style_of(names[method]).colour for method in ranks.columns}
+    looks = layout.styles_of_estimators(names, plan)
+    colours = {method: looks[names[method]].colour for method in ranks.columns}
     scikit_posthocs.critical_difference_diagram(ranks.mean(), p, ax=axes, color_palette=colours)
     omnibus = stats.friedmanchisquare(*ranks.to_numpy().T).pvalue
     axes.set_title(f"Mean rank over {len(ranks)} tasks, {optimizer}; Friedman's test: p = {omnibus:.2g}")

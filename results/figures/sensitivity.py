@@ -45,7 +45,8 @@ def draw(results: ResultSet, columns: int = 2) -> Figure:
     bounds, marks = comparison.bounds(results), lookup.bound_methods(results)
     with style.context(columns):
         beside = (pair for group in bounds for pair in zip(group.names, group.methods, strict=True))
-        handles = layout.lines([*table[["estimator", "method"]].itertuples(index=False, name=None), *beside], marks)
+        methods = table[["estimator", "method"]].itertuples(index=False, name=None)
+        handles = layout.lines([*methods, *beside], marks, results.plan)
         drawn: set[str] = set()
         figure, panels = layout.grid([task for task, _ in rows], optimizers, list(handles), 1.9, columns, sharey="row")
         for (task, key), row in zip(rows, panels, strict=True):
@@ -124,8 +125,8 @@ def _set_axis(axes: Axes, values: pd.Series, names: list[str]) -> None:
 def _panel(axes: Axes, curves: pd.DataFrame, handles: dict[str, Line2D]) -> None:
     for method, curve in curves.groupby("method", sort=False):
         line = handles[str(method)]
-        look = {**layout.strokes(line), "marker": line.get_marker()}
-        axes.plot(curve["place"], curve["mean"], **look, markersize=3.5, markeredgecolor="white", markeredgewidth=0.4)
+        look = {**layout.strokes(line), **layout.marks(line)}
+        axes.plot(curve["place"], curve["mean"], **look, markersize=3.5)
         known = curve[np.isfinite(curve["low"])]
         band = known["place"], known["low"], known["high"]
         axes.fill_between(*band, color=line.get_color(), alpha=0.15, linewidth=0)

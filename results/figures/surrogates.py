@@ -54,11 +54,10 @@ def draw(results: ResultSet, columns: int = 2) -> Figure:
     pairs = shown[surrogates.PAIR].drop_duplicates()
     count, tasks = shown.groupby("task_label")["estimator"].nunique().max(), pairs["task_label"].nunique()
     with style.context(columns):
-        if columns == 1:
-            size = (style.COLUMN, 1.9 + (0.5 + 0.6 * ROW * max(count, 4)) * tasks)
-        else:
-            size = (max(4.6, 0.2 + 1.2 * tasks + 1.15 * max(len(pairs), 2 * tasks)), 1.9 + ROW * max(count, 4))
-        figure = Figure(figsize=size, layout="constrained")
+        tall = ROW * max(count, 4)
+        height = 1.9 + ((0.5 + 0.6 * tall) * tasks if columns == 1 else tall)
+        wide = max(4.6, 0.2 + 1.2 * tasks + 1.15 * max(len(pairs), 2 * tasks))
+        figure = Figure(figsize=(style.figure_width(columns, wide), height), layout="constrained")
         panels = _panels(figure, pairs, columns)
         said: list[str] = []
         for axes, pair in zip(panels, pairs.itertuples(index=False), strict=True):
@@ -74,6 +73,8 @@ def draw(results: ResultSet, columns: int = 2) -> Figure:
                 axes.set_xlabel(measure.title, size=6, loc="left")
             order = _order(of_task, measure, tuned_condition(conditions))
             said += _panel(axes, rows, measure, order, conditions, _also(names, pair.task))
+            estimator_of = of_task.drop_duplicates("estimator_label").set_index("estimator_label")["estimator"]
+            layout.emphasise(axes.get_yticklabels(), order["estimator_label"].map(estimator_of), results.plan)
             axes.tick_params(axis="y", labelsize=5 if columns == 1 else 6.5)
             if not first:
                 axes.tick_params(labelleft=False)

@@ -8,6 +8,7 @@ import seaborn as sns
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
+from matplotlib.markers import MarkerStyle
 from matplotlib.ticker import EngFormatter
 
 from results import wording
@@ -36,15 +37,17 @@ def draw(results: ResultSet, columns: int = 2) -> Figure:
     rates, apart = _rates(results), list(lookup.bounds(results))
     rates = rates if rates["run"].isin(apart).all() else rates[~rates["run"].isin(apart)]
     tasks = sorted(rates["task_label"].unique())
-    looks = style.styles_of(rates["estimator"])
-    labels = rates.groupby("estimator", sort=True)["estimator_label"].first()
+    looks = layout.styles_of_estimators(rates["estimator"], results.plan)
+    labels = rates.groupby("estimator")["estimator_label"].first()[[*looks]]
+    parts = rates.groupby("run").size()
     with style.context(columns):
         across = 1 if columns == 1 else min(len(tasks), 3)
         rows = -(-len(tasks) // across)
         height = 0.55 + 0.11 * len(labels) * rates["optimizer_label"].nunique()
-        width = style.COLUMN if columns == 1 else max(4.6, 0.6 + 3.0 * across)
+        width = style.figure_width(columns, max(4.6, 0.6 + 3.0 * across))
+        room = 1.2 if columns == 1 or style.for_journal() else 0.65  # a caption has more lines there
         lines = layout.legend_lines(width, list(labels))
-        figure = Figure(figsize=(width, 0.65 + 0.17 * lines + rows * max(1.1, height)), layout="constrained")
+        figure = Figure(figsize=(width, room + 0.17 * lines + rows * max(1.1, height)), layout="constrained")
         panels = figure.subplots(rows, across, squeeze=False).flat
         for axes, task in zip(panels, tasks, strict=False):
             _panel(axes, task, rates[rates["task_label"] == task], looks)
@@ -54,12 +57,15 @@ def draw(results: ResultSet, columns: int = 2) -> Figure:
             Line2D([], [], linestyle="", color=looks[n].colour, marker=looks[n].marker, ms=6) for n in labels.index
         ]
         layout.legend(figure, handles, list(labels))
-        parts = rates.groupby("run").size()
         counted = wording.spanning(parts.min(), parts.max())
+        spread = (
+            "One part each: no spread shown." if parts.max() == 1 else "Lines: from the slowest part to the fastest."
+        )
         layout.caption(
             figure,
             f"Small points: recorded parts, {counted} a run; a part's rate is its replicas divided by the median time "
-            "of a step, over the chunks after the first, without compiling and judging. Large points: their medians.",
+            "of a step, over the chunks after the first, without compiling and judging. Large points: their medians. "
+            f"{spread}",
         )
     return figure
 
@@ -79,7 +85,8 @@ def _panel(axes: Axes, task: str, rates: pd.DataFrame, line_styles: dict[str, st
     several = rates[["device", "block"]].drop_duplicates().shape[0] > 1
     where = rates["device"].astype(str) + ", block " + rates["block"].astype(str)
     rates = rates.assign(row=rates["optimizer_label"] + (" (" + where + ")" if several else ""))
-    order, names = sorted(rates["row"].unique()), sorted(rates["estimator"].unique())
+    order = sorted(rates["row"].unique())
+    names = [name for name in line_styles if name in {*rates["estimator"]}]
     axes.set_title(task if several else f"{task}\n{where.iloc[0]}")
     known = rates[np.isfinite(rates["rate"]) & (rates["rate"] > 0)]
     shared = {
@@ -101,10 +108,11 @@ def _panel(axes: Axes, task: str, rates: pd.DataFrame, line_styles: dict[str, st
             markers=[line_styles[name].marker for name in names],
             dodge=0.8 - 0.8 / len(names) if len(names) > 1 else False,
             estimator="median",
-            errorbar=None,
+            errorbar=("pi", 100),  # all of them
+            err_kws={"linewidth": 0.8},
             linestyle="none",
             markersize=6,
-            markeredgewidth=0,
+            markeredgewidth=0 if all(MarkerStyle(line_styles[name].marker).is_filled() for name in names) else 1,
         )
         _axis(axes, known["rate"])
     else:

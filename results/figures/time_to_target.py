@@ -34,7 +34,7 @@ def draw(results: ResultSet, columns: int = 2) -> Figure:
     tasks, optimizers = (sorted(settings[key].unique()) for key in ("task_label", "optimizer_label"))
     arrived = targets.reached_by_run(results, settings, lambda account: {"own": account["target"][1]})
     with style.context(columns):
-        handles = layout.lines(zip(settings["estimator"], settings["entry"], strict=True), bounds)
+        handles = layout.lines(zip(settings["estimator"], settings["entry"], strict=True), bounds, results.plan)
         figure, panels = layout.grid(tasks, optimizers, list(handles), 1.8, columns, sharey=True)
         wanted = []
         for task, row in zip(tasks, panels, strict=True):
@@ -57,10 +57,7 @@ def draw(results: ResultSet, columns: int = 2) -> Figure:
                         continue
                     axes.fill_between(steps, low, high, step="post", color=colour, alpha=0.15, linewidth=0)
                     marks = np.arange(1, len(steps), max(1, len(steps) // 4))
-                    axes.plot(
-                        steps[marks], share[marks], linestyle="", color=colour, marker=line.get_marker(),
-                        markeredgecolor="white", markeredgewidth=0.4,
-                    )  # fmt: skip
+                    axes.plot(steps[marks], share[marks], linestyle="", **layout.marks(line))
             layout.ylabel(row, f"share of {_unit(settings)}s")
         layout.legend(figure, list(handles.values()), list(handles))
         apart = settings["run"].isin(list(lookup.bounds(results)))

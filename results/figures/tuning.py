@@ -39,7 +39,7 @@ def draw(results: ResultSet, columns: int = 2) -> Figure:
     bounds, marks = comparison.bounds(results), lookup.bound_methods(results)
     chance = np.random.default_rng(SEED)
     with style.context(columns):
-        tasks, optimizers, handles = layout.sides(groups, bounds, marks)
+        tasks, optimizers, handles = layout.sides(groups, bounds, marks, results.plan)
         figure, panels = layout.grid(tasks, optimizers, list(handles), 1.8, columns, sharey="row")
         drawn: set[str] = set()
         for task, row in zip(tasks, panels, strict=True):
@@ -87,8 +87,8 @@ def _panel(axes: Axes, curves: pd.DataFrame, handles: dict[str, Line2D]) -> None
     """Draws one panel of `_curves`."""
     for method, curve in curves.groupby("method", sort=False):
         line = handles[str(method)]
-        look = {**layout.strokes(line), "marker": line.get_marker()}
-        axes.plot(curve["tried"], curve["mean"], **look, markersize=3.5, markeredgecolor="white", markeredgewidth=0.4)
+        look = {**layout.strokes(line), **layout.marks(line)}
+        axes.plot(curve["tried"], curve["mean"], **look, markersize=3.5)
         known = curve[curve["low"].notna()]
         if len(known):
             band = known["tried"], known["low"], known["high"]

@@ -35,6 +35,8 @@ UNDECLARED: dict[str, Any] = {  # what a plan declares, where the file, as an ol
     "strict": False,
     "default_rates": {},
     "compare": [],
+    "looks": {},
+    "user_estimators": [],
 }
 DRAWN_WITH = ("matplotlib", "numpy", "pandas", "scipy", "seaborn")  # what figures depend on beside this project
 
@@ -141,6 +143,11 @@ def read(path: str | Path) -> tuple[ResultSet, dict]:
 def _facts_written(results: ResultSet) -> dict[str, Any]:
     """What the file says under "attrs": its name is of the time when a data frame carried all this."""
     plan = results.plan
+    later = {  # what tables of before do not have, and others only where there is any
+        "compare": list(plan.compare),
+        "looks": dict(plan.looks),
+        "user_estimators": list(plan.user_estimators),
+    }
     return {
         "parts": [_frozen_account(account) for account in results.accounts],
         "missing": dict(results.missing),
@@ -149,7 +156,7 @@ def _facts_written(results: ResultSet) -> dict[str, Any]:
         "margins": dict(plan.margins),
         "strict": plan.strict,
         "default_rates": dict(plan.default_rates),
-        **({"compare": list(plan.compare)} if plan.compare else {}),
+        **{key: fact for key, fact in later.items() if fact},
     }
 
 
@@ -157,8 +164,9 @@ def _facts_read(rows: pd.DataFrame, facts: Mapping[str, Any]) -> ResultSet:
     """The same the other way round, beside the rows."""
     facts = {**UNDECLARED, **facts}
     pairs = tuple(map(UnsupportedPair.read, facts["declined"]))
-    own = {key: facts[key] for key in ("reference", "margins", "strict", "default_rates")}
-    plan = PlanFacts(**own, unsupported=pairs, compare=tuple(facts["compare"]))
+    own = {key: facts[key] for key in ("reference", "margins", "strict", "default_rates", "looks")}
+    own |= {key: tuple(facts[key]) for key in ("compare", "user_estimators")}
+    plan = PlanFacts(**own, unsupported=pairs)
     return ResultSet(rows, tuple(facts["parts"]), facts["missing"], plan)
 
 

@@ -32,6 +32,7 @@ def joined(name: str, plans: Sequence[Plan], command: str, written: str) -> Plan
     """
     runs: dict[str, Mapping[str, Any]] = {}
     margins: dict[str, float | None] = {}  # of the tasks that were met
+    looks: dict[str, Mapping[str, Any]] = {}
     first = plans[0]
     for plan in plans:
         differ = [
@@ -43,6 +44,11 @@ def joined(name: str, plans: Sequence[Plan], command: str, written: str) -> Plan
             before, here = margins.setdefault(task, plan.margins.get(task)), plan.margins.get(task)
             if before != here:
                 differ.append(f"margins.{task} is {before or 'none'} before and {here or 'none'} in the last")
+        differ += [
+            f"looks.{name} is another in each"
+            for name, look in plan.looks.items()
+            if looks.setdefault(name, look) != look
+        ]
         for run in plan.runs:
             known = runs.setdefault(run["run"], run)
             if known["fingerprint"] != run["fingerprint"]:
@@ -63,6 +69,8 @@ def joined(name: str, plans: Sequence[Plan], command: str, written: str) -> Plan
         {task: margin for task, margin in margins.items() if margin is not None},
         first.strict,
         first.compare,
+        looks,
+        tuple(sorted({name for plan in plans for name in plan.user_estimators})),
     )
 
 

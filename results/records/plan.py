@@ -69,6 +69,8 @@ class PlanFacts:
         strict: whether tables refuse a comparison that breaks a rule.
         default_rates: by run its optimizer's default learning rate, where it is known.
         compare: keys of swept numbers of which each value is a method of its own (analysis/compared.py).
+        looks: by estimator, or by method as it is printed, the colour, marker, label and order that it is given.
+        user_estimators: the names of the estimators from files that the user named: figures bring them out.
     """
 
     reference: str = ""
@@ -77,6 +79,8 @@ class PlanFacts:
     strict: bool = False
     default_rates: Mapping[str, float] = field(default_factory=dict)
     compare: tuple[str, ...] = ()
+    looks: Mapping[str, Mapping[str, Any]] = field(default_factory=dict)
+    user_estimators: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True)
@@ -96,6 +100,8 @@ class Plan:
         margins: by task the difference that does not matter, in the unit of its reported measure.
         strict: whether tables refuse a comparison that breaks a rule.
         compare: keys of swept numbers of which each value is a method of its own.
+        looks: by estimator, or by method as it is printed, the colour, marker, label and order that it is given.
+        user_estimators: the names of the estimators from files that the user named.
     """
 
     name: str
@@ -109,6 +115,8 @@ class Plan:
     margins: Mapping[str, float] = field(default_factory=dict)
     strict: bool = False
     compare: tuple[str, ...] = ()
+    looks: Mapping[str, Mapping[str, Any]] = field(default_factory=dict)
+    user_estimators: tuple[str, ...] = ()
 
     @property
     def replicas(self) -> int:
@@ -124,6 +132,8 @@ class Plan:
             self.strict,
             {run["run"]: run["default_rate"] for run in self.runs if "default_rate" in run},
             self.compare,
+            dict(self.looks),
+            self.user_estimators,
         )
 
 
@@ -151,13 +161,15 @@ def _odd(plan: Plan) -> Iterator[str]:
     """What in a plan is not of its kind."""
     words = dict.fromkeys(WRITTEN, str)
     entry = {"run": str, "fingerprint": str, "sources": Mapping, "configuration": Mapping, "replicas": list}
-    own = {"command": str, "written": str, "reference": str, "margins": Mapping, "strict": bool}
+    own = {"command": str, "written": str, "reference": str, "margins": Mapping, "strict": bool, "looks": Mapping}
     yield from (key for key, kind in own.items() if not isinstance(getattr(plan, key), kind))
     yield from ("margins" for number in plan.margins.values() if not isinstance(number, (int, float)))
+    yield from ("looks" for given in plan.looks.values() if not isinstance(given, Mapping))
     lists: dict[str, tuple[Any, dict[str, Any]]] = {
         "figures": (str, {}),
         "tables": (str, {}),
         "compare": (str, {}),
+        "user_estimators": (str, {}),
         "runs": (Mapping, entry),
         "declined": (Mapping, words),
     }

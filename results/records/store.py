@@ -384,7 +384,7 @@ class Store:
             content = sealed.parsed(sealed.read(path), schema.VERSION, f"the plan {path}")
             if (content["number"], content["name"]) != (number, name):
                 raise sealed.Damaged(f"is the plan {content['name']!r:.80}, number {content['number']!r:.20}")
-            later = {"compare"} - {*content}  # what plans of before do not have
+            later = {"compare", "looks", "user_estimators"} - {*content}  # what plans of before do not have
             known = {entry.name: content[entry.name] for entry in fields(Plan) if entry.name not in later}
             plan = Plan(**{key: tuple(value) if isinstance(value, list) else value for key, value in known.items()})
             check_plan(plan)

@@ -14,7 +14,7 @@ from typing import Any
 
 from results import figures as figure_pages
 from results import outputs, tables
-from results.analysis import compared, coverage, fairness
+from results.analysis import coverage, fairness, labels
 from results.drawing import style
 from results.records import frozen, sealed
 from results.records.result_set import ResultSet
@@ -177,7 +177,7 @@ def make_part(job: tuple[str, str]) -> Any:
         return list(_remarks(results))
     if kind == "source":
         return frozen.source(results) if len(results.rows) else "Nothing is recorded."
-    shown = compared.apart(results)
+    shown = labels.labelled(results)
     try:
         if kind == "curves":
             return explorer.explorer(shown)

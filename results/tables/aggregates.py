@@ -16,6 +16,9 @@ from results.analysis.aggregates import RESAMPLES, TOGETHER
 from results.statistics import intervals
 from results.tables import printing
 
+ORDER = "Rows: by optimizer, then by the estimator's name, in the order of the alphabet."
+PAIRS_ORDER = "Rows: by optimizer, then by mean: of a pair the better method first."
+
 
 def show(frame: pd.DataFrame, improved: pd.DataFrame, console: Console) -> list[Table]:
     """Prints the two tables of each task, and of all together; returns them.
@@ -57,10 +60,12 @@ def parts(frame: pd.DataFrame, improved: pd.DataFrame) -> Iterator[printing.Part
         The aggregates, then the probabilities, where there are pairs.
     """
     for task, rows in frame.groupby("task_label", sort=False):
-        yield printing.Part(f"{task}: aggregates", _printed(rows), _caption(rows))
+        yield printing.Part(f"{task}: aggregates", _printed(rows), _caption(rows), ORDER)
         pairs = improved[improved["task_label"] == task]
         if len(pairs):
-            yield printing.Part(f"{task}: probability of improvement", _paired(pairs), _pairs_caption(pairs))
+            yield printing.Part(
+                f"{task}: probability of improvement", _paired(pairs), _pairs_caption(pairs), PAIRS_ORDER
+            )
 
 
 def _printed(rows: pd.DataFrame) -> pd.DataFrame:

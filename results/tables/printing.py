@@ -16,6 +16,7 @@ from rich.table import Table
 from results import wording
 
 FORMULA = ("=", "+", "-", "@", "\t", "\n")  # what a cell begins with that a spreadsheet may evaluate
+FITTED = [{"selector": "footnotesize", "props": ":{}"}, {"selector": "setlength", "props": ":{\\tabcolsep}{3pt}"}]
 WORDS = {"with", "method", "other", "verdict"}  # columns of words, which stand at the left
 
 
@@ -26,11 +27,13 @@ class Part(NamedTuple):
         title: what stands above it.
         printed: its cells, all text.
         caption: what stands below.
+        order: how its rows are sorted, a sentence: on the console, where nobody can sort them anew.
     """
 
     title: str
     printed: pd.DataFrame
     caption: str
+    order: str = ""
 
 
 def wide(console: Console) -> Console:
@@ -49,7 +52,8 @@ def show(parts: Iterable[Part], console: Console) -> list[Table]:
         The tables as they were printed.
     """
     console, tables = wide(console), []
-    for title, printed, caption in parts:
+    for title, printed, caption, order in parts:
+        caption = f"{caption} {order}".strip()
         table = Table(title=escape(title), caption=escape(caption), box=SIMPLE, padding=(0, 1, 0, 0), show_edge=False)
         table.title_justify = table.caption_justify = "left"
         for column in printed.columns:
@@ -72,7 +76,7 @@ def texts(parts: Iterable[Part], label: str) -> tuple[str, str]:
         (Markdown, LaTeX).
     """
     markdown, latex = io.StringIO(), io.StringIO()
-    for number, (title, printed, caption) in enumerate(parts, 1):
+    for number, (title, printed, caption, _) in enumerate(parts, 1):
         printed = printed.rename(columns=lambda name: name[:1].upper() + name[1:])
         markdown.write(as_markdown(printed, title, caption))
         latex.write(as_latex(printed, f"{title}. {caption}", f"tab:{label}-{number}"))
@@ -93,18 +97,22 @@ def as_markdown(printed: pd.DataFrame, title: str, caption: str) -> str:
     return f"### {title}\n\n{wording.markdown_table(printed)}\n\n{caption}\n\n"
 
 
-def as_latex(printed: pd.DataFrame, caption: str, label: str) -> str:
+def as_latex(printed: pd.DataFrame, caption: str, label: str, bold: pd.DataFrame | None = None) -> str:
     """A table of text as LaTeX has it, with booktabs.
 
     Args:
         printed: cells that are text.
         caption: plain text.
         label: as LaTeX has it.
+        bold: of a table that is to fit one column of a page, in small letters: which of its cells are bold.
 
     Returns:
         A table environment, in which special characters are escaped.
     """
     styled = printed.style.hide(axis="index").format(tex).format_index(tex, axis=1)
+    if bold is not None:
+        styled = styled.apply(lambda cells: bold.map({True: "textbf:--rwrap", False: ""}.get), axis=None)
+        styled = styled.set_table_styles(FITTED)
     return (
         styled.to_latex(
             hrules=True,

@@ -16,6 +16,9 @@ from results.analysis.ranking import MOVED, RESAMPLES, across
 from results.statistics import resampling
 from results.tables import printing
 
+ORDER = "Rows: by optimizer, then by rank, the best first."
+ACROSS_ORDER = "Rows: by optimizer, then by mean rank, the best first."
+
 
 def show(frame: pd.DataFrame, console: Console) -> list[Table]:
     """Prints a table a task, and one over all tasks where there are several; returns the tables.
@@ -54,11 +57,11 @@ ACROSS_CAPTION = (
 def parts(frame: pd.DataFrame) -> Iterator[printing.Part]:
     """A table a task, and one over all tasks where there are several, as one would print them."""
     for task, rows in frame.groupby("task_label", sort=False):
-        yield printing.Part(f"{task}: rank stability", _printed(rows), _caption(rows))
+        yield printing.Part(f"{task}: rank stability", _printed(rows), _caption(rows), ORDER)
     spanning = across(frame)
     if len(spanning):
         drawn = estimand.sentence(frame["estimand"])
-        yield printing.Part("All tasks: rank stability", _spanning(spanning), f"{ACROSS_CAPTION} {drawn}")
+        yield printing.Part("All tasks: rank stability", _spanning(spanning), f"{ACROSS_CAPTION} {drawn}", ACROSS_ORDER)
 
 
 def _caption(rows: pd.DataFrame) -> str:

@@ -17,8 +17,13 @@ from results.analysis import estimand, lookup
 from results.analysis.summary import Summary, edge_words
 from results.tables import printing
 
-# Columns that a table may do without.
-WHERE_THERE = {"Bound", "Parameters", "Draws", "SD between, within draws", "Remark"}
+# The columns of a table as it is written, and those that it may do without.
+CELLS = (
+    *("estimator", "bound", "optimizer", "rate", "parameters", "seeds", "draws", "end", "validated", "spread", "steps"),
+    *("diverged", "speed", "remark"),
+)
+WHERE_THERE = ("bound", "parameters", "draws", "spread", "remark")
+ORDER = "Rows: by optimizer, then by estimator, in the order of the alphabet."
 
 
 def show(summary: Summary, console: Console | None = None) -> list[Table]:
@@ -37,7 +42,7 @@ def show(summary: Summary, console: Console | None = None) -> list[Table]:
         name = _called(first, "reports")
         table = Table(
             title=escape(f"{task}: {name}"),
-            caption=escape(_caption(rows, summary.missing)),
+            caption=escape(f"{_caption(rows, summary.missing)} {ORDER}"),
             title_justify="left",
             caption_justify="left",
             box=SIMPLE,
@@ -93,15 +98,25 @@ def write(summary: Summary, folder: str | Path, name: str) -> list[Path]:
 
 def parts(summary: Summary) -> list[printing.Part]:
     """A table a task, as one would print it."""
-    return [printing.Part(str(task), _printed(rows), _caption(rows, summary.missing)) for task, rows in _tasks(summary)]
+    return [
+        printing.Part(str(task), _printed(rows), _caption(rows, summary.missing), ORDER)
+        for task, rows in _tasks(summary)
+    ]
 
 
 def _tasks(summary: Summary) -> Iterator[tuple[str, pd.DataFrame]]:
     yield from summary.rows.groupby("task_label", sort=True)
 
 
-def _printed(rows: pd.DataFrame) -> pd.DataFrame:
-    """The rows of one task as text, with labels and units in the headers."""
+def cells(rows: pd.DataFrame) -> tuple[dict[str, str], pd.DataFrame]:
+    """The rows of one task as text.
+
+    Args:
+        rows: of analysis.summary.
+
+    Returns:
+        (by each of CELLS its header, with the unit; the cells, their columns by CELLS).
+    """
     first = rows.iloc[0]
     name = _called(first, "reports") + (f" ({first.unit})" if first.unit else "")
     columns = {
@@ -120,7 +135,30 @@ def _printed(rows: pd.DataFrame) -> pd.DataFrame:
         "Replica-steps/s": [_rate(r.replica_steps_per_s) for r in rows.itertuples()],
         "Remark": list(rows["remark"]),
     }
-    return pd.DataFrame({k: v for k, v in columns.items() if k not in WHERE_THERE or any(v)})
+    return dict(zip(CELLS, columns, strict=True)), pd.DataFrame(dict(zip(CELLS, columns.values(), strict=True)))
+
+
+def _printed(rows: pd.DataFrame) -> pd.DataFrame:
+    """The rows of one task as text, with labels and units in the headers."""
+    headers, texts = cells(rows)
+    shown = [key for key in CELLS if key not in WHERE_THERE or texts[key].astype(bool).any()]
+    return texts[shown].rename(columns=headers)
+
+
+def short_caption(rows: pd.DataFrame) -> str:
+    """What one needs to read some of the columns of one task.
+
+    Args:
+        rows: of analysis.summary.
+
+    Returns:
+        Two sentences.
+    """
+    text = f"Mean over {wording.units(rows['seeds'], rows['draws'])}"
+    text += " with 95 % t interval" if rows["draws"].max() > 1 else ""
+    first = rows.iloc[0]
+    chosen = _called(first, "selects").lower()
+    return f"{text} at the last step, settings chosen by {chosen} there. Target: {first['target']}."
 
 
 def _caption(rows: pd.DataFrame, missing: Mapping[str, int]) -> str:

@@ -35,6 +35,7 @@ MARKS = {"better": "▲", "worse": "▼", "undecided": "·", "reference": "ref",
 EDGES = {"low": "≤", "high": "≥", "": ""}
 LEFT = "What is left of the differences"
 WITHOUT = "What is left without the one that decides most"
+RANKED_ORDER = "Rows: by rank at the tuned rate, the best first."
 ORDER = "What is left of the order"
 WITHOUT_CAPTION = (
     "Without: the estimator whose absence changes the share most, at the default rate the spread; and spread and share "
@@ -100,7 +101,7 @@ def write(rankings: Rankings, spread: Spread, folder: str | Path) -> list[Path]:
     """
     markdown, latex = io.StringIO(), io.StringIO()
     markdown.writelines(f"- {sentence}\n" for sentence in findings(spread))
-    for number, (title, printed, text) in enumerate(parts(rankings, spread), 1):
+    for number, (title, printed, text, _) in enumerate(parts(rankings, spread), 1):
         markdown.write("\n" * (number == 1) + printing.as_markdown(printed, title, text))
         latex.write(printing.as_latex(printed, f"{title}. {text}", f"tab:surrogates-{number}"))
     latex.writelines(f"{printing.tex(sentence)}\n\n" for sentence in findings(spread))
@@ -244,7 +245,7 @@ def _joined(parts: tuple[str, ...], wide: list[int], apart: str) -> str:
 
 
 def _ranked(title: str, rows: pd.DataFrame, rankings: Rankings, apart: str) -> Table:
-    table = _rich(title, _caption(rows, rankings))
+    table = _rich(title, f"{_caption(rows, rankings)} {RANKED_ORDER}")
     labels, headers, texts = _cells(rows, rankings.twins, apart)
     table.add_column("estimator", overflow="fold")
     for header in headers:

@@ -16,6 +16,8 @@ from results.statistics import paired
 from results.tables import printing
 
 LATER = "▼"
+ORDER = "Rows: by optimizer, then by the estimator's name, in the order of the alphabet; bounds last."
+ARRIVALS_ORDER = "Rows: by optimizer, then by method, in the order of the alphabet."
 
 
 def show(frame: pd.DataFrame, arrived: pd.DataFrame, console: Console) -> list[Table]:
@@ -72,7 +74,7 @@ def parts(frame: pd.DataFrame, arrived: pd.DataFrame) -> Iterator[printing.Part]
                 f" Serving: rates whose mean is at most {margin:g} from the chosen one's, and the decades they span."
             )
         drawn = estimand.sentence(rows["estimand"])
-        yield printing.Part(f"{task}: tuning", _printed(rows), f"{text} {drawn}")
+        yield printing.Part(f"{task}: tuning", _printed(rows), f"{text} {drawn}", ORDER)
         text = (
             f"Targets of {own['measure_label'].iloc[0].lower()}: expected updates until each is reached, with what was "
             "spent in vain, and how many seeds reached it; of the task's own one also examples, and seconds of one "
@@ -85,7 +87,7 @@ def parts(frame: pd.DataFrame, arrived: pd.DataFrame) -> Iterator[printing.Part]
                 f" {LATER}: later than the fastest with this optimizer (log-rank test, p < {paired.LEVEL:g}, "
                 "corrected by Holm for all pairs)."
             )
-        yield printing.Part(f"{task}: targets", _arrivals(own), f"{text} {drawn}")
+        yield printing.Part(f"{task}: targets", _arrivals(own), f"{text} {drawn}", ARRIVALS_ORDER)
 
 
 def _printed(rows: pd.DataFrame) -> pd.DataFrame:

@@ -19,6 +19,7 @@ from results.statistics import paired, resampling
 from results.tables import printing
 
 MARKS = {"better": "▲", "worse": "▼", "equivalent": "=", "undecided": "·"}
+ORDER = "Rows: by optimizer, then by mean: the best method first, and beside it the others in their order."
 
 
 def findings(verdicts: Verdicts) -> list[str]:
@@ -132,7 +133,7 @@ def write(verdicts: Verdicts, folder: str | Path) -> list[Path]:
 def parts(verdicts: Verdicts) -> list[printing.Part]:
     """A table a task, as one would print it."""
     by_task = verdicts.rows.groupby("task_label", sort=False)
-    return [printing.Part(f"{task}: who is better", _printed(rows), _caption(rows)) for task, rows in by_task]
+    return [printing.Part(f"{task}: who is better", _printed(rows), _caption(rows), ORDER) for task, rows in by_task]
 
 
 def _caption(rows: pd.DataFrame) -> str:

@@ -90,7 +90,8 @@ class Composer:
                     return None
                 cfg[PARTS[key]] = part  # which copies it
         for override in values:
-            OmegaConf.update(cfg, override.key_or_group, override.value(), merge=True)
+            added = override.type is OverrideType.FORCE_ADD
+            OmegaConf.update(cfg, override.key_or_group, override.value(), merge=True, force_add=added)
         return cfg
 
     def _choice(self, key: str, choices: dict[str, str], others: list[str], base: DictConfig) -> DictConfig | None:
@@ -110,8 +111,9 @@ class Composer:
     def _is_value(self, override: Override) -> bool:
         """Whether it sets a value in the finished configuration, without looking at others."""
         key = override.key_or_group
+        kinds = (OverrideType.CHANGE, *([OverrideType.FORCE_ADD] if key.split(".")[0] in schema.BY_NAME else []))
         return (
-            override.type is OverrideType.CHANGE
+            override.type in kinds
             and override.package is None
             and not override.is_sweep_override()
             and _PLAIN.fullmatch(key) is not None

@@ -171,9 +171,11 @@ def values_by_key(lines: Sequence[str], loader: ConfigLoader) -> dict[str, list[
 
 
 def defer(argument: str) -> str:
-    """A number of a page as a sweep over the one value: Hydra then leaves it to the runs.
+    """A number of a page as a sweep over the one value: Hydra then leaves it to the runs. An entry of what has a name a
+    key, as `looks.ste`, as one that is added.
 
-    It would otherwise look for `estimator.alpha` in the default estimator, whatever estimators are swept.
+    It would otherwise look for `estimator.alpha` in the default estimator, whatever estimators are swept, and for `ste`
+    in the looks of before.
 
     Args:
         argument: of the command.
@@ -182,6 +184,9 @@ def defer(argument: str) -> str:
         The override to hand to Hydra; any other argument as it is.
     """
     key, equals, value = argument.partition("=")
+    if key.split(".")[0] in schema.BY_NAME and equals:
+        _TYPED[f"++{argument}"] = argument
+        return f"++{argument}"
     if key.split(".")[0] not in schema.PARTS or "." not in key or not equals:
         return argument
     override = parse(argument)

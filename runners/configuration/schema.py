@@ -17,6 +17,7 @@ CONF = _ROOT / "conf" if CHECKOUT else _PACKED
 GROUPS = ("task", "estimator", "function", "optimizer", "experiment")
 AT_WEIGHTS = {"estimator_weights": "estimator", "function_weights": "function"}  # the groups that they choose from
 PARTS = {**{group: group for group in GROUPS[:-1]}, **AT_WEIGHTS}  # what is chosen, and the group that it is from
+BY_NAME = ("margins", "looks")  # keys that have one of their own for each task, estimator or method
 DECAYS = ("cosine", "linear", "constant")  # shapes of schedules
 INT32_MAX = 2**31 - 1  # seeds and sizes are int32
 
@@ -50,6 +51,8 @@ class Sweep:
         checkpoint: seconds of training after which a block's state is saved; 0: after every chunk.
         reference: the estimator that the others are contrasted with, where a table does that.
         margins: by task, a difference of its measure that does not matter.
+        looks: by estimator, or by method as it is printed, what figures and tables give it: colour, marker, label,
+            order (results/drawing/looks.py).
         bounds: runs beside the product of the axes, a line of overrides each, which are drawn as bounds of what is
             compared; none where the command itself chooses estimators or functions.
         name: of the plan, and so of its figures and its report; empty: the experiment's own, with a hash of what the
@@ -87,6 +90,7 @@ class Sweep:
     checkpoint: float = 10.0
     reference: str = ""
     margins: dict[str, float] = field(default_factory=dict)
+    looks: dict[str, Any] = field(default_factory=dict)
     bounds: list[str] = field(default_factory=list)
     name: str = ""
     compare: list[str] = field(default_factory=list)

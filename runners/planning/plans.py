@@ -22,7 +22,7 @@ from steeplechase.errors import UserError
 # The same for a whole sweep; the first of them give a plan no other name.
 _SILENT = (
     *("store", "plan", "figures", "tables", "checkpoint", "parallel_blocks"),
-    *("reference", "margins", "strict", "compare", "name"),
+    *("reference", "margins", "strict", "compare", "name", "looks"),
 )
 _CONTROL = (*_SILENT, "settings", "untuned")
 
@@ -96,6 +96,7 @@ def plan_runs(
         common = control
         states.append(_state(planned, overrides, set_aside=not cfg["plan"]))
     check_compared(common["compare"], [state.planned.run for state in states])
+    check_looks(common["looks"], common["compare"])
     return states, common
 
 
@@ -124,6 +125,29 @@ def check_compared(compare: Sequence[str], runs: Sequence[Run]) -> None:
             raise UserError(f"compare: {key} has one value in this sweep: list several, as {key}=1,2.")
         if column == "learning_rate" and any(isinstance(v.learning_rate, Mapping) for run in own for v in run.replicas):
             raise UserError(f"compare: {key} is a schedule, and of rates only numbers can be compared.")
+
+
+def check_looks(looks: Mapping[str, Any], compare: Sequence[str]) -> None:
+    """Refuses what no figure could draw.
+
+    Args:
+        looks: by estimator, or by method as it is printed, what it is given.
+        compare: the keys of compared numbers, whose values make methods.
+
+    Raises:
+        UserError: for an estimator that there is not, for a method where no numbers are compared, and as looks.check.
+    """
+    if not looks:
+        return
+    from results.drawing import looks as drawn  # which loads Matplotlib
+
+    for name in looks:
+        if name.isidentifier() or not compare:
+            try:
+                choices.defaults_of("estimator", name)
+            except UserError as error:
+                raise UserError(f"looks.{name}: {error}") from None
+    drawn.check(looks)
 
 
 def _resolved(cfg: Mapping[str, Any], alone: bool) -> Run:
@@ -207,7 +231,7 @@ def as_plan(name: str, arguments: list[str], states: list[PlannedState], common:
     Returns:
         The plan, as the store keeps it.
     """
-    runs, declined = [], []
+    runs, declined, files = [], [], estimator_files.files()
     drawn = [*common["figures"], *(["sensitivity"] if common["compare"] else []), *figures.named_files()]
     for state in states:
         run = state.planned.run
@@ -230,6 +254,8 @@ def as_plan(name: str, arguments: list[str], states: list[PlannedState], common:
         common["margins"],
         common["strict"],
         tuple(common["compare"]),
+        common["looks"],
+        tuple(sorted({name for state in states for name in identity.estimators(state.planned.run)} & {*files})),
     )
 
 
@@ -266,7 +292,8 @@ def plan_name(experiment: str, arguments: list[str]) -> str:
         The experiment's own name where the command changes none of its content; else with a hash of what it changes.
     """
     told = [*arguments, *estimator_files.as_argument()]
-    own = sorted(a for a in told if a.split("=")[0] not in ("experiment", *_SILENT) and not a.startswith("hydra"))
+    silent = ("experiment", "hydra", *_SILENT)
+    own = sorted(a for a in told if re.split("[=./]", a)[0] not in silent)
     experiment = experiment.replace("/", "-")  # of an experiment in a folder of its own
     return f"{experiment}-{identity.digest(own)[:8]}" if own else experiment
 

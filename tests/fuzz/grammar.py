@@ -144,6 +144,7 @@ SLIPS = {
         ("task=sign_fitting", "task.start=inf"),
         ("optimizer=adamw", "optimizer.weight_decay=inf"),
         ("margins.sign_fitting=nan",),
+        ("looks.ste.order=nan",),
         ("checkpoint=nan",),
         ("checkpoint=inf",),
     ),
@@ -268,6 +269,9 @@ class Grammar:
             "hydra/launcher=joblib",
             "parallel_blocks=2",
             "margins={sign_fitting:0.5}",
+            "margins.sign_fitting=0.5",
+            "looks.ste={colour:red,marker:x,order:1}",
+            "looks={ste:{label:'a b'}}",
             "reference=ste",
             "strict=true",
         ]

@@ -31,6 +31,7 @@ BASE = {
     "parallel_blocks": None,
     "reference": "",
     "margins": {},
+    "looks": {},
     "bounds": [],
     "name": "",
     "compare": [],

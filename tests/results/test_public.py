@@ -55,6 +55,9 @@ def test_a_figure_is_matplotlibs(results, tmp_path):
         results.figure("convergance")
     with pytest.raises(sc.UserError, match="columns is 3, but must be 1 or 2"):
         results.figure(columns=3)
+    assert results.figure("convergence", columns=1, journal="ieee").get_figwidth() == 3.5
+    with pytest.raises(sc.UserError, match="there is no journal 'icm'; did you mean 'icml'"):
+        results.figure(journal="icm")
     lacking = ResultSet(results.rows, results.accounts, {"a-run": 2})
     with pytest.raises(sc.RecordError, match="lacks 2 replicas"):
         lacking.figure()

@@ -3,7 +3,6 @@
 import errno
 import importlib
 import io
-import itertools
 import os
 import pkgutil
 import subprocess
@@ -216,6 +215,67 @@ def _labels_of_legend(figure):
     return [text.get_text() for text in figure.legends[0].get_texts()]
 
 
+@pytest.mark.parametrize(
+    ("parts", "said"), [(1, "One part each: no spread shown."), (3, "slowest part to the fastest")]
+)
+def test_throughput_shows_the_spread_over_parts_or_says_that_there_is_none(parts, said):
+    """A line from the slowest part of a run to its fastest, both counted here."""
+    made = make(estimators=("ste",), tasks=("sign_fitting",), parts=parts, seeds=parts)
+    drawn = draw("throughput", made)
+    drawn.draw_without_rendering()
+    rates = [account["replica_steps_per_s"] for account in made.accounts]
+    spans = [tuple(line.get_xdata()) for line in drawn.axes[0].lines if len(line.get_xdata()) == 2]
+    assert said in " ".join(" ".join(_labels(drawn)).split())
+    assert ((min(rates), max(rates)) in spans) == (parts > 1)
+
+
+FOR_JOURNALS = {
+    (): ("", ["summary.csv", "summary.md", "summary.tex"]),
+    ("--columns", "1"): ("one_column", []),
+    ("--for", "icml"): ("icml", ["summary.tex"]),
+    ("--for", "ieee", "--columns", "1"): ("ieee_one_column", ["summary.tex"]),
+}
+
+
+@pytest.mark.parametrize("arguments", FOR_JOURNALS)
+def test_what_is_drawn_for_a_journal_lies_in_a_folder_of_its_own(arguments, tmp_path, monkeypatch):
+    results = make(tasks=("sign_fitting",), seeds=2, rows=2, rates=(0.1,))
+    Store(tmp_path).write_plan(Plan("race", "steeplechase", "2026-01-01", (), ("throughput",), ("summary",)))
+    monkeypatch.setattr(outputs, "load", lambda *_: results)
+    assert command.main(["race", "--store", str(tmp_path), *arguments]) == 0
+    folder, tables = FOR_JOURNALS[arguments]
+    made = [path.relative_to(tmp_path / "output/race") for path in (tmp_path / "output").rglob("*.*")]
+    assert {str(path.parent) for path in made} == {folder or "."}
+    assert sorted(path.name for path in made if path.stem == "summary") == tables
+    assert len([path for path in made if path.stem == "throughput"]) == 3
+
+
+def test_columns_of_the_summary_as_latex_may_be_chosen(tmp_path, monkeypatch, capsys):
+    results = make(tasks=("sign_fitting",), seeds=2, rows=2, rates=(0.1,))
+    Store(tmp_path).write_plan(Plan("race", "steeplechase", "2026-01-01", (), (), ("summary",)))
+    monkeypatch.setattr(outputs, "load", lambda *_: results)
+    assert command.main(["race", "--store", str(tmp_path), "--latex-columns", "rate,estimator"]) == 0
+    text = (tmp_path / "output/race/summary.tex").read_text(encoding="utf-8")
+    assert "Rate & Estimator" in text and "Optimizer" not in text
+    capsys.readouterr()
+    for arguments, said in (
+        (["--latex-columns", "rat"], "the summary has no column 'rat'; did you mean 'rate'"),
+        (["--for", "icm"], "invalid choice: 'icm'"),
+        (["--freeze", "--for", "icml"], "leave out --for"),
+        (["--verify", "--latex-columns", "rate"], "leave out --latex-columns"),
+    ):
+        assert command.main(["race", "--store", str(tmp_path), *arguments]) == 2
+        assert said in capsys.readouterr().err
+
+
+def test_a_look_of_a_method_that_there_is_not_is_told_once(tmp_path):
+    made = make(tasks=("sign_fitting",), seeds=2, rows=2, rates=(0.1,))
+    made = replace(made, plan=replace(made.plan, looks={"Tanh slpe (scale=2)": {"colour": "red"}}))
+    console = Console(file=io.StringIO())
+    _, faults = outputs.make(console, made, ["summary"], ["throughput", "convergence"], tmp_path, ["svg"])
+    assert len(faults) == 1 and faults[0].startswith("looks names 'Tanh slpe (scale=2)', but no method is called so")
+
+
 def test_throughput_leaves_bounds_out():
     assert _labels_of_legend(draw("throughput", make(**BOUNDS))) == ["Straight-through", "Tanh slope"]
 
@@ -335,16 +395,9 @@ def test_a_folder_that_cannot_be_written_is_named(own, monkeypatch, number, caps
 # Looks
 
 
-def test_looks_are_distinct_or_said_to_be_the_same():
+def test_pinned_looks_are_distinct_and_no_hashed_name_has_one():
     assert len(set(style.PINNED.values())) == len(style.PINNED)
     assert not {pinned.marker for pinned in style.PINNED.values()} & set(style.MARKERS)
-    seen = {}
-    for i in itertools.count():
-        first = seen.setdefault(style.style_of(f"mine {i}"), f"mine {i}")
-        if first != f"mine {i}":
-            break
-    with pytest.warns(UserWarning, match=f"'{first}' and 'mine {i}' look the same|'mine {i}' and '{first}'"):
-        style.styles_of([first, f"mine {i}"])
 
 
 def test_the_look_of_a_name_depends_on_the_name_alone():

@@ -75,6 +75,12 @@ def test_the_names_in_the_file_are_those_that_it_always_had(tmp_path):
     assert (attrs["reference"], attrs["margins"], attrs["strict"]) == ("ste", {"binarized_mlp": 0.01}, False)
 
 
+def test_looks_are_frozen_and_read_back(tmp_path):
+    given = {"looks": {"ste": {"colour": "red", "marker": "x", "label": "Ours", "order": 2}}, "user_estimators": ("a",)}
+    whole = declaring(make(), **given)
+    assert frozen.read(frozen.write(whole, PLAN, tmp_path))[0].plan == whole.plan != make().plan
+
+
 def test_what_an_older_file_does_not_say_was_not_declared(kept):
     path = kept / "race.parquet"
     arrow = parquet.read_table(path)

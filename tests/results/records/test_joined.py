@@ -27,7 +27,9 @@ TWO = Plan("two", "b", "2026-01-02", (entry("a", "y", "z"), entry("c", "x")), ("
 
 
 def test_it_wants_what_all_want():
-    both = joined("both", [ONE, TWO], "command", "2026-01-03")
+    two = replace(TWO, looks={"ste": {"order": 1}}, user_estimators=("mine",))
+    both = joined("both", [ONE, two], "command", "2026-01-03")
+    assert both.looks == {"ste": {"order": 1}} and both.user_estimators == ("mine",)
     check_plan(both)
     assert {run["run"]: run["replicas"] for run in both.runs} == {"a": ["x", "y", "z"], "b": ["x"], "c": ["x"]}
     assert both.figures == ("convergence", "ranking") and both.tables == ("summary",)
@@ -46,13 +48,14 @@ def test_a_pair_that_one_has_recorded_is_declined_by_none():
         ({"reference": "ste"}, "one and two cannot be drawn as one: reference is none in the one and ste in the other"),
         ({"strict": True}, "strict is false in the one and true in the other"),
         ({"compare": ("width",)}, "compare is nothing in the one and width in the other"),
+        ({"looks": {"ste": {"colour": "blue"}}}, "looks.ste is another in each"),
         ({"margins": {"t": 0.2}}, "margins.t is 0.1 before and 0.2 in the last"),
         ({"runs": (entry("a", "x", fingerprint="e" * 16),)}, "a was recorded by other code: run both sweeps again"),
     ],
 )
 def test_rules_that_differ_are_told(change, said):
     with pytest.raises(UserError, match=said):
-        joined("both", [replace(ONE, margins={"t": 0.1, "u": 1.0}), replace(TWO, **change)], "", "")
+        joined("both", [replace(ONE, margins={"t": 0.1}, looks={"ste": {"order": 1}}), replace(TWO, **change)], "", "")
 
 
 def test_a_margin_that_one_lacks_is_no_others():

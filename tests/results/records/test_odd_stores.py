@@ -147,6 +147,7 @@ ODD = {
     "a plan of odd runs": (lambda w: w.follow(runs=[1]), "something else as its runs", True),
     "a plan of runs without names": (lambda w: w.follow(runs=[{}]), "something else as its runs.run", True),
     "a plan with an odd margin": (lambda w: w.follow(margins={"a": "b"}), "something else as its margins", True),
+    "a plan with an odd look": (lambda w: w.follow(looks={"ste": "red"}), "something else as its looks", True),
     "a plan of an older version": (
         lambda w: w.plan.rename(w.plans / "2026-01-01.json").write_text("{}", encoding="utf-8"),
         "carry no seal",

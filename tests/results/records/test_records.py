@@ -474,6 +474,21 @@ def test_what_a_plan_declared_stands_in_fields(store):
     assert pair.reason == refused["reason"] and pair.cause == "its area is inf" and pair.written() == refused
 
 
+def test_a_plan_keeps_looks_and_whose_methods_they_are_and_an_older_one_has_none(store):
+    made = part()
+    store.write(*made)
+    given = {"ste": {"colour": "red", "order": 1}}
+    store.write_plan(plan(made, looks=given, user_estimators=("mine",)))
+    facts = results.load(store, "p").plan
+    assert (facts.looks, facts.user_estimators) == (given, ("mine",)) and store.plan("p").looks == given
+    [path] = (store.root / "plans" / "p").glob("*.json")
+    older = sealed.parsed(path.read_bytes(), schema.VERSION, "it")
+    older = {key: value for key, value in older.items() if key not in ("looks", "user_estimators", "seal")}
+    path.write_bytes(sealed.text(older))
+    facts = results.load(store, "p").plan
+    assert (facts.looks, facts.user_estimators) == ({}, ())
+
+
 def test_who_takes_a_result_set_for_a_data_frame_is_told_where_that_is(store):
     store.write(*part())
     back = results.load(store)

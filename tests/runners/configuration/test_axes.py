@@ -142,6 +142,15 @@ def test_null_of_one_page_is_left_to_the_runs():
     assert overrides.defer("task.split_seed=null") == "task.split_seed=null"
 
 
+@pytest.mark.parametrize("line", ["looks.ste={colour:red}", "looks={ste:{order:1}}", "margins.sign_fitting=0.5"])
+def test_what_has_a_name_a_key_is_added_and_told_as_typed(line):
+    added = overrides.defer(line)
+    assert added == f"++{line}" and overrides.undefer(added) == line
+    with pytest.raises(UserError, match="would add a key"):
+        overrides.check_overrides([added])
+    overrides.check_overrides([line])
+
+
 def test_the_same_choice_twice_is_left_to_be_refused():
     assert len(split(estimator=["ste", "ste"])) == 2
 

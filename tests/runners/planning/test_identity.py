@@ -71,6 +71,7 @@ def test_what_moves_no_numbers_changes_nothing():
         "plan": True,
         "figures": ["convergence"],
         "margins": {"sign_fitting": 0.5},
+        "looks": {"tanh_slope": {"colour": "red"}},
         "strict": True,
     }
     for name, value in same.items():

@@ -1,10 +1,14 @@
 """A name that a command gives its plan: whose it may be, and that nothing under it is overwritten."""
 
+import re
+from types import SimpleNamespace
+
 import pytest
 
 from results.records.plan import Plan
 from results.records.store import Store
-from runners.planning.plans import check_name, plan_name
+from runners.planning import plans
+from runners.planning.plans import check_looks, check_name, plan_name
 from steeplechase.errors import UserError
 
 
@@ -39,5 +43,46 @@ def test_an_experiments_own_name_is_refused(store):
         check_name("control", store, {})
 
 
-def test_the_name_is_no_content():
-    assert plan_name("control", ["name=tonight", "compare=[width]"]) == "control"
+def test_what_is_only_shown_is_no_content():
+    silent = ["name=tonight", "compare=[width]", "looks.ste={colour:red}", "looks={ste:{order:1}}", "margins.a=1"]
+    assert plan_name("control", silent) == "control"
+    assert plan_name("control", ["steps=5", *silent]) == plan_name("control", ["steps=5"]) != "control"
+
+
+@pytest.mark.parametrize(
+    ("given", "compare", "said"),
+    [
+        ({"st": {}}, [], "looks.st: there is no estimator 'st'; did you mean 'ste'"),
+        ({"Tanh slope (scale=2)": {}}, [], "looks.Tanh slope"),
+        ({"ste": {"color": "red"}}, [], "no field 'color'"),
+        ({"ste": {"label": "Ours"}}, [], ""),
+        ({"Tanh slope (scale=2)": {"colour": "red"}}, ["estimator.scale"], ""),
+        ({"tanh_slop": {}}, ["estimator.scale"], "did you mean 'tanh_slope'"),
+    ],
+)
+def test_a_look_is_of_an_estimator_or_of_a_method_where_numbers_are_compared(given, compare, said):
+    if not said:
+        return check_looks(given, compare)
+    with pytest.raises(UserError, match=re.escape(said)):
+        check_looks(given, compare)
+
+
+def test_a_plan_says_which_of_its_estimators_are_from_files_that_the_user_named(monkeypatch):
+    """Those that it runs, not all that were named; at weights, too."""
+    named = {"mine": None, "mine_at_weights": None, "idle": None}
+    monkeypatch.setattr(plans.estimator_files, "files", lambda: named)
+    monkeypatch.setattr(plans.estimator_files, "as_argument", lambda: [])
+    monkeypatch.setattr(plans.choices, "defaults_of", lambda *_: {"learning_rate": 0.1})
+    common = {"figures": [], "tables": [], "compare": [], "reference": "", "margins": {}, "strict": False}
+
+    def state(estimator, weights):
+        run = SimpleNamespace(
+            program={"estimator": {"name": estimator}, "estimator_weights": weights and {"name": weights}},
+            names=("task", estimator, "adam"),
+        )
+        return SimpleNamespace(planned=SimpleNamespace(run=run, plan={"run": "r"}), unsupported="")
+
+    states = [state("ste", None), state("mine", None), state("ste", "mine_at_weights")]
+    plan = plans.as_plan("p", [], states, {**common, "looks": {"ste": {"order": 1}}}, "2026-01-01")
+    assert plan.user_estimators == ("mine", "mine_at_weights") and plan.looks == {"ste": {"order": 1}}
+    assert plan.facts.user_estimators == plan.user_estimators and plan.facts.looks == plan.looks
