@@ -51,6 +51,7 @@ def test_a_figure_is_matplotlibs(results, tmp_path):
     wide, narrow = results.figure("convergence"), results.figure("convergence", columns=1)
     assert isinstance(wide, matplotlib.figure.Figure) and wide.get_figwidth() > narrow.get_figwidth()
     wide.savefig(tmp_path / "a.pdf")
+    assert b"/Type3" not in (tmp_path / "a.pdf").read_bytes(), "journals refuse these fonts"
     with pytest.raises(sc.UserError, match="there is no figure 'convergance'; did you mean 'convergence'"):
         results.figure("convergance")
     with pytest.raises(sc.UserError, match="columns is 3, but must be 1 or 2"):
