@@ -91,7 +91,7 @@ class ResultSet(result_set.ResultSet):
             kind.show(*kind.find(labels.labelled(self)), Console())
 
     def figure(self, name: str = "convergence", columns: int = 2, journal: str | None = None) -> Figure:
-        """A figure of these records, for `savefig` or for a notebook, which shows it.
+        """A figure of these records, for `savefig`, or for a notebook, which shows it after `%matplotlib inline`.
 
         Args:
             name: of a figure, such as `convergence`, `learning_rate`, `ranking` or `throughput`.

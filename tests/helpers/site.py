@@ -37,6 +37,15 @@ from nbclient import NotebookClient
 source, target, folder = sys.argv[1:]
 notebook = nbformat.read(source, as_version=4)
 NotebookClient(notebook, timeout=300, kernel_name="python3", resources={"metadata": {"path": folder}}).execute()
+for cell in notebook.cells:  # what libraries tell of themselves, and how what was printed was cut
+    outputs = [one for one in cell.get("outputs", ()) if one.get("name") != "stderr"]
+    printed = [one for one in outputs if one.output_type == "stream"]
+    for one in printed[1:]:
+        printed[0].text += one.text
+        outputs.remove(one)
+    if cell.cell_type == "code":
+        cell.outputs = outputs
+        cell.metadata.pop("execution", None)
 nbformat.write(notebook, target)
 """
 
