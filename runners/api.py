@@ -70,6 +70,7 @@ def sweep(
     width: Any = None,
     experiment: str | None = None,
     estimator_file: str | os.PathLike | Iterable | None = None,
+    config_dir: str | os.PathLike | None = None,
     name: str | None = None,
     store: str | os.PathLike = DEFAULT,
     verbose: bool = True,
@@ -90,6 +91,7 @@ def sweep(
         width: of the slopes, in spreads of what arrives at a site.
         experiment: name of a recipe in conf/experiment, which the other arguments change.
         estimator_file: a file with an estimator of your own, or several; it is swept beside the others.
+        config_dir: a folder with experiments and optimizers of your own, as `experiment/NAME.yaml`.
         name: of the plan, by which `load`, figures and reports find the sweep again.
         store: the folder of records.
         verbose: print what the command prints: how much is recorded, progress, what became of it.
@@ -105,7 +107,7 @@ def sweep(
         KeyboardInterrupt: when it is interrupted; what was trained is saved.
     """
     given = {"task": task, "estimator": estimator, "optimizer": optimizer, "seed": seed, "learning_rate": learning_rate}
-    given |= {"width": width, "estimator_file": estimator_file, "name": name, "store": store}
+    given |= {"width": width, "estimator_file": estimator_file, "config_dir": config_dir, "name": name, "store": store}
     facts = _command(overrides(experiment, **given, **settings), verbose)
     return public.load(facts["store"], facts["plan"])
 
@@ -229,7 +231,7 @@ def overrides(experiment: str | None = None, **settings: Any) -> list[str]:
         **settings: as in `sweep`; None is left out.
 
     Returns:
-        Overrides in Hydra's grammar, in the order of the settings.
+        Overrides in Hydra's grammar, in the order of the settings; `config_dir` is a flag.
 
     Raises:
         UserError: for a setting that lists nothing, and for a value that no configuration has.
@@ -239,7 +241,9 @@ def overrides(experiment: str | None = None, **settings: Any) -> list[str]:
             raise UserError(f"{key} is nothing that Python gives a sweep: {_NOT_HERE[key]}.")
     words = [f"experiment={'null' if experiment is None else _literal('experiment', experiment)}"]
     for key, value in settings.items():
-        if value is not None:
+        if key == "config_dir" and value is not None:
+            words += ["--config-dir", os.fspath(value)]
+        elif value is not None:
             key = _SHORT.get(key, key)
             key = choice_key(key) if key in schema.PARTS else key
             words.append(f"{key}={','.join(_literal(key, one) for one in _values(key, value))}")

@@ -17,7 +17,7 @@ from omegaconf import DictConfig, OmegaConf
 from omegaconf.errors import OmegaConfBaseException
 
 from runners import answer, command
-from runners.configuration import keys, resolution, schema
+from runners.configuration import choices, keys, resolution, schema
 from runners.configuration.overrides import check_overrides, defer, join
 from steeplechase.errors import UserError
 
@@ -42,7 +42,8 @@ def main(cfg: DictConfig):
 
 
 def check_flags(arguments: list[str]) -> list[str]:
-    """Refuses flags that Hydra's parser would answer with its usage, and the one that runs a pickle.
+    """Refuses flags that Hydra's parser would answer with its usage, and the one that runs a pickle; takes in where
+    the user's own pages lie.
 
     Args:
         arguments: of the command.
@@ -51,7 +52,7 @@ def check_flags(arguments: list[str]) -> list[str]:
         The same with the flags at their end, where that parser reads them all.
 
     Raises:
-        UserError: with the flag.
+        UserError: with the flag, and for a folder of one's own that cannot be used.
     """
     parser = get_args_parser()
 
@@ -62,6 +63,7 @@ def check_flags(arguments: list[str]) -> list[str]:
     given = parser.parse_intermixed_args(arguments)
     if given.experimental_rerun is not None:
         raise UserError("--experimental-rerun is refused: it reads a pickle, and a pickle can run anything.")
+    choices.name_folder(given.config_dir)
     flags, words = [], [*given.overrides]
     for argument in arguments:
         if words and argument == words[0]:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import functools
+import os
 import re
 from pathlib import Path
 from typing import Any
@@ -13,20 +14,55 @@ from runners.configuration import estimator_files, schema
 from steeplechase import registry
 from steeplechase.errors import UserError
 
+CONFIG_DIR = "STEEPLECHASE_CONFIG_DIR"  # in the environment: the user's own folder of pages
+_OF_USERS = ("experiment", "optimizer")  # of which a page is numbers and words alone, and no code
 GRID_KEYS = ("grid", "wide")  # of an optimizer's page: learning rates for experiments to choose from
 
 
 def options(group: str) -> list[str]:
-    """What may be chosen in a group: the pages in conf, and external estimators."""
+    """What may be chosen in a group: the pages in conf and in the user's own folder, and external estimators."""
     elsewhere = {*estimator_files.files(), *estimator_files.entry_points()} if group == "estimator" else set()
-    return sorted({path.stem for path in (schema.CONF / group).glob("*.yaml")} | elsewhere)
+    return sorted({path.stem for folder in _folders(group) for path in folder.glob("*.yaml")} | elsewhere)
+
+
+def name_folder(folder: str | None) -> None:
+    """Takes pages of experiments and optimizers from a folder of the user's own, too, here and in child processes.
+
+    Args:
+        folder: as --config-dir gives it; None: there is none, whatever an earlier command left.
+
+    Raises:
+        UserError: where it is no folder, and for a page of a name that conf has.
+    """
+    os.environ.pop(CONFIG_DIR, None)
+    if folder is None:
+        return
+    if not Path(folder).is_dir():
+        raise UserError(f"--config-dir is {folder!r}, which is no folder.")
+    for group in _OF_USERS:
+        for path in sorted((Path(folder) / group).glob("*.yaml")):
+            if (schema.CONF / group / path.name).exists():
+                raise UserError(f"{group}/{path.name} in {folder}: there is one of this name already; call it another.")
+    os.environ[CONFIG_DIR] = os.path.abspath(folder)
+
+
+def folder_as_argument() -> list[str]:
+    """The flag that names the user's own folder again, by its base name; nothing where there is none."""
+    folder = os.environ.get(CONFIG_DIR)
+    return ["--config-dir", os.path.basename(folder)] if folder else []
+
+
+def _folders(group: str) -> list[Path]:
+    """Where a group's pages lie."""
+    own = [Path(os.environ[CONFIG_DIR]) / group] if os.environ.get(CONFIG_DIR) and group in _OF_USERS else []
+    return [schema.CONF / group, *own]
 
 
 _NAME = re.compile(r"(?!.*\.\.)[\w./-]{1,100}")
 
 
 def defaults_of(group: str, name: str) -> dict[str, Any]:
-    """What conf/GROUP/NAME.yaml says, or an external estimator.
+    """What conf/GROUP/NAME.yaml says, or that of the user's own folder, or an external estimator.
 
     Args:
         group: `task`, `estimator`, `optimizer` or `experiment`.
@@ -41,8 +77,9 @@ def defaults_of(group: str, name: str) -> dict[str, Any]:
     if not isinstance(name, str) or not _NAME.fullmatch(name):
         known = ", ".join(options(group))
         raise UserError(f"{str(name)!r} is no name of a page ({group}); known are: {known}.")
-    path = schema.CONF / group / f"{name}.yaml"
-    if path.exists():
+    paths = [folder / f"{name}.yaml" for folder in _folders(group)]
+    path = next((path for path in paths if path.exists()), None)
+    if path:
         _check_entered(group, name)
         page = _read(path)
         if group == "task" and ("steps" not in page or "dtype" in page):

@@ -302,4 +302,4 @@ def _command(arguments: list[str]) -> str:
     """The command without the places where things lie."""
     kept = [a for a in arguments if a.split("=")[0] not in ("store", "task.data", "task.labels")]
     named = [*estimator_files.as_argument(), *figure_files.as_argument()]
-    return shlex.join(["python", "-m", "runners.sweep", *kept, *named])
+    return shlex.join(["python", "-m", "runners.sweep", *choices.folder_as_argument(), *kept, *named])
