@@ -134,6 +134,7 @@ def is_there(opened, name):
 
 
 def test_links_lead_to_their_places(opened):
+    opened.execute_script("document.querySelectorAll('nav details').forEach(plan => plan.open = true)")
     links = opened.find_elements(By.CSS_SELECTOR, "nav a")
     assert len(links) > 10
     for link in links:
