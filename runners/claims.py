@@ -104,12 +104,12 @@ def _read(path: Path) -> str:
         raise RecordError(f"{path} is no text in UTF-8.") from None
 
 
-def replaced(pages: Mapping[Path, str], lines: list[claims.Claim]) -> dict[Path, str]:
+def replaced(documents: Mapping[Path, str], lines: list[claims.Claim]) -> dict[Path, str]:
     """Pages with the claims about each table between its marks, and their number between those of ALL. What is
     withdrawn stands in the ledger alone.
 
     Args:
-        pages: as they are.
+        documents: the pages as they are.
         lines: the claims, in the order in which they are written.
 
     Returns:
@@ -121,8 +121,8 @@ def replaced(pages: Mapping[Path, str], lines: list[claims.Claim]) -> dict[Path,
     before, after = BEGIN.split("{}")
     marks = re.compile(rf"{re.escape(before)}(\w+){re.escape(after)}.*?{re.escape(END)}", re.DOTALL)
     said = [claim for claim in lines if claim.verdict != declared.WITHDRAWN]
-    missing = {claim.table for claim in said} - {mark[1] for page in pages.values() for mark in marks.finditer(page)}
-    if missing or any(page.count(before) != len(marks.findall(page)) for page in pages.values()):
+    missing = {claim.table for claim in said} - {mark[1] for page in documents.values() for mark in marks.finditer(page)}
+    if missing or any(page.count(before) != len(marks.findall(page)) for page in documents.values()):
         words = BEGIN.format(min(missing, default="TABLE"))
         raise RecordError(f"no page has lines “{words}” and “{END}” for the claims to stand between.")
 
@@ -132,7 +132,7 @@ def replaced(pages: Mapping[Path, str], lines: list[claims.Claim]) -> dict[Path,
         body = "\n".join(claims.lines(claim for claim in said if claim.table == mark[1]))
         return f"{BEGIN.format(mark[1])}\n\n{body}\n\n{END}"
 
-    return {path: marks.sub(between, page) for path, page in pages.items()}
+    return {path: marks.sub(between, page) for path, page in documents.items()}
 
 
 if __name__ == "__main__":
