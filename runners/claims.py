@@ -121,7 +121,9 @@ def replaced(documents: Mapping[Path, str], lines: list[claims.Claim]) -> dict[P
     before, after = BEGIN.split("{}")
     marks = re.compile(rf"{re.escape(before)}(\w+){re.escape(after)}.*?{re.escape(END)}", re.DOTALL)
     said = [claim for claim in lines if claim.verdict != declared.WITHDRAWN]
-    missing = {claim.table for claim in said} - {mark[1] for page in documents.values() for mark in marks.finditer(page)}
+    missing = {claim.table for claim in said} - {
+        mark[1] for page in documents.values() for mark in marks.finditer(page)
+    }
     if missing or any(page.count(before) != len(marks.findall(page)) for page in documents.values()):
         words = BEGIN.format(min(missing, default="TABLE"))
         raise RecordError(f"no page has lines “{words}” and “{END}” for the claims to stand between.")
