@@ -288,10 +288,11 @@ def check_names(figures: list[str], table_names: list[str]) -> None:
     Raises:
         UserError: for a figure or a table that there is not.
     """
-    drawn, made = [*figure_pages.names(), *figure_pages.RENAMED], list(tables.TABLES)
-    for kind, names, known in (("figure", figures, drawn), ("table", table_names, made)):
-        for name in names:
-            _check_name(kind, name, known)
+    for name in figures:
+        if name not in figure_pages.RENAMED:
+            _check_name("figure", name, figure_pages.names())
+    for name in table_names:
+        _check_name("table", name, list(tables.TABLES))
 
 
 def check_journal(name: str) -> None:

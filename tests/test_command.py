@@ -267,7 +267,10 @@ def test_a_page_that_is_not_imported_is_told_before_anything_trains(tmp_path, mo
         choices.defaults_of("estimator", "mine")
 
 
-def test_arguments_may_follow_a_flag():
+def test_arguments_may_follow_a_flag(tmp_path, monkeypatch):
+    monkeypatch.setenv(choices.CONFIG_DIR, "")
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "a=b").mkdir()
     assert check_flags(["task=x", "-m", "seed=0,1"]) == ["task=x", "seed=0,1", "-m"]
     assert check_flags(["--config-dir", "a=b", "seed=1"]) == ["seed=1", "--config-dir", "a=b"]
 

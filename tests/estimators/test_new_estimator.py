@@ -61,6 +61,7 @@ def tree(tmp_path):
     return tmp_path
 
 
+@pytest.mark.long  # tests/test_contributing.py does what the lists say, an estimator's as well
 def test_a_new_estimator_needs_three_files_and_passes_what_is_checked(tree):
     """The house, the contract, and the committed documentation, of which nothing was made anew.
 

@@ -1,6 +1,7 @@
 """The ledger: what did not hold first, every claim in it, and none that was ever declared missing."""
 
 import subprocess
+from pathlib import Path
 
 import pytest
 import yaml
@@ -38,7 +39,7 @@ def test_they_are_counted_by_what_they_came_to():
 
 def test_a_page_counts_all_claims_between_the_marks_of_all():
     page = f"x\n{command.BEGIN.format('all')}\nold\n{command.END}\n{command.BEGIN.format('race')}\n{command.END}\ny"
-    made = command.replaced(page, CLAIMS)
+    [made] = command.replaced({Path("page.md"): page}, CLAIMS).values()
     assert f"{command.BEGIN.format('all')}\n\n{ledger.counted(CLAIMS)}\n\n{command.END}" in made and "old" not in made
 
 

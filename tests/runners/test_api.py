@@ -132,7 +132,9 @@ def test_trainings_that_fail_are_told_and_the_others_are_kept(tmp_path):
 
 @pytest.mark.parametrize("ending", [signal.SIGINT, signal.SIGKILL])
 def test_nothing_goes_on_behind_a_sweep_that_is_stopped(ending, tmp_path):
-    code = "import sys, steeplechase as sc\ntry:\n    sc.sweep(task='sign_fitting', estimator='ste', steps=10**8)"
+    # Where tests run in a shell's background, SIGINT is ignored, and that is handed on.
+    code = "import signal, sys, steeplechase as sc\nsignal.signal(signal.SIGINT, signal.default_int_handler)\n"
+    code += "try:\n    sc.sweep(task='sign_fitting', estimator='ste', steps=10**8)"
     code += "\nfinally:\n    print({'hydra', 'tensorflow'} & {*sys.modules}, flush=True)"
     # A session of its own, as a kernel has one: the signal reaches the Python process alone.
     process = subprocess.Popen(

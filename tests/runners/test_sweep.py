@@ -18,7 +18,7 @@ from tests.oracles.command import QUIET, ROOT, sweep
 
 # Steps enough that a good part of it is training, in which a kill may fall.
 SMALL = [
-    *("experiment=null", "task=sign_fitting", "estimator=tanh_slope,ste", "optimizer=adam", "task.steps=20000"),
+    *("experiment=null", "task=sign_fitting", "estimator=tanh_slope,ste", "optimizer=adam", "task.steps=10000"),
     *("seed=0,1", "optimizer.learning_rate=0.003,0.03", "record_points=20", "checkpoint=0", *QUIET),
 ]
 ONE = [*SMALL[:2], "estimator=tanh_slope", *SMALL[3:]]  # the first of its two runs

@@ -88,7 +88,7 @@ def test_draws_from_a_complete_table(figure, case):
 
 
 @every
-@pytest.mark.parametrize("case", NARROW)
+@pytest.mark.parametrize("case", [pytest.param(c, marks=[pytest.mark.long] * (c != NARROW[0])) for c in NARROW])
 def test_fits_one_column_of_a_page(figure, case, tmp_path):
     """As wide as a column, and nothing that is drawn sticks out of it or of its height."""
     drawn = draw(figure, make(**CASES[case]), 1)
@@ -122,12 +122,13 @@ def test_refuses_what_is_empty_and_rows_without_accounts(figure):
 
 @every
 def test_the_same_table_gives_the_same_bytes(figure, tmp_path):
-    first, second = (style.save(draw(figure, make()), tmp_path / which, figure) for which in "ab")
-    assert [path.suffix for path in first] == [".png", ".svg", ".pdf"]
+    kinds = ["png", "svg", "pdf"] if figure == "convergence" else ["svg"]  # the others are of the same machinery
+    first, second = (style.save(draw(figure, make()), tmp_path / which, figure, kinds=kinds) for which in "ab")
+    assert [path.suffix for path in first] == [f".{kind}" for kind in kinds]
     for one, other in zip(first, second, strict=True):
         assert one.stat().st_size > 1000
         assert one.read_bytes() == other.read_bytes(), one.suffix
-    text = first[1].read_text(encoding="utf-8")
+    text = first[kinds.index("svg")].read_text(encoding="utf-8")
     assert "<dc:date>" not in text and "Straight-through" in text, "text stays text"
 
 

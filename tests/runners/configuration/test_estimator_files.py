@@ -2,18 +2,18 @@
 
 import importlib.metadata
 import os
-import shutil
 import subprocess
 import sys
 
 import pytest
 
+import estimators
 from results import load
 from results.records.store import Store
 from runners.configuration import choices, estimator_files, run
 from runners.execution import contract as contracts
 from runners.execution import loading
-from runners.planning import identity, sources
+from runners.planning import estimator_sources, identity, sources
 from steeplechase.errors import UserError
 from tests.helpers.slopes import HEAD, PAGE
 from tests.oracles.command import QUIET, ROOT, sweep
@@ -144,22 +144,20 @@ RECIPES = {
 
 
 def test_a_configuration_never_makes_a_file_run(tmp_path):
-    """Recipes from elsewhere, in the place where recipes are composed from; without its secret one runs."""
-    copy, spy = tmp_path / "house", tmp_path / "spy.py"
+    """Recipes from elsewhere, in a folder that the command names; without its secret one runs."""
+    folder, spy = tmp_path / "conf", tmp_path / "spy.py"
     spy.write_text(f"open({str(tmp_path / 'was run')!r}, 'w')\n" + PAGE, encoding="utf-8")
-    for folder in ("conf", "estimators", "hydra_plugins", "results", "runners", "steeplechase", "tasks"):
-        ignored = shutil.ignore_patterns("__pycache__", "runs", "plans", "output", "errors")
-        shutil.copytree(ROOT / folder, copy / folder, ignore=ignored)
-    path = copy / "conf" / "experiment" / "foreign.yaml"
-    asked = ["experiment=foreign", *ONE_RUN[1:]]
+    path = folder / "experiment" / "foreign.yaml"
+    path.parent.mkdir(parents=True)
+    asked = ["--config-dir", str(folder), "experiment=foreign", *ONE_RUN[1:]]
     for recipe in RECIPES.values():
         path.write_text("# @package _global_\n" + recipe.replace("SPY", str(spy)), encoding="utf-8")
-        answer = sweep(*asked, store=tmp_path / "store", root=copy)
+        answer = sweep(*asked, store=tmp_path / "store")
         assert answer.returncode == 2 and not (tmp_path / "was run").exists(), answer.stdout + answer.stderr
         assert len(answer.stderr.splitlines()) == 1 and answer.stderr.startswith("steeplechase: ")
     path.write_text("# @package _global_\nseed: 1\n", encoding="utf-8")
     environment = {**os.environ, "STEEPLECHASE_ESTIMATORS": str(spy)}
-    answer = command("runners.sweep", *asked, f"store={tmp_path / 'store'}", cwd=copy, env=environment)
+    answer = command("runners.sweep", *asked, f"store={tmp_path / 'store'}", env=environment)
     assert answer.returncode == 0 and not (tmp_path / "was run").exists(), "nor does what a shell has left behind"
 
 
@@ -283,6 +281,22 @@ def rough(x, *, scale=1.0):
 """
 
 
+def test_what_a_file_imports_is_seen_as_python_has_it(file, tmp_path, monkeypatch):
+    """Dataclasses with postponed annotations, a neighbour, an import that may be missing."""
+    monkeypatch.setattr(sys, "path", [*sys.path])
+    (tmp_path / "neighbour.py").write_text("half = 0.5\n", encoding="utf-8")
+    file(NEIGHBOURS, "rough.py")
+    files, packages = estimator_sources.files_and_packages("rough")
+    assert {*files} == {"rough.py", "neighbour.py"} and packages["surely_nowhere"] == "not there"
+    try:
+        loading.register("rough")
+        assert float(estimators.registry["rough"].multiplier([0.0])[0]) == 0.5
+    finally:
+        del estimators.registry["rough"]
+        sys.modules.pop("neighbour")
+
+
+@pytest.mark.long  # test_what_a_file_imports_is_seen_as_python_has_it, by the command
 def test_a_file_is_loaded_as_python_loads_it(tmp_path):
     """Dataclasses with postponed annotations, a neighbour, an import that may be missing; form is a remark."""
     mine = tmp_path / "rough.py"
