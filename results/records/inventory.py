@@ -97,13 +97,18 @@ def unreadable(store: Store) -> dict[str, str]:
     Returns:
         Why, a sentence each, by their names.
     """
-    found = {}
+    return _read(store)[1]
+
+
+def _read(store: Store) -> tuple[dict[str, Plan], dict[str, str]]:
+    """(the plans that can be read, why the others cannot), each by its name."""
+    plans, odd = {}, {}
     for name in store.plans():
         try:
-            store.plan(name)
+            plans[name] = store.plan(name)
         except StoreError as error:
-            found[name] = str(error)
-    return found
+            odd[name] = str(error)
+    return plans, odd
 
 
 def sweeps(store: Store, names: Collection[str]) -> list[Sweep]:
@@ -116,8 +121,7 @@ def sweeps(store: Store, names: Collection[str]) -> list[Sweep]:
     Returns:
         In the order in which they were written.
     """
-    odd = unreadable(store)
-    plans = {name: store.plan(name) for name in store.plans() if name not in odd}
+    plans, _ = _read(store)
     wanting: dict[Place, list[str]] = {}
     for name, plan in plans.items():
         for run in plan.runs:
