@@ -357,4 +357,6 @@ def _operation(given: str | Surrogate | HardActivation | Mapping | None) -> Hard
     """The hard activation that is meant: one, the name of its estimator, or what it was saved as."""
     if given is None or isinstance(given, HardActivation):
         return given
+    if not isinstance(given, (str, Surrogate, Mapping)):
+        raise UserError(f"{given!r} is no estimator: give its name, or a HardActivation.")
     return keras.saving.deserialize_keras_object(given) if isinstance(given, Mapping) else HardActivation(given)

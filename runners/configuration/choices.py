@@ -93,7 +93,8 @@ def defaults_of(group: str, name: str) -> dict[str, Any]:
         return elsewhere.defaults
     aliases, excluded = estimator_files.field_names() if group == "estimator" else ({}, {})
     known = {option: aliases.get(option, ()) for option in options(group)}
-    raise UserError(registry.unknown(group, name, known, excluded))
+    hint = " One in a file of your own needs estimator.file=PATH." if group == "estimator" else ""
+    raise UserError(registry.unknown(group, name, known, excluded) + hint)
 
 
 def _check_entered(group: str, name: str) -> None:
