@@ -316,7 +316,6 @@ def _command(arguments: list[str], verbose: bool) -> dict[str, Any]:
     last: deque[str] = deque(maxlen=_LAST)
     with tempfile.TemporaryDirectory() as folder:
         path = Path(folder) / "answer.json"
-        path.touch()
         environment = {**os.environ, answer.ANSWER: str(path), answer.PARENT: str(os.getpid())}
         # With the folders that this process imports from: it is the same code.
         folders = [str(schema.CHECKOUT)] * bool(schema.CHECKOUT) + [

@@ -1,19 +1,12 @@
 """The site in headless Chromium: its pages load and fit a phone, its search finds, and its console stays empty."""
 
-import shutil
 import time
 
 import pytest
-from selenium import webdriver
-from selenium.webdriver.chrome.service import Service
 from selenium.webdriver.common.by import By
 
-from tests.helpers.site import build
+from tests.helpers.site import built
 
-FLAGS = (
-    "--headless", "--no-sandbox", "--disable-gpu", "--disable-quic", "--no-first-run",
-    "--disable-background-networking", "--disable-component-update", "--disable-sync",
-)  # fmt: skip
 WIDE, PHONE = 1280, 420
 # What overflows its place, but for what scrolls in a box of its own.
 OVERFLOWING = """
@@ -28,25 +21,7 @@ return [...document.querySelectorAll('article *')].filter((one) => {
 
 @pytest.fixture(scope="module")
 def site(tmp_path_factory):
-    folder = tmp_path_factory.mktemp("site")
-    done = build(folder)
-    assert done.returncode == 0, done.stderr
-    return folder / "html"
-
-
-@pytest.fixture(scope="module")
-def browser():
-    programs = [shutil.which(name) for name in ("chromium", "chromedriver")]
-    assert all(programs), "chromium and chromedriver are needed: `make test-browser` installs them"
-    options = webdriver.ChromeOptions()
-    options.binary_location = programs[0]
-    for flag in FLAGS:
-        options.add_argument(flag)
-    options.set_capability("goog:loggingPrefs", {"browser": "ALL"})
-    driver = webdriver.Chrome(options=options, service=Service(programs[1]))
-    driver.set_page_load_timeout(60)
-    yield driver
-    driver.quit()
+    return built(tmp_path_factory.mktemp("site"))
 
 
 def opened(browser, path, width=WIDE, query=""):

@@ -16,7 +16,7 @@ from results import figures
 from results.records import schema as columns
 from runners.configuration import axes, figure_files, schema
 from runners.configuration.overrides import check_overrides, values_by_key
-from tests.helpers.site import BLOCK, DOCS, NOTEBOOK, ROOT, blocks, build, run_notebook, run_page
+from tests.helpers.site import BLOCK, DOCS, NOTEBOOK, ROOT, blocks, build, built, run_notebook, run_page
 from tests.oracles.records import make
 
 PAGES = sorted([*ROOT.glob("*.md"), *DOCS.rglob("*.md"), ROOT / "results/ledger.md"])
@@ -26,10 +26,7 @@ PLACEHOLDER = re.compile(r"\b[A-Z][A-Z_]+\b|…")
 @pytest.fixture(scope="module")
 def site(tmp_path_factory):
     """The site, built once."""
-    folder = tmp_path_factory.mktemp("site")
-    done = build(folder)
-    assert done.returncode == 0, done.stderr
-    return folder / "html"
+    return built(tmp_path_factory.mktemp("site"))
 
 
 class Page(HTMLParser):

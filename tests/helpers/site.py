@@ -65,6 +65,13 @@ def build(folder: Path, builder: str = "html", source: Path = DOCS) -> subproces
     return run([sys.executable, "-m", "sphinx", *command, str(source), str(folder / builder)], ROOT)
 
 
+def built(folder: Path) -> Path:
+    """The site, built without a warning: the folder of its pages."""
+    done = build(folder)
+    assert done.returncode == 0, done.stderr
+    return folder / "html"
+
+
 def run(line: list[str], folder: Path) -> subprocess.CompletedProcess:
     """A command in a folder, with this environment's Python as `python` and this project to import."""
     path = os.pathsep.join([str(Path(sys.executable).parent), os.environ["PATH"]])
