@@ -65,7 +65,7 @@ class ReplicasSweeper(Sweeper):
 
     def split(self, arguments: list[str]) -> list[list[str]]:
         """The overrides of each job: the product of the program axes, every replica axis as a list; then bounds."""
-        from runners.configuration import axes, estimator_files
+        from runners.configuration import axes, estimator_files, task_files
         from runners.configuration.overrides import check_overrides, values_by_key
 
         own = [f"{key}={value}" for key, value in self.params.items()]
@@ -73,7 +73,8 @@ class ReplicasSweeper(Sweeper):
         values = values_by_key([*own, *arguments], self.hydra_context.config_loader)
         choices, loader = dict(self.config.hydra.runtime.choices), self.hydra_context.config_loader
         typed = {*values_by_key(arguments, loader)}
-        jobs = axes.split(values, choices, list(estimator_files.files()), typed)
+        named = {"estimator": list(estimator_files.files()), "task": list(task_files.files())}
+        jobs = axes.split(values, choices, named, typed)
         lines = [line.split() for line in self.config.bounds]
         for line in lines:
             check_overrides(line)

@@ -22,7 +22,7 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from results import public
+from results import figures, public
 from results.public import ResultSet
 from results.records.place import DEFAULT
 from results.records.plan import Plan
@@ -42,7 +42,8 @@ _NOT_HERE = {  # keys of the command, and what there is instead
     "hydra.mode": "leave it out",
     "figure.file": "draw what you like of the result set, or name the file in a command",
 }
-_SHORT = {"learning_rate": "optimizer.learning_rate", "estimator_file": "estimator.file"}
+_FILES = {"estimator_file": "estimator.file", "task_file": "task.file"}
+_SHORT = {"learning_rate": "optimizer.learning_rate", **_FILES}
 
 
 class SweepFailed(RuntimeError):
@@ -70,6 +71,7 @@ def sweep(
     width: Any = None,
     experiment: str | None = None,
     estimator_file: str | os.PathLike | Iterable | None = None,
+    task_file: str | os.PathLike | Iterable | None = None,
     config_dir: str | os.PathLike | None = None,
     name: str | None = None,
     store: str | os.PathLike = DEFAULT,
@@ -91,6 +93,7 @@ def sweep(
         width: of the slopes, in spreads of what arrives at a site.
         experiment: name of a recipe in conf/experiment, which the other arguments change.
         estimator_file: a file with an estimator of your own, or several; it is swept beside the others.
+        task_file: a file with a task of your own, or several; trained on unless `task` says otherwise.
         config_dir: a folder with experiments and optimizers of your own, as `experiment/NAME.yaml`.
         name: of the plan, by which `load`, figures and reports find the sweep again.
         store: the folder of records.
@@ -107,7 +110,8 @@ def sweep(
         KeyboardInterrupt: when it is interrupted; what was trained is saved.
     """
     given = {"task": task, "estimator": estimator, "optimizer": optimizer, "seed": seed, "learning_rate": learning_rate}
-    given |= {"width": width, "estimator_file": estimator_file, "config_dir": config_dir, "name": name, "store": store}
+    given |= {"width": width, "estimator_file": estimator_file, "task_file": task_file}
+    given |= {"config_dir": config_dir, "name": name, "store": store}
     facts = _command(overrides(experiment, **given, **settings), verbose)
     return public.load(facts["store"], facts["plan"])
 
@@ -134,6 +138,7 @@ def load(
     store: str | Path | Store = DEFAULT,
     plan: str | Plan | None = None,
     estimator_file: str | os.PathLike | Iterable | None = None,
+    task_file: str | os.PathLike | Iterable | None = None,
 ) -> ResultSet:
     """All recorded rows that a plan wants, with the accounts of their parts and what the plan declared.
 
@@ -143,6 +148,7 @@ def load(
         store: its folder; without it the one that commands use, `results` in the current folder.
         plan: a plan or its name; None takes, of every run, the records of its newest code.
         estimator_file: the file of an estimator of your own that the plan has, or several: its code is looked at, too.
+        task_file: the same of a task.
 
     Returns:
         The result set.
@@ -155,33 +161,52 @@ def load(
     results = public.load(store, plan)
     if plan is not None:
         store = store if isinstance(store, Store) else Store(store)
-        paths = [] if estimator_file is None else _values("estimator.file", estimator_file)
-        doubt = _doubt(store.plan(plan) if isinstance(plan, str) else plan, [os.fspath(path) for path in paths])
+        files = {"estimator.file": estimator_file, "task.file": task_file}
+        named = [
+            f"{key}={','.join(os.fspath(path) for path in _values(key, given))}"
+            for key, given in files.items()
+            if given is not None
+        ]
+        doubt = _doubt(store.plan(plan) if isinstance(plan, str) else plan, named)
         if doubt:
             warnings.warn(doubt, UserWarning, stacklevel=2)
     return results
 
 
-def _doubt(plan: Plan, paths: list[str]) -> str:
-    """Why a plan's records may not be what the code would make now; "" where nothing is known against them."""
-    from runners.configuration import estimator_files
+def _doubt(plan: Plan, named: list[str]) -> str:
+    """Why a plan's records may not be what the code would make now.
+
+    Args:
+        plan: whose records they are.
+        named: the arguments that name files of the user's own.
+
+    Returns:
+        A sentence; "" where nothing is known against them.
+
+    Raises:
+        UserError: for a file that cannot be read.
+    """
+    from runners.configuration import estimator_files, named_files, task_files
     from runners.execution import freshness
     from runners.planning import sources
 
     sources.forget()  # a kernel lives long, and files change
     estimator_files.files_named.cache_clear()
-    before = os.environ.get(estimator_files.NAMED)
+    task_files.files_named.cache_clear()
+    variables = (estimator_files.NAMED, task_files.NAMED, figures.FILES)
+    before = {variable: os.environ.get(variable) for variable in variables}
     try:
-        estimator_files.name_files([f"estimator.file={','.join(paths)}"] * bool(paths))
+        named_files.name_files(named)
         reason = freshness.why_stale(plan)
     except UserError as error:
-        if paths:
+        if named:
             raise
         return f"whether the records of {plan.name} are stale cannot be seen: {error}"
     finally:
-        os.environ.pop(estimator_files.NAMED, None)
-        if before is not None:
-            os.environ[estimator_files.NAMED] = before
+        for variable, value in before.items():
+            os.environ.pop(variable, None)
+            if value is not None:
+                os.environ[variable] = value
     return f"the records of {plan.name} are stale ({reason}): run the sweep again." if reason else ""
 
 
@@ -289,7 +314,7 @@ def _literal(key: str, value: Any) -> str:
             raise UserError(f"{key} is {value}, but must be finite.")
         return repr(float(value))
     if isinstance(value, str):
-        if key == "estimator.file" or (_WORD.fullmatch(value) and value.lower() not in _NO_WORD):
+        if key in _FILES.values() or (_WORD.fullmatch(value) and value.lower() not in _NO_WORD):
             return value
         escaped = re.sub(r"(\\*)'", r"\1\1\\'", re.sub(r"(\\+)$", r"\1\1", value)).replace("${", r"\${")
         return f"'{escaped}'"

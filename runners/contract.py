@@ -1,63 +1,116 @@
-"""python -m runners.contract: holds an estimator's page to what every page promises, yours as well as the book's."""
+"""python -m runners.contract: holds estimators and tasks to what each of them promises, yours as well as ours."""
 
 from __future__ import annotations
+
+import json
+from collections.abc import Iterable
+from pathlib import Path
 
 from rich.console import Console
 from rich.markup import escape
 
 from runners import command
-from runners.configuration import choices, estimator_files
+from runners.configuration import choices, estimator_files, named_files, task_files
+from steeplechase.contract import Check
+from steeplechase.errors import UserError
+
+_KEYS = (estimator_files.KEY, task_files.KEY)
 
 
 @command.one_sentence
 def main(arguments: list[str] | None = None) -> int:
     """The command. Exit codes: 0 every promise is kept, 1 one is broken, 2 a mistake in the command or in the file."""
     parser = command.Parser(prog="python -m runners.contract", description=__doc__)
-    parser.add_argument("pages", nargs="*", metavar="PAGE", help="a file with a page, or a name; none: the whole book")
-    asked = parser.parse_intermixed_args(arguments).pages
-    asked = [part for page in asked for part in page.removeprefix("estimator.file=").split(",")]
-    files = [page for page in asked if page.endswith(".py")]
-    estimator_files.name_files([f"estimator.file={','.join(files)}"] * bool(files))
-    names = [*estimator_files.files(), *(page for page in asked if page not in files)]
-    for name in names:
-        choices.defaults_of("estimator", name)  # a name that is none is answered here, in no time
+    parser.add_argument(
+        "pages",
+        nargs="*",
+        metavar="PAGE",
+        help="a file with an estimator or a task, or a name; none: all of the house",
+    )
+    given = parser.parse_intermixed_args(arguments).pages
+    names = [part for part in given if not part.endswith(".py")]
+    named_files.name_files(list(_as_arguments(part for part in given if part.endswith(".py"))))
+    chosen = [("estimator", name) for name in estimator_files.files()] + [("task", name) for name in task_files.files()]
+    chosen += [_known(name) for name in names]
     from runners.training import setup
 
     setup.start_tensorflow("cpu")
     import estimators
+    import tasks
     from runners.execution import loading
 
-    for name in names:
-        loading.register(name)
-
+    for group, name in chosen:
+        loading.register(name) if group == "estimator" else loading.register_task(name)
+    every = [("estimator", name) for name in estimators.registry] + [("task", name) for name in tasks.registry]
     console = Console(highlight=False, soft_wrap=True)
-    broken = [name for name in names or list(estimators.registry) if not _passes(console, name, verbose=bool(asked))]
+    broken = [name for group, name in chosen or every if not _passes(console, group, name, verbose=bool(given))]
     if broken:
         command.say(f"the contract is broken by {', '.join(broken)}.")
     return 1 if broken else 0
 
 
-def _passes(console: Console, name: str, verbose: bool) -> bool:
-    """Prints what the page promises and how it is kept; the kept ones only where it is asked for."""
-    import estimators
-    from runners.execution import contract
+def _as_arguments(files: Iterable[str]) -> Iterable[str]:
+    """What names these files, as a sweep's command would: `KEY=PATH`, or a path, whose file says what it holds."""
+    for part in files:
+        key, equals, _ = part.partition("=")
+        if equals and key in _KEYS:
+            yield part
+        else:
+            of_task = task_files.holds_task(Path(part)) and not estimator_files.holds_estimator(Path(part))
+            yield f"{task_files.KEY if of_task else estimator_files.KEY}={part}"
 
-    page, found = estimators.registry[name], []
+
+def _known(name: str) -> tuple[str, str]:
+    """(group, name) of what there is by this name; a name that is none is answered here, in no time."""
+    if name in choices.options("task"):
+        return "task", name
+    try:
+        choices.defaults_of("estimator", name)
+    except UserError as error:
+        raise UserError(f"{error} Tasks are: {', '.join(choices.options('task'))}.") from None
+    return "estimator", name
+
+
+def _passes(console: Console, group: str, name: str, verbose: bool) -> bool:
+    """Prints what is promised and how it is kept; the kept ones only where it is asked for."""
     with console.status(f"{name} ..."):
-        found = list(contract.check(page))
-    written = estimator_files.find(name)
-    faults = [promise for promise in found if promise.fault and not (promise.form and written)]
+        label, found = _estimator(name) if group == "estimator" else _task(name)
+    external = estimator_files.find(name) if group == "estimator" else task_files.find(name)
+    faults = [promise for promise in found if promise.fault and not (promise.form and external)]
     console.print(
-        f"{escape(page.label)} ({name}{f', {written.place}' if written else ''}): "
+        f"{escape(label)} ({name}{f', {external.place}' if external else ''}): "
         f"{len(found) - len(faults)} of {len(found)} promises are kept."
     )
     for promise in found:
         if promise.fault:
-            console.print(f"  [red]broken[/] {promise.words}" if promise in faults else f"  remark {promise.words}")
+            console.print(f"  [red]broken[/] {promise.text}" if promise in faults else f"  remark {promise.text}")
             console.print(f"         {promise.fault}", markup=False)
         elif verbose:
-            console.print(f"  kept   {promise.words}")
+            console.print(f"  kept   {promise.text}")
     return not faults
+
+
+def _estimator(name: str) -> tuple[str, list[Check]]:
+    """The label of an estimator, and what became of each promise."""
+    import estimators
+    from runners.execution import contract
+
+    return estimators.registry[name].label, list(contract.check(estimators.registry[name]))
+
+
+def _task(name: str) -> tuple[str, list[Check]]:
+    """The same of a task, at its defaults."""
+    from runners.execution import contract
+    from runners.training import programs
+
+    page, defaults = task_files.find(name), choices.defaults_of("task", name)
+    text = json.dumps({key: value for key, value in defaults.items() if key != "steps"}, sort_keys=True)
+    if page is None:
+        task = programs.task_of(text, "float32")
+        return task.label, list(contract.check_task(task))
+    found = contract.check_task_file(page, text)
+    broken = found[0].text == contract.MADE
+    return name if broken else programs.task_of(text, "float32").label, found
 
 
 if __name__ == "__main__":

@@ -17,7 +17,7 @@ from results.records.joined import joined
 from results.records.store import DEFAULT, Store
 from results.tables import latex
 from runners import command
-from runners.configuration import estimator_files, figure_files
+from runners.configuration import named_files
 from runners.execution import provenance
 from runners.execution.freshness import check_fresh
 from runners.planning.plans import check_name
@@ -32,7 +32,8 @@ def main(arguments: list[str] | None = None) -> int:
         "names",
         nargs="*",
         metavar="NAME",
-        help="a plan: an experiment's name, or as the sweep said; or estimator.file=PATH, where a plan needs it",
+        help="a plan: an experiment's name, or as the sweep said; or estimator.file=PATH or task.file=PATH, which some "
+        "plans need",
     )
     parser.add_argument("--store", default=DEFAULT, help=f"where the records are (default: {DEFAULT})")
     parser.add_argument("--stale", action="store_true", help="draw records that older code made, too")
@@ -71,7 +72,7 @@ def main(arguments: list[str] | None = None) -> int:
             return command.fail(f"what is frozen has figures of two columns and whole tables: leave out {name}.", 2)
     latex.check_columns(options.latex_columns)
     store = Store(options.store)
-    options.names = estimator_files.name_files(figure_files.name_files(options.names))
+    options.names = named_files.name_files(options.names)
     if options.verify:
         return _verify(options, store)
     if options.freeze and not options.names:
@@ -121,8 +122,8 @@ def _joined(options: argparse.Namespace, store: Store) -> str:
     if not options.stale:
         for plan in plans:
             check_fresh(plan)
-    named = [*estimator_files.as_argument(), *figure_files.as_argument()]
-    told = shlex.join(["python", "-m", "runners.figures", *options.names, *named, "--name", options.name])
+    command_line = ["python", "-m", "runners.figures", *options.names, *named_files.every(), "--name", options.name]
+    told = shlex.join(command_line)
     plan = joined(options.name, plans, told, provenance.now())
     check_name(plan.name, store, {run["run"]: {*run["replicas"]} for run in plan.runs})
     store.write_plan(plan)

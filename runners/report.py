@@ -13,7 +13,7 @@ from results.records.reading import load
 from results.records.store import DEFAULT, Store
 from results.report.sections import Reported, write
 from runners import command
-from runners.configuration import estimator_files, figure_files
+from runners.configuration import named_files
 from runners.execution import freshness
 from runners.execution.provenance import commit
 from steeplechase.errors import RecordError, StoreError, UserError, did_you_mean
@@ -38,7 +38,7 @@ def main(arguments: list[str] | None = None) -> int:
     options = parser.parse_intermixed_args(arguments)
     store = Store(options.store)
     try:
-        options.names = estimator_files.name_files(figure_files.name_files(options.names))
+        options.names = named_files.name_files(options.names)
         if options.frozen is None:
             reported, faults = _recorded(options, store)
         else:

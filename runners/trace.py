@@ -12,7 +12,7 @@ from typing import Any
 import numpy as np
 
 from runners import command
-from runners.configuration import estimator_files, keys, resolution, schema
+from runners.configuration import estimator_files, keys, resolution, schema, task_files
 from runners.configuration.run import Run
 from runners.tracing.chain import HARD, PLAIN, chain, check_inputs, check_operations, operations
 from runners.tracing.first_step import first_step
@@ -90,8 +90,9 @@ def _composed(overrides: list[str]) -> Run:
     from runners.configuration.overrides import check_overrides, join, parse  # it registers the schema
 
     overrides = [override for override in join(overrides) if override != "experiment=null"]
-    if estimator_files.files() and not any(override.startswith("estimator=") for override in overrides):
-        overrides.append(f"estimator={next(iter(estimator_files.files()))}")
+    for group, named in (("estimator", estimator_files.files()), ("task", task_files.files())):
+        if named and not any(override.startswith(f"{group}=") for override in overrides):
+            overrides.append(f"{group}={next(iter(named))}")
     check_overrides(overrides)
     for override in map(parse, overrides):
         if override.is_sweep_override():
@@ -177,6 +178,7 @@ def _task_of(overrides: list[str]) -> Callable:
         for group in ("estimator", "estimator_weights"):
             if run.program[group]:
                 loading.register(run.program[group]["name"])
+        loading.register_task(run.program["task"]["name"])
         task, program = build(json.dumps(dict(run.program), sort_keys=True), len(run.replicas))
         activations, weights = program.hard.activations, program.hard.weights
         block.check_parameters(run, program)

@@ -15,6 +15,7 @@ import importlib
 # Where each name stands, and what it is called there. It is looked up and not imported, so that nothing here depends on
 # what is built on it.
 _PLACES = {
+    "Draw": "tasks.base:Draw",
     "Measure": "tasks.base:Measure",
     "Plan": "results.records.plan:Plan",
     "Range": "estimators.parameters:Range",
@@ -29,6 +30,7 @@ _PLACES = {
     "estimators": "estimators:registry",
     "keras": "steeplechase.keras",
     "load": "runners.api:load",
+    "load_data": "tasks.data.sets:load",
     "not_negative": "estimators.parameters:not_negative",
     "plan": "runners.api:plan",
     "positive": "estimators.parameters:positive",

@@ -155,8 +155,11 @@ def check(name: str, **arguments: object) -> int | None:
     Raises:
         UserError: with the first argument that cannot be.
     """
-    refuse = getattr(importlib.import_module("tasks.arguments"), name, None)
-    return refuse(**arguments) if refuse else None
+    module = importlib.import_module("tasks.arguments")
+    refuse = vars(module).get(name)
+    if refuse is None or getattr(refuse, "__module__", "") != module.__name__:  # nothing that it only imports
+        return None
+    return refuse(**arguments)
 
 
 def parameters(task: Callable[..., Task]) -> dict[str, object]:

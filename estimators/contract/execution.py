@@ -11,7 +11,6 @@ from estimators.contract.numerics import (
     EXTREMES,
     FLOATS,
     GRID,
-    ContractError,
     Unbounded,
     away_from,
     check_close,
@@ -24,6 +23,7 @@ from estimators.contract.numerics import (
 from estimators.function import functions
 from estimators.surrogate import Surrogate
 from steeplechase import schedules
+from steeplechase.contract import ContractError
 
 
 def finite_at_extremes(page: Surrogate) -> None:

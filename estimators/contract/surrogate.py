@@ -9,7 +9,6 @@ from __future__ import annotations
 import inspect
 import math
 from collections.abc import Callable, Iterator, Sequence
-from typing import NamedTuple
 
 import numpy as np
 import tensorflow as tf
@@ -29,7 +28,6 @@ from estimators.contract.numerics import (
     FLOATS,
     GRID,
     ROLES,
-    ContractError,
     Unbounded,
     away_from,
     check_close,
@@ -44,21 +42,8 @@ from estimators.contract.numerics import (
 )
 from estimators.function import functions
 from estimators.surrogate import NORMALIZATIONS, SITES, Surrogate
+from steeplechase.contract import Check, ContractError, first_sentence
 from steeplechase.errors import Unsupported, UserError, first_line
-
-
-class Check(NamedTuple):
-    """What a page promises, and whether it keeps it.
-
-    Attributes:
-        words: the first sentence of the check's docstring.
-        fault: how it is broken, in one sentence; "" where it is kept.
-        form: whether it is of the page's form alone (FORM).
-    """
-
-    words: str
-    fault: str
-    form: bool = False
 
 
 def check_all(page: Surrogate, checks: Sequence[Callable[[Surrogate], None]] | None = None) -> Iterator[Check]:
@@ -78,7 +63,7 @@ def check_all(page: Surrogate, checks: Sequence[Callable[[Surrogate], None]] | N
     for promise in (*_FIRST, *(promise for promise in checks or CHECKS if promise not in _FIRST)):
         if unbounded and promise not in _OF_NO_VALUES:
             continue
-        words = " ".join(inspect.getdoc(promise).split("\n\n")[0].split())
+        words = first_sentence(promise)
         try:
             promise(page)
         except (ContractError, UserError) as broken:

@@ -36,7 +36,7 @@ def makes_replicas(key: str, optimizer: Mapping[str, Any]) -> bool:
 def split(
     axes: Mapping[str, Sequence[str]],
     choices: Mapping[str, str | None],
-    named: Sequence[str],
+    named: Mapping[str, Sequence[str]],
     typed: Collection[str] | None = None,
 ) -> list[list[str]]:
     """The overrides of each job: the product of the axes that make runs, with every axis of replicas as a list.
@@ -44,8 +44,8 @@ def split(
     Args:
         axes: by key, what it is set to, as text.
         choices: what is chosen in each group where no axis says it.
-        named: the estimators in files that the user named, which are swept beside those of the experiment or of the
-            command.
+        named: by group what is in files that the user named: estimators, which are swept beside those of the experiment
+            or of the command, and tasks, which take the place of the experiment's where the command chooses none.
         typed: the keys that the command sets, of which one of a page that no run chooses is a mistake; None: all of
             `axes`. Such a key of an experiment is of no run, where the command chooses others.
 
@@ -57,8 +57,10 @@ def split(
             a sweep may have.
     """
     axes = dict(axes)
-    if named:
-        axes["estimator"] = list(dict.fromkeys([*axes.get("estimator", []), *named]))
+    if named.get("estimator"):
+        axes["estimator"] = list(dict.fromkeys([*axes.get("estimator", []), *named["estimator"]]))
+    if named.get("task") and "task" not in (axes if typed is None else typed):
+        axes["task"] = list(named["task"])
     for key in axes:
         of_page = qualified(key)
         if of_page and (typed is None or key in typed):

@@ -5,12 +5,13 @@ from __future__ import annotations
 import functools
 import os
 import re
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
 import yaml
 
-from runners.configuration import estimator_files, schema
+from runners.configuration import estimator_files, schema, task_files
 from steeplechase import registry
 from steeplechase.errors import UserError
 
@@ -20,9 +21,11 @@ GRID_KEYS = ("grid", "wide")  # of an optimizer's page: learning rates for exper
 
 
 def options(group: str) -> list[str]:
-    """What may be chosen in a group: the pages in conf and in the user's own folder, and external estimators."""
-    elsewhere = {*estimator_files.files(), *estimator_files.entry_points()} if group == "estimator" else set()
-    return sorted({path.stem for folder in _folders(group) for path in folder.glob("*.yaml")} | elsewhere)
+    """What may be chosen in a group: the pages in conf and in the user's own folder, and external ones."""
+    external: set[str] = {*task_files.files()} if group == "task" else set()
+    if group == "estimator":
+        external = {*estimator_files.files(), *estimator_files.entry_points()}
+    return sorted({path.stem for folder in _folders(group) for path in folder.glob("*.yaml")} | external)
 
 
 def name_folder(folder: str | None) -> None:
@@ -62,7 +65,7 @@ _NAME = re.compile(r"(?!.*\.\.)[\w./-]{1,100}")
 
 
 def defaults_of(group: str, name: str) -> dict[str, Any]:
-    """What conf/GROUP/NAME.yaml says, or that of the user's own folder, or an external estimator.
+    """What conf/GROUP/NAME.yaml says, or that of the user's own folder, or an external page.
 
     Args:
         group: `task`, `estimator`, `optimizer` or `experiment`.
@@ -88,12 +91,13 @@ def defaults_of(group: str, name: str) -> dict[str, Any]:
         return page
     if group == "estimator" and name in estimator_files.listed_names():
         raise UserError(f"'{name}' is in the book, but has no conf/estimator/{name}.yaml: its name and parameters.")
-    elsewhere = estimator_files.find(name) if group == "estimator" else None
-    if elsewhere:
-        return elsewhere.defaults
+    find: Callable[[str], Any] = {"estimator": estimator_files.find, "task": task_files.find}.get(group, lambda _: None)
+    external = find(name)
+    if external:
+        return external.defaults
     aliases, excluded = estimator_files.field_names() if group == "estimator" else ({}, {})
     known = {option: aliases.get(option, ()) for option in options(group)}
-    hint = " One in a file of your own needs estimator.file=PATH." if group == "estimator" else ""
+    hint = f" One in a file of your own needs {group}.file=PATH." if group in ("estimator", "task") else ""
     raise UserError(registry.unknown(group, name, known, excluded) + hint)
 
 

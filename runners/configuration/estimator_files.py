@@ -29,7 +29,7 @@ ESTIMATORS_DIR = Path(__file__).resolve().parents[2] / "estimators"
 SURROGATES_DIR = ESTIMATORS_DIR / "surrogates"
 FUNCTIONS_DIR = ESTIMATORS_DIR / "functions"
 GROUP = "steeplechase.estimators"
-_KEY = "estimator.file"
+KEY = "estimator.file"
 NAMED = "STEEPLECHASE_ESTIMATORS"  # in the environment: the files that the user named
 _WORD = re.compile("[A-Za-z_][A-Za-z0-9_]*")
 # No page and no parameter can be called so: the command line or the machinery means something else by it.
@@ -51,6 +51,8 @@ class EstimatorFile:
         module: what an installed package calls it; "" for a file.
         package: that package, with its version; "" for a file.
         has_width: whether its slope can be made as wide as asked (Surrogate.has_width).
+        widens: the parameters that say how wide it is (Surrogate.roles), and so nothing where it is made as wide as
+            asked.
     """
 
     name: str
@@ -61,6 +63,7 @@ class EstimatorFile:
     module: str = ""
     package: str = ""
     has_width: bool = True
+    widens: tuple[str, ...] = ()
 
     @property
     def place(self) -> str:
@@ -87,24 +90,11 @@ def name_files(arguments: Sequence[str]) -> list[str]:
         UserError: for a file that cannot be read, or holds no page that could be used.
     """
     os.environ.pop(NAMED, None)  # what an earlier command or anything else left there was not named by this one
-    paths, rest = python_files.take(arguments, _KEY)
+    paths, rest = python_files.take(arguments, KEY)
     if paths:
         os.environ[NAMED] = json.dumps([str(path) for path in paths])
         files()
     return rest
-
-
-def as_argument(whole: bool = False) -> list[str]:
-    """The argument that names the files again.
-
-    Args:
-        whole: by their paths, rather than by their base names, as records speak of them.
-
-    Returns:
-        A list of one, or an empty one where no file was named.
-    """
-    named = [str(page.path) if whole else page.path.name for page in files().values()]
-    return [f"{_KEY}={','.join(named)}"] if named else []
 
 
 def files() -> dict[str, EstimatorFile]:
@@ -169,7 +159,7 @@ def read(path: Path, name: str = "") -> EstimatorFile:
     Raises:
         UserError: with the file and the line where it holds none, several, or one that is not of the form.
     """
-    tree = python_files.parse(path, _KEY)
+    tree = python_files.parse(path, KEY)
     found = [(node, call) for node in tree.body if isinstance(node, ast.FunctionDef) for call in [_entry(node)] if call]
     if name:
         found = [(node, call) for node, call in found if node.name == name]
@@ -192,6 +182,7 @@ def read(path: Path, name: str = "") -> EstimatorFile:
     for name, value in traits.items():
         if not isinstance(value, bool):
             raise UserError(f"{path.name}, line {node.lineno}: {name} must be written out as True or False.")
+    roles = _written(call, "roles", {})
     random = any(argument.arg == "chance" for argument in node.args.kwonlyargs)
     return EstimatorFile(
         node.name,
@@ -200,7 +191,23 @@ def read(path: Path, name: str = "") -> EstimatorFile:
         path,
         node.lineno,
         has_width=all(traits.values()) and not random,
+        widens=tuple(own for own, role in roles.items() if role == "width") if isinstance(roles, dict) else (),
     )
+
+
+def holds_estimator(path: Path) -> bool:
+    """Whether a file has a function under @surrogate(...).
+
+    Args:
+        path: of a Python file.
+
+    Returns:
+        Whether it does.
+
+    Raises:
+        UserError: for a file that cannot be read.
+    """
+    return any(isinstance(node, ast.FunctionDef) and _entry(node) for node in python_files.parse(path, KEY).body)
 
 
 def has_width(name: str) -> bool:
@@ -214,6 +221,19 @@ def has_width(name: str) -> bool:
     """
     external = find(name)
     return external.has_width if external else _listed(name).has_width
+
+
+def widening_parameters(name: str) -> tuple[str, ...]:
+    """The parameters of an estimator that say how wide its slope is, as its file says.
+
+    Args:
+        name: of an estimator that there is.
+
+    Returns:
+        Their names; none where its slope cannot be made as wide as asked, and so its parameters always count.
+    """
+    estimator = find(name) or _listed(name)
+    return estimator.widens if estimator.has_width else ()
 
 
 @functools.cache

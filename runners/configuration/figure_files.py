@@ -5,7 +5,6 @@ from __future__ import annotations
 import ast
 import json
 import os
-import sys
 from collections.abc import Sequence
 from pathlib import Path
 
@@ -42,14 +41,9 @@ def name_files(arguments: Sequence[str]) -> list[str]:
     return rest
 
 
-def as_argument() -> list[str]:
-    """The argument that names the files again, by their base names.
-
-    Returns:
-        A list of one, or an empty one where no file was named.
-    """
-    named = [path.name for path in figures.named_files().values()]
-    return [f"{KEY}={','.join(named)}"] if named else []
+def files() -> dict[str, Path]:
+    """The files that the command named, by the figure's name."""
+    return figures.named_files()
 
 
 def _name(path: Path) -> str:
@@ -57,12 +51,7 @@ def _name(path: Path) -> str:
     tree = python_files.parse(path, KEY)
     if not any(isinstance(node, ast.FunctionDef) and node.name == "draw" for node in tree.body):
         raise UserError(f"{path.name} has no function draw(results), which returns a Matplotlib figure.")
-    if str(path.parent) not in sys.path:
-        sys.path.append(str(path.parent))
-    imported = [node for node in ast.walk(tree) if isinstance(node, (ast.Import, ast.ImportFrom))]
-    tops = {alias.name.split(".")[0] for node in imported if isinstance(node, ast.Import) for alias in node.names}
-    tops |= {(node.module or "").split(".")[0] for node in imported if isinstance(node, ast.ImportFrom)}
-    python_files.refuse_ambiguous(path, sorted(tops - {""}))
+    python_files.make_importable(path, tree)
     name = path.stem
     if not name.isidentifier():
         raise UserError(f"{path.name} cannot name a figure: take letters, digits and _.")

@@ -39,8 +39,8 @@ def check_key(key: str, values: list[str]) -> None:
     if group not in known:
         raise UserError(f"there is no key '{key}'{_meant(key, [*known, *GROUPS, *_choice_keys()])}")
     pool = AT_WEIGHTS.get(group, group)
-    if pool == "estimator" and rest == "file":
-        raise UserError("estimator.file is read from the command line only, as estimator.file=PATH.")
+    if pool in ("estimator", "task") and rest == "file":
+        raise UserError(f"{pool}.file is read from the command line only, as {pool}.file=PATH.")
     of_page = qualified(key)
     if of_page:
         page, plain = of_page
@@ -133,6 +133,8 @@ def translate_error(error: Exception) -> str:
     wrong = re.match(r"Value '(.*)' of type '.*' could not be converted to (\w+)", first)
     if wrong and key:
         return f"{key} is '{wrong[1]}', but must be {kinds.get(wrong[2], wrong[2])}."
+    if key and "is not a ListConfig" in first:
+        return f"{key} is a list: write it in brackets and quotes, as '{key}=[A,B]'."
     if key and "is not in" in first:
         if "." in key:  # of a page, where another one may have it
             return f"{key}: there is no such key in the {key.split('.')[0]} that is chosen."

@@ -13,7 +13,7 @@ from hydra.core.override_parser.overrides_parser import OverridesParser
 from hydra.core.override_parser.types import Glob, Override, RangeSweep
 from hydra.errors import HydraException
 
-from runners.configuration import allowed, estimator_files, figure_files, schema
+from runners.configuration import allowed, estimator_files, named_files, schema, task_files
 from runners.configuration.keys import check_choice_keys, check_key, qualified, renamed
 from steeplechase.errors import UserError
 
@@ -42,7 +42,8 @@ def parse(line: str) -> Override:
 
 
 def join(arguments: list[str]) -> list[str]:
-    """Makes external estimators that a command names a choice like the others, and keeps the figures that it names.
+    """Makes external estimators and tasks that a command names choices like the others, and keeps the figures that it
+    names.
 
     Args:
         arguments: of the command.
@@ -51,11 +52,13 @@ def join(arguments: list[str]) -> list[str]:
         Its other arguments, with their keys as they are called now.
 
     Raises:
-        UserError: for an estimator or a figure that cannot be read.
+        UserError: for a file that cannot be read.
     """
-    rest = list(map(renamed, estimator_files.name_files(figure_files.name_files(arguments))))
-    for page in estimator_files.named_estimators(rest):
-        ConfigStore.instance().store(group="estimator", name=page.name, node=page.defaults, provider="steeplechase")
+    rest = list(map(renamed, named_files.name_files(arguments)))
+    own = [("estimator", estimator_files.named_estimators(rest)), ("task", task_files.files().values())]
+    for group, pages in own:
+        for page in pages:
+            ConfigStore.instance().store(group=group, name=page.name, node=page.defaults, provider="steeplechase")
     return rest
 
 

@@ -34,6 +34,39 @@ def take(arguments: Sequence[str], key: str) -> tuple[list[Path], list[str]]:
     return named, [a for a in arguments if not a.startswith(mark)]
 
 
+def as_argument(key: str, paths: Iterable[Path], whole: bool = False) -> list[str]:
+    """The argument that names files again.
+
+    Args:
+        key: by which they are named.
+        paths: of the files.
+        whole: by their paths, rather than by their base names, as records speak of them.
+
+    Returns:
+        A list of one, or an empty one where there are no files.
+    """
+    named = [str(path) if whole else path.name for path in paths]
+    return [f"{key}={','.join(named)}"] if named else []
+
+
+def make_importable(path: Path, tree: ast.Module) -> None:
+    """Has modules looked for in a file's folder, too, as where Python runs the file.
+
+    Args:
+        path: of the file.
+        tree: what `parse` gave of it.
+
+    Raises:
+        UserError: as refuse_ambiguous.
+    """
+    if str(path.parent) not in sys.path:
+        sys.path.append(str(path.parent))
+    imported = [node for node in ast.walk(tree) if isinstance(node, (ast.Import, ast.ImportFrom))]
+    tops = {alias.name.split(".")[0] for node in imported if isinstance(node, ast.Import) for alias in node.names}
+    tops |= {(node.module or "").split(".")[0] for node in imported if isinstance(node, ast.ImportFrom)}
+    refuse_ambiguous(path, sorted(tops - {""}))
+
+
 def refuse_ambiguous(path: Path, names: Iterable[str]) -> None:
     """Refuses a file whose import means a file beside it and something else as well: where Python runs the file it is
     the neighbour, and here it would be the other.

@@ -48,6 +48,7 @@ def resolve(cfg: Mapping[str, Any], device: str) -> Run:
     weights = cfg["estimator_weights"]
     _one_of("normalize", cfg["normalize"], "none", "peak", "area")
     _one_of("decay", cfg["decay"], *DECAYS)
+    _one_of("plan", cfg["plan"], True, False, "json")
     _one_of("precision", cfg["precision"], "float32", "float64", "tf32")
     if cfg["precision"] == "tf32" and device != "gpu":
         raise UserError("precision is tf32, which only a GPU has: use device=gpu, or precision=float32.")
@@ -125,7 +126,7 @@ def _replicas(
 
 def _typed(group: str, given: Mapping[str, Any], part: str) -> None:
     """Holds a page's values against the defaults in its YAML: the same keys, and the same kind of value."""
-    if group == "estimator" and "file" in given:
+    if group in ("estimator", "task") and "file" in given:
         raise UserError(f"{part}.file is read from the command line only: no configuration makes code run.")
     name = given.get("name") if isinstance(given, Mapping) else None
     if not isinstance(name, str):

@@ -49,7 +49,7 @@ class Sweep:
         parallel_blocks: blocks trained at a time, with the same numbers; null: one a core, or one on a GPU.
         store: where records, plans and figures go.
         checkpoint: seconds of training after which a block's state is saved; 0: after every chunk.
-        reference: the estimator that the others are contrasted with, where a table does that.
+        reference: the estimator that the others are contrasted with; "": up to ten methods are compared in all pairs.
         margins: by task, a difference of its measure that does not matter.
         looks: by estimator, or by method as it is printed, what figures and tables give it: colour, marker, label,
             order (results/drawing/looks.py).
@@ -62,7 +62,7 @@ class Sweep:
         settings: a frozen table: each run is trained at the setting that it has chosen there, on other seeds.
         untuned: with `settings`: at its optimizer's default rate and, where widths were swept, at a width of 1 instead.
         strict: refuse tables that would compare against a rule, rather than say so in them.
-        plan: print what is done, missing or stale, and train nothing.
+        plan: print what is done, missing or stale, and train nothing; json: what is missing as data (runners.shard).
         figures: drawn at the end.
         tables: printed at the end.
         progress: which run of how many: set by the sweeper.
@@ -97,7 +97,7 @@ class Sweep:
     settings: str = ""
     untuned: bool = False
     strict: bool = False
-    plan: bool = False
+    plan: Any = False
     figures: list[str] = field(default_factory=list)
     tables: list[str] = field(default_factory=list)
     progress: str = ""

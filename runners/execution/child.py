@@ -15,10 +15,10 @@ import traceback
 from multiprocessing.connection import Connection
 from pathlib import Path
 
-from runners.configuration import estimator_files
+from runners.configuration import estimator_files, task_files
 from runners.configuration.run import Run
 from runners.execution.outcome import Outcome
-from runners.planning import estimator_sources, observing, sources
+from runners.planning import estimator_sources, observing, sources, task_sources
 from runners.planning.identity import identify
 from steeplechase.errors import UserError, first_line
 
@@ -56,39 +56,54 @@ def begin(send: Connection, parent: int, device: str) -> None:
     try:
         for name in estimator_files.files():
             loading.register(name)
+        for name in task_files.files():
+            loading.register_task(name)
     except UserError as error:
         _fault = str(error)
 
 
-def observe(names: list[str]) -> dict[str, dict[str, str]]:
-    """Has estimators observed in this process.
+def observe(estimators: list[str], tasks: list[str]) -> list[dict[str, dict[str, str]]]:
+    """Has estimators and tasks observed in this process.
 
     Args:
-        names: of the estimators.
+        estimators: names of the estimators.
+        tasks: names of the tasks.
 
     Returns:
-        What each reads, as `observing.reads` has it.
+        Of estimators, and of tasks: what each reads, as `observing.reads` has it.
 
     Raises:
-        UserError: where nothing can be trained here, and where an estimator cannot be loaded or observed.
+        UserError: where nothing can be trained here, and where one of them cannot be loaded or observed.
     """
     from runners.execution import loading
 
     if _fault:
         raise UserError(_fault)
-    for name in names:
+    for name in estimators:
         loading.register(name)
-    return {name: estimator_sources.observed(name) for name in names}
+    for name in tasks:
+        loading.register_task(name)
+    return [
+        {name: reads.observed(name) for name in names}
+        for reads, names in ((estimator_sources.reads, estimators), (task_sources.reads, tasks))
+    ]
 
 
-def fault() -> tuple[str, list[str]]:
-    """(why nothing can be trained here, or which promises estimators in named files break, or ""; remarks on them)."""
+def fault(described: list[tuple[str, str]]) -> tuple[str, list[str]]:
+    """Holds what named files have to the contract.
+
+    Args:
+        described: the tasks in such files, each as JSON, with its precision.
+
+    Returns:
+        (why nothing can be trained here, or which promises are broken, or ""; remarks on form).
+    """
     from runners.execution import contract
 
     if _fault:
         return _fault, []
     try:
-        return "", contract.require_contract()
+        return "", contract.require_contract(described)
     except UserError as error:
         return str(error), []
 

@@ -8,7 +8,7 @@ from rich.markup import escape
 from rich.table import Table
 
 from results import wording
-from runners.configuration import estimator_files
+from runners.configuration import named_files
 from runners.planning.plans import mixed_processors
 
 
@@ -133,7 +133,7 @@ def report_outcomes(console, ahead, outcomes, seconds) -> int:
         table.add_column("why", overflow="fold")
         table.add_column("the command that repeats it", overflow="fold")
         for state, outcome in failed:
-            again = shlex.join([*state.overrides, *estimator_files.as_argument(whole=True)])
+            again = shlex.join([*state.overrides, *named_files.trained(whole=True)])
             table.add_row(*map(escape, (outcome.run, outcome.error, f"python -m runners.sweep {again}")))
         console.print(table)
     return len(failed)

@@ -7,20 +7,21 @@ one, a crash or the system for lack of memory, ends one run and not the sweep.
 from __future__ import annotations
 
 import atexit
+import json
 import multiprocessing
 import multiprocessing.util
 import os
 import threading
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from concurrent.futures import ProcessPoolExecutor
 from concurrent.futures.process import BrokenProcessPool
 
-from runners.configuration import estimator_files
+from runners.configuration import named_files, task_files
 from runners.configuration.run import Run
 from runners.configuration.schema import SWEEP
 from runners.execution import child
 from runners.execution.outcome import Outcome
-from runners.planning import estimator_sources, identity
+from runners.planning import estimator_sources, identity, task_sources
 from runners.planning.device import share
 from runners.planning.identity import identify
 from steeplechase.errors import UserError
@@ -92,47 +93,51 @@ def train(run: Run, report: Callable[[int, int, float], None]) -> Outcome:
     return outcome
 
 
-def fault(device: str) -> tuple[str, list[str]]:
-    """Why the process that trains cannot train through the estimators that files name.
+def fault(runs: Sequence[Run]) -> tuple[str, list[str]]:
+    """Why the process that trains cannot train what files of the user's own have.
 
     It is started for this, unless it is there, and holds them to the contract.
 
     Args:
-        device: `cpu` or `gpu`.
+        runs: that are to be trained, at least one.
 
     Returns:
-        (one sentence, or ""; what of their form is not that of the book's pages, a sentence each).
+        (one sentence, or ""; what of their form is not that of the house, a sentence each).
     """
-    warm_up(device)
-    named = [written.path.name for written in estimator_files.files().values()]
+    warm_up(runs[0].program["device"])
+    own = [run.program for run in runs if task_files.find(run.program["task"]["name"])]
+    described = dict.fromkeys((json.dumps(program["task"], sort_keys=True), program["precision"]) for program in own)
     try:
-        return _current[0].submit(child.fault).result()
+        return _current[0].submit(child.fault, list(described)).result()
     except BrokenProcessPool:
         close()
-        return f"{', '.join(named)} ended the process that it was run in.", []
+        return f"{' '.join(named_files.trained())} ended the process that it was run in.", []
 
 
 def learn(run: Run) -> None:
-    """Has that process observe what a run's estimators read, where they may read anything and this is not known yet.
+    """Has that process observe what a run's estimators and its task read, where they may read anything and this is not
+    known yet.
 
     It is started for this, unless it is there.
 
     Args:
-        run: whose estimators are observed.
+        run: whose pages are observed.
 
     Raises:
         UserError: where one of them cannot be observed, or ends the process.
     """
-    names = estimator_sources.unobserved(identity.estimators(run))
-    if names:
+    kinds = (estimator_sources.reads, identity.estimators(run)), (task_sources.reads, [run.program["task"]["name"]])
+    ahead = [reads.unobserved(names) for reads, names in kinds]
+    if any(ahead):
         warm_up(run.program["device"])
         try:
-            found = _current[0].submit(child.observe, names).result()
+            found = _current[0].submit(child.observe, *ahead).result()
         except BrokenProcessPool:
             close()
-            raise UserError(f"{', '.join(names)} ended the process that it was run in.") from None
-        for name, reads in found.items():
-            estimator_sources.keep_reads(name, reads)
+            raise UserError(f"{', '.join(ahead[0] + ahead[1])} ended the process that it was run in.") from None
+        for (reads, _), observed in zip(kinds, found, strict=True):
+            for name, what in observed.items():
+                reads.record(name, what)
 
 
 def close() -> None:

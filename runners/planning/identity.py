@@ -22,9 +22,10 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from runners.configuration import estimator_files
+from runners.configuration import estimator_files, task_files
 from runners.configuration.run import ReplicaValues, Run
-from runners.planning import device, estimator_sources, sources
+from runners.planning import device, estimator_sources, file_sources, sources, task_sources
+from steeplechase.errors import UserError
 from tasks.data import sets
 
 _STACK = ("tensorflow", "keras", "numpy", "ml-dtypes")
@@ -106,14 +107,15 @@ def fingerprint(run: Run, stack: Mapping[str, str] | None = None) -> tuple[str, 
         code, and each part of the numeric stack. The fingerprint has 16 hexadecimal digits.
 
     Raises:
-        UserError: for an estimator that is not there, and for one that may read and was not observed
-            (estimator_sources.observed).
+        UserError: for an estimator or a task that is not there, and for one that may read and was not observed
+            (file_sources.Reads).
     """
     covers: dict[str, str] = {}
     for name in estimators(run):
-        covers |= estimator_sources.observed(name)
-        if estimator_files.find(name):
-            covers |= estimator_sources.files_and_packages(name)[1]
+        covers |= estimator_sources.reads.observed(name)
+    covers |= task_sources.reads.observed(run.program["task"]["name"])
+    for external_file in external_files(run):
+        covers |= file_sources.files_and_packages(external_file)[1]
     covers |= {label: sources.tree(path) for label, path in files(run).items()}
     covers |= {name: _version(name) for name in _STACK}
     package = sets.package(run.program["task"].get("data", ""))
@@ -130,6 +132,12 @@ def estimators(run: Run) -> list[str]:
     return [chosen["name"] for chosen in (run.program["estimator"], run.program["estimator_weights"]) if chosen]
 
 
+def external_files(run: Run) -> list[file_sources.SourceFile]:
+    """The estimators and the task of the run that are not of the house."""
+    pages = [estimator_files.find(name) for name in estimators(run)]
+    return [page for page in (*pages, task_files.find(run.program["task"]["name"])) if page]
+
+
 def files(run: Run) -> dict[str, Path]:
     """The run's closure: each file of code that it uses.
 
@@ -140,23 +148,30 @@ def files(run: Run) -> dict[str, Path]:
         Paths by the name that they have in records.
 
     Raises:
-        UserError: for an external estimator whose file nobody named.
+        UserError: for an external estimator or task whose file nobody named.
     """
     roots = [sources.ROOT / f"runners/{name}.py" for name in EXECUTED]
-    roots.append(sources.ROOT / f"tasks/{run.program['task']['name']}.py")
     chosen = [function["name"] for part in ("function", "function_weights") if (function := run.program[part])]
     functions = [name for name in estimator_files.function_names() if name in chosen]
     roots += [sources.ROOT / f"estimators/functions/{name}.py" for name in functions]
-    elsewhere: dict[str, Path] = {}
+    external: dict[str, Path] = {}
+    for external_file in external_files(run):
+        for label, path in file_sources.files_and_packages(external_file)[0].items():
+            if external.setdefault(label, path) != path:
+                raise UserError(f"two files of one run are called {label}: rename one, since records know no folders.")
+    task = run.program["task"]["name"]
+    if not task_files.find(task):
+        task_sources.refuse_unknown(task)
+        roots.append(sources.ROOT / f"tasks/{task}.py")
     for name in estimators(run):
         if estimator_files.find(name):
-            elsewhere |= estimator_sources.files_and_packages(name)[0]
-        elif (estimator_files.SURROGATES_DIR / f"{name}.py").exists():
+            continue
+        if (estimator_files.SURROGATES_DIR / f"{name}.py").exists():
             roots.append(estimator_files.SURROGATES_DIR / f"{name}.py")
         else:
             estimator_sources.refuse_unknown(name)
-    inside = sources.closure(*roots, *(path for file in elsewhere.values() for path in sources.imports(file)))
-    return elsewhere | {sources.label(path): path for path in inside}
+    inside = sources.closure(*roots, *(path for file in external.values() for path in sources.imports(file)))
+    return external | {sources.label(path): path for path in inside}
 
 
 def changed(old: Mapping[str, str], new: Mapping[str, str]) -> str:

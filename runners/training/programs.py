@@ -147,7 +147,7 @@ def build(text: str, replicas: int) -> tuple[Task, Program]:
     described = json.loads(text)
     device, chosen = described["device"], described["optimizer"]
     precision = "float32" if described["precision"] == "tf32" else described["precision"]
-    task = _task(json.dumps(described["task"], sort_keys=True), precision)
+    task = task_of(json.dumps(described["task"], sort_keys=True), precision)
     page, own = estimators.registry[described["estimator"]["name"]], described["estimator_weights"]
     weights = estimators.registry[own["name"]] if own else page
     function, at_weights = _function(task, described["function"]), described["function_weights"]
@@ -188,13 +188,27 @@ def _function(task: Task, described: Mapping) -> HardFunction:
 
 
 @functools.cache
-def _task(text: str, precision: str) -> Task:
+def task_of(text: str, precision: str) -> Task:
+    """The task of a run.
+
+    Args:
+        text: its name and its arguments, as JSON.
+        precision: `float32` or `float64`.
+
+    Returns:
+        The same object for the same description.
+
+    Raises:
+        UserError: for what is no task, and for arguments that make none.
+    """
     arguments = json.loads(text)
     name = arguments.pop("name")
     page = tasks.registry[name]
     if "dtype" not in tasks_base.parameters(page):
         raise UserError(f"tasks/{name}.py must take dtype, the precision of its tensors, beside its other arguments.")
     task = page(**arguments, dtype=precision)
+    if not isinstance(task, Task):
+        raise UserError(f"{name} returns a {type(task).__name__}, but must return a Task.")
     if task.examples and task.batch > task.training_examples:
         raise UserError(
             f"the batch of {name} is {task.batch}, but there are {task.training_examples} training examples."
@@ -205,4 +219,4 @@ def _task(text: str, precision: str) -> Task:
 def release() -> None:
     """Lets go of all tasks and programs, so that the next run is built anew."""
     build.cache_clear()
-    _task.cache_clear()
+    task_of.cache_clear()

@@ -20,7 +20,7 @@ README = (ROOT / "README.md").read_text(encoding="utf-8")
 PAGES = [README, *(path.read_text(encoding="utf-8") for path in sorted(DOCS.rglob("*.md")))]
 CODE = [c for page in PAGES for c in re.findall(r"`([^`]+)`", re.sub(r"```.*?```", "", page, flags=re.DOTALL))]
 CODE = [" ".join(c.split()) for c in CODE]
-PLACEHOLDER = re.compile(r"\b[A-Z][A-Z_]+\b|…|my_slope")
+PLACEHOLDER = re.compile(r"\b[A-Z][A-Z_]+\b|…|my_slope|teacher")
 OVERRIDE = re.compile(r"'?[a-z][\w.@/]*=\S*")
 SWEEP = "python -m runners.sweep "
 OF_PYTHON = {"experiment=None", "read_value=False"}
@@ -42,7 +42,7 @@ def test_an_example_is_a_sweep(line):
     page = yaml.safe_load((CONF / "experiment" / "convergence.yaml").read_text(encoding="utf-8"))
     own = [f"{key}={value}" for key, value in page["hydra"]["sweeper"]["params"].items()]
     words = [word for word in words if not word.startswith(("experiment=", "hydra"))]
-    assert axes.split(values_by_key([*own, *words], None), {"function": "sign"}, ())
+    assert axes.split(values_by_key([*own, *words], None), {"function": "sign"}, {})
 
 
 @pytest.mark.long

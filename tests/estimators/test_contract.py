@@ -16,6 +16,7 @@ from estimators.excluded import EXCLUDED
 from estimators.function import HardFunction, functions, value
 from estimators.parameters import Range
 from estimators.surrogate import Surrogate, registry, surrogate
+from steeplechase.contract import ContractError
 from steeplechase.errors import UserError
 from steeplechase.random import Chance, key
 from tests.oracles.slopes import AREAS, KNOWN_TRAPS, SAME, SLOPES
@@ -430,7 +431,7 @@ def test_a_planted_fault_is_caught(fault):
     promise = getattr(surrogate_contract, name)
     kind, traits = (Surrogate, change) if isinstance(change, dict) else (change, {})
     promise(Surrogate(**GOOD))
-    told = Exception if fault == "NumPy inside" else numerics.ContractError  # there TensorFlow itself complains
+    told = Exception if fault == "NumPy inside" else ContractError  # there TensorFlow itself complains
     with pytest.raises(told) as caught:
         promise(kind(**{**GOOD, **traits}))
     assert str(caught.value).strip(), "a fault is told in words"
@@ -482,5 +483,5 @@ def test_what_parts_is_shown_to_the_digit_where_it_parts():
         ([1.0], [math.inf], "1 instead of inf"),
         ([1.0 + 1e-11], [1.0], "1.00000000001 instead of 1"),
     ):
-        with pytest.raises(numerics.ContractError, match=said):
+        with pytest.raises(ContractError, match=said):
             numerics.check_close(np.array(found), wanted, 1e-12, "it")

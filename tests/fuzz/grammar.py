@@ -479,6 +479,7 @@ class Grammar:
         task = [*before[len(before) - 1 :], f"{key}={self.value()}"]
         one = ["steps=abc", "seed=0,1", "device=gpu", "x=2", "stpes=1", "x", "hydra.verbose=true", "experiment=smoke"]
         one += ["hydra/launcher=joblib", "+hydra.callbacks.x._target_=canary.call", "estimator.file=pages/two.py"]
+        one += ["task.file=pages/two.py", "task.file=pages/mine.py", "task.file=", "task.file=nowhere.py"]
         one += ["estimator.file=pages/fifo.py", "--nowhere", "--help", "--eager", "seed=range(300000000)", "store=x"]
         words = self.draw.choice([chain, task, [*chain, *task[1:]], [], ["task=sign_fitting"]])
         words = words + self.draw.sample(one, self.draw.choice([0, 0, 1, 2]))
@@ -486,7 +487,17 @@ class Grammar:
 
     def make_contract(self) -> Line:
         pages = [f"pages/{name}" for name in ground.FILES] + ["ste", "stee", "", "estimator.file=", "[red]", "w" * 3000]
-        pages += ["--nowhere", "--help", "a,b", "..", "/dev/null", "estimator.file=pages/mine.py", "mine", "pages"]
+        pages += [
+            "--nowhere",
+            "--help",
+            "a,b",
+            "..",
+            "/dev/null",
+            "estimator.file=pages/mine.py",
+            "task.file=pages/mine.py",
+            "mine",
+            "pages",
+        ]
         return Line("runners.contract", self.draw.sample(pages, self.draw.choice([1, 1, 2])))
 
     def make_claims(self) -> Line:

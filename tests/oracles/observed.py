@@ -76,7 +76,7 @@ for name in estimator_files.files():
     if answer["planted"][name] == "":
         answer["slopes"][name] = slope(name)
     try:
-        answer["reads"][name] = estimator_sources.observed(name)
+        answer["reads"][name] = estimator_sources.reads.observed(name)
     except UserError as mistake:
         answer["reads"][name] = str(mistake)
 answer["started"] = schema.CONF.name, tf.__version__

@@ -11,7 +11,6 @@ import yaml
 import estimators
 import tasks
 from estimators.function import value
-from results.records import schema
 from runners.configuration import choices
 from runners.configuration import schema as schema_of_keys
 from runners.configuration.resolution import resolve
@@ -36,44 +35,15 @@ def first_batch(task):
     return tuple(tf.constant(a[: task.batch]) for a in task.examples)
 
 
-def test_contract(task):
+def test_every_parameter_can_be_trained_from_its_start(task):
+    """Through the slope of a surrogate, as trainings are: no gradient vanishes."""
     problem = problem_of(task)
     start = task.start(Chance(key(0)).of("start"), problem)
-    assert {n: tuple(p.shape) for n, p in start.items()} == dict(task.sizes)
-    assert set(task.weights) <= set(task.sizes) and set(task.bounds) <= set(task.sizes)
     with tf.GradientTape() as tape:
         tape.watch(start)
-        loss, measures = task.loss(start, first_batch(task), hard, Chance(key(0)), problem)
-    assert loss.shape == () and np.isfinite(loss)
+        loss, _ = task.loss(start, first_batch(task), hard, Chance(key(0)), problem)
     gradients = tape.gradient(loss, start)
     assert all(gradients[name] is not None and np.abs(gradients[name]).max() > 0 for name in start)
-    judged = task.judge(start, lambda x, *, at: value(x), problem)
-    known = {**schema.MEASURES, **task.measures}
-    for name, number in {**judged, **measures}.items():
-        assert name in known, f"{name} is neither in the schema nor declared"
-        assert number.shape == () and np.isfinite(number)
-        assert known[name].bounds[0] <= number <= known[name].bounds[1], f"{name} lies outside its bounds"
-    assert task.selects in judged or task.selects == "train_loss"
-    assert task.reports in judged or task.reports == "train_loss"
-    assert task.target[0] in judged or task.target[0] == "train_loss"
-    assert task.flops > 0
-
-
-def test_only_hard_weights_are_called_weights(task):
-    """Every site's name says what it is, and a latent weight enters through a hard function alone."""
-    sites, start = [], task.start(Chance(key(0)).of("start"), problem_of(task))
-
-    def watch(x, *, at):
-        sites.append(at)
-        return value(x)
-
-    with tf.GradientTape() as tape:
-        tape.watch(start)
-        loss, _ = task.loss(start, first_batch(task), watch, Chance(key(0)), problem_of(task))
-    gradients = tape.gradient(loss, start)
-    assert len(sites) == len(set(sites)) and all(s.endswith(("/weights", "/activations")) for s in sites)
-    for name in task.weights:
-        assert gradients[name] is None or not np.abs(gradients[name]).any(), f"{name} reaches the loss by a soft way"
 
 
 def test_starts_differ_by_seed_only(task):

@@ -72,7 +72,7 @@ def test_the_lines_of_the_experiments_are_overrides():
 def split(**keys):
     """Jobs as sets, in their order; a key has its dots as two underscores."""
     given = {key.replace("__", "."): values for key, values in keys.items()}
-    return [set(job) for job in axes.split(given, CHOICES, ())]
+    return [set(job) for job in axes.split(given, CHOICES, {})]
 
 
 def test_a_number_of_one_page_touches_no_other():
@@ -109,7 +109,7 @@ def test_a_pages_own_number_wins_and_that_is_said(capsys):
 
 def test_at_weights_it_is_that_of_their_own_page():
     own = {"estimator@estimator_weights": ["erf", "ste"], "estimator_weights.erf.alpha": ["1", "2"]}
-    first, second = (set(job) for job in axes.split(own, CHOICES, ()))
+    first, second = (set(job) for job in axes.split(own, CHOICES, {}))
     assert "estimator_weights.alpha=[1,2]" in first and not any("alpha" in line for line in second)
 
 
@@ -123,15 +123,15 @@ def test_at_weights_it_is_that_of_their_own_page():
 )
 def test_a_number_of_a_page_that_no_run_has_is_refused(keys, said):
     with pytest.raises(UserError, match=said):
-        axes.split(keys, CHOICES, ())
+        axes.split(keys, CHOICES, {})
 
 
 def test_a_number_of_an_experiment_is_of_no_run_where_the_command_chooses_others():
     keys = {"estimator": ["ste"], "estimator.tanh_slope.scale": ["1", "2"]}
-    [job] = axes.split(keys, CHOICES, (), typed={"estimator"})
+    [job] = axes.split(keys, CHOICES, {}, typed={"estimator"})
     assert "estimator=ste" in job and not any("scale" in line for line in job)
     with pytest.raises(UserError, match="is of tanh_slope, which is not chosen"):
-        axes.split(keys, CHOICES, (), typed=set(keys))
+        axes.split(keys, CHOICES, {}, typed=set(keys))
 
 
 def test_null_of_one_page_is_left_to_the_runs():

@@ -13,7 +13,7 @@ from results.records.store import Store
 from runners.configuration import choices, estimator_files, run
 from runners.execution import contract as contracts
 from runners.execution import loading
-from runners.planning import estimator_sources, identity, sources
+from runners.planning import file_sources, identity, sources
 from steeplechase.errors import UserError
 from tests.helpers.slopes import HEAD, PAGE
 from tests.oracles.command import QUIET, ROOT, sweep
@@ -286,7 +286,7 @@ def test_what_a_file_imports_is_seen_as_python_has_it(file, tmp_path, monkeypatc
     monkeypatch.setattr(sys, "path", [*sys.path])
     (tmp_path / "neighbour.py").write_text("half = 0.5\n", encoding="utf-8")
     file(NEIGHBOURS, "rough.py")
-    files, packages = estimator_sources.files_and_packages("rough")
+    files, packages = file_sources.files_and_packages(estimator_files.find("rough"))
     assert {*files} == {"rough.py", "neighbour.py"} and packages["surely_nowhere"] == "not there"
     try:
         loading.register("rough")

@@ -7,7 +7,7 @@ import pytest
 from results import figures
 from results.figures import drawn
 from results.records.store import Store
-from runners.configuration import figure_files
+from runners.configuration import figure_files, named_files
 from steeplechase.errors import RecordError, UserError
 from tests.oracles.command import QUIET, sweep
 from tests.oracles.records import make
@@ -51,7 +51,7 @@ def test_a_file_is_a_figure_like_the_others(file):
     """Its neighbour is there, and a dataclass with postponed annotations works, as where Python runs the file."""
     assert file(DRAWS, beside="words = 'so many: '") == ["a", "b"]
     assert "mine" in figures.names() and "mine" not in figures.listed()
-    assert figure_files.as_argument() == ["figure.file=mine.py"]
+    assert named_files.every() == ["figure.file=mine.py"]
     results = make(seeds=2)
     assert drawn("mine", results).get_suptitle() == f"so many: {len(results.rows)}"
     figure_files.name_files([])

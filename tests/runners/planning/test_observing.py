@@ -8,11 +8,11 @@ import sys
 import pytest
 
 import estimators
-from estimators.contract import numerics
 from runners.configuration import estimator_files
 from runners.execution import fresh
 from runners.execution.contract import same_in_fresh_interpreters
 from runners.planning import estimator_sources
+from steeplechase.contract import ContractError
 from steeplechase.errors import UserError
 from tests.oracles.command import ROOT
 
@@ -75,11 +75,11 @@ def test_every_page_has_the_same_slope_in_two_fresh_interpreters(interpreters):
 
 def test_the_contract_says_that_a_page_draws_as_it_loads(interpreters, monkeypatch):
     monkeypatch.setattr(estimator_sources, "known", lambda name: True)
-    monkeypatch.setattr(estimator_sources, "may_read", lambda name: True)
+    monkeypatch.setattr(estimator_sources.reads, "may_read", lambda name: True)
     monkeypatch.setattr(fresh, "slopes", lambda names: [answer["slopes"] for answer in interpreters])
     page = estimators.registry["ste"]
     same_in_fresh_interpreters(page)
-    with pytest.raises(numerics.ContractError, match="another slope in each interpreter"):
+    with pytest.raises(ContractError, match="another slope in each interpreter"):
         same_in_fresh_interpreters(type(page)(name="page_draws", rule=page.rule, label="L", source="S"))
 
 
@@ -121,10 +121,13 @@ def test_a_page_that_may_read_is_not_planned_unobserved(tmp_path, monkeypatch):
     monkeypatch.setenv(estimator_files.NAMED, "")
     estimator_files.name_files([f"estimator.file={path}"])
     try:
-        assert estimator_sources.unobserved(["page_variable", "ste", "page_variable"]) == ["page_variable"]
+        assert estimator_sources.reads.unobserved(["page_variable", "ste", "page_variable"]) == ["page_variable"]
         with pytest.raises(UserError, match="'page_variable' may read variables or files"):
-            estimator_sources.observed("page_variable")
-        monkeypatch.setitem(estimator_sources.observed_reads, "page_variable", {})
-        assert estimator_sources.unobserved(["page_variable"]) == [] and estimator_sources.observed("ste") == {}
+            estimator_sources.reads.observed("page_variable")
+        estimator_sources.reads.record("page_variable", {})
+        assert (
+            estimator_sources.reads.unobserved(["page_variable"]) == []
+            and estimator_sources.reads.observed("ste") == {}
+        )
     finally:
         estimator_files.files_named.cache_clear()

@@ -71,7 +71,7 @@ def test_a_plan_says_which_of_its_estimators_are_from_files_that_the_user_named(
     """Those that it runs, not all that were named; at weights, too."""
     named = {"mine": None, "mine_at_weights": None, "idle": None}
     monkeypatch.setattr(plans.estimator_files, "files", lambda: named)
-    monkeypatch.setattr(plans.estimator_files, "as_argument", lambda: [])
+    monkeypatch.setattr(plans.named_files, "every", lambda: [])
     monkeypatch.setattr(plans.choices, "defaults_of", lambda *_: {"learning_rate": 0.1})
     common = {"figures": [], "tables": [], "compare": [], "reference": "", "margins": {}, "strict": False}
 
