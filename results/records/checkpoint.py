@@ -19,6 +19,24 @@ from steeplechase.errors import StoreError
 VERSION = 1
 
 
+def replicas(path: Path) -> set[str]:
+    """The ids of the replicas of a block whose state is kept.
+
+    Args:
+        path: of the file.
+
+    Returns:
+        Their ids; none where the file is damaged.
+
+    Raises:
+        StoreError: where it cannot be read now, or another version wrote it.
+    """
+    try:
+        return {*sealed.parsed(sealed.read(path).partition(b"\n")[0], VERSION, f"the kept state {path}")["replicas"]}
+    except (Damaged, FileNotFoundError):
+        return set()
+
+
 @dataclass
 class Checkpoint:
     """Where the state of one block is kept, and whose it must be to be resumed.
@@ -28,12 +46,14 @@ class Checkpoint:
         whose: plain data that names the block: its run, its fingerprint, the ids of its replicas and its size.
         remark: is told of a state that is not this block's, or not what was written: it is set aside, and the block is
             trained anew.
+        allowed: is called before anything is written or removed, and raises where this process may not any more.
         resumed: whether a state was found.
     """
 
     path: Path
     whose: Mapping[str, Any]
     remark: Callable[[str], None]
+    allowed: Callable[[], None] = lambda: None
     resumed: bool = False
 
     def load(self) -> dict[str, np.ndarray] | None:
@@ -65,8 +85,9 @@ class Checkpoint:
             arrays: by name, of any shapes; none holds Python objects.
 
         Raises:
-            StoreError: where they cannot be written.
+            StoreError: where they cannot be written, and as `allowed`.
         """
+        self.allowed()
         buffer = io.BytesIO()
         np.savez(buffer, **arrays)
         payload = buffer.getvalue()
@@ -81,8 +102,9 @@ class Checkpoint:
         """Removes what was kept, if anything was.
 
         Raises:
-            StoreError: where it cannot be removed.
+            StoreError: where it cannot be removed, and as `allowed`.
         """
+        self.allowed()
         try:
             self.path.unlink(missing_ok=True)
         except OSError as error:

@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
 
-from results.records import sealed
+from results.records import checkpoint, locks, sealed
 from results.records.plan import Plan
 from results.records.store import Store
 from steeplechase.errors import StoreError
@@ -188,6 +188,62 @@ def removable(store: Store, names: Collection[str]) -> list[Path]:
     return [*(folder for folder in own if folder.is_dir()), *(f for f in unwanted(store, names) if f not in before)]
 
 
+def orphans(store: Store) -> list[Path]:
+    """What processes that were killed have left in folders of records, and nobody will ask for.
+
+    Args:
+        store: that is looked through. A run that is being trained is passed over, and so is what was written of late.
+
+    Returns:
+        Files, sorted: what was half written, tables that no account names, states of blocks that are recorded, and
+        locks but the last of each run. What was damaged and set aside stays: nobody has looked at it yet.
+
+    Raises:
+        StoreError: for what cannot be read.
+    """
+    found: list[Path] = []
+    for folder in (folder for run in store.runs() for folder in sealed.listed(store.root / "runs" / run, folders=True)):
+        if locks.holder(folder) is None:
+            found += _orphans_of(store, folder)
+    return sorted(path for path in found if time.time() - path.stat().st_mtime > RECENT)
+
+
+def _orphans_of(store: Store, folder: Path) -> list[Path]:
+    run, fingerprint, files = folder.parent.name, folder.name, sealed.listed(folder)
+    accounts = store.accounts(run, fingerprint, lambda *_: None)
+    faults = [path for path, account, _ in store.parts(run, fingerprint) if account is None]
+    recorded, tables = {name for one in accounts for name in one["replicas"]}, {one["table"] for one in accounts}
+    found = list(folder.glob(".writing-*"))
+    if not faults:  # else a table may belong to an account that is damaged
+        found += [path for path in files if path.name.startswith("record-") and path.name not in tables]
+    found += [path for path in files if path.name.startswith("state-") and checkpoint.replicas(path) <= recorded]
+    return found + sorted(path for path in files if path.name.startswith("lock-"))[:-1]
+
+
+def clear(files: Iterable[Path]) -> int:
+    """Removes files of `orphans`.
+
+    Args:
+        files: their paths; one that is gone already is no fault.
+
+    Returns:
+        How many bytes they held.
+
+    Raises:
+        StoreError: for what cannot be removed.
+    """
+    size = 0
+    for path in files:
+        try:
+            size += path.stat().st_size
+            path.unlink()
+        except FileNotFoundError:
+            continue
+        except OSError as error:
+            raise StoreError(f"{path} cannot be removed: {error.strerror}.") from None
+    return size
+
+
 def remove(folders: Iterable[Path], store: Store) -> int:
     """Removes folders of a store.
 
@@ -199,10 +255,14 @@ def remove(folders: Iterable[Path], store: Store) -> int:
         How many bytes they held.
 
     Raises:
-        StoreError: where a plan among them may be being trained, which is one that lacks replicas and has written
-            something of late: then nothing is removed; and for what cannot be removed.
+        StoreError: where a run among them is being trained, or a plan may be, which is one that lacks replicas and has
+            written something of late: then nothing is removed; and for what cannot be removed.
     """
     folders, size = list(folders), 0
+    for folder in folders:
+        holder = locks.holder(folder)
+        if holder:
+            raise StoreError(f"{folder.parent.name} is being trained by {holder.name}: nothing is removed.")
     names = [folder.name for folder in folders if folder.parent == store.root / "plans"]
     for sweep in sweeps(store, names):
         own = [store.root / "plans" / sweep.plan.name, *(store.folder(r.run, r.fingerprint) for r in sweep.records)]

@@ -109,5 +109,5 @@ def _planned_parts(store: Store, plan: Plan | None) -> Iterable[tuple[str, str, 
     """(run, fingerprint, its sources, ids) of what is asked for; None where nothing is known of them."""
     if plan is not None:
         return [(run["run"], run["fingerprint"], run["sources"], set(run["replicas"])) for run in plan.runs]
-    chosen = ((run, store.youngest(run)) for run in store._runs())
+    chosen = ((run, store.youngest(run)) for run in store.runs())
     return [(run, fingerprint, None, None) for run, fingerprint in chosen if fingerprint]

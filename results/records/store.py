@@ -3,6 +3,7 @@
     STORE/runs/RUN/FINGERPRINT/run-*.json        how a part came to be; names its table and its SHA-256; sealed
     STORE/runs/RUN/FINGERPRINT/record-*.parquet  the part's rows; the name is the beginning of its SHA-256
     STORE/runs/RUN/FINGERPRINT/state-*.npz       where a block that is being trained was last (checkpoint.py)
+    STORE/runs/RUN/FINGERPRINT/lock-*.json       who trains it now (locks.py)
     STORE/runs/RUN/FINGERPRINT/declined.json     why this run cannot be, where it cannot; sealed
     STORE/plans/NAME/plan-NUMBER.json            which replicas a command wanted; sealed; the highest number counts
 
@@ -216,7 +217,7 @@ class Store:
             {fingerprint: account}.
         """
         found = {}
-        for name in self._fingerprints(run):
+        for name in self.fingerprints(run):
             if name != fingerprint:
                 accounts = []
                 for path in self._accounts(run, name):
@@ -226,10 +227,19 @@ class Store:
                     found[name] = _newest(accounts)
         return found
 
-    def _runs(self) -> list[str]:
+    def runs(self) -> list[str]:
+        """The names of all runs that have a folder."""
         return [sealed.named("run", folder.name) for folder in sealed.listed(self.root / "runs", folders=True)]
 
-    def _fingerprints(self, run: str) -> list[str]:
+    def fingerprints(self, run: str) -> list[str]:
+        """Those that a run has a folder of.
+
+        Args:
+            run: its name.
+
+        Returns:
+            In the order of the alphabet.
+        """
         return [f.name for f in sealed.listed(self.root / "runs" / sealed.named("run", run), folders=True)]
 
     def youngest(self, run: str) -> str:
@@ -242,7 +252,7 @@ class Store:
             RecordError: where that cannot be said, because no part of one of them counts.
         """  # noqa: DOC501 (uncounted makes a RecordError)
         ended = {}
-        for name in self._fingerprints(run):
+        for name in self.fingerprints(run):
             accounts, faults = [], []
             for path in self._accounts(run, name):
                 try:
@@ -258,7 +268,13 @@ class Store:
         return max(ended, key=ended.__getitem__, default="")
 
     def checkpoint(
-        self, run: str, fingerprint: str, replicas: Sequence[str], block: int, remark: Callable[[str], None]
+        self,
+        run: str,
+        fingerprint: str,
+        replicas: Sequence[str],
+        block: int,
+        remark: Callable[[str], None],
+        allowed: Callable[[], None] = lambda: None,
     ):
         """Where the state of a block of so many seats with these replicas is kept while it is trained.
 
@@ -268,13 +284,32 @@ class Store:
             replicas: their ids, in the order of their seats.
             block: how many replicas one compiled call trains.
             remark: as in Checkpoint.
+            allowed: as in Checkpoint.
 
         Returns:
             A Checkpoint, whether or not anything is kept there.
         """
         name = hashlib.sha256("".join(replicas).encode()).hexdigest()[:16]
         whose = {"run": run, "fingerprint": fingerprint, "block": block, "replicas": list(replicas)}
-        return Checkpoint(self.folder(run, fingerprint) / f"state-{name}.npz", whose, remark)
+        return Checkpoint(self.folder(run, fingerprint) / f"state-{name}.npz", whose, remark, allowed)
+
+    def newest_account(self, run: str) -> dict[str, Any]:
+        """The account of a run's newest part, with the replicas of all parts of its fingerprint.
+
+        Args:
+            run: its name.
+
+        Returns:
+            The account.
+
+        Raises:
+            RecordError: where nothing of the run is recorded, or nothing counts.
+        """
+        fingerprint = self.youngest(run)
+        accounts = self.accounts(run, fingerprint, lambda *_: None) if fingerprint else []
+        if not accounts:
+            raise RecordError(f"nothing of {run} is recorded in {self.root}.")
+        return _newest(accounts)
 
     # What cannot be
 

@@ -24,6 +24,7 @@ class Outcome:
         memory_bytes: the largest resident size of the process.
         error: why not all is recorded; empty where all its replicas are.
         unsupported: why there can be no such run.
+        held: which other process trains it, so that nothing of it was trained here; "" where none does.
         remarks: what may not be meant so, a sentence each.
     """
 
@@ -41,4 +42,5 @@ class Outcome:
     memory_bytes: int = 0
     error: str = ""
     unsupported: str = ""
+    held: str = ""
     remarks: list[str] = field(default_factory=list)

@@ -14,7 +14,7 @@ import pandas as pd
 from tensorflow.errors import OpError, ResourceExhaustedError
 
 from estimators.digest import digest
-from results.records import declared
+from results.records import declared, locks
 from results.records.account import Account
 from results.records.checkpoint import Checkpoint
 from results.records.store import Store
@@ -51,8 +51,8 @@ def execute(run: Run, report: Callable[[int, int, float], None], expected: tuple
     """
     started = time.perf_counter()
     observing.begin()
-    for name in identity.estimators(run):
-        if estimator_sources.unobserved([name]) and observing.observed():
+    if observing.observed():
+        for name in estimator_sources.reads.unobserved(identity.estimators(run)):
             loading.register(name)
     planned = identify(run)
     outcome = Outcome(planned.name, run.names, len(planned.ids))
@@ -61,14 +61,24 @@ def execute(run: Run, report: Callable[[int, int, float], None], expected: tuple
         if expected and expected != (planned.name, planned.fingerprint):
             raise UserError("code or data changed while the sweep was under way: run it again.")
         store.make_writable()
-        _execute(planned, store, outcome, report)
+        found = locks.acquire(store.folder(planned.name, planned.fingerprint), {"run": planned.name})
+        if isinstance(found, locks.Holder):
+            outcome.held = found.name
+        else:
+            with found:
+                _execute(planned, store, outcome, report, found)
+    except locks.LostLock as lost:
+        outcome.held = str(lost)
     except (UserError, OSError) as error:
         outcome.error = str(error)
     outcome.seconds = time.perf_counter() - started
     return outcome
 
 
-def _execute(planned: PlannedRun, store: Store, outcome: Outcome, report: Callable[[int, int, float], None]) -> None:
+def _execute(
+    planned: PlannedRun, store: Store, outcome: Outcome, report: Callable[[int, int, float], None], lock: locks.Lock
+) -> None:
+    """The same of a run whose lock is held. Raises LostLock where it is lost."""
     run = planned.run
     missing = _missing(planned, store, outcome)
     if not missing:
@@ -76,12 +86,14 @@ def _execute(planned: PlannedRun, store: Store, outcome: Outcome, report: Callab
 
     for name in identity.estimators(run):
         loading.register(name)
+    loading.register_task(run.program["task"]["name"])
     try:
         described = json.dumps(dict(run.program), sort_keys=True)
         task, program = programs.build(described, len(run.replicas))
         outcome.remarks.extend(task.remarks)
     except Unsupported as declined:
         outcome.unsupported = str(declined)
+        lock.require()
         store.write_unsupported(planned.name, planned.fingerprint, outcome.unsupported)
         return
     if task.checksum != identity.configuration(run).get("data", ""):
@@ -92,10 +104,14 @@ def _execute(planned: PlannedRun, store: Store, outcome: Outcome, report: Callab
         raise UserError(
             f"seeds_per_draw is {run.seeds_per_draw}, but all seeds meet one problem of {task.name}: leave it at 1."
         )
+    unknown = used_beyond(planned)  # what building the task has used: told now, and not after hours of training
+    if unknown:
+        programs.release()
+        raise UserError(unknown)
     block.check_parameters(run, program)
     every = [block.replica_of(values, run, program) for values in run.replicas]
     replicas = {i: every[i] for i in missing}
-    _Training(planned, store, outcome, task, program, replicas, slopes(program, every), report).train()
+    _Training(planned, store, outcome, task, program, replicas, slopes(program, every), report, lock).train()
 
 
 def _missing(planned: PlannedRun, store: Store, outcome: Outcome) -> list[int]:
@@ -149,13 +165,19 @@ class _Training:
         replicas: dict[int, Replica],
         slopes: dict[str, str],
         report: Callable[[int, int, float], None],
+        lock: locks.Lock,
     ):
         run = planned.run
         steps, rows = run.program["steps"], run.program["record_points"]
-        self.planned, self.store, self.outcome = planned, store, outcome
+        self.planned, self.store, self.outcome, self.lock = planned, store, outcome, lock
         self.task, self.program, self.replicas = task, program, replicas
         self.steps, self.rows = steps, rows
-        self.progress = Progress(report, len(replicas) * steps)
+
+        def report_both(done: int, total: int, seconds: float) -> None:
+            lock.report(done, total, seconds)
+            report(done, total, seconds)
+
+        self.progress = Progress(report_both, len(replicas) * steps)
         self.surroundings = provenance.surroundings(run.program["device"])
         self.slopes = slopes
         self.claims = declared.standing()  # before anything is trained: what stands only afterwards was found there
@@ -187,7 +209,8 @@ class _Training:
         kind = {"scheduled": replicas[0].scheduled, "stretched": replicas[0].stretched}
         trainer = trainers.trainer(replace(program, block=size, **kind), thread)
         trainer.sharing = sharing
-        checkpoint = self.store.checkpoint(planned.name, planned.fingerprint, ids, size, self.outcome.remarks.append)
+        remark, allowed = self.outcome.remarks.append, self.lock.require
+        checkpoint = self.store.checkpoint(planned.name, planned.fingerprint, ids, size, remark, allowed)
 
         def report(step):
             self.progress.update(indices[0], len(indices) * step, trainer.train_s)
@@ -270,6 +293,7 @@ class _Training:
             trainers.release()  # or the next run would take what was traced through it, and nobody would see
             programs.release()
             raise UserError(unknown)
+        self.lock.require()
         self.store.write(planned.name, planned.fingerprint, trained.table, trained.account)
         trained.checkpoint.discard()
         outcome.trained += len(trained.indices)
