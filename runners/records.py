@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import sys
+from collections.abc import Callable
 from pathlib import Path
 
 from rich.box import SIMPLE
@@ -10,7 +11,8 @@ from rich.console import Console
 from rich.markup import escape
 from rich.table import Table
 
-from results.records import inventory
+from results import wording
+from results.records import inventory, merging
 from results.records.reading import load
 from results.records.store import DEFAULT, Store
 from results.tables import printing
@@ -31,16 +33,30 @@ def main(arguments: list[str] | None = None) -> int:
     parser.add_argument(
         "--unwanted", action="store_true", help="the records that no plan wants, as those of older code"
     )
+    parser.add_argument(
+        "--tidy", action="store_true", help="remove what killed processes have left half written, and nobody asks for"
+    )
+    parser.add_argument(
+        "--merge", type=Path, metavar="OTHER", help="take over what another store has, and this has not"
+    )
     parser.add_argument("--yes", action="store_true", help="remove without asking")
     options = parser.parse_args(arguments)
     if options.export and (options.remove or options.export.suffix not in (".csv", ".parquet")):
         return command.fail("--export takes FILE.csv or FILE.parquet, and removes nothing.", 2)
     if options.remove and bool(options.names) == options.unwanted:
         return command.fail("--remove needs the NAME of a plan, or --unwanted in its place.", 2)
+    others = options.names or options.remove or options.unwanted or options.export
+    if (options.tidy and (others or options.merge)) or (options.merge and others):
+        flag = "--tidy" if options.tidy else "--merge"
+        return command.fail(f"{flag} goes through the whole store: leave out all else but --store and --yes.", 2)
     store = Store(options.store)
     try:
         if options.remove:
             return _remove(store, options)
+        if options.tidy:
+            return _tidy(store, options.yes)
+        if options.merge:
+            return _merge(store, options.merge)
         names = inventory.named(store, options.names) if options.names else store.plans()
         if options.export:
             return _export(store, names, options.export)
@@ -116,21 +132,49 @@ def _remove(store: Store, options) -> int:
             return inventory.unwanted(store)
         return inventory.removable(store, inventory.named(store, options.names))
 
-    folders = asked_for()
-    if not folders:
+    return _confirmed(store, asked_for, "folders", options.yes, lambda folders: inventory.remove(folders, store))
+
+
+def _tidy(store: Store, yes: bool) -> int:
+    """Removes what nobody asks for, once somebody says yes. Raises StoreError."""
+    return _confirmed(store, lambda: inventory.orphans(store), "files", yes, inventory.clear)
+
+
+def _merge(store: Store, other: Path) -> int:
+    """Takes over what another store has, and says what it did. Raises StoreError."""
+    if not (other / "runs").is_dir():
+        return command.fail(f"{other} is no store: it has no folder 'runs'.", 2)
+    if other.resolve() == store.root.resolve():
+        return command.fail("--merge takes another store than the one that it is merged into.", 2)
+    merged = merging.merge(store, Store(other), other.absolute().name)
+    print(
+        f"Taken over: {merged.replicas:,} replicas, {wording.count(len(merged.plans), 'plan')}; "
+        f"{merged.present:,} replicas were here already, with the same numbers."
+    )
+    for sentence in merged.left:
+        command.say(sentence)
+    return 1 if merged.left else 0
+
+
+def _confirmed(
+    store: Store, asked_for: Callable[[], list[Path]], what: str, yes: bool, remove: Callable[[list[Path]], int]
+) -> int:
+    """Lists what would be removed, asks unless yes was said, and removes it. Returns the exit code."""
+    paths = asked_for()
+    if not paths:
         print("There is nothing to remove.")
         return 0
-    for folder in folders:
-        print(folder.relative_to(store.root))
-    if not options.yes:
+    for path in paths:
+        print(path.relative_to(store.root))
+    if not yes:
         if not sys.stdin.isatty():
             raise StoreError("nothing is removed: nobody can be asked here; add --yes.")
-        print(f"Remove these {len(folders)} folders of {store.root}? [y/N] ", end="", flush=True)
+        print(f"Remove these {len(paths)} {what} of {store.root}? [y/N] ", end="", flush=True)
         if sys.stdin.readline().strip().lower() not in ("y", "yes"):
             return command.fail("nothing is removed.", 1)
-        if asked_for() != folders:
+        if asked_for() != paths:
             return command.fail("nothing is removed: the store has changed since you were asked; ask again.", 1)
-    print(f"Removed: {_size(inventory.remove(folders, store))}.")
+    print(f"Removed: {_size(remove(paths))}.")
     return 0
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import sys
+import threading
 import time
 from collections.abc import Callable
 from dataclasses import replace
@@ -11,15 +12,17 @@ from typing import Any
 from hydra.core.utils import JobReturn
 from rich.console import Console
 
-from results import outputs
+from results import figures, outputs
 from results.records.store import Store
 from runners import answer
-from runners.configuration import estimator_files
+from runners.configuration import named_files
 from runners.execution import worker
 from runners.execution.messages import announce, list_unsupported, plan_rows, report_outcomes, show_plan
 from runners.execution.outcome import Outcome
 from runners.execution.provenance import now
-from runners.planning.plans import PlannedState, as_plan, check_name, plan_name, plan_runs
+from runners.execution.waiting import await_others
+from runners.planning import shards
+from runners.planning.plans import PlannedState, as_plan, check_name, command_line, plan_name, plan_runs
 from steeplechase.errors import RecordError, UserError
 
 
@@ -43,12 +46,15 @@ def plan_and_launch(
         The launched jobs' returns; none where only a plan is asked for.
 
     Raises:
-        UserError: for what cannot be planned, and for an estimator in a file that breaks the contract.
+        UserError: for what cannot be planned, and for an estimator or a task in a file that breaks the contract.
     """
     started = time.perf_counter()
     console = Console(soft_wrap=not sys.stdout.isatty(), width=None if sys.stdout.isatty() else 140)
     states, common = plan_runs(jobs, compose, worker.learn)
     outputs.check_names(common["figures"], common["tables"])
+    if common["plan"] == "json":
+        sys.stdout.buffer.write(shards.as_json(states, command_line(arguments), named_files.trained()) + b"\n")
+        return []
     if common["plan"]:
         answer.report(runs=plan_rows(states))
         show_plan(console, states)
@@ -63,16 +69,22 @@ def plan_and_launch(
     answer.report(store=str(store.root.absolute()), plan=name)
     ahead = [state for state in states if state.missing]
     announce(console, states, ahead)
-    returns = []
-    if ahead and estimator_files.files():
-        fault, remarks = worker.fault(ahead[0].planned.run.program["device"])
+    if ahead and named_files.trained():
+        fault, remarks = worker.fault([state.planned.run for state in ahead])
         if fault:
             raise UserError(fault)
         for remark in remarks:
             console.print(f"  a remark: {remark}", highlight=False, markup=False)
-    if ahead:
-        returns = launch([[*s.overrides, f"progress={i}/{len(ahead)}"] for i, s in enumerate(ahead, 1)])
-    outcomes = [_outcome(state, answer) for state, answer in zip(ahead, returns, strict=True)]
+    if ahead and not answer.asked():
+        threading.Thread(target=figures.load, args=(plan.figures,), daemon=True).start()  # while others train
+    returns: list[JobReturn] = []
+
+    def launched(states: list[PlannedState]) -> list[Outcome]:
+        places = [f"progress={ahead.index(state) + 1}/{len(ahead)}" for state in states]
+        returns.extend(launch([[*state.overrides, place] for state, place in zip(states, places, strict=True)]))
+        return [_outcome(*pair) for pair in zip(states, returns[-len(states) :], strict=True)]
+
+    outcomes = await_others(console, store, ahead, launched(ahead), launched) if ahead else []
     failed = report_outcomes(console, ahead, outcomes, time.perf_counter() - started)
     if failed:
         answer.report(failed={outcome.run: outcome.error for outcome in outcomes if outcome.error})

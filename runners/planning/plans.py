@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 import shlex
+import sys
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -13,7 +14,8 @@ from results import figures
 from results.analysis.lookup import column_of
 from results.records.plan import Plan
 from results.records.store import Store
-from runners.configuration import choices, estimator_files, figure_files, keys, resolution
+from runners import command
+from runners.configuration import choices, estimator_files, keys, named_files, resolution
 from runners.configuration.run import Run
 from runners.planning import device, identity
 from runners.planning.identity import PlannedRun, identify
@@ -76,7 +78,7 @@ def plan_runs(
     common: dict[str, Any] = {}
     names: set[str] = set()
     if len(jobs) > 100:
-        print(f"Composing {len(jobs):,} runs ...", flush=True)
+        print(f"Composing {len(jobs):,} runs ...", file=sys.stderr, flush=True)
     for overrides in jobs:
         cfg = compose(overrides)
         if cfg["settings"] or cfg["untuned"]:
@@ -97,7 +99,34 @@ def plan_runs(
         states.append(_state(planned, overrides, set_aside=not cfg["plan"]))
     check_compared(common["compare"], [state.planned.run for state in states])
     check_looks(common["looks"], common["compare"])
+    for remark in without_effect([state.planned.run for state in states]):
+        command.say(remark)
     return states, common
+
+
+def without_effect(runs: Sequence[Run]) -> list[str]:
+    """What is said of parameters that were set to make a slope wider or narrower, where `width` does that anyway.
+
+    Args:
+        runs: of a sweep.
+
+    Returns:
+        A sentence for each such parameter of an estimator.
+    """
+    remarks = {}
+    for run in runs:
+        for part in ("estimator", "estimator_weights"):
+            name = (run.program[part] or {}).get("name")
+            defaults = choices.defaults_of("estimator", name) if name else {}
+            for parameter in estimator_files.widening_parameters(name) if name else ():
+                values = [getattr(own, part)[parameter] for own in run.replicas if own.width is not None]
+                if any(value != choices.unquoted(defaults[parameter]) for value in values):
+                    key = f"{part}.{name}.{parameter}"
+                    remarks[key] = (
+                        f"{key} says how wide the slope is, but width makes every slope as wide as it says, so that at "
+                        "most its height changes: give width=null to let it act."
+                    )
+    return list(remarks.values())
 
 
 def check_compared(compare: Sequence[str], runs: Sequence[Run]) -> None:
@@ -122,9 +151,21 @@ def check_compared(compare: Sequence[str], runs: Sequence[Run]) -> None:
         own = [run for run in runs if not page or (run.program[part] or {}).get("name") == page]
         several = [str(values.columns().get(column)) for run in own for values in run.replicas]
         if len({*several}) < 2 and len({str((run.program.get(part) or {}).get(name)) for run in own}) < 2:
-            raise UserError(f"compare: {key} has one value in this sweep: list several, as {key}=1,2.")
+            swept = _swept_widths(own) if plain == "width" else []
+            hint = f"; where you mean that of a page, name it: compare=[{swept[0]}]" if swept else ""
+            raise UserError(f"compare: {key} has one value in this sweep: list several, as {key}=1,2{hint}.")
         if column == "learning_rate" and any(isinstance(v.learning_rate, Mapping) for run in own for v in run.replicas):
             raise UserError(f"compare: {key} is a schedule, and of rates only numbers can be compared.")
+
+
+def _swept_widths(runs: Sequence[Run]) -> list[str]:
+    """The keys of estimators' own widths, of which several values are swept."""
+    found: dict[str, None] = {}
+    for run in runs:
+        widths = {str(values.estimator.get("width")) for values in run.replicas if "width" in values.estimator}
+        if len(widths) > 1:
+            found[f"estimator.{run.program['estimator']['name']}.width"] = None
+    return list(found)
 
 
 def check_looks(looks: Mapping[str, Any], compare: Sequence[str]) -> None:
@@ -244,7 +285,7 @@ def as_plan(name: str, arguments: list[str], states: list[PlannedState], common:
             runs.append({**state.planned.plan, "default_rate": rate})
     return Plan(
         name,
-        _command(arguments),
+        command_line(arguments),
         written,
         tuple(runs),
         tuple(dict.fromkeys(drawn)),
@@ -291,15 +332,22 @@ def plan_name(experiment: str, arguments: list[str]) -> str:
     Returns:
         The experiment's own name where the command changes none of its content; else with a hash of what it changes.
     """
-    told = [*arguments, *estimator_files.as_argument()]
+    told = [*arguments, *named_files.trained()]
     silent = ("experiment", "hydra", *_SILENT)
     own = sorted(a for a in told if re.split("[=./]", a)[0] not in silent)
     experiment = experiment.replace("/", "-")  # of an experiment in a folder of its own
     return f"{experiment}-{identity.digest(own)[:8]}" if own else experiment
 
 
-def _command(arguments: list[str]) -> str:
-    """The command without the places where things lie."""
+def command_line(arguments: list[str]) -> str:
+    """The command without the places where things lie.
+
+    Args:
+        arguments: of it.
+
+    Returns:
+        As it is typed.
+    """
     kept = [a for a in arguments if a.split("=")[0] not in ("store", "task.data", "task.labels")]
-    named = [*estimator_files.as_argument(), *figure_files.as_argument()]
-    return shlex.join(["python", "-m", "runners.sweep", *choices.folder_as_argument(), *kept, *named])
+    folder = choices.folder_as_argument()
+    return shlex.join(["python", "-m", "runners.sweep", *folder, *kept, *named_files.every()])
