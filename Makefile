@@ -7,7 +7,7 @@ PEERS := .venv-peers
 PEERS_READY := $(PEERS)/ready
 
 .DEFAULT_GOAL := help
-.PHONY: help setup sweep paper report test test-all test-browser fuzz lint figures docs site perf peers scaling perf-check gpu-check lock clean
+.PHONY: help setup sweep paper report test test-all test-browser fuzz torture lint figures docs site perf peers scaling perf-check gpu-check lock clean
 
 help: ## what can be made
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-10s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -55,6 +55,9 @@ test-all: $(READY) ## the tests, long forms included
 
 fuzz: $(READY) ## command lines and stores at random: how many are accepted, refused, or neither (ARGS="--lines N --seed S")
 	$(RUN) -m tests.fuzz $(ARGS)
+
+torture: $(READY) ## sweeps killed, stopped, starved and damaged: what became of them (an hour and more; ARGS="--faults N")
+	$(RUN) -m tests.torture $(ARGS)
 
 test-browser: $(READY) ## the report and the site in a real browser: Debian's chromium, installed where it is missing
 	@command -v chromium >/dev/null && command -v chromedriver >/dev/null || { apt-get update -qq && \

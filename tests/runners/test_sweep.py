@@ -122,6 +122,7 @@ def check_killed(finished, folder, shares, line=SMALL):
     raise AssertionError("six times the sweep was over before it could be killed")
 
 
+@pytest.mark.long  # tests/runners/test_torture.py kills in the short form
 def test_killed_at_any_moment_it_ends_with_the_same_records(finished, tmp_path):
     """Two random moments: while it starts, compiles, trains or writes. They are printed, to be tried again."""
     moments = [random.SystemRandom().uniform(0.2, 0.98) for _ in range(2)]
