@@ -7,6 +7,8 @@ Two blocks in two threads share the compiled program and nothing else.
 from __future__ import annotations
 
 import os
+import queue
+import threading
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor, as_completed
 from typing import TypeVar
@@ -35,29 +37,51 @@ def default_parallel_blocks(device: str) -> int:
 def train_in_parallel(
     blocks: Sequence[Block], parallel: int, train: Callable[[Block, int, int], Result]
 ) -> Iterator[Result]:
-    """Trains blocks, several at a time.
+    """Trains blocks, several at a time: whoever is free takes the next one.
 
     Args:
         blocks: in the order in which they are taken.
-        parallel: how many are trained at the same time; the next ones wait for all of these.
-        train: train(block, thread, sharing): the block's place among those that are trained at the same time, from 0,
-            and how many those are.
+        parallel: how many are trained at the same time, at most.
+        train: train(block, thread, sharing): a number from 0 that no other block has that is trained at the same time,
+            and how many those are when it begins, as long as none of them ends.
 
     Yields:
         What `train` returns, block by block as they are done.
 
     Raises:
-        Exception: that of the first block that failed, after the results of the others of its group were handed out.
+        Exception: that of a block that failed: no other is begun then, and what those that were under way came to has
+            been handed out before.
     """
-    with ThreadPoolExecutor(max(1, min(parallel, len(blocks)))) as pool:
-        for start in range(0, len(blocks), parallel):
-            group = blocks[start : start + parallel]
-            futures = [pool.submit(train, block, thread, len(group)) for thread, block in enumerate(group)]
-            faults = []
-            for future in as_completed(futures):
+    most = max(1, min(parallel, len(blocks)))
+    free: queue.SimpleQueue[int] = queue.SimpleQueue()
+    for thread in range(most):
+        free.put(thread)
+    unfinished, counting, given_up = len(blocks), threading.Lock(), threading.Event()
+
+    def train_next(block: Block) -> list[Result]:
+        nonlocal unfinished
+        if given_up.is_set():
+            return []
+        thread = free.get()
+        try:
+            return [train(block, thread, min(most, unfinished))]
+        except BaseException:
+            given_up.set()
+            raise
+        finally:
+            with counting:
+                unfinished -= 1
+            free.put(thread)
+
+    faults = []
+    with ThreadPoolExecutor(most) as pool:
+        try:
+            for future in as_completed([pool.submit(train_next, block) for block in blocks]):
                 if future.exception():
                     faults.append(future.exception())
                 else:
-                    yield future.result()
-            if faults:
-                raise faults[0]
+                    yield from future.result()
+        finally:
+            given_up.set()  # also where whoever takes the results has given up
+    if faults:
+        raise faults[0]

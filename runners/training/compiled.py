@@ -96,6 +96,7 @@ class Compiled:
         """
         task, block, per_epoch = self.program.task, self.program.block, steps_per_epoch(self.program.task)
         size, diverged = task.training_examples, state.measures["diverged"]
+        plain = replicas.without_optimizer()  # so that gradients are traced once for all optimizers and probes
 
         def order(epoch):
             own = replicas.keys, replicas.problem
@@ -110,7 +111,7 @@ class Compiled:
                 indices = tf.cond(fresh, lambda: order(step // per_epoch), lambda: indices)
             batch = tf.slice(indices, [0, position * task.batch], [block, task.batch if size else 0])
             flat = {name: tf.convert_to_tensor(v.value) for name, v in self.parameters.items()}
-            gradients, loss, _ = self._gradients(flat, batch, replicas, step, numbers, self.examples)
+            gradients, loss, _ = self._gradients(flat, batch, plain, step, numbers, self.examples)
             self.optimizer.apply([gradients[name] for name in self.parameters], list(self.parameters.values()))
             for name, (low, high) in task.bounds.items():
                 self.parameters[name].assign(tf.clip_by_value(self.parameters[name].value, low, high))

@@ -61,13 +61,13 @@ def batch_probe(task: Task, hard: Hard, block: int, tf32: bool) -> Callable:
         tf32: as in Program; what is compiled with it is another function.
 
     Returns:
-        (parameters {name: [block, size]}, Replicas, step, examples) -> {measure: [block]}.
+        (parameters {name: [block, size]}, Replicas of `Replicas.without_optimizer`, step, examples) -> {measure:
+        [block]}.
     """
     gradients = block_gradients(task, hard, block)
 
     def probe(parameters, replicas, step, examples):
         numbers = numbers_now(replicas, step, next(iter(parameters.values())).dtype)
-        del numbers["learning_rate"]
         own = replicas.keys, replicas.problem
         indices = map_replicas(task, lambda replica: batch_indices(task, replica[0], step, replica[1]), own)
         _, loss, measures = gradients(parameters, indices, replicas, step, numbers, examples)
@@ -87,13 +87,11 @@ def site_probe(task: Task, hard: Hard, block: int, tf32: bool) -> Callable:
         tf32: as in Program; what is compiled with it is another function.
 
     Returns:
-        (parameters {name: [block, size]}, Replicas, step, examples) -> {measure: [block]}, the measures being those of
-        backward_signals.site_statistics.
+        As `batch_probe`, the measures being those of backward_signals.site_statistics.
     """
 
     def probe(parameters, replicas, step, examples):
         numbers = numbers_now(replicas, step, next(iter(parameters.values())).dtype)
-        del numbers["learning_rate"]
 
         def one(replica):
             flat, key, problem, own_numbers = replica

@@ -43,3 +43,8 @@ class Replicas(NamedTuple):
     optimizer: dict[str, tf.Tensor]
     steps: tf.Tensor
     problem: dict[str, tf.Tensor]
+
+    def without_optimizer(self) -> Replicas:
+        """The same without what only an optimizer asks for: what is compiled for these is so for every optimizer."""
+        numbers = {name: own for name, own in self.numbers.items() if name != "learning_rate"}
+        return self._replace(numbers=numbers, optimizer={})

@@ -148,10 +148,10 @@ class Trainer:
     def evaluate(self) -> dict[str, np.ndarray]:
         """The measures of the block's replicas now, float64 [replicas] by name; NaN where not applicable."""
         parameters = {name: tf.convert_to_tensor(v) for name, v in self._state.parameters.items()}
-        step, compiled = tf.constant(self.step), self.compiled
+        step, compiled, replicas = tf.constant(self.step), self.compiled, self._replicas.without_optimizer()
         measures = self._ask("judge_s", compiled.judge, parameters, self._replicas.problem)
         for probe in (compiled.probe, compiled.sites) if self.program.sites else (compiled.probe,):
-            measures |= self._ask("judge_s", probe, parameters, self._replicas, step, compiled.examples)
+            measures |= self._ask("judge_s", probe, parameters, replicas, step, compiled.examples)
         signs = self._hard_signs()
         if signs and self.step:
             flipped = {name: (signs[name] != self._signs[name]).sum(1) for name in signs}
