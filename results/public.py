@@ -10,7 +10,7 @@ import pandas as pd
 from matplotlib.figure import Figure
 from rich.console import Console
 
-from results import figures, outputs, tables
+from results import figures, outputs, tables, wording
 from results.analysis import labels
 from results.analysis.summary import summary
 from results.analysis.verdicts import verdicts
@@ -28,6 +28,17 @@ class ResultSet(result_set.ResultSet):
     `rows` is the data frame: one row per replica and recorded step; `columns()` says what each of its columns holds.
     `accounts`, `missing` and `plan` say how it came to be.
     """
+
+    def __repr__(self) -> str:
+        """What it holds, in a few lines, and what can be asked of it."""
+        runs, replicas = (self.rows[name].nunique() if name in self.rows else 0 for name in ("run", "replica"))
+        text = f"{wording.count(len(self.rows), 'row')} of {wording.count(replicas, 'replica')} in "
+        text += wording.count(runs, "run")
+        for kind in ("task", "estimator", "optimizer"):
+            text += f"\n  {kind}: {', '.join(map(str, sorted(self.rows[kind].unique())))}" if runs else ""
+        lost = sum(self.missing.values())
+        text += f"\n  not recorded yet: {wording.count(lost, 'replica')}" if lost else ""
+        return text + "\n  .summary() .verdicts() .findings() .show() .figure(NAME) .columns() .rows"
 
     def columns(self) -> pd.DataFrame:
         """What the columns of `rows` hold.

@@ -9,6 +9,10 @@ from collections.abc import Iterable
 class UserError(ValueError):
     """What a user got wrong: the key, the value, what is allowed and the nearest match, in one sentence."""
 
+    def _render_traceback_(self) -> list[str]:
+        """What a notebook shows of it: the sentence. No line of code on the way to it is at fault."""
+        return [f"{type(self).__name__}: {self}"]
+
 
 class UnknownName(UserError, KeyError):
     """A name that nothing has; a KeyError as well, as any mapping's."""

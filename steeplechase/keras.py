@@ -7,6 +7,7 @@ Importing it registers them with Keras, so that a saved model is loaded again.
 
 from __future__ import annotations
 
+import inspect
 from collections.abc import Mapping
 from typing import Any
 
@@ -188,8 +189,15 @@ class _HardWeights(_Ours):
     kernel: Any
 
     @staticmethod
-    def _settings(clip: float | None, settings: dict[str, Any]) -> dict[str, Any]:
-        """What Keras's own layer is given."""
+    def _settings(layer: type[keras.layers.Layer], clip: float | None, settings: dict[str, Any]) -> dict[str, Any]:
+        """What Keras's own layer is given. Raises UserError for what it does not take."""
+        known = [name for name in (*inspect.signature(layer.__init__).parameters, *_OF_LAYERS) if name != "self"]
+        for name in settings:
+            if name not in known:
+                raise UserError(
+                    f"{layer.__name__} has no setting '{name}'{did_you_mean(name, known)} A number of an estimator is "
+                    f"given with it, as kernel_estimator=HardActivation('tanh_slope', scale=2.0)."
+                )
         if clip is not None:
             if settings.get("kernel_constraint") is not None:
                 raise UserError("clip and kernel_constraint are both given, but a kernel has one constraint.")
@@ -252,7 +260,7 @@ class HardDense(_HardWeights, keras.layers.Dense):
         Raises:
             UserError: for an estimator or a number that cannot be, and for `clip` beside `kernel_constraint`.
         """
-        super().__init__(units, **self._settings(clip, settings))
+        super().__init__(units, **self._settings(keras.layers.Dense, clip, settings))
         self._keep(kernel_estimator, input_estimator, clip)
 
     def call(self, inputs):
@@ -303,7 +311,7 @@ class HardConv2D(_HardWeights, keras.layers.Conv2D):
         Raises:
             UserError: as HardDense.
         """
-        super().__init__(filters, kernel_size, **self._settings(clip, settings))
+        super().__init__(filters, kernel_size, **self._settings(keras.layers.Conv2D, clip, settings))
         self._keep(kernel_estimator, input_estimator, clip)
 
     def convolution_op(self, inputs, kernel):

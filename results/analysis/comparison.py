@@ -21,7 +21,7 @@ from results.records.result_set import ResultSet
 from steeplechase.errors import RecordError
 
 ANY = "each with its best optimizer"
-PAIRS = 10  # methods, up to which all pairs are compared; more are contrasted with the declared reference
+PAIRS = 10  # methods, up to which all pairs are compared where no reference is declared
 
 
 @dataclass(frozen=True)
@@ -206,7 +206,7 @@ def counts(groups: Sequence[Group]) -> tuple[list[int], list[int]]:
 
 
 def pairs(order: Sequence[int], names: Sequence[str], reference: str) -> list[tuple[int, int]]:
-    """Which methods are compared: of up to PAIRS all pairs, of more each with the reference, if it is there.
+    """Which methods are compared: each with the reference, where it is there; else up to PAIRS in all pairs.
 
     Args:
         order: places of the methods in names, the best first.
@@ -216,10 +216,10 @@ def pairs(order: Sequence[int], names: Sequence[str], reference: str) -> list[tu
     Returns:
         Places in names; of each pair the better method first, or the reference last.
     """
-    if len(order) <= PAIRS:
-        return list(itertools.combinations(order, 2))
-    fixed = [i for i in order if names[i] == reference]
-    return [(i, fixed[0]) for i in order if i != fixed[0]] if fixed else []
+    fixed = next((i for i in order if names[i] == reference), None)
+    if fixed is not None:
+        return [(i, fixed) for i in order if i != fixed]
+    return list(itertools.combinations(order, 2)) if len(order) <= PAIRS else []
 
 
 def _group(task, optimizer, rows, described, last, by_run, drawn) -> Group:

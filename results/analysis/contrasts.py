@@ -61,9 +61,10 @@ COLUMNS = {  # of contrasts(): name and what it holds
 def contrasts(groups: Sequence[Group], margins: Mapping[str, float], reference: str) -> list[dict]:
     """The contrasts within each of these groups, decided.
 
-    Up to comparison.PAIRS methods are compared in all pairs, the better mean first; more, with the reference. Controls
-    take no part. All p values of a task are one family, those of differences and those of margins; where a method's
-    best optimizer is the one that both have, the contrast is the one that stands there already, and counts once.
+    Methods are compared with the reference where it was run; else up to comparison.PAIRS in all pairs, the better mean
+    first. Controls take no part. All p values of a task are one family, those of differences and those of margins;
+    where a method's best optimizer is the one that both have, the contrast is the one that stands there already, and
+    counts once.
 
     Where trainings can fail, two methods are equivalent only if, beside the two one-sided tests, the shares of their
     failures surely differ by less than the margin divided by what a failure costs.

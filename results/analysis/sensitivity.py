@@ -61,6 +61,35 @@ def sensitivity(results: ResultSet) -> pd.DataFrame:
     )
 
 
+def baselines(results: ResultSet) -> pd.DataFrame:
+    """What the methods reach that do not have a number that is compared.
+
+    Args:
+        results: of `compared.apart`.
+
+    Returns:
+        One row per task, optimizer, number and method without it, where some method has it (columns: COLUMNS; `value`
+        is missing). Bounds are left out.
+
+    Raises:
+        RecordError: as comparison.groups does.
+    """
+    values, named = compared.values(results), lookup.run_labels(results)
+    named["entry"] = lookup.methods(named)
+    run_of = named.set_index(["task_label", "optimizer_label", "entry"])["run"].to_dict()
+    found = []
+    for group in comparison.groups(results):
+        if group.optimizer == ANY:
+            continue
+        runs = [run_of[group.task_label, group.optimizer, method] for method in group.methods]
+        for key in values.columns[values.loc[runs].notna().any()]:
+            for m, (method, name) in enumerate(zip(group.methods, group.names, strict=True)):
+                if pd.isna(values.loc[runs[m], key]):
+                    ends = intervals.t_interval(group.values()[m])
+                    found.append((group.task_label, group.optimizer, key, name, method, None, *ends))
+    return pd.DataFrame(found, columns=list(COLUMNS))
+
+
 def _order(value: object) -> tuple[int, float, str]:
     """Numbers by size, then words."""
     return (1, 0.0, value) if isinstance(value, str) else (0, float(value), "")  # type: ignore[arg-type]

@@ -27,7 +27,8 @@ from results.drawing import style
 from results.records.plan import PlanFacts
 from results.records.result_set import ResultSet
 
-DASHES = ("-", "--", ":", "-.")  # of variants of one estimator: they share its colour and marker
+DASHES = ("-", "--", ":", "-.")  # of variants of one estimator, which share its colour
+MARKERS = ("o", "s", "D", "^", "P", "X", "v", "*")  # of those after the first, which has the marker of the estimator
 WIDER = 1.7  # how many times as wide as others the lines of the user's own methods are
 LONG, WRAPPED = 34, 24  # signs: a longer label of a legend is wrapped, into lines of so many
 BELOW = "below"  # what a legend is labelled there, for the caption to stand under it
@@ -48,9 +49,9 @@ def lines(
 
     Returns:
         Lines by what the legend says, in the order that is given, else of the alphabet, numbers by size; variants of
-        one estimator share colour and marker, and are told apart by their dashes and, of more than these, by the shade
-        of the colour. The user's own come after all others, are wider, and lie above them. Bounds come last, and are
-        thin and grey, without markers.
+        one estimator share its colour, and are told apart by dashes, by markers where no other one has its colour, and,
+        of more than these, by the shade of the colour. The user's own come after all others, are wider, and lie above
+        them. Bounds come last, and are thin and grey, without markers.
     """
     bounds, plan = bounds or {}, plan or PlanFacts()
     every = list(dict.fromkeys(methods))
@@ -60,10 +61,13 @@ def lines(
     shades = {kind: -(-number // len(DASHES)) for kind, number in Counter(kinds.values()).items()}
     places = {text: _place(name, text, plan) for name, text in ordered}
     levels = {place: 2 + 0.9 * at / len(places) for at, place in enumerate(sorted({*places.values()}))}
+    alone = len({look.colour for look in looks.values()}) == len(looks)  # else another one of the colour may have it
     for name, text in ordered:
         colour, marker = looks[kinds[text]]
-        round_, dash = divmod(variants.setdefault(kinds[text], 0), len(DASHES))
-        variants[kinds[text]] += 1
+        number = variants[kinds[text]] = variants.get(kinds[text], -1) + 1
+        round_, dash = divmod(number, len(DASHES))
+        if alone and "marker" not in {**plan.looks.get(name, {}), **_given(text, plan)}:
+            marker = [marker, *(sign for sign in MARKERS if sign != marker)][number % len(MARKERS)]
         if round_:
             colour = style.lighter(colour, round_ / shades[kinds[text]])
         look = {"color": colour, "marker": marker, "linestyle": DASHES[dash]}
@@ -417,12 +421,41 @@ def scale(axes: Axes, means: pd.Series, measure: measures.Measure, *, horizontal
     elif above.max() >= 10 * above.min():
         set_scale("log", nonpositive="clip")
         set_limits(0.5 * above.min(), None)
-        if above.max() < 100 * above.min():  # a single decade has a single number otherwise
-            axis = axes.xaxis if horizontal else axes.yaxis
-            crowded = horizontal and axes.figure.get_size_inches()[0] < CROWDED
-            axis.set_major_locator(ticker.LogLocator(subs=(1, 3) if crowded else (1, 2, 5)))
-            axis.set_major_formatter(ticker.FormatStrFormatter("%g"))
-            axis.set_minor_formatter(ticker.NullFormatter())  # which would name what lies between them as well
+        name_decades(axes, above, horizontal)
+
+
+def name_decades(axes: Axes, values: pd.Series, horizontal: bool) -> None:
+    """Numbers a logarithmic axis within its decades, where it has few of them: a single one has a single number
+    otherwise, or one at each of its lines.
+
+    Args:
+        axes: whose axis it is.
+        values: that are shown, above 0.
+        horizontal: the horizontal axis, rather than the vertical one.
+    """
+    if values.max() >= 100 * values.min():
+        return
+    axis = axes.xaxis if horizontal else axes.yaxis
+    crowded = horizontal and axes.figure.get_size_inches()[0] < CROWDED
+    axis.set_major_locator(ticker.LogLocator(subs=(1, 3) if crowded else (1, 2, 5)))
+    axis.set_major_formatter(ticker.FormatStrFormatter("%g"))
+    axis.set_minor_formatter(ticker.NullFormatter())  # which would name what lies between them as well
+
+
+def curve(axes: Axes, x: pd.Series, of: pd.DataFrame, line: Line2D) -> None:
+    """Draws a method's means over an axis, and their intervals as a band; of a bound the means alone.
+
+    Args:
+        axes: where it is drawn.
+        x: where each mean stands.
+        of: with the columns `mean`, `low` and `high`; the band has a gap where an interval is not finite.
+        line: that stands for the method.
+    """
+    if not is_bound(line):
+        low, high = (of[name].where(np.isfinite(of[name])) for name in ("low", "high"))
+        axes.fill_between(x, low, high, color=line.get_color(), alpha=0.18, linewidth=0)
+    small = {} if is_bound(line) else {"markersize": 3.5}
+    axes.plot(x, of["mean"], **{**strokes(line), **marks(line), **small})
 
 
 NEAR = 0.8  # a share above it is near 1, where a linear axis does not tell good from better

@@ -7,12 +7,14 @@ two; in one the panels stand as `place` has them. A figure that takes the result
 from __future__ import annotations
 
 import functools
+import importlib
 import importlib.util
 import inspect
 import json
 import os
 import pkgutil
 import sys
+from collections.abc import Iterable
 from pathlib import Path
 from types import ModuleType
 from typing import TYPE_CHECKING
@@ -41,6 +43,18 @@ def named_files() -> dict[str, Path]:
 def names() -> list[str]:
     """Of all figures."""
     return sorted([*listed(), *named_files()])
+
+
+def load(names: Iterable[str]) -> None:
+    """Imports what draws figures, which takes a second or two, ahead of the first one.
+
+    Args:
+        names: of figures; one in a file of its own, and one that there is not, is left for later.
+    """
+    for name in names:
+        own = RENAMED.get(name, name)
+        if own in listed():
+            importlib.import_module(f"results.figures.{own}")
 
 
 def drawn(name: str, results: ResultSet, columns: int = 2, journal: str | None = None) -> Figure:

@@ -46,6 +46,8 @@ def draw(results: ResultSet, columns: int = 2) -> Figure:
             for optimizer, axes in zip(optimizers, row, strict=True):
                 axes.set(xlabel="learning rate", xscale="log")
                 if optimizer in curves:
+                    if figure.get_size_inches()[0] < layout.CROWDED:
+                        layout.name_decades(axes, curves[optimizer]["rate"], horizontal=True)
                     _panel(axes, curves[optimizer], handles)
                 else:
                     layout.note(axes, "not run")
@@ -79,12 +81,9 @@ def _curves(group: Group) -> pd.DataFrame:
 def _panel(axes: Axes, curves: pd.DataFrame, handles: dict[str, Line2D]) -> None:
     for method in (m for m in handles if (curves["method"] == m).any()):
         curve, line = curves[curves["method"] == method], handles[method]
-        look = {**layout.strokes(line), **layout.marks(line)}
+        layout.curve(axes, curve["rate"], curve, line)
         if layout.is_bound(line):
-            axes.plot(curve["rate"], curve["mean"], **look)
             continue
-        axes.fill_between(curve["rate"], curve["low"], curve["high"], color=line.get_color(), alpha=0.18, linewidth=0)
-        axes.plot(curve["rate"], curve["mean"], **look, markersize=3.5)
         best = curve[curve["chosen"] & curve["mean"].notna()]
         axes.plot(
             best["rate"], best["mean"], marker="o", markersize=8, mfc="none", mec=line.get_color(), mew=1, linestyle=""

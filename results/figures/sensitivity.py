@@ -13,7 +13,7 @@ from matplotlib.lines import Line2D
 
 from results.analysis import compared, comparison, lookup
 from results.analysis.comparison import ANY
-from results.analysis.sensitivity import sensitivity
+from results.analysis.sensitivity import baselines, sensitivity
 from results.drawing import layout, style
 from results.records.result_set import ResultSet
 
@@ -37,7 +37,7 @@ def draw(results: ResultSet, columns: int = 2) -> Figure:
     results.complete()
     if not results.plan.compare:
         results = compared.apart(replace(results, plan=replace(results.plan, compare=("optimizer.learning_rate",))))
-    table = sensitivity(results)
+    table, beside_them = sensitivity(results), baselines(results)
     groups = {(g.task_label, g.optimizer): g for g in comparison.groups(results) if g.optimizer != ANY}
     tasks, optimizers = (sorted({where[at] for where in groups}) for at in (0, 1))
     keys = {task: list(table.loc[table["task_label"] == task, "key"].unique()) or [""] for task in tasks}
@@ -45,14 +45,17 @@ def draw(results: ResultSet, columns: int = 2) -> Figure:
     bounds, marks = comparison.bounds(results), lookup.bound_methods(results)
     with style.context(columns):
         beside = (pair for group in bounds for pair in zip(group.names, group.methods, strict=True))
-        methods = table[["estimator", "method"]].itertuples(index=False, name=None)
+        every = pd.concat([table.assign(level=False), beside_them.assign(level=True)], ignore_index=True)
+        every = every.astype({"mean": "float64", "low": "float64", "high": "float64"})
+        methods = every[["estimator", "method"]].itertuples(index=False, name=None)
         handles = layout.lines([*methods, *beside], marks, results.plan)
         drawn: set[str] = set()
         figure, panels = layout.grid([task for task, _ in rows], optimizers, list(handles), 1.9, columns, sharey="row")
         for (task, key), row in zip(rows, panels, strict=True):
-            own = table[(table["task_label"] == task) & (table["key"] == key)]
+            own = every[(every["task_label"] == task) & (every["key"] == key)]
             reports = next(group.reports for (of, _), group in groups.items() if of == task)
             own, measure = layout.as_error(own, reports)
+            levels, own = own[own["level"]], own[~own["level"]]
             places, names = _places(own["value"])
             own = own.assign(place=own["value"].map(places))
             for optimizer, axes in zip(optimizers, row, strict=True):
@@ -62,9 +65,10 @@ def draw(results: ResultSet, columns: int = 2) -> Figure:
                     layout.note(axes, "bounds only" if (task, optimizer) in groups else "not run")
                 else:
                     _panel(axes, curves, handles)
+                    _levels(axes, levels[levels["optimizer_label"] == optimizer], handles)
                 _set_axis(axes, own["value"], names)
             layout.ylabel(row, measure.title)
-            layout.scale(row[0], own["mean"].dropna(), measure)
+            layout.scale(row[0], pd.concat([own["mean"], levels["mean"]]).dropna(), measure)
             if measure.bounded:
                 layout.within_bounds(row[0], measure)
             for optimizer, axes in zip(optimizers, row, strict=True):
@@ -77,6 +81,7 @@ def draw(results: ResultSet, columns: int = 2) -> Figure:
         many, several = layout.common_seeds(list(groups.values()))
         text = f"Mean over {many} at the last step" + (" with 95 % t interval" if several else "")
         text += "; what else was swept is chosen at each value by validation."
+        text += " Level lines: methods without the number." if len(beside_them) else ""
         text += " ×: unknown, since a seed diverged." if table["mean"].isna().any() else ""
         layout.caption(figure, text + layout.bounds_sentence(*comparison.counts(bounds)), results)
     return figure
@@ -124,9 +129,12 @@ def _set_axis(axes: Axes, values: pd.Series, names: list[str]) -> None:
 
 def _panel(axes: Axes, curves: pd.DataFrame, handles: dict[str, Line2D]) -> None:
     for method, curve in curves.groupby("method", sort=False):
-        line = handles[str(method)]
-        look = {**layout.strokes(line), **layout.marks(line)}
-        axes.plot(curve["place"], curve["mean"], **look, markersize=3.5)
-        known = curve[np.isfinite(curve["low"])]
-        band = known["place"], known["low"], known["high"]
-        axes.fill_between(*band, color=line.get_color(), alpha=0.15, linewidth=0)
+        layout.curve(axes, curve["place"], curve, handles[str(method)])
+
+
+def _levels(axes: Axes, rows: pd.DataFrame, handles: dict[str, Line2D]) -> None:
+    """Draws methods without the number across a panel, each with its interval."""
+    for row in rows[np.isfinite(rows["mean"].to_numpy("float64"))].itertuples():
+        line = handles[row.method]
+        axes.axhspan(row.low, row.high, color=line.get_color(), alpha=0.08, linewidth=0)
+        axes.axhline(row.mean, **{**layout.strokes(line), "zorder": 1})

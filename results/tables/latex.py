@@ -9,7 +9,6 @@ from pathlib import Path
 import pandas as pd
 
 from results.analysis.best import Best, best
-from results.analysis.comparison import PAIRS
 from results.analysis.summary import summary as summarised
 from results.records.result_set import ResultSet
 from results.tables import printing, summary
@@ -83,5 +82,5 @@ def _bold_sentence(bold: Best, bounds: bool) -> str:
     """What the caption says of bold rows, and of bounds."""
     text = "Bold: the best mean with each optimizer, and those that its contrasts do not find worse (Holm)."
     if not bold.every_pair:
-        text += f" Of more than {PAIRS} methods only those with a contrast can be bold."
+        text += " Only methods that have a contrast with it can be bold."
     return f"{text} {BOUND}: a bound, compared with nobody." if bounds else text

@@ -116,3 +116,16 @@ def test_a_method_that_was_renamed_answers_for_one_release():
             assert getattr(ours, old) == getattr(ours, new)
     with pytest.raises(AttributeError, match="no attribute 'nothing'"):
         ours.nothing  # noqa: B018
+
+
+def test_a_notebook_shows_the_sentence_alone():
+    """No line of code on the way to a refusal is at fault; of any other error all is shown."""
+
+    def shown(code):
+        line = [sys.executable, "-m", "IPython", "--colors=NoColor", "-c", code]
+        done = subprocess.run(line, capture_output=True, text=True, check=False, cwd=ROOT, encoding="utf-8")
+        return (done.stdout + done.stderr).strip()
+
+    raised = "from steeplechase.errors import UserError\ndef asked(): raise {}\nasked()"
+    assert shown(raised.format("UserError('steps is 0.')")).splitlines() == ["UserError: steps is 0."]
+    assert "Traceback" in shown(raised.format("KeyError('steps')"))

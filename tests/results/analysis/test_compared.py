@@ -12,10 +12,11 @@ from scipy import stats
 from results import figures, outputs
 from results.analysis import compared, comparison, fairness, lookup, selection, verdicts
 from results.analysis.same_functions import same_functions
-from results.analysis.sensitivity import sensitivity
+from results.analysis.sensitivity import baselines, sensitivity
 from results.drawing import layout
 from results.figures.sensitivity import log_spaced
 from results.records import frozen
+from results.records.plan import PlanFacts
 from steeplechase.errors import RecordError
 from tests.oracles.records import declaring, make
 
@@ -92,6 +93,21 @@ def test_a_number_of_one_page_parts_no_other():
     runs = set(compared.apart(both).rows["run"])
     assert sum("tanh_slope" in run and "[" in run for run in runs) == 2 * len(SCALES)
     assert not any("-ste-" in run and "[" in run for run in runs)
+
+
+def test_a_method_without_the_number_is_a_level():
+    """As it is found beside the others, with its interval; it is not among the curves."""
+    apart = compared.apart(swept())
+    found = baselines(apart)
+    assert set(found["method"]) == {"Straight-through"} and len(found) == 2 and set(found["key"]) == {"estimator.scale"}
+    for row in found.itertuples():
+        [group] = [
+            g for g in comparison.groups(apart) if (g.task_label, g.optimizer) == (row.task_label, row.optimizer_label)
+        ]
+        own = group.values()[group.methods.index("Straight-through")]
+        assert row.mean == pytest.approx(own.mean()) and row.low < row.mean < row.high
+    assert set(sensitivity(apart)["method"]) == {"Tanh slope"}
+    assert baselines(compared.apart(swept(["optimizer.learning_rate"]))).empty, "all have a rate"
 
 
 def test_rates_may_be_compared_too():
@@ -199,9 +215,12 @@ def test_a_frozen_table_keeps_what_is_compared_and_all_rows(tmp_path):
 
 
 def test_no_two_values_look_alike():
-    """Nine variants have four dashes: what has the same dashes has another shade; numbers stand by their size."""
+    """Nine variants have eight markers and four dashes: what has the same dashes has another shade; numbers stand by
+    their size; a marker that is given is theirs."""
     names = [("tanh_slope", f"Tanh slope (scale={scale})") for scale in (10, 9, 8, 7, 6, 5, 4, 3, 0.5)]
     lines = layout.lines(names)
     assert len({(line.get_color(), line.get_linestyle()) for line in lines.values()}) == len(names)
     assert list(lines) == [text for _, text in reversed(names)]
-    assert np.all([line.get_marker() == lines["Tanh slope (scale=3)"].get_marker() for line in lines.values()])
+    assert len({line.get_marker() for line in lines.values()}) == 8
+    given = layout.lines(names, plan=PlanFacts(looks={"tanh_slope": {"marker": "d"}}))
+    assert {line.get_marker() for line in given.values()} == {"d"}

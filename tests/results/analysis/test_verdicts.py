@@ -120,6 +120,16 @@ def test_many_methods_are_contrasted_with_the_reference():
     assert "nobody to compare" in verdicts_table.findings(lacking)[0]
 
 
+def test_few_methods_are_contrasted_with_the_reference_alone_where_it_is_there():
+    """Three comparisons fewer, and a family that much smaller; a reference that was not run changes nothing."""
+    names = [f"method_{i}" for i in range(4)]
+    results = make(estimators=names, tasks=["binarized_mlp"], seeds=4)
+    found = verdicts.verdicts(declaring(results, reference="method_2"))
+    assert set(found.rows["other"]) == {"method_2"} and len(found.rows) % 3 == 0
+    absent = verdicts.verdicts(declaring(results, reference="ste"))
+    assert len(absent.rows) == 2 * len(found.rows)
+
+
 def test_a_diverged_share_is_the_worst_and_counted():
     results = world(diverged=lambda estimator, rate, seed: estimator == "ste" and seed == 3)
     found = verdicts.verdicts(results)
