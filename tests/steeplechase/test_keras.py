@@ -255,6 +255,7 @@ def test_a_model_that_asks_for_an_estimator_that_is_not_there_is_one_sentence(tm
         (lambda: HardDense(3, clip=-1), "clip is -1, but must be"),
         (lambda: HardDense(3, clip=1, kernel_constraint="non_neg"), "clip and kernel_constraint are both given"),
         (lambda: HardConv2D(3, 3, "stee"), "did you mean 'ste'"),
+        (lambda: HardDense(3, "tanh_slope", scale=2.0), "Dense has no setting 'scale'.*HardActivation"),
         (lambda: HardDense(3, print), "is no estimator: give its name, or a HardActivation"),
     ],
 )

@@ -86,3 +86,18 @@ def test_a_plan_says_which_of_its_estimators_are_from_files_that_the_user_named(
     plan = plans.as_plan("p", [], states, {**common, "looks": {"ste": {"order": 1}}}, "2026-01-01")
     assert plan.user_estimators == ("mine", "mine_at_weights") and plan.looks == {"ste": {"order": 1}}
     assert plan.facts.user_estimators == plan.user_estimators and plan.facts.looks == plan.looks
+
+
+def test_a_width_of_a_page_beside_the_key_width_is_remarked_on():
+    """There it changes at most the height of the slope."""
+
+    def run(scale, width):
+        replica = SimpleNamespace(estimator={"scale": scale}, estimator_weights={}, width=width)
+        return SimpleNamespace(
+            program={"estimator": {"name": "tanh_slope"}, "estimator_weights": None}, replicas=(replica,)
+        )
+
+    [said] = plans.without_effect([run(2.0, 1.0), run(3.0, 1.0)])
+    assert said.startswith("estimator.tanh_slope.scale says how wide") and "give width=null" in said
+    default = plans.choices.defaults_of("estimator", "tanh_slope")["scale"]
+    assert plans.without_effect([run(2.0, None), run(default, 1.0)]) == []
