@@ -15,7 +15,7 @@ from steeplechase.errors import UserError
 from tests.oracles.command import QUIET, ROOT, sweep
 
 ASKED = [
-    *("experiment=null", "task=sign_fitting", "estimator=tanh_slope,ste,zero", "optimizer=adam,sgd", "steps=200"),
+    *("experiment=null", "task=sign_fitting", "estimator=tanh_slope,ste", "optimizer=adam", "steps=200"),
     *("seed=range(4)", "optimizer.learning_rate=0.01,0.1", "record_points=4", *QUIET),
 ]
 
@@ -42,23 +42,23 @@ def test_two_shells_carry_a_sweep_and_their_stores_are_merged(tmp_path):
     assert planned.returncode == 0 and not first.exists(), "a plan trains nothing and writes nothing"
     (tmp_path / "plan.json").write_text(planned.stdout, encoding="utf-8")
     plan = json.loads(planned.stdout)
-    assert len(plan["runs"]) == 6 and {own["missing"] for own in plan["runs"]} == {8}
+    assert len(plan["runs"]) == 2 and {own["missing"] for own in plan["runs"]} == {8}
     assert all(own["replica_steps"] == 1600 and own["seconds"] is None for own in plan["runs"])
     done = [
         command("runners.shard", which, "plan.json", "--store", store, folder=tmp_path)
         for which, store in (("1/2", first), ("2/2", second))
     ]
     assert [one.returncode for one in done] == [0, 0], done
-    assert all("Trained 24 replicas." in one.stdout for one in done)
+    assert all("Trained 8 replicas." in one.stdout for one in done)
     merged = command("runners.records", "--merge", second, "--store", first, folder=tmp_path)
-    assert merged.returncode == 0 and "Taken over: 24 replicas" in merged.stdout, merged.stderr
+    assert merged.returncode == 0 and "Taken over: 8 replicas" in merged.stdout, merged.stderr
     again = sweep(*ASKED, store=first)
-    assert "All 48 replicas of 6 runs are recorded already" in again.stdout
+    assert "All 16 replicas of 2 runs are recorded already" in again.stdout
     pd.testing.assert_frame_equal(rows(alone), rows(first), check_exact=True, check_like=True)
     accounts = [json.loads(path.read_bytes()) for path in (first / "runs").rglob("run-*.json")]
     assert {account.get("merged_from") for account in accounts} == {None, "second"}
     twice = merging.merge(Store(first), Store(alone), "alone")
-    assert (twice.replicas, twice.present, twice.left) == (0, 48, []), "the same numbers are no conflict"
+    assert (twice.replicas, twice.present, twice.left) == (0, 16, []), "the same numbers are no conflict"
     measured = json.loads(sweep(*ASKED, "plan=json", "seed=range(5)", store=first).stdout)
     assert all(own["missing"] == 2 and own["seconds"] > 0 for own in measured["runs"])
 

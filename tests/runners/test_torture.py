@@ -9,7 +9,11 @@ import pytest
 from tests.torture.__main__ import kinds
 from tests.torture.trial import Fault, Verdict, attempt, judge, reference
 
-KINDS = ("trainer killed at a record", "all processes killed", "killed, then a file a bit flipped")
+KINDS = [
+    "trainer killed at a record",
+    pytest.param("all processes killed", marks=pytest.mark.long),  # as in make torture, which tries every kind
+    pytest.param("killed, then a file a bit flipped", marks=pytest.mark.long),
+]
 
 
 @pytest.fixture(scope="module")

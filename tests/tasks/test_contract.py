@@ -83,7 +83,7 @@ BROKEN = {
     "a spread of 0": ({"spreads": {"x/weights": 0.0}}, "`spreads` says 0.0 of x/weights"),
     "a weight by a soft way": ({"loss": soft}, "x is in `weights`, but reaches the loss beside its hard function"),
     "chance from NumPy": ({"start": from_numpy}, "`start` gives other numbers the second time"),
-    "chance from TensorFlow": ({"start": from_tensorflow}, "draws from TensorFlow's own generator"),
+    "chance from TensorFlow": ({"start": from_tensorflow}, "draw from `chance` alone, as chance.of("),
     "arrays of two lengths": ({"examples": (tf.ones([4]), tf.ones([5]))}, "`examples` have 4, 5 rows"),
     "too large a batch": ({"examples": (tf.ones([4]),), "batch": 5}, "a batch has 5 of 4 training examples"),
     "no costs": ({"flops": 0.0}, "`flops` is 0.0"),
