@@ -3,13 +3,11 @@
 from __future__ import annotations
 
 import re
-import sys
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
 from results import wording
-from results.records.store import Store
 from runners import command
 from runners.configuration import named_files
 from runners.planning import shards
@@ -59,7 +57,6 @@ def _train(runs: Sequence[Mapping[str, Any]], store: str | None) -> int:
     failed = trained = held = 0
     for number, own in enumerate(runs, 1):
         run = shards.run_of(own, store)
-        Store(run.store).make_writable()
         worker.learn(run)
         planned = identify(run)
         if (planned.name, planned.fingerprint) != (own["run"], own["fingerprint"]):
@@ -75,7 +72,6 @@ def _train(runs: Sequence[Mapping[str, Any]], store: str | None) -> int:
             command.say(f"{outcome.run} is trained by another process ({outcome.held}), and is left to it.")
         trained += outcome.trained
     print(f"Trained {wording.count(trained, 'replica')}." + (f" {held} left to others." if held else ""), flush=True)
-    sys.stdout.flush()
     return failed
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import ast
 import importlib.util
+import json
 import os
 import sys
 from collections.abc import Iterable, Sequence
@@ -32,6 +33,28 @@ def take(arguments: Sequence[str], key: str) -> tuple[list[Path], list[str]]:
         raise UserError(f"{key} names no file: write {key}=PATH, or several with commas between them.")
     named = [Path(os.path.abspath(os.path.expanduser(path))) for path in paths]
     return named, [a for a in arguments if not a.startswith(mark)]
+
+
+def keep(arguments: Sequence[str], key: str, variable: str) -> list[str]:
+    """Takes what names files out of a command's arguments, and keeps their paths in the environment, for this process
+    and its children.
+
+    Args:
+        arguments: of the command.
+        key: by which files are named.
+        variable: of the environment; what an earlier command or anything else left there was not named by this one.
+
+    Returns:
+        The other arguments.
+
+    Raises:
+        UserError: where the key names nothing.
+    """
+    os.environ.pop(variable, None)
+    paths, rest = take(arguments, key)
+    if paths:
+        os.environ[variable] = json.dumps([str(path) for path in paths])
+    return rest
 
 
 def as_argument(key: str, paths: Iterable[Path], whole: bool = False) -> list[str]:

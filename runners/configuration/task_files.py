@@ -74,11 +74,8 @@ def name_files(arguments: Sequence[str]) -> list[str]:
     Raises:
         UserError: for a file that cannot be read, or holds no task that could be used.
     """
-    os.environ.pop(NAMED, None)  # what an earlier command or anything else left there was not named by this one
-    paths, rest = python_files.take(arguments, KEY)
-    if paths:
-        os.environ[NAMED] = json.dumps([str(path) for path in paths])
-        files()
+    rest = python_files.keep(arguments, KEY, NAMED)
+    files()
     return rest
 
 

@@ -19,6 +19,8 @@ ASKED = [
     *("task.steps=3000", "seed=range(4)", "record_points=4", *QUIET),
 ]
 OTHERS = [*ASKED[:2], "estimator=ste,sigmoid_derivative", *ASKED[3:5], "seed=range(2,8)", *ASKED[6:]]
+LONG = ["experiment=null", "task=sign_fitting", "estimator=ste", "optimizer=adam", "seed=range(4)", *QUIET]
+LONG += ["task.steps=200000", "record_points=40", "checkpoint=0"]
 PATIENT = """
 import sys
 from results.records import locks
@@ -34,6 +36,15 @@ def start(*arguments, store, code=None):
     return subprocess.Popen(
         line, cwd=ROOT, stdout=subprocess.PIPE, stderr=subprocess.PIPE, encoding="utf-8", start_new_session=True
     )
+
+
+def under_way(store):
+    """A long sweep that has saved a state."""
+    process = start(*LONG, store=store)
+    while not list(store.rglob("state-*.npz")):
+        assert process.poll() is None
+        time.sleep(0.2)
+    return process
 
 
 def end(processes, seconds=300):
@@ -83,15 +94,10 @@ def test_ten_times_two_and_four_sweeps_at_once(sweeps, number, tmp_path):
 
 @pytest.mark.long  # a stopped holder is tried on locks alone in the short form
 def test_a_trainer_that_is_stopped_for_ever_is_given_up_and_writes_nothing_when_it_wakes(tmp_path):
-    one = ["experiment=null", "task=sign_fitting", "estimator=ste", "optimizer=adam", "seed=range(4)", *QUIET]
-    one += ["task.steps=200000", "record_points=40", "checkpoint=0"]
-    first = start(*one, store=tmp_path)
-    while not list(tmp_path.rglob("state-*.npz")):
-        assert first.poll() is None
-        time.sleep(0.2)
+    first = under_way(tmp_path)
     os.killpg(first.pid, signal.SIGSTOP)
     try:
-        second = start(*one, store=tmp_path, code=PATIENT)
+        second = start(*LONG, store=tmp_path, code=PATIENT)
         [said] = end([second])
         assert "1 run is being trained by another process: waiting." in said
         before = {path: path.read_bytes() for path in tmp_path.rglob("run-*.json")}
@@ -104,13 +110,8 @@ def test_a_trainer_that_is_stopped_for_ever_is_given_up_and_writes_nothing_when_
 
 @pytest.mark.long
 def test_where_the_first_is_killed_the_second_goes_on_from_its_checkpoint(tmp_path):
-    one = ["experiment=null", "task=sign_fitting", "estimator=ste", "optimizer=adam", "seed=range(4)", *QUIET]
-    one += ["task.steps=200000", "record_points=40", "checkpoint=0"]
-    first = start(*one, store=tmp_path)
-    while not list(tmp_path.rglob("state-*.npz")):
-        assert first.poll() is None
-        time.sleep(0.2)
-    second = start(*one, store=tmp_path)
+    first = under_way(tmp_path)
+    second = start(*LONG, store=tmp_path)
     time.sleep(8)
     os.killpg(first.pid, signal.SIGKILL)
     first.communicate()
