@@ -20,7 +20,7 @@ ASKED = [
 ]
 OTHERS = [*ASKED[:2], "estimator=ste,sigmoid_derivative", *ASKED[3:5], "seed=range(2,8)", *ASKED[6:]]
 LONG = ["experiment=null", "task=sign_fitting", "estimator=ste", "optimizer=adam", "seed=range(4)", *QUIET]
-LONG += ["task.steps=200000", "record_points=40", "checkpoint=0"]
+LONG += ["task.steps=800000", "record_points=40", "checkpoint=0"]
 PATIENT = """
 import sys
 from results.records import locks
