@@ -60,6 +60,12 @@ class ReplicasSweeper(Sweeper):
         from runners.configuration.overrides import undefer
         from runners.execution.launch import plan_and_launch
 
+        if self.config.submit not in ("wait", "leave"):
+            raise UserError(f"submit is {self.config.submit!r}, but must be one of: wait, leave.")
+        if self.config.submit == "leave" and not self.takes_runs:
+            raise UserError(
+                "submit=leave is for hydra/launcher=slurm: other launchers end with what they have launched."
+            )
         jobs, typed = self.split(arguments), [undefer(argument) for argument in arguments]
         return [plan_and_launch(jobs, self.compose, self.launch, self.experiment(), typed)]
 
@@ -108,8 +114,16 @@ class ReplicasSweeper(Sweeper):
             raise UserError(translate_error(error)) from None
         return content
 
-    def launch(self, jobs: list[list[str]]) -> list:
-        """The jobs' returns, from the configured launcher."""
+    @property
+    def takes_runs(self) -> bool:
+        """Whether the launcher is handed planned runs. (Its class does not tell: Hydra loads plugins twice.)"""
+        return hasattr(self.launcher, "train")
+
+    def launch(self, states: list, places: list[str]) -> list:
+        """The returns of planned runs, from the configured launcher. places: which of how many each is, as "2/7"."""
+        if self.takes_runs:
+            return self.launcher.train(states)  # as they are planned: no job composes them anew
+        jobs = [[*state.overrides, f"progress={place}"] for state, place in zip(states, places, strict=True)]
         return self.launcher.launch(jobs, initial_job_idx=0)
 
     def experiment(self) -> str:

@@ -198,7 +198,7 @@ def _stop(number: int, _: FrameType | None) -> None:
 def _end_soon(code: int) -> None:
     """Ends this process after the grace, whatever it waits for; its children end with it."""
     for process in multiprocessing.active_children():
-        process.terminate()
+        process.kill()  # the one that trains leaves other signals to this one
 
     def end():
         time.sleep(GRACE)

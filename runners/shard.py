@@ -50,19 +50,11 @@ def main(arguments: list[str] | None = None) -> int:
 
 def _train(runs: Sequence[Mapping[str, Any]], store: str | None) -> int:
     """Trains these runs. Those that others train are theirs. Returns the exit code."""
-    from runners.execution import worker
-    from runners.execution.progress import Bar
-    from runners.planning.identity import identify
+    from runners.execution import expected
 
     failed = trained = held = 0
-    for number, own in enumerate(runs, 1):
-        run = shards.run_of(own, store)
-        worker.learn(run)
-        planned = identify(run)
-        if (planned.name, planned.fingerprint) != (own["run"], own["fingerprint"]):
-            raise UserError("code or data are not those that the plan was made by: make it again, by its command.")
-        with Bar(run.names, f"{number}/{len(runs)}") as bar:
-            outcome = worker.train(run, bar)
+    planned = [expected.ExpectedRun(shards.run_of(own, store), own["run"], own["fingerprint"]) for own in runs]
+    for outcome in expected.train(planned):
         for remark in outcome.remarks:
             command.say(f"{outcome.run}: {remark}")
         if outcome.error:

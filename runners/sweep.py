@@ -17,7 +17,7 @@ from omegaconf import DictConfig, OmegaConf
 from omegaconf.errors import OmegaConfBaseException
 
 from runners import answer, command
-from runners.configuration import choices, keys, resolution, schema
+from runners.configuration import choices, keys, resolution, schema, shell_text
 from runners.configuration.overrides import check_overrides, defer, join
 from steeplechase.errors import UserError
 
@@ -99,7 +99,7 @@ def _sweep() -> int:
         if completes and any(a.startswith("query=") for a in arguments) and "COMP_LINE" not in os.environ:
             raise UserError("-sc query=SHELL is asked by a shell that completes a line: use -sc install=SHELL.")
         if not completes:
-            arguments = join(arguments)
+            arguments = join(shell_text.take(arguments))
             check_overrides(arguments)
         # Hydra takes a group back to nothing by ~group, where everybody writes group=null.
         groups = {*schema.GROUPS, *map(keys.choice_key, schema.PARTS)}

@@ -4,10 +4,10 @@
 
 A lock is taken by publishing the next number, which one process alone can do, on a network's file system as well. Its
 holder writes its own file anew every few seconds. It is free once its holder says so; at once where the holder is of
-this node and has ended; and else where nothing has moved for LOST seconds on the clock of the one that waits, which
-then publishes the next number as free. No two clocks are compared. Before a holder writes anything, it looks whether
-its number is still the highest: one that slept too long finds a higher one. The last number stays, so that no number
-is given twice.
+this node and has ended, or was an earlier life of the same job of a cluster; and else where nothing has moved for LOST
+seconds on the clock of the one that waits, which then publishes the next number as free. No two clocks are compared.
+Before a holder writes anything, it looks whether its number is still the highest: one that slept too long finds a
+higher one. The last number stays, so that no number is given twice.
 """
 
 from __future__ import annotations
@@ -48,6 +48,8 @@ class Holder:
         place: what tells this machine, as it was started, from others.
         process: its id there.
         began: what tells the process from others of the same id.
+        job: of SLURM's, in which it runs; "" outside of one.
+        restart: how often SLURM had begun that job anew.
         beats: how often it has said that it lives.
         done: replica-steps so far.
         total: of so many.
@@ -60,6 +62,8 @@ class Holder:
     place: str
     process: int
     began: str
+    job: str
+    restart: int
     beats: int
     done: int
     total: int
@@ -79,7 +83,8 @@ def holder(folder: Path) -> Holder | None:
         folder: of the run and its fingerprint.
 
     Returns:
-        The holder; None where the lock is free, or its holder was a process of this machine that has ended.
+        The holder; None where the lock is free, or its holder was a process of this machine that has ended, or an
+        earlier life of the job that asks.
 
     Raises:
         StoreError: where the folder cannot be read.
@@ -257,11 +262,11 @@ def _highest(folder: Path) -> tuple[int, Holder | None]:
     except FileNotFoundError:  # a higher one is there now
         return _highest(folder)
     except (sealed.Damaged, KeyError, TypeError, ValueError):  # its holder writes it anew; a dead one never moves
-        return number, Holder(number, "?", "", 0, "", 0, 0, 0, 0.0, content)
+        return number, Holder(number, "?", "", 0, "", "", 0, 0, 0, 0, 0.0, content)
 
 
 _FIELDS = {"node": str, "place": str, "process": int, "began": str, "beats": int, "done": int, "total": int}
-_FIELDS |= {"seconds": float}
+_FIELDS |= {"seconds": float, "job": str, "restart": int}
 
 
 def _name(of: Mapping[str, Any]) -> str:
@@ -269,8 +274,16 @@ def _name(of: Mapping[str, Any]) -> str:
 
 
 def _self() -> dict[str, Any]:
-    process = os.getpid()
-    return {"node": socket.gethostname(), "place": _place(), "process": process, "began": _began(process)}
+    process, (job, restart) = os.getpid(), _job()
+    own = {"node": socket.gethostname(), "place": _place(), "process": process, "began": _began(process)}
+    return {**own, "job": job, "restart": restart}
+
+
+def _job() -> tuple[str, int]:
+    """The job of SLURM's that this process is in, and how often it was begun anew; ("", 0) outside of one."""
+    job, cluster = os.environ.get("SLURM_JOB_ID", ""), os.environ.get("SLURM_CLUSTER_NAME", "")
+    restart = os.environ.get("SLURM_RESTART_COUNT", "0")
+    return (f"{job} of {cluster}", int(restart)) if job and restart.isdecimal() else ("", 0)
 
 
 @functools.cache
@@ -296,7 +309,10 @@ def _began(process: int) -> str:
 
 
 def _has_ended(who: Holder) -> bool:
-    """Whether a holder was a process of this machine that is no more."""
+    """Whether a holder was a process of this machine that is no more, or an earlier life of the job that asks."""
+    job, restart = _job()
+    if job and who.job == job and who.restart < restart:
+        return True
     if who.place != _place():
         return False
     try:

@@ -13,7 +13,7 @@ from __future__ import annotations
 import functools
 import re
 import string
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from importlib import resources
 from typing import Any
 
@@ -23,18 +23,18 @@ from hydra._internal.config_loader_impl import ConfigLoaderImpl
 from hydra.conf import HydraConf
 from hydra.core.config_store import ConfigStore
 from hydra.core.override_parser.types import Override
-from omegaconf import OmegaConf
+from omegaconf import OmegaConf, open_dict
 
 from steeplechase.errors import UserError, did_you_mean
 
 _WORD = r"[\w.:+@%,/ -]{0,200}"
 _COUNT = r"[1-9]\d{0,5}"
 # What a launcher may be given, by its name; whatever else it has stays as it was shipped. A launcher counts once it is
-# installed. What they have of commands (SLURM's `setup`, `python`, `srun_args`) is left out on purpose.
-_SLURM = dict.fromkeys(("partition", "qos", "account", "constraint", "exclude", "gres", "comment", "name"), _WORD)
-_SLURM |= dict.fromkeys(("timeout_min", "cpus_per_task", "gpus_per_node", "tasks_per_node"), f"None|{_COUNT}")
-_SLURM |= dict.fromkeys(("mem_gb", "nodes", "cpus_per_gpu", "gpus_per_task"), f"None|{_COUNT}")
-_SLURM |= dict.fromkeys(("array_parallelism", "max_num_timeout", "signal_delay_s"), f"None|{_COUNT}")
+# installed. What is run in SLURM's jobs as shell text is said by commands alone (shell_text.py).
+_SLURM = dict.fromkeys(("partition", "account", "qos", "constraint", "exclude", "comment"), f"None|{_WORD}")
+_SLURM |= dict.fromkeys(("runs_per_job", "timeout_min", "cpus_per_task", "mem_gb", "array_parallelism"), _COUNT)
+_SLURM |= dict.fromkeys(("max_num_timeout", "lost_retries", "signal_delay_s"), rf"0|{_COUNT}")
+_SLURM |= {"gpus_per_node": rf"None|0|{_COUNT}", "name": r"[A-Za-z][\w.-]{0,40}"}
 LAUNCHERS: dict[str, dict[str, str]] = {
     "basic": {},
     "joblib": {
@@ -50,8 +50,7 @@ LAUNCHERS: dict[str, dict[str, str]] = {
         "max_nbytes": r"None|\d{1,9}[KMG]?",
         "mmap_mode": r"None|r|r\+|w\+|c",
     },
-    "submitit_local": _SLURM,
-    "submitit_slurm": _SLURM,
+    "slurm": _SLURM,
 }
 SWEEPER = "replicas"
 _HELP = ("app_name", "header", "footer", "template")
@@ -116,12 +115,26 @@ class Loader(ConfigLoaderImpl):
         own = repo.load_config(place) if place.startswith("hydra/") else None
         if own is not None and own.path.startswith("file:"):
             raise UserError(f"{place}.yaml cannot stand among the configurations: {_LIST}.")
-        return super()._load_single_config(default, repo)
+        loaded = super()._load_single_config(default, repo)
+        launcher = OmegaConf.select(loaded.config, "hydra.launcher") if place.startswith("experiment/") else None
+        if OmegaConf.is_dict(launcher):
+            with open_dict(launcher):  # what an experiment says of its launcher is for no other
+                for key in _of_others(self._launcher, launcher):
+                    del launcher[key]
+        return loaded
 
     def _compose_config_from_defaults_list(self, defaults, repo):
+        chosen = [str(default.config_path) for default in defaults if default.config_path]
+        self._launcher = next((c.rpartition("/")[2] for c in chosen if c.startswith("hydra/launcher/")), "basic")
         cfg = super()._compose_config_from_defaults_list(defaults, repo)
         check(plain(cfg.get("hydra")), bare=not any(default.primary for default in defaults))
         return cfg
+
+
+def _of_others(launcher: str, keys: Iterable[str]) -> list[str]:
+    """Those of these keys that other launchers have, and this one has not."""
+    known = {key for name in LAUNCHERS for key in LAUNCHERS[name] if name != launcher}
+    return [key for key in keys if key in known and key not in LAUNCHERS.get(launcher, {})]
 
 
 def guard() -> None:

@@ -63,6 +63,7 @@ class Sweep:
         untuned: with `settings`: at its optimizer's default rate and, where widths were swept, at a width of 1 instead.
         strict: refuse tables that would compare against a rule, rather than say so in them.
         plan: print what is done, missing or stale, and train nothing; json: what is missing as data (runners.shard).
+        submit: wait, or leave: with hydra/launcher=slurm, end once all is submitted.
         figures: drawn at the end.
         tables: printed at the end.
         progress: which run of how many: set by the sweeper.
@@ -98,6 +99,7 @@ class Sweep:
     untuned: bool = False
     strict: bool = False
     plan: Any = False
+    submit: str = "wait"
     figures: list[str] = field(default_factory=list)
     tables: list[str] = field(default_factory=list)
     progress: str = ""

@@ -36,7 +36,13 @@ def begin(send: Connection, parent: int, device: str) -> None:
     """
     global _send, _fault
     _send = send
-    signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C is the parent's to answer
+    for name in (
+        "SIGINT",
+        "SIGTERM",
+        "SIGUSR2",
+    ):  # the parent's to answer: a cluster sends them to all processes of a job
+        if hasattr(signal, name):
+            signal.signal(getattr(signal, name), signal.SIG_IGN)
     threading.Thread(target=die_with, args=(parent,), daemon=True).start()
     for module in list(sys.modules.values()):  # loaded before anything was observed: what counts is what is there now
         path = os.path.realpath(getattr(module, "__file__", None) or "<none>")

@@ -5,14 +5,14 @@ from __future__ import annotations
 import sys
 import threading
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import replace
 from typing import Any
 
 from hydra.core.utils import JobReturn
 from rich.console import Console
 
-from results import figures, outputs
+from results import figures, outputs, wording
 from results.records.store import Store
 from runners import answer
 from runners.configuration import named_files
@@ -29,7 +29,7 @@ from steeplechase.errors import RecordError, UserError
 def plan_and_launch(
     jobs: list[list[str]],
     compose: Callable[[list[str]], dict[str, Any]],
-    launch: Callable[[list[list[str]]], list[JobReturn]],
+    launch: Callable[[list[PlannedState], list[str]], list[JobReturn]],
     experiment: str,
     arguments: list[str],
 ) -> list[JobReturn]:
@@ -38,7 +38,7 @@ def plan_and_launch(
     Args:
         jobs: the overrides of each. Every one is composed and checked before the first starts.
         compose: gives the configuration of a job, as plain data.
-        launch: has jobs run, and returns what each came to.
+        launch: has runs trained, each with which of how many it is, and returns what each came to.
         experiment: the name of the experiment.
         arguments: of the command.
 
@@ -79,12 +79,21 @@ def plan_and_launch(
         threading.Thread(target=figures.load, args=(plan.figures,), daemon=True).start()  # while others train
     returns: list[JobReturn] = []
 
-    def launched(states: list[PlannedState]) -> list[Outcome]:
-        places = [f"progress={ahead.index(state) + 1}/{len(ahead)}" for state in states]
-        returns.extend(launch([[*state.overrides, place] for state, place in zip(states, places, strict=True)]))
+    def launched(numbers: Sequence[int]) -> list[Outcome]:
+        states = [ahead[number] for number in numbers]
+        returns.extend(launch(states, [f"{number + 1}/{len(ahead)}" for number in numbers]))
         return [_outcome(*pair) for pair in zip(states, returns[-len(states) :], strict=True)]
 
-    outcomes = await_others(console, store, ahead, launched(ahead), launched) if ahead else []
+    places = [(state.planned.name, state.planned.fingerprint) for state in ahead]
+    outcomes = await_others(console, store, places, launched(range(len(ahead))), launched) if ahead else []
+    queued = {outcome.queued for outcome in outcomes if outcome.queued}
+    if queued:
+        console.print(
+            f"{wording.count(len(outcomes), 'run')} left to {wording.count(len(queued), 'job')} that "
+            f"{'is' if len(queued) == 1 else 'are'} queued or running: the same command, with submit=wait, waits for "
+            "them, and shows what they found; runners.status says how far they are."
+        )
+        return returns
     failed = report_outcomes(console, ahead, outcomes, time.perf_counter() - started)
     if failed:
         answer.report(failed={outcome.run: outcome.error for outcome in outcomes if outcome.error})

@@ -25,6 +25,7 @@ class Outcome:
         error: why not all is recorded; empty where all its replicas are.
         unsupported: why there can be no such run.
         held: which other process trains it, so that nothing of it was trained here; "" where none does.
+        queued: the job of a cluster that trains it, or is going to; "" where it is not left to one.
         remarks: what may not be meant so, a sentence each.
     """
 
@@ -43,4 +44,5 @@ class Outcome:
     error: str = ""
     unsupported: str = ""
     held: str = ""
+    queued: str = ""
     remarks: list[str] = field(default_factory=list)

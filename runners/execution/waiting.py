@@ -7,10 +7,10 @@ import time
 from collections.abc import Callable, Sequence
 
 from results import wording
+from results.records.inventory import Place
 from results.records.locks import Holder, Watch
 from results.records.store import Store
 from runners.execution.outcome import Outcome
-from runners.planning.plans import PlannedState
 
 POLL = 0.5  # seconds between two looks at the locks
 _QUIET = 10.0  # between two lines that say what is waited for
@@ -19,18 +19,19 @@ _QUIET = 10.0  # between two lines that say what is waited for
 def await_others(
     console,
     store: Store,
-    states: Sequence[PlannedState],
+    runs: Sequence[Place],
     outcomes: Sequence[Outcome],
-    launch: Callable[[list[PlannedState]], list[Outcome]],
+    launch: Callable[[list[int]], list[Outcome]],
 ) -> list[Outcome]:
     """Waits until no run is another process's any more, and has each looked at again once it is free.
 
     Args:
         console: Rich's.
         store: that all write to.
-        states: of the runs that were launched.
+        runs: that were launched.
         outcomes: of these, in the same order. Those that are held are waited for.
-        launch: has runs launched; of one that was finished elsewhere, it finds that nothing is missing.
+        launch: has runs launched, which it is given by their places in the list; of one that was finished elsewhere, it
+            finds that nothing is missing.
 
     Returns:
         The outcomes, in the same order, none of them held.
@@ -40,7 +41,7 @@ def await_others(
         OSError: where it cannot be written.
     """
     found = list(outcomes)
-    watches = {i: _watch(store, states[i]) for i, outcome in enumerate(found) if outcome.held}
+    watches = {i: Watch(store.folder(*runs[i])) for i, outcome in enumerate(found) if outcome.held}
     if watches:
         verb = "is being trained by another process" if len(watches) == 1 else "are being trained by other processes"
         console.print(f"{wording.count(len(watches), 'run')} {verb}: waiting.")
@@ -48,11 +49,11 @@ def await_others(
     while watches:
         holders = {i: watch.holder() for i, watch in watches.items()}
         free = [i for i, holder in holders.items() if holder is None]
-        for i, outcome in zip(free, launch([states[i] for i in free]) if free else (), strict=True):
+        for i, outcome in zip(free, launch(free) if free else (), strict=True):
             found[i] = outcome
             del watches[i]
             if outcome.held:  # a third process was quicker
-                watches[i] = _watch(store, states[i])
+                watches[i] = Watch(store.folder(*runs[i]))
         if not free:
             time.sleep(POLL)
         if watches and time.monotonic() - told > _QUIET:
@@ -60,10 +61,6 @@ def await_others(
             lines = {_line(holder, watches[i].still) for i, holder in holders.items() if holder and i in watches}
             print(f"waiting for {'; '.join(sorted(lines))}", file=sys.stderr, flush=True)
     return found
-
-
-def _watch(store: Store, state: PlannedState) -> Watch:
-    return Watch(store.folder(state.planned.name, state.planned.fingerprint))
 
 
 def _line(holder: Holder, still: float) -> str:

@@ -80,7 +80,7 @@ def train(run: Run, report: Callable[[int, int, float], None]) -> Outcome:
     except KeyboardInterrupt:
         # What was trained is saved; waiting for the end of the run is not what was asked.
         for process in multiprocessing.active_children():
-            process.terminate()
+            process.kill()  # it leaves other signals to this process
         raise
     except BrokenProcessPool:
         close()

@@ -23,7 +23,7 @@ from steeplechase.errors import UserError
 
 # The same for a whole sweep; the first of them give a plan no other name.
 _SILENT = (
-    *("store", "plan", "figures", "tables", "checkpoint", "parallel_blocks"),
+    *("store", "plan", "submit", "figures", "tables", "checkpoint", "parallel_blocks"),
     *("reference", "margins", "strict", "compare", "name", "looks"),
 )
 _CONTROL = (*_SILENT, "settings", "untuned")
