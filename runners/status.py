@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import sys
 import time
+from collections import Counter
 
 from rich.box import SIMPLE
 from rich.console import Console
@@ -11,9 +12,10 @@ from rich.markup import escape
 from rich.table import Table
 
 from results import wording
-from results.records import inventory, locks
+from results.records import inventory, locks, submissions
 from results.records.store import DEFAULT, Store
 from runners import command
+from runners.execution import slurm
 from steeplechase.errors import StoreError
 
 
@@ -27,6 +29,7 @@ def main(arguments: list[str] | None = None) -> int:
     try:
         held = _held(store)
         moved = _moved(console, store, held) if held else set()
+        handed = [(own, own.answers(store)) for own in submissions.every(store)]
         plans = [sweep for sweep in inventory.sweeps(store, store.plans()) if sweep.recorded < sweep.plan.replicas]
     except StoreError as error:
         return command.fail(error, 1)
@@ -34,6 +37,9 @@ def main(arguments: list[str] | None = None) -> int:
         console.print(_trained(held, moved))
     else:
         console.print("Nothing is being trained.")
+    handed = [(own, answers) for own, answers in handed if len(answers) < len(own.jobs)]
+    if handed:
+        console.print(_handed_over(handed))
     if plans:
         console.print(_waiting(plans, {(run, fingerprint) for run, fingerprint in held}))
     return 0
@@ -64,6 +70,21 @@ def _trained(held: dict[tuple[str, str], locks.Holder], moved: set[tuple[str, st
         left = f"{(holder.total - holder.done) / rate:.0f} s" if rate else ""
         still = "" if place in moved else f"has not moved for {locks.BEAT + 1:.0f} s"
         table.add_row(place[0], escape(holder.name), done, f"{rate:,.0f}" if rate else "", left, still)
+    return table
+
+
+def _handed_over(handed: list[tuple[submissions.Submission, dict]]) -> Table:
+    """Submissions of which jobs have not answered, and what SLURM says of these."""
+    table = Table("submission", title="Handed to SLURM", box=SIMPLE, show_edge=False)
+    for column in ("jobs", "answered"):
+        table.add_column(column, justify="right")
+    table.add_column("the others")
+    there = slurm.states({own.name for own, _ in handed})
+    for own, answers in handed:
+        ahead = [number for number in range(len(own.jobs)) if number not in answers]
+        said = Counter((there or {}).get((own.name, number), "not there").lower() for number in ahead)
+        others = ", ".join(f"{number} {state}" for state, number in sorted(said.items()))
+        table.add_row(own.name, f"{len(own.jobs):,}", f"{len(answers):,}", others if there is not None else "unknown")
     return table
 
 

@@ -8,7 +8,7 @@ cannot have a command run; and no plan repeats them, for they may say what is se
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import Any
 
 from hydra.core.override_parser.overrides_parser import OverridesParser
@@ -17,8 +17,6 @@ from hydra.errors import HydraException
 from steeplechase.errors import UserError
 
 _KEY = "hydra.launcher."
-KINDS: dict[str, type] = {"setup": list, "srun_args": list, "additional_parameters": dict, "python": str}
-_FORMS = {list: "a list of words, as ['module load cuda']", dict: "pairs, as {reservation: night}", str: "a word"}
 _given: dict[str, Any] = {}
 
 
@@ -39,19 +37,13 @@ def take(arguments: Sequence[str]) -> list[str]:
     for argument in arguments:
         key, equals, _ = argument.partition("=")
         name = key.removeprefix(_KEY)
-        if not (equals and key.startswith(_KEY) and name in KINDS):
+        if not (equals and key.startswith(_KEY) and name in _FORMS):
             rest.append(argument)
             continue
-        try:
-            override = OverridesParser.create().parse_override(argument)
-            value = None if override.is_sweep_override() else override.value()
-        except HydraException:
-            value = None
-        kind = KINDS[name]
-        parts = {list: lambda v: v, dict: lambda v: [*v, *v.values()], str: lambda v: [v]}[kind]
-        if not isinstance(value, kind) or not all(isinstance(part, (str, int, float)) for part in parts(value)):
-            raise UserError(f'{key} must be {_FORMS[kind]}: quote it whole, as "{key}=...".')
-        _given[name] = [str(part) for part in value] if kind is list else str(value) if kind is str else _plain(value)
+        value = _value(argument)
+        if not _FORMS[name][0](value):
+            raise UserError(f'{key} must be {_FORMS[name][1]}: quote it whole, as "{key}=...".')
+        _given[name] = value
     return rest
 
 
@@ -60,5 +52,25 @@ def given() -> dict[str, Any]:
     return dict(_given)
 
 
-def _plain(pairs: dict[Any, Any]) -> dict[str, Any]:
-    return {str(key): value for key, value in pairs.items()}
+def _value(argument: str) -> Any:
+    """What an override sets its key to; None for what is not of Hydra's grammar, and for a sweep."""
+    try:
+        override = OverridesParser.create().parse_override(argument)
+    except HydraException:
+        return None
+    return None if override.is_sweep_override() else override.value()
+
+
+def _is_word(value: Any) -> bool:
+    return isinstance(value, (str, int, float))
+
+
+_FORMS: dict[str, tuple[Callable[[Any], bool], str]] = {
+    "setup": (lambda v: isinstance(v, list) and all(map(_is_word, v)), "a list of lines, as ['module load cuda']"),
+    "srun_args": (lambda v: isinstance(v, list) and all(map(_is_word, v)), "a list of words, as ['--overlap']"),
+    "additional_parameters": (
+        lambda v: isinstance(v, dict) and all(map(_is_word, [*v, *v.values()])),
+        "pairs, as {reservation: night}",
+    ),
+    "python": (lambda v: isinstance(v, str), "a line, as 'apptainer exec image.sif python'"),
+}

@@ -2,7 +2,7 @@
 
 What a job has done is known by its answer in the store, and whether it is still there by `squeue`, which is asked by
 the name that its submission has. So the command that waits may be killed and started again: it submits nothing that is
-queued, running or done. A job that is neither there nor has answered is lost.
+queued, running or done. A job that has ended, or is not there, and has not answered is lost. No accounting is needed.
 """
 
 from __future__ import annotations
@@ -15,9 +15,8 @@ import subprocess
 import sys
 import time
 from collections import Counter
-from collections.abc import Iterator, Sequence
+from collections.abc import Collection, Iterator, Sequence
 from dataclasses import dataclass, field, replace
-from pathlib import Path
 from typing import Any
 
 from results import wording
@@ -38,6 +37,9 @@ LARGEST_ARRAY = 1000  # jobs of one submission: SLURM's own bound is 1,001, unle
 POLL = 1.0  # seconds between two looks for answers
 ASKED = 10.0  # between two questions to SLURM
 _QUIET = 30.0  # between two lines that say how far the jobs are
+# The states, as squeue prints them, of jobs that will not go on by themselves.
+_ENDED = {"BOOT_FAIL", "CANCELLED", "COMPLETED", "DEADLINE", "FAILED", "NODE_FAIL", "OUT_OF_MEMORY", "PREEMPTED"}
+_ENDED |= {"TIMEOUT", "REVOKED"}
 
 
 @dataclass(frozen=True)
@@ -71,8 +73,8 @@ class _Job:
         number: in the submission.
         states: of the runs of this sweep that it trains, by the place of each.
         attempts: how many jobs have trained these runs, with this one.
-        missed: how often in a row SLURM did not have it.
-        state: as SLURM has it.
+        missed: how often in a row SLURM had it no more.
+        state: the last one that SLURM gave it.
     """
 
     submission: Submission
@@ -81,6 +83,11 @@ class _Job:
     attempts: int = 1
     missed: int = 0
     state: str = "PENDING"
+
+    @property
+    def ended(self) -> bool:
+        """Whether it will not go on by itself."""
+        return self.state in _ENDED or self.state == "UNKNOWN"
 
     @property
     def name(self) -> str:
@@ -170,13 +177,14 @@ def _adopted(store: Store, own: dict[Place, PlannedState]) -> list[_Job]:
         return []
     there = None
     while there is None:
-        there = _asked(found)
+        there = states({job.submission.name for job in found})
         if there is None:
             time.sleep(ASKED)
     for job in found:
-        if (job.submission.name, job.number) not in there:
-            job.submission.answer(store, job.number, {"lost": "it was not there when the sweep was started again"})
-    return [job for job in found if (job.submission.name, job.number) in there]
+        job.state = there.get((job.submission.name, job.number), "UNKNOWN")
+        if job.ended:
+            job.submission.answer(store, job.number, {"lost": f"it had ended ({job.state}) before the sweep went on"})
+    return [job for job in found if not job.ended]
 
 
 def _submitted(waiting: _Waiting, packs: Sequence[Sequence[PlannedState]], attempts: int = 1) -> list[_Job]:
@@ -247,16 +255,17 @@ def _parameters(options: Options, name: str, device: str, typed: dict[str, Any])
         **{f"slurm_{key}": getattr(options, key) for key in ("partition", "account", "qos", "constraint", "exclude")},
         "slurm_comment": options.comment,
     }
-    given["slurm_additional_parameters"] = {"requeue": True, **typed.pop("additional_parameters", {})}
-    given |= {f"slurm_{key}": value for key, value in typed.items()}
+    besides = typed.pop("additional_parameters", {})
+    requeue = {} if {"no-requeue", "no_requeue"} & {*besides} else {"requeue": True}
+    given["slurm_additional_parameters"] = requeue | besides
+    given |= {f"slurm_{key}": [str(word) for word in words] for key, words in typed.items()}
     return {key: value for key, value in given.items() if value is not None}
 
 
 def _expected(state: PlannedState, store: Store) -> ExpectedRun:
-    """A planned run as a job is handed it, wherever the job's folder is."""
+    """A planned run as a job is handed it, which runs in the folder of this command."""
     planned = state.planned
-    files = {key: str(Path(path).absolute()) for key, path in planned.run.files.items()}
-    return ExpectedRun(replace(planned.run, store=str(store.root), files=files), planned.name, planned.fingerprint)
+    return ExpectedRun(replace(planned.run, store=str(store.root)), planned.name, planned.fingerprint)
 
 
 @contextlib.contextmanager
@@ -287,7 +296,7 @@ def _wait(waiting: _Waiting) -> None:
         _collect(waiting)
         if time.monotonic() - asked >= ASKED:
             asked = time.monotonic()
-            there = _asked(waiting.jobs)
+            there = states({job.submission.name for job in waiting.jobs})
             if there is not None:
                 _collect(waiting)  # what was answered before it was asked
                 _replace_lost(waiting, there)
@@ -316,18 +325,17 @@ def _collect(waiting: _Waiting) -> None:
 
 
 def _replace_lost(waiting: _Waiting, there: dict[tuple[str, int], str]) -> None:
-    """Submits again what two questions in a row have not found. there: the states of jobs, as `_asked` returns them."""
+    """Submits again what has ended, by two questions in a row. there: the states of jobs, as `states` returns them."""
     lost = []
     for job in list(waiting.jobs):
-        is_at = there.get((job.submission.name, job.number))
-        job.missed = 0 if is_at else job.missed + 1
-        job.state = is_at or job.state
+        job.state = there.get((job.submission.name, job.number), job.state if job.ended else "UNKNOWN")
+        job.missed = job.missed + 1 if job.ended else 0
         if job.missed >= 2:
             waiting.jobs.remove(job)
-            job.submission.answer(waiting.store, job.number, {"lost": "it ended without an answer"})
+            job.submission.answer(waiting.store, job.number, {"lost": f"it ended ({job.state}) without an answer"})
             lost.append(job)
     for job in lost:
-        log = f"what it printed is in {job.submission.queue(waiting.store)}"
+        log = f"SLURM calls it {job.state}; what it printed is in {job.submission.queue(waiting.store)}"
         if job.attempts <= waiting.options.lost_retries:
             command.say(f"{job.name} has ended without an answer, and is submitted again; {log}")
             waiting.jobs.extend(_submitted(waiting, [[*job.states.values()]], job.attempts + 1))
@@ -337,20 +345,26 @@ def _replace_lost(waiting: _Waiting, there: dict[tuple[str, int], str]) -> None:
             waiting.outcomes[place] = Outcome(place[0], state.planned.run.names, len(state.planned.ids), error=why)
 
 
-def _asked(jobs: Sequence[_Job]) -> dict[tuple[str, int], str] | None:
-    """The states of those of these jobs that SLURM has, by submission and number; None where it does not answer."""
-    names = ",".join(sorted({job.submission.name for job in jobs}))
-    line = ["squeue", "--me", "--array", "--noheader", f"--name={names}", "--format=%j|%K|%T"]
+def states(names: Collection[str]) -> dict[tuple[str, int], str] | None:
+    """The states of the jobs that SLURM has, or had a moment ago.
+
+    Args:
+        names: of submissions.
+
+    Returns:
+        As SLURM calls them, by the submission's name and the job's number in it; None where SLURM does not answer,
+        which is said.
+    """
+    line = ["squeue", "--me", "--array", "--noheader", "--states=all", f"--name={','.join(sorted(names))}"]
+    line.append("--format=%j|%K|%T")
     try:
         said = subprocess.run(line, capture_output=True, check=True, encoding="utf-8", timeout=60).stdout
     except (subprocess.SubprocessError, OSError) as error:
         why = getattr(error, "stderr", "") or error
-        command.say(f"squeue does not answer, and is asked again: {' '.join(str(why).split())}")
+        command.say(f"squeue does not answer: {' '.join(str(why).split())}")
         return None
-    found = {}
-    for name, number, state in (row.split("|") for row in said.splitlines()):
-        found[name, int(number) if number.isdecimal() else 0] = state
-    return found
+    rows = [row.split("|") for row in said.splitlines()]
+    return {(name, int(number) if number.isdecimal() else 0): state for name, number, state in rows}
 
 
 def _progress(waiting: _Waiting) -> str:

@@ -183,7 +183,12 @@ class _Training:
         self.claims = declared.standing()  # before anything is trained: what stands only afterwards was found there
 
     def train(self) -> None:
-        """Trains and records all replicas, in smaller blocks where the memory is too small. Raises what fails."""
+        """Trains and records all replicas, in smaller blocks where the memory is too small, down to two.
+
+        Raises:
+            UserError: where the memory is too small for that.
+            Exception: whatever else fails.
+        """
         run, program = self.planned.run, self.program
         parallel = run.parallel_blocks or default_parallel_blocks(run.program["device"])
         size = program.block
@@ -193,13 +198,18 @@ class _Training:
                 for trained in train_in_parallel(blocks, parallel, partial(self.train_block, size)):
                     self.record_block(trained)
             except ResourceExhaustedError:
-                if size == 1:
-                    raise
-                size //= 2
                 trainers.release()
+                if size == 1:
+                    raise UserError("one replica alone is too much for the memory.") from None
+                if size == 2:  # a block of one is another program: nobody is given its numbers unasked
+                    raise UserError(
+                        "two replicas at a time are too much for the memory: block=1 trains one at a time, by another "
+                        "program, whose numbers differ in their last digits."
+                    ) from None
                 self.outcome.remarks.append(
-                    f"a block of {2 * size} replicas was too much for the memory: {size} are trained"
+                    f"a block of {size} replicas was too much for the memory: {max(2, size // 2)} are trained"
                 )
+                size = max(2, size // 2)
 
     def train_block(self, size: int, indices: list[int], thread: int, sharing: int) -> _TrainedBlock:
         """Trains these replicas as a block of this size in this thread, while `sharing` blocks are trained."""

@@ -185,13 +185,13 @@ def attempt(fault: Fault, whole: Reference) -> Verdict:
 def _disturb(fault: Fault, whole: Reference, store: Path, log: Path, verdict: Verdict) -> subprocess.Popen | None:
     """Runs the sweep into its fault. Returns it where it was stopped, and has to be woken."""
     process = start(store, log, fault)
-    stops = fault.operation.get("harm") == "stopped"
+    if fault.operation.get("harm") == "stopped" and _comes_to(fault.operation, process, log):
+        verdict.hit = True
+        return process
     try:
-        process.wait(fault.at * whole.seconds if fault.at is not None else 4 * whole.seconds if stops else 300)
+        process.wait(fault.at * whole.seconds if fault.at is not None else 300)
     except subprocess.TimeoutExpired:
         verdict.hit = True
-        if stops:
-            return process
         sent = time.monotonic()
         os.killpg(process.pid, fault.sent) if fault.group else process.send_signal(fault.sent)
         with contextlib.suppress(subprocess.TimeoutExpired):
@@ -204,6 +204,19 @@ def _disturb(fault: Fault, whole: Reference, store: Path, log: Path, verdict: Ve
         os.killpg(process.pid, signal.SIGKILL)
     process.communicate()
     return None
+
+
+def _comes_to(operation: dict, process: subprocess.Popen, log: Path) -> bool:
+    """Waits until a sweep has come to an operation, and harm is done; False where it ends before."""
+    noted = {key: value for key, value in operation.items() if key != "harm"}
+    end = time.monotonic() + 300
+    while process.poll() is None and time.monotonic() < end:
+        lines = log.read_text(encoding="utf-8").splitlines(keepends=True) if log.exists() else []
+        if any(line.endswith("\n") and json.loads(line) == noted for line in lines):
+            time.sleep(1.0)
+            return True
+        time.sleep(0.2)
+    return False
 
 
 def _wake(process: subprocess.Popen, verdict: Verdict) -> None:

@@ -105,13 +105,19 @@ def test_what_a_tasks_data_may_not_mean_is_remarked_on(monkeypatch, tmp_path):
     ] == [True]
 
 
-def test_one_replica_that_is_too_much_is_told(monkeypatch, tmp_path):
-    def train(*_):
+@pytest.mark.parametrize(
+    ("size", "tried", "said"), [(1, [1], "one replica alone"), (3, [3, 2], "block=1"), (8, [8, 4, 2], "block=1")]
+)
+def test_what_is_too_much_in_any_size_is_told(size, tried, said, monkeypatch, tmp_path):
+    sizes = []
+
+    def train(trainer, *_):
+        sizes.append(trainer.program.block)
         raise tf.errors.ResourceExhaustedError(None, None, "Out of memory while trying to allocate")
 
     monkeypatch.setattr(block, "train", train)
-    with pytest.raises(tf.errors.ResourceExhaustedError):
-        execute(changed(store=str(tmp_path), block=1), lambda *_: None)
+    outcome = execute(changed(store=str(tmp_path), block=size, parallel_blocks=1), lambda *_: None)
+    assert said in outcome.error and sizes == tried
 
 
 def test_a_state_is_resumed_where_it_belongs_and_set_aside_elsewhere(monkeypatch, tmp_path):
