@@ -14,7 +14,7 @@ from __future__ import annotations
 
 import copy
 import re
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 import yaml
@@ -41,7 +41,7 @@ class Composer:
         self._loader, self._master = loader, master
         self._groups = {*loader.list_groups("")}
         self.apart = choices_stay_apart(loader, master)
-        self._bases: dict[tuple, tuple[dict[str, str], DictConfig]] = {}
+        self._bases: dict[tuple, _Base] = {}
         self._pages: dict[tuple, DictConfig | None] = {}
 
     def compose(self, overrides: Sequence[str]) -> DictConfig:
@@ -51,7 +51,8 @@ class Composer:
             overrides: of the job.
 
         Returns:
-            The configuration, interpolations as they are written.
+            The configuration, interpolations as they are written. It is what it is until the next call, which may
+            change it: it is no copy.
 
         Raises:
             HydraException: or an OmegaConfBaseException, what Hydra raises.
@@ -59,6 +60,7 @@ class Composer:
         try:
             cfg = self._assembled(overrides) if self.apart else None
         except (HydraException, OmegaConfBaseException):
+            self._bases.clear()  # one may be half changed
             cfg = None
         return self.compose_whole(overrides) if cfg is None else cfg
 
@@ -78,21 +80,18 @@ class Composer:
                 return None
         context = (*pages, *others)
         if context not in self._bases:
-            self._bases[context] = pages, self.compose_whole([*pages.values(), *others])
-        first, base = self._bases[context]
-        cfg = copy.deepcopy(base)
+            self._bases[context] = _Base(pages, self.compose_whole([*pages.values(), *others]))
+        base = self._bases[context]
+        parts = {}
         for key, line in pages.items():
-            if line != first[key]:
+            if line != base.lines[key]:
                 if (context, line) not in self._pages:
-                    self._pages[context, line] = self._choice(key, first | {key: line}, others, base)
+                    self._pages[context, line] = self._choice(key, base.lines | {key: line}, others, base.whole)
                 part = self._pages[context, line]
                 if part is None:
                     return None
-                cfg[PARTS[key]] = part  # which copies it
-        for override in values:
-            added = override.type is OverrideType.FORCE_ADD
-            OmegaConf.update(cfg, override.key_or_group, override.value(), merge=True, force_add=added)
-        return cfg
+                parts[PARTS[key]] = part
+        return base.changed(parts, values)
 
     def _choice(self, key: str, choices: dict[str, str], others: list[str], base: DictConfig) -> DictConfig | None:
         """The part that a page stands for, or None where the page changes anything else."""
@@ -121,6 +120,54 @@ class Composer:
             and key.split(".")[0] != "hydra"
             and "${" not in override.input_line
         )
+
+
+class _Base:
+    """A configuration that Hydra has composed, and a copy in which jobs that differ from it by parts and values follow
+    one another: only what two of them have different is changed, since copying all takes longer than all the rest.
+
+    Attributes:
+        lines: by key, those that chose its pages.
+        whole: the configuration, which nobody changes.
+    """
+
+    def __init__(self, lines: dict[str, str], whole: DictConfig):
+        self.lines, self.whole = lines, whole
+        self._copy = copy.deepcopy(whole)
+        self._plain = OmegaConf.to_container(whole, resolve=False)
+        self._state: dict[str, tuple] = {}  # by key, what in the copy is not as it is in whole: a part, lines of values
+
+    def changed(self, parts: Mapping[str, DictConfig], values: Sequence[Override]) -> DictConfig:
+        """The configuration with other parts, and then with values that are set in it.
+
+        Args:
+            parts: by their keys.
+            values: overrides, in their order.
+
+        Returns:
+            The copy, until the next call.
+        """
+        state: dict[str, tuple] = {key: (part,) for key, part in parts.items()}
+        for override in values:
+            key = override.key_or_group.split(".")[0]
+            state[key] = (*state.get(key, (None,)), override.input_line)
+        different = {key for key in {*self._state, *state} if not _same(self._state.get(key), state.get(key))}
+        for key in different:
+            if key in self._plain:
+                self._copy[key] = parts.get(key, self._plain[key])
+            else:
+                del self._copy[key]
+        for override in values:
+            if override.key_or_group.split(".")[0] in different:
+                added = override.type is OverrideType.FORCE_ADD
+                OmegaConf.update(self._copy, override.key_or_group, override.value(), merge=True, force_add=added)
+        self._state = state
+        return self._copy
+
+
+def _same(one: tuple | None, other: tuple | None) -> bool:
+    """Whether two states of a key have the same part, which is compared by identity, and the same lines."""
+    return one is not None and other is not None and one[0] is other[0] and one[1:] == other[1:]
 
 
 def _is_choice(override: Override) -> bool:

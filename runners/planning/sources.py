@@ -74,6 +74,7 @@ def _closure(roots: frozenset[Path]) -> tuple[Path, ...]:
     return tuple(sorted(found))
 
 
+@functools.cache
 def label(path: Path) -> str:
     """The name that a file of a closure has in records: its place in the house, or its base name elsewhere."""
     return path.relative_to(ROOT).as_posix() if path.is_relative_to(ROOT) else path.name
@@ -222,7 +223,7 @@ def unseen(path: Path) -> int:
 
 def forget() -> None:
     """Forgets what was read of files, which then are read again."""
-    for cached in (tree, imports, names, optional, enters_itself, only_computes, unseen, _closure, _home):
+    for cached in (label, tree, imports, names, optional, enters_itself, only_computes, unseen, _closure, _home):
         cached.cache_clear()
 
 
