@@ -7,7 +7,7 @@ PEERS := .venv-peers
 PEERS_READY := $(PEERS)/ready
 
 .DEFAULT_GOAL := help
-.PHONY: help setup sweep paper report test test-all test-browser fuzz torture lint figures docs site perf peers scaling perf-check gpu-check lock clean
+.PHONY: help setup sweep paper report test test-all test-browser fuzz torture slurm test-slurm lint figures docs site perf peers scaling perf-check gpu-check lock clean
 
 help: ## what can be made
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-10s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -58,6 +58,14 @@ fuzz: $(READY) ## command lines and stores at random: how many are accepted, ref
 
 torture: $(READY) ## sweeps killed, stopped, starved and damaged: what became of them (an hour and more; ARGS="--faults N")
 	$(RUN) -m tests.torture $(ARGS)
+
+slurm:
+	@command -v sbatch >/dev/null && command -v munge >/dev/null || { apt-get update -qq && \
+		DEBIAN_FRONTEND=noninteractive apt-get install -y -qq --no-install-recommends slurm-wlm munge >/dev/null; } || \
+		{ echo "steeplechase: Debian's packages slurm-wlm and munge are needed, and could not be installed" >&2; exit 1; }
+
+test-slurm: $(READY) slurm ## sweeps through a SLURM of two nodes on this machine: Debian's slurm-wlm and munge, installed where missing
+	$(RUN) -m pytest -n 0 -rs tests/slurm $(ARGS)
 
 test-browser: $(READY) ## the report and the site in a real browser: Debian's chromium, installed where it is missing
 	@command -v chromium >/dev/null && command -v chromedriver >/dev/null || { apt-get update -qq && \

@@ -57,6 +57,17 @@ class ReplicasSweeper(Sweeper):
         )
 
     def sweep(self, arguments):
+        """Plans a sweep and has it launched, as Hydra calls it.
+
+        Args:
+            arguments: of the command.
+
+        Returns:
+            A list of one batch: the returns of its runs.
+
+        Raises:
+            UserError: for a `submit` that the launcher cannot do, and as plan_and_launch.
+        """
         from runners.configuration.overrides import undefer
         from runners.execution.launch import plan_and_launch
 
@@ -120,7 +131,15 @@ class ReplicasSweeper(Sweeper):
         return hasattr(self.launcher, "train")
 
     def launch(self, states: list, places: list[str]) -> list:
-        """The returns of planned runs, from the configured launcher. places: which of how many each is, as "2/7"."""
+        """Has planned runs trained by the configured launcher.
+
+        Args:
+            states: of the runs.
+            places: which of how many each is, as "2/7".
+
+        Returns:
+            What each came to.
+        """
         if self.takes_runs:
             return self.launcher.train(states)  # as they are planned: no job composes them anew
         jobs = [[*state.overrides, f"progress={place}"] for state, place in zip(states, places, strict=True)]

@@ -29,7 +29,7 @@ def main(arguments: list[str] | None = None) -> int:
     try:
         held = _held(store)
         moved = _moved(console, store, held) if held else set()
-        handed = [(own, own.answers(store)) for own in submissions.every(store)]
+        handed = [(own, own.answers(store)) for own in submissions.listed(store)]
         plans = [sweep for sweep in inventory.sweeps(store, store.plans()) if sweep.recorded < sweep.plan.replicas]
     except StoreError as error:
         return command.fail(error, 1)

@@ -110,7 +110,7 @@ def write(store: Store, name: str, written: str, jobs: Sequence[Sequence[Place]]
     return Submission(name, written, tuple(tuple(job) for job in jobs))
 
 
-def every(store: Store) -> list[Submission]:
+def listed(store: Store) -> list[Submission]:
     """All submissions of a store.
 
     Args:

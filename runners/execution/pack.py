@@ -8,9 +8,11 @@ from __future__ import annotations
 
 import multiprocessing
 import os
+import signal
 import sys
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass
+from multiprocessing import resource_tracker
 
 from rich.console import Console
 
@@ -48,6 +50,7 @@ class Train:
     def __call__(self, pack: Pack) -> None:
         for variable in (schema.SWEEP, answer.ANSWER, answer.PARENT):
             os.environ.pop(variable, None)  # of the command that submitted it, which it outlives
+        _keep_what_cleans_up()
         if os.environ.get("SLURM_CPUS_PER_TASK"):  # where SLURM does not confine a job to its cores
             os.environ["OMP_NUM_THREADS"] = os.environ["SLURM_CPUS_PER_TASK"]
         store = Store(pack.runs[0].run.store)
@@ -74,6 +77,16 @@ class Train:
         for process in multiprocessing.active_children():
             process.kill()  # what it trained since its last checkpoint is trained again
         return DelayedSubmission(self, pack)
+
+
+def _keep_what_cleans_up() -> None:
+    """Starts the process by which Python's multiprocessing cleans up, deaf to the signal at the end of a job's time.
+
+    SLURM sends it to all processes of a job, and ends those that do not know it.
+    """
+    signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGUSR2})
+    resource_tracker.ensure_running()
+    signal.pthread_sigmask(signal.SIG_UNBLOCK, {signal.SIGUSR2})
 
 
 def train(store: Store, runs: Sequence[ExpectedRun]) -> list[Outcome]:

@@ -15,7 +15,7 @@ import subprocess
 import sys
 import time
 from collections import Counter
-from collections.abc import Collection, Iterator, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Any
 
@@ -26,6 +26,7 @@ from results.records.store import Store
 from results.records.submissions import Submission
 from runners import command
 from runners.configuration import named_files, shell_text
+from runners.configuration.job_options import JobOptions
 from runners.execution.expected import ExpectedRun
 from runners.execution.outcome import Outcome
 from runners.execution.pack import Pack, Train
@@ -40,28 +41,6 @@ _QUIET = 30.0  # between two lines that say how far the jobs are
 # The states, as squeue prints them, of jobs that will not go on by themselves.
 _ENDED = {"BOOT_FAIL", "CANCELLED", "COMPLETED", "DEADLINE", "FAILED", "NODE_FAIL", "OUT_OF_MEMORY", "PREEMPTED"}
 _ENDED |= {"TIMEOUT", "REVOKED"}
-
-
-@dataclass(frozen=True)
-class Options:
-    """What is said of the jobs, as hydra_plugins/slurm_launcher.py describes it."""
-
-    runs_per_job: int
-    timeout_min: int
-    max_num_timeout: int
-    lost_retries: int
-    cpus_per_task: int
-    mem_gb: int
-    gpus_per_node: int | None
-    array_parallelism: int
-    signal_delay_s: int
-    name: str
-    partition: str | None
-    account: str | None
-    qos: str | None
-    constraint: str | None
-    exclude: str | None
-    comment: str | None
 
 
 @dataclass
@@ -100,12 +79,12 @@ class _Waiting:
     """What is waited for, and what has come."""
 
     store: Store
-    options: Options
+    options: JobOptions
     jobs: list[_Job] = field(default_factory=list)
     outcomes: dict[Place, Outcome] = field(default_factory=dict)
 
 
-def train(states: Sequence[PlannedState], options: Options, leave: bool) -> list[Outcome]:
+def train(states: Sequence[PlannedState], options: JobOptions, leave: bool) -> list[Outcome]:
     """Has planned runs trained by jobs.
 
     Args:
@@ -121,27 +100,27 @@ def train(states: Sequence[PlannedState], options: Options, leave: bool) -> list
         KeyboardInterrupt: when it is stopped: the jobs stay.
     """
     _check(states, options)
-    own = {_place(state): state for state in states}
+    runs = {_place(state): state for state in states}
     waiting = _Waiting(Store(states[0].planned.run.store), options)
-    waiting.jobs.extend(_adopted(waiting.store, own))
+    waiting.jobs.extend(_adopted(waiting.store, runs))
     adopted = {place for job in waiting.jobs for place in job.states}
     if adopted:
         print(f"{wording.count(len(adopted), 'run')} queued or running already: nothing of it is submitted again.")
-    ahead = [state for place, state in own.items() if place not in adopted]
+    ahead = [state for place, state in runs.items() if place not in adopted]
     size = options.runs_per_job
     waiting.jobs.extend(_submitted(waiting, [ahead[i : i + size] for i in range(0, len(ahead), size)]))
     if leave:
-        return [_queued(waiting, place, state) for place, state in own.items()]
+        return [_queued(waiting, place, state) for place, state in runs.items()]
     try:
         _wait(waiting)
     except KeyboardInterrupt:
         names = ",".join(sorted({job.submission.name for job in waiting.jobs}))
         command.say(f"the jobs stay in the queue; `scancel --name={names}` takes them out.")
         raise
-    return [waiting.outcomes[place] for place in own]
+    return [waiting.outcomes[place] for place in runs]
 
 
-def _check(states: Sequence[PlannedState], options: Options) -> None:
+def _check(states: Sequence[PlannedState], options: JobOptions) -> None:
     """Refuses what no job could train. Raises UserError."""
     missing = [tool for tool in ("sbatch", "squeue", "srun") if not shutil.which(tool)]
     if missing:
@@ -164,13 +143,13 @@ def _place(state: PlannedState) -> Place:
     return state.planned.name, state.planned.fingerprint
 
 
-def _adopted(store: Store, own: dict[Place, PlannedState]) -> list[_Job]:
+def _adopted(store: Store, runs: dict[Place, PlannedState]) -> list[_Job]:
     """The jobs of former commands that train some of these runs, and are queued or running. Others are written off."""
     found = []
-    for submission in submissions.every(store):
+    for submission in submissions.listed(store):
         answers = submission.answers(store)
         for number, places in enumerate(submission.jobs):
-            mine = {place: own[place] for place in places if place in own}
+            mine = {place: runs[place] for place in places if place in runs}
             if number not in answers and mine:
                 found.append(_Job(submission, number, mine))
     if not found:
@@ -217,7 +196,7 @@ def _submitted_array(waiting: _Waiting, packs: Sequence[Sequence[PlannedState]],
         slurm_python=typed.pop("python", None),
     )
     device = packs[0][0].planned.run.program["device"]
-    executor.update_parameters(**_parameters(options, name, device, typed))
+    executor.update_parameters(**parameters(options, name, device, typed))
     files = tuple(named_files.trained(whole=True))
     own = [
         Pack(submission, number, tuple(_expected(state, store) for state in pack), files)
@@ -241,8 +220,18 @@ def _submitted_array(waiting: _Waiting, packs: Sequence[Sequence[PlannedState]],
     ]
 
 
-def _parameters(options: Options, name: str, device: str, typed: dict[str, Any]) -> dict[str, Any]:
-    """What jobs are given, as submitit calls it. typed: what the command says in shell's words."""
+def parameters(options: JobOptions, name: str, device: str, typed: Mapping[str, Any]) -> dict[str, Any]:
+    """What jobs are given.
+
+    Args:
+        options: of the jobs.
+        name: of the submission.
+        device: that the runs are planned for: `cpu` or `gpu`.
+        typed: what the command says in shell's words (shell_text.given).
+
+    Returns:
+        By the names that submitit has for it.
+    """
     gpus = options.gpus_per_node if options.gpus_per_node is not None else 1 if device == "gpu" else None
     given = {
         "name": name,
@@ -255,10 +244,12 @@ def _parameters(options: Options, name: str, device: str, typed: dict[str, Any])
         **{f"slurm_{key}": getattr(options, key) for key in ("partition", "account", "qos", "constraint", "exclude")},
         "slurm_comment": options.comment,
     }
-    besides = typed.pop("additional_parameters", {})
+    besides = typed.get("additional_parameters", {})
     requeue = {} if {"no-requeue", "no_requeue"} & {*besides} else {"requeue": True}
     given["slurm_additional_parameters"] = requeue | besides
-    given |= {f"slurm_{key}": [str(word) for word in words] for key, words in typed.items()}
+    given |= {
+        f"slurm_{key}": [str(word) for word in words] for key, words in typed.items() if key in ("setup", "srun_args")
+    }
     return {key: value for key, value in given.items() if value is not None}
 
 

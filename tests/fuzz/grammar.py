@@ -72,6 +72,7 @@ HYDRA = (
     *("hydra/launcher", "hydra/sweeper", "hydra/job_logging", "hydra/hydra_logging", "hydra/help", "hydra/env"),
     *("hydra.verbose", "hydra.mode", "hydra.launcher", "hydra.launcher.n_jobs", "hydra.launcher.backend"),
     *("hydra.launcher.verbose", "hydra.launcher.batch_size", "hydra.launcher.nowhere", "hydra.sweeper"),
+    *("hydra.launcher.partition", "hydra.launcher.setup", "hydra.launcher.additional_parameters"),
     *("hydra.sweeper.params", "hydra.sweeper.params.seed", "hydra.sweeper.params.estimator", "hydra.sweeper.nowhere"),
     *("hydra.run.dir", "hydra.sweep.dir", "hydra.sweep.subdir", "hydra.output_subdir", "hydra.searchpath"),
     *("hydra.job.chdir", "hydra.job.name", "hydra.job.config_name", "hydra.job.env_copy", "hydra.job.env_set"),

@@ -39,6 +39,7 @@ BASE = {
     "untuned": False,
     "strict": False,
     "plan": False,
+    "submit": "wait",
     "figures": [],
     "tables": [],
     "progress": "",

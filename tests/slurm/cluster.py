@@ -70,6 +70,10 @@ PartitionName=first Nodes=ALL MaxTime=1440 DefaultTime=60 State=UP PriorityTier=
 """
 
 
+class NoCluster(Exception):
+    """A cluster does not start, or does not answer."""
+
+
 def lacks() -> list[str]:
     """The programs that a cluster needs and this machine has not."""
     return [tool for tool in TOOLS if not shutil.which(tool, path=f"{os.environ['PATH']}:{_SYSTEM}")]
@@ -197,8 +201,10 @@ class Cluster:
             except (subprocess.SubprocessError, OSError) as error:
                 fault = f"{error} {getattr(error, 'stderr', '')}"
             time.sleep(0.1)
-        logs = "\n".join(path.read_text(errors="replace")[-800:] for path in (self.folder / "log").iterdir())
-        raise RuntimeError(f"after {seconds:.0f} s it is not so that {what}: {fault}\n{logs}")
+        logs = "\n".join(
+            path.read_text(encoding="utf-8", errors="replace")[-800:] for path in (self.folder / "log").iterdir()
+        )
+        raise NoCluster(f"after {seconds:.0f} s it is not so that {what}: {fault}\n{logs}")
 
 
 def _groups(version: str) -> str:

@@ -97,6 +97,10 @@ def test_a_stopped_holder_loses_its_lock_and_writes_nothing_when_it_wakes(tmp_pa
     while time.monotonic() < until:
         assert watch.holder() is not None, "it moves, and keeps its lock for longer than LOST"
         time.sleep(0.05)
+    written = tmp_path / "written"
+    last = written.read_bytes()
+    while written.read_bytes() in (last, b""):  # right after it wrote it sleeps, and is not between a look and a write
+        time.sleep(0.001)
     os.kill(holding.pid, signal.SIGSTOP)
     began = time.monotonic()
     while watch.holder() is not None:
@@ -104,10 +108,10 @@ def test_a_stopped_holder_loses_its_lock_and_writes_nothing_when_it_wakes(tmp_pa
         time.sleep(0.05)
     assert time.monotonic() - began > 0.8, "not before its time"
     with locks.acquire(tmp_path, {}) as lock:
-        before = (tmp_path / "written").read_text(encoding="utf-8")
+        before = written.read_bytes()
         os.kill(holding.pid, signal.SIGCONT)
         assert "another process has taken over" in holding.stdout.readline()
-        assert holding.wait(timeout=20) == 0 and (tmp_path / "written").read_text(encoding="utf-8") == before
+        assert holding.wait(timeout=20) == 0 and written.read_bytes() == before
         assert lock.held(), "nor did it give free what is another's"
 
 
@@ -168,3 +172,20 @@ def test_a_process_of_the_same_id_is_another_one(tmp_path):
     sealed.replace(path, sealed.text(content | {"place": said["place"], "process": os.getpid(), "began": "1"}))
     assert isinstance(locks.acquire(tmp_path, {}), locks.Lock)
     assert isinstance(locks.acquire(tmp_path / "own", {}), locks.Holder)
+
+
+@pytest.mark.parametrize(
+    ("job", "restart", "free"), [("7 of trial", 1, True), ("7 of trial", 2, False), ("8 of trial", 1, False)]
+)
+def test_an_earlier_life_of_the_same_job_has_lost_its_lock(job, restart, free, tmp_path, monkeypatch):
+    """A cluster has begun the job anew, on another node: what it was before is over."""
+    of_another_node(tmp_path, job=job, restart=restart)
+    assert isinstance(locks.acquire(tmp_path, {}), locks.Holder), "outside of jobs it is another's"
+    for name, value in {"JOB_ID": "7", "CLUSTER_NAME": "trial", "RESTART_COUNT": "2"}.items():
+        monkeypatch.setenv(f"SLURM_{name}", value)
+    found = locks.acquire(tmp_path, {})
+    assert isinstance(found, locks.Lock if free else locks.Holder)
+    if free:
+        [path] = tmp_path.glob("lock-*.json")
+        said = json.loads(path.read_bytes())
+        assert (said["job"], said["restart"]) == ("7 of trial", 2)

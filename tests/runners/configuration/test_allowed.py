@@ -9,6 +9,7 @@ import sys
 import pytest
 from hydra._internal.utils import create_config_search_path
 from hydra.core.override_parser.overrides_parser import OverridesParser
+from hydra.errors import ConfigCompositionException
 from hydra.types import RunMode
 
 import runners.sweep  # noqa: F401  it registers the schema
@@ -82,6 +83,7 @@ def test_no_override_names_one_at_any_place(node, target):
 FINE = [
     *("hydra/launcher=joblib", "hydra.launcher.n_jobs=2", "hydra/launcher=basic", "hydra/sweeper=replicas"),
     *("hydra.sweeper.params.seed=3", "~hydra.sweeper.params.seed", "hydra.verbose=true", "hydra.verbose=[a.b,c]"),
+    *("hydra/launcher=slurm", "hydra.launcher.partition=gpu", "hydra.launcher.runs_per_job=8"),
     *("hydra.mode=RUN", "hydra.help.header=Hello", "hydra.launcher.temp_folder=/tmp/x", "hydra={verbose:true}"),
 ]
 REFUSED = [
@@ -89,7 +91,12 @@ REFUSED = [
     *("hydra.job.env_set={A:b}", "+hydra.job.env_set.A=b", "hydra.job.env_copy=[NO_SUCH_VARIABLE]", "hydra=3"),
     *("hydra/job_logging=stdout", "hydra/hydra_logging=none", "hydra/env=x", "hydra/callbacks=x", "hydra/output=x"),
     *("hydra.searchpath=[pkg://canary]", "hydra.searchpath=[file:///tmp]", "~hydra.job_logging", "~hydra/launcher"),
-    *("hydra.launcher._target_=os.system", "hydra/launcher=slurm", "hydra/launcher=[basic]", "hydra/launcher={a:b}"),
+    *(
+        "hydra.launcher._target_=os.system",
+        "hydra/launcher=submitit_slurm",
+        "hydra/launcher=[basic]",
+        "hydra/launcher={a:b}",
+    ),
     *("hydra/sweeper=basic", "+estimator@hydra.callbacks.x=ste", "+hydra.anything=1", "hydra.launcher={_target_:x}"),
     *("hydra.launcher.n_jobs=[1]", "hydra.launcher.temp_folder=${oc.env:HOME}", "hydra.verbose={a:1}"),
     *("hydra.verbose=3", "hydra.mode=x", "hydra.help.template=$X", "hydra.help.header=${oc.env:HOME}"),
@@ -119,15 +126,40 @@ def test_what_is_not_in_the_list_is_refused_by_its_name(line):
 
 
 @pytest.mark.parametrize(
-    "wrong",
+    ("launcher", "wrong"),
     [
-        *("n_jobs=0", "batch_size=0", "prefer=both", "require=sharedmem", "pre_dispatch=9**9**9", "timeout=-1"),
-        *("timeout=nan", "max_nbytes=much", "mmap_mode=zz"),
+        *(("joblib", one) for one in ("n_jobs=0", "batch_size=0", "prefer=both", "require=sharedmem", "timeout=-1")),
+        *(("joblib", one) for one in ("pre_dispatch=9**9**9", "timeout=nan", "max_nbytes=much", "mmap_mode=zz")),
+        *(("slurm", one) for one in ("runs_per_job=0", "timeout_min=-1", "gpus_per_node=-1", "name='a b'")),
+        *(("slurm", one) for one in ("partition='x;rm'", "comment='$(rm)'", "exclude='`rm`'", "lost_retries=-1")),
     ],
 )
-def test_a_launchers_numbers_and_words_are_those_that_it_takes(loader, wrong):
+def test_a_launchers_numbers_and_words_are_those_that_it_takes(loader, launcher, wrong):
     with pytest.raises(UserError, match=rf"hydra\.launcher\.{wrong.split('=')[0]} is"):
-        loader.load_configuration("config", ["hydra/launcher=joblib", f"hydra.launcher.{wrong}"], RunMode.MULTIRUN)
+        loader.load_configuration("config", [f"hydra/launcher={launcher}", f"hydra.launcher.{wrong}"], RunMode.MULTIRUN)
+
+
+@pytest.mark.parametrize("launcher", ["basic", "slurm"])
+def test_what_an_experiment_says_of_its_launcher_is_for_no_other_one(loader, launcher):
+    lines = ["experiment=control", f"hydra/launcher={launcher}"]
+    cfg = loader.load_configuration("config", lines, RunMode.MULTIRUN)
+    assert "n_jobs" not in cfg.hydra.launcher
+    assert loader.load_configuration("config", lines[:1], RunMode.MULTIRUN).hydra.launcher.n_jobs == 2
+
+
+@pytest.mark.parametrize("said", ["nowhere: 3", "setup: [rm -r x]", "additional_parameters: {wrap: rm}", "python: rm"])
+@pytest.mark.parametrize("launcher", ["joblib", "slurm"])
+def test_an_experiment_has_nothing_run_by_its_launcher(tmp_path, launcher, said):
+    folder = tmp_path / "experiment"
+    folder.mkdir()
+    text = (
+        f"# @package _global_\ndefaults:\n  - override /hydra/launcher: {launcher}\nhydra:\n  launcher:\n    {said}\n"
+    )
+    (folder / "sent.yaml").write_text(text, encoding="utf-8")
+    path = create_config_search_path(str(schema.CONF))
+    path.prepend("command-line", str(tmp_path))
+    with pytest.raises((UserError, ConfigCompositionException), match=said.partition(":")[0]):
+        allowed.Loader(path).load_configuration("config", ["experiment=sent"], RunMode.MULTIRUN)
 
 
 # Where a file may say it. CALL stands for {_target_: canary.called}.
