@@ -52,7 +52,9 @@ class Submission:
         found: dict[int, Mapping[str, Any]] = {}
         for number in range(len(self.jobs)):
             try:
-                found[number] = sealed.parsed(sealed.read(self._answer(store, number)), VERSION, "an answer")
+                said = sealed.parsed(sealed.read(self._answer(store, number)), VERSION, "an answer")
+                whole = {run for run, _ in self.jobs[number]} == {of.get("run") for of in said.get("outcomes", ())}
+                found[number] = said if whole or "lost" in said else {"lost": "its answer is not of all its runs"}
             except FileNotFoundError:
                 continue
             except sealed.Damaged as fault:

@@ -159,11 +159,14 @@ def _adopted(store: Store, runs: dict[Place, PlannedState]) -> list[_Job]:
         there = states({job.submission.name for job in found})
         if there is None:
             time.sleep(ASKED)
+    kept = []
     for job in found:
         job.state = there.get((job.submission.name, job.number), "UNKNOWN")
-        if job.ended:
+        if not job.ended or job.number in job.submission.answers(store):  # it may have answered in the meantime
+            kept.append(job)
+        else:
             job.submission.answer(store, job.number, {"lost": f"it had ended ({job.state}) before the sweep went on"})
-    return [job for job in found if not job.ended]
+    return kept
 
 
 def _submitted(waiting: _Waiting, packs: Sequence[Sequence[PlannedState]], attempts: int = 1) -> list[_Job]:
@@ -306,13 +309,12 @@ def _collect(waiting: _Waiting) -> None:
         if answered is None or "lost" in answered:
             continue
         waiting.jobs.remove(job)
-        for said in answered["outcomes"]:
-            outcome = Outcome(**{**said, "names": tuple(said["names"])})
-            for place, state in job.states.items():
-                if place[0] == outcome.run:
-                    if not (outcome.error or outcome.unsupported):
-                        outcome.trained = state.missing  # also what it had trained before it was begun anew
-                    waiting.outcomes[place] = outcome
+        outcomes = {said["run"]: Outcome(**{**said, "names": tuple(said["names"])}) for said in answered["outcomes"]}
+        for place, state in job.states.items():
+            outcome = outcomes[place[0]]
+            if not (outcome.error or outcome.unsupported):
+                outcome.trained = state.missing  # also what it had trained before it was begun anew
+            waiting.outcomes[place] = outcome
 
 
 def _replace_lost(waiting: _Waiting, there: dict[tuple[str, int], str]) -> None:

@@ -29,7 +29,9 @@ def test_what_was_handed_over_is_found_again(tmp_path):
 def test_what_is_damaged_is_no_submission_and_no_outcome(tmp_path):
     store = Store(tmp_path)
     submission = submissions.write(store, "night-01", "", JOBS)
-    submission.answer(store, 0, {"outcomes": []})
+    submission.answer(store, 0, {"outcomes": [{"run": "run-a"}, {"run": "run-b"}]})
+    submission.answer(store, 1, {"outcomes": []})
+    assert "lost" not in submission.answers(store)[0] and "not of all" in submission.answers(store)[1]["lost"]
     path = tmp_path / "cluster/night-01/answer-0000.json"
     path.write_bytes(path.read_bytes()[:-9])
     assert "damaged" in submission.answers(store)[0]["lost"]
