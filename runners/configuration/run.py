@@ -51,7 +51,7 @@ class Run:
         replicas: in the order of the record.
         files: where a task's files lie, by the task's argument.
         store: the folder of records.
-        checkpoint: seconds of training after which a block's state is saved; 0: after every chunk.
+        checkpoint: seconds after which a block's state is saved; 0: after every recorded step.
         progress: which run of how many, as "2/7"; "" where it is not said.
         parallel_blocks: how many blocks are trained at a time; None: one a core, or one on a GPU.
     """

@@ -48,7 +48,8 @@ class Sweep:
         block: replicas in one compiled call; null: by the trainer's rule.
         parallel_blocks: blocks trained at a time, with the same numbers; null: one a core, or one on a GPU.
         store: where records, plans and figures go.
-        checkpoint: seconds of training after which a block's state is saved; 0: after every chunk.
+        checkpoint: seconds after which a block's state is saved, later where that would take more than 2 % of the
+            time; 0: after every recorded step.
         reference: the estimator that the others are contrasted with; "": up to ten methods are compared in all pairs.
         margins: by task, a difference of its measure that does not matter.
         looks: by estimator, or by method as it is printed, what figures and tables give it: colour, marker, label,

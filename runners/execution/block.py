@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import Any
 
@@ -15,6 +16,9 @@ from runners.training.trainer import Trainer
 from steeplechase import schedules
 from steeplechase.errors import UserError
 from tasks.base import Task
+
+FIRST = 200  # steps of a training whose speed is not known yet
+SHARE = 0.02  # of the time of training, the most that saving its state may take
 
 
 def recorded(steps: int, rows: int) -> list[int]:
@@ -125,8 +129,9 @@ def train(
         steps: the length of the training, in updates.
         rows: how many rows are recorded after the start.
         checkpoint: where the state is saved, and looked for at the start; numbers do not depend on when it was saved.
-        checkpoint_interval: seconds of training after which it is saved, at least.
-        report: report(steps done) is called after every chunk.
+        checkpoint_interval: seconds after which it is saved, also between two rows; later where saving itself takes
+            long (SHARE). 0: after every row.
+        report: report(steps done) is called after every row, and whenever the training is looked at between two.
 
     Returns:
         (measures {name: [rows + 1, replicas]}, seconds per step of each chunk), with `train_s` among the measures.
@@ -141,20 +146,76 @@ def train(
         trainer.begin(replicas, steps)
         history, seconds_per_step = [_row(trainer, len(replicas))], []
         check_declared(history[0], trainer.program.task)
-    unsaved = 0.0
+    saving = Saving(checkpoint_interval)
     for mark in marks[len(history) :]:
-        updates = mark - trainer.step
-        seconds = trainer.advance(mark)
-        seconds_per_step.append(seconds / updates)
+        began, seconds = trainer.step, 0.0
+        while trainer.step < mark:
+            before = time.perf_counter()
+            started, step = trainer.step, saving.next_step(trainer.step, mark)
+            seconds += trainer.advance(step)
+            saving.trained(step - started, time.perf_counter() - before)
+            if step < mark:
+                report(step)
+                if saving.due:
+                    saving.save(lambda: _save(trainer, history, seconds_per_step, checkpoint))
+        seconds_per_step.append(seconds / (mark - began))
         history.append(_row(trainer, len(replicas)))
-        unsaved += seconds
-        if unsaved >= checkpoint_interval and mark < steps:
-            _save(trainer, history, seconds_per_step, checkpoint)
-            unsaved = 0.0
+        if saving.due and mark < steps:
+            saving.save(lambda: _save(trainer, history, seconds_per_step, checkpoint))
         report(mark)
     names = sorted({name for row in history for name in row})
     missing = np.full(len(replicas), np.nan)
     return {name: np.stack([row.get(name, missing) for row in history]) for name in names}, seconds_per_step
+
+
+class Saving:
+    """When a training is interrupted to save its state: by the clock, which moves no number."""
+
+    def __init__(self, interval: float):
+        """interval: seconds after which it is saved; 0: after every row."""
+        self._interval, self._wanted = interval, interval
+        self._unsaved, self._per_step = 0.0, 0.0
+
+    @property
+    def due(self) -> bool:
+        """Whether it is time to save."""
+        return self._unsaved >= self._wanted
+
+    def next_step(self, step: int, mark: int) -> int:
+        """Up to which step training goes on before it is looked at again.
+
+        Args:
+            step: at which it is.
+            mark: of the next row.
+
+        Returns:
+            A later step, at most the mark.
+        """
+        if not self._interval:
+            return mark
+        ahead = max(self._wanted - self._unsaved, self._interval / 10)
+        return min(mark, step + (max(1, int(ahead / self._per_step)) if self._per_step else FIRST))
+
+    def trained(self, steps: int, seconds: float) -> None:
+        """Takes in how long steps took.
+
+        Args:
+            steps: how many.
+            seconds: that they took.
+        """
+        self._unsaved += seconds
+        self._per_step = seconds / steps
+
+    def save(self, save: Callable[[], None]) -> None:
+        """Has the state saved, and makes the next time late enough for it to cost no more than SHARE.
+
+        Args:
+            save: saves it.
+        """
+        started = time.perf_counter()
+        save()
+        self._unsaved = 0.0
+        self._wanted = max(self._interval, (time.perf_counter() - started) / SHARE) if self._interval else 0.0
 
 
 def check_declared(measures: Iterable[str], task: Task) -> None:

@@ -1,6 +1,7 @@
 """A run in one process: its blocks, in lanes or one by one, in a memory that is large enough or not."""
 
 import json
+import time
 from dataclasses import replace
 
 import numpy as np
@@ -13,6 +14,7 @@ from estimators import registry
 from estimators.surrogate import Surrogate
 from results import load
 from results.records import declared, sealed
+from results.records.checkpoint import Checkpoint
 from results.records.store import Store
 from runners.configuration.resolution import resolve
 from runners.configuration.schema import CONF
@@ -89,6 +91,43 @@ def test_what_is_too_much_for_the_memory_is_trained_in_smaller_blocks(plain, mon
     columns = [*keys, "train_loss", "test_loss", "gradient_norm"]
     one, other = (t[columns].sort_values(keys, ignore_index=True) for t in (table, plain))
     pd.testing.assert_frame_equal(one, other, check_exact=True)
+
+
+def test_a_state_is_saved_between_two_rows_too_and_taken_up_there(monkeypatch, tmp_path):
+    """One row after a start, and a state every moment: a training that was killed goes on from the middle."""
+    kinds = {"seed": [0, 1], "steps": 40000, "record_points": 1, "optimizer__learning_rate": RATES[:1]}
+    monkeypatch.setattr(block, "SHARE", 1.0)
+    whole = trained(tmp_path / "whole", **kinds)[1]
+    saved, save = [], Checkpoint.save
+
+    def counted(self, arrays):
+        save(self, arrays)
+        saved.append(int(arrays["state/step"]))
+        if len(saved) == 2:
+            raise KeyboardInterrupt
+
+    monkeypatch.setattr(Checkpoint, "save", counted)
+    with pytest.raises(KeyboardInterrupt):
+        trained(tmp_path / "killed", checkpoint=1e-6, **kinds)
+    assert 0 < saved[0] < saved[1] < 40000
+    outcome, table = trained(tmp_path / "killed", checkpoint=60.0, **kinds)
+    assert outcome.resumed == 2
+    pd.testing.assert_frame_equal(table, whole, check_exact=True)
+
+
+def test_saving_costs_no_more_than_its_share():
+    """Ten seconds of training at first; after half a second of saving as many as make it the share."""
+    saving = block.Saving(10.0)
+    assert saving.next_step(0, 10**6) == block.FIRST
+    saving.trained(block.FIRST, 2.0)
+    assert not saving.due and saving.next_step(200, 10**6) == 200 + 800
+    saving.trained(800, 8.0)
+    assert saving.due
+    saving.save(lambda: time.sleep(0.5))
+    saving.trained(2000, 20.0)
+    assert not saving.due and saving.next_step(3000, 3100) == 3100
+    saving.trained(700, 7.0)
+    assert saving.due
 
 
 def test_what_a_tasks_data_may_not_mean_is_remarked_on(monkeypatch, tmp_path):
