@@ -26,6 +26,7 @@ from steeplechase.errors import UserError
 
 GRACE = 4.0  # seconds after a signal's sentence, in which what is under way may end by itself
 _KEPT = "what is recorded or saved is kept, and the same command goes on from here."
+_STOPPED_BY = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
 _LONG = 200  # letters of one word that a sentence shows
 
 
@@ -116,8 +117,9 @@ def run(main: Callable[[], int]) -> None:
     """
     _print_anything()
     logging.StreamHandler.handleError = _unlogged  # type: ignore[assignment,method-assign]
-    for number in (signal.SIGTERM, signal.SIGHUP):
-        if threading.current_thread() is threading.main_thread() and signal.getsignal(number) is signal.SIG_DFL:
+    for number in _STOPPED_BY:
+        usual = signal.default_int_handler if number == signal.SIGINT else signal.SIG_DFL
+        if threading.current_thread() is threading.main_thread() and signal.getsignal(number) is usual:
             signal.signal(number, _stop)  # not where nohup has it ignored
     try:
         try:
@@ -187,10 +189,17 @@ def _unlogged(handler: logging.Handler, record: logging.LogRecord) -> None:
 
 
 def _stop(number: int, _: FrameType | None) -> None:
-    for other in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
+    """Says so, and ends this process: after the grace also where what is raised here comes to nobody's ears, as where
+    Python was collecting garbage.
+
+    Raises:
+        Stopped: always.
+    """
+    for other in _STOPPED_BY:
         signal.signal(other, signal.SIG_IGN)  # once is enough
+    by = "" if number == signal.SIGINT else f" by {signal.Signals(number).name}"
     with contextlib.suppress(OSError):  # the terminal may be gone
-        os.write(2, f"steeplechase: stopped by {signal.Signals(number).name}; {_KEPT}\n".encode())
+        os.write(2, f"steeplechase: stopped{by}; {_KEPT}\n".encode())
     _end_soon(128 + number)
     raise Stopped(number)
 

@@ -338,13 +338,16 @@ def test_any_locale_and_any_terminal_will_do(tmp_path):
     assert printed.stdout.strip().endswith(b":replace"), "and so for the processes that it starts"
 
 
-@pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGHUP])
-def test_a_signal_ends_a_command_in_time_and_says_what_is_kept(number):
-    """Of a command that waits for something that does not come."""
+@pytest.mark.parametrize("swallowed", [False, True])
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM, signal.SIGHUP])
+def test_a_signal_ends_a_command_in_time_and_says_what_is_kept(number, swallowed):
+    """Of a command that waits for something that does not come, also where what is raised comes to nobody's ears."""
+    usual = "signal.default_int_handler" if number == signal.SIGINT else "signal.SIG_DFL"
     script = (
-        f"import signal, time\nsignal.signal({number:d}, signal.SIG_DFL)  # which nohup has ignored\n"
-        "from runners import command\ndef main():\n    print('ready', flush=True)\n"
-        "    while True:\n        time.sleep(60)\ncommand.run(main)\n"
+        f"import contextlib, signal, time\nsignal.signal({number:d}, {usual})  # which a shell or nohup has ignored\n"
+        "from runners import command\ndef main():\n    print('ready', flush=True)\n    while True:\n"
+        f"        with contextlib.suppress({'KeyboardInterrupt' if swallowed else ''}):\n            time.sleep(60)\n"
+        "command.run(main)\n"
     )
     with subprocess.Popen([sys.executable, "-c", script], cwd=ROOT, stdout=-1, stderr=-1, encoding="utf-8") as process:
         assert process.stdout.readline() == "ready\n"
@@ -352,7 +355,11 @@ def test_a_signal_ends_a_command_in_time_and_says_what_is_kept(number):
         process.send_signal(number)
         _, said = process.communicate(timeout=30)
         assert process.returncode == 128 + number and time.monotonic() - started < 10
-    assert said.startswith(f"steeplechase: stopped by {number.name}; what is recorded or saved is kept")
+    by = "" if number == signal.SIGINT else f" by {number.name}"
+    assert (
+        said
+        == f"steeplechase: stopped{by}; what is recorded or saved is kept, and the same command goes on from here.\n"
+    )
 
 
 def test_somebodys_own_module_is_named(tmp_path):

@@ -76,6 +76,7 @@ def main() -> int:
     parser.add_argument("--after", type=Path, help="what a run of the same commit printed that was ended: it counts")
     parser.add_argument("--write", action="store_true", help=f"write the table into {PAGE.relative_to(ROOT)}")
     options = parser.parse_args()
+    signal.signal(signal.SIGINT, signal.default_int_handler)  # a shell has it ignored by what it runs in the background
     started, verdicts = time.monotonic(), _before(options.after) if options.after else []
     with tempfile.TemporaryDirectory() as folder:
         whole = reference(Path(folder))
