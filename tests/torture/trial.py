@@ -53,6 +53,7 @@ class Fault:
         operation: at which operation harm is done (inside/sitecustomize.py), or {}.
         files: how a file of the store is changed after an interruption, or "".
         joblib: whether two processes train.
+        clock: by how many seconds the clock was set back when the command is typed again.
         seed: of what is chosen at random within the trial.
     """
 
@@ -63,6 +64,7 @@ class Fault:
     operation: dict = field(default_factory=dict)
     files: str = ""
     joblib: bool = False
+    clock: float = 0.0
     seed: int = 0
 
 
@@ -130,7 +132,9 @@ def records(store: Path) -> pd.DataFrame:
     return rows.sort_values(["replica", "step"], ignore_index=True)
 
 
-def start(store: Path, log: Path | None = None, fault: Fault | None = None, code: str = "") -> subprocess.Popen:
+def start(
+    store: Path, log: Path | None = None, fault: Fault | None = None, code: str = "", clock: float = 0.0
+) -> subprocess.Popen:
     """Starts the sweep, in a group of processes of its own.
 
     Args:
@@ -138,12 +142,16 @@ def start(store: Path, log: Path | None = None, fault: Fault | None = None, code
         log: where its operations on the store are noted; None: nowhere, and no harm is done.
         fault: whose operation is harmful, and which launcher is used.
         code: what is run in the place of the command.
+        clock: by how many seconds the clock was set back.
     """
     environment = {**os.environ, "PYTHONPATH": str(ROOT), "CUDA_VISIBLE_DEVICES": "-1"}
     if log:
         environment |= {"PYTHONPATH": f"{INSIDE}{os.pathsep}{ROOT}", "TORTURE_LOG": str(log)}
         environment["TORTURE"] = json.dumps(fault.operation if fault else {})
     line = [sys.executable, *(["-c", code] if code else ["-m", "runners.sweep"]), *SWEEP]
+    if clock:  # Debian's package faketime; what only counts is left alone, as a clock that is set leaves it
+        environment |= {"FAKETIME_DONT_FAKE_MONOTONIC": "1"}
+        line = ["faketime", "-f", f"-{clock:.0f}s", *line]
     line += [*(JOBLIB if fault and fault.joblib else []), f"store={store}"]
     pipes = {"stdout": subprocess.PIPE, "stderr": subprocess.STDOUT}
     return subprocess.Popen(line, cwd=ROOT, env=environment, start_new_session=True, encoding="utf-8", **pipes)
@@ -168,7 +176,7 @@ def attempt(fault: Fault, whole: Reference) -> Verdict:
             verdict.hit = _damage(store, fault.files, rng)
         said = ""
         for _ in range(AGAIN):
-            process = start(store, code=PATIENT if stopped else "")
+            process = start(store, code=PATIENT if stopped else "", clock=fault.clock)
             said, _ = process.communicate(timeout=300)
             if process.returncode == 0:
                 break
