@@ -7,7 +7,7 @@ PEERS := .venv-peers
 PEERS_READY := $(PEERS)/ready
 
 .DEFAULT_GOAL := help
-.PHONY: help setup sweep paper report test test-all test-browser fuzz torture slurm test-slurm lint figures docs site perf peers scaling perf-check gpu-check lock clean
+.PHONY: help setup sweep paper report test test-all test-browser fuzz torture slurm test-slurm lint figures docs site perf peers scaling thousand perf-check gpu-check lock clean
 
 help: ## what can be made
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-10s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -96,6 +96,9 @@ $(PEERS_READY): requirements.lock pyproject.toml
 
 scaling: $(READY) ## how cost grows with replicas, width, steps and runs: table, JSON and figure (minutes)
 	$(RUN) -m tests.perf.scaling --json docs/speed/scaling.json --figure docs/speed/scaling $(ARGS)
+
+thousand: $(READY) ## a sweep of a thousand runs: what every command takes, and the memory of both processes (half an hour)
+	$(RUN) -m tests.perf.thousand --json docs/speed/thousand.json --figure docs/speed/thousand $(ARGS)
 
 perf-check: $(READY) ## is this tree slower than that commit? (BASE=COMMIT, or ARGS=--self-test)
 	@$(RUN) -m tests.perf.check $(if $(BASE),"$(BASE)") $(ARGS)

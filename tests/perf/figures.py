@@ -207,3 +207,32 @@ def _caption(found: Mapping, rows: Sequence[Mapping]) -> str:
         + f" Loss not the same: {', '.join(wrong)}."
         * bool(wrong)
     )
+
+
+def memory(found: Mapping) -> Figure:
+    """Resident memory of a long sweep over time: of the command, and of the process that trains.
+
+    found: what `python -m tests.perf.thousand --json` writes. Raises ValueError where nothing was watched.
+    """
+    longest = max(found["commands"], key=lambda one: len(one["trainer"]))
+    if not longest["trainer"]:
+        raise ValueError("no memory was watched: there is nothing to draw.")
+    with style.context():
+        figure = Figure(figsize=(6.3, 3.0), layout="constrained")
+        axes = figure.subplots()
+        shown = (("trainer", "the process that trains", _LOOKS[0]), ("command", "the command", _LOOKS[1]))
+        for name, label, look in shown:
+            minutes, sizes = ([x / 60 for x, _ in longest[name]], [size / 2**30 for _, size in longest[name]])
+            axes.plot(minutes, sizes, color=look.colour, linewidth=1.2, label=label)
+        axes.set_ylim(bottom=0)
+        axes.set_xlabel("minutes")
+        axes.set_ylabel("resident memory, GiB")
+        axes.legend(frameon=False, loc="center right")
+        about = found["machine"]
+        layout.caption(
+            figure,
+            f"A sweep of {found['runs']:,} runs, each compiled and trained, in {longest['seconds'] / 60:.0f} min. The "
+            f"process that trains is renewed once it has 2.5 GiB. {about['cores']} cores of {about['cpu']}, "
+            f"{about['date'][:10]}, commit {about['commit'][:7]}.",
+        )
+    return figure

@@ -54,9 +54,9 @@ class World:
     def sweep(self, **changes):
         """The command, with training replaced by what it would have recorded."""
 
-        def launch(jobs):
+        def launch(states, places):
             self.store.write(*part())
-            return [SimpleNamespace(return_value=Outcome(WANTED.name, WANTED.run.names, 2, trained=2)) for _ in jobs]
+            return [SimpleNamespace(return_value=Outcome(WANTED.name, WANTED.run.names, 2, trained=2)) for _ in states]
 
         own = {"store": str(self.store.root), "steps": 100, "record_points": 1, **changes}
         plan_and_launch([["task=sign_fitting"]], lambda _: json.loads(json.dumps(BASE | own)), launch, "none", [])
