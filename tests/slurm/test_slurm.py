@@ -29,7 +29,7 @@ SWEEP = [
     *("seed=0,1", "optimizer.learning_rate=0.01", "record_points=40", "checkpoint=1", "tables=[summary]"),
 ]
 JOBS = ["hydra/launcher=slurm", "hydra.launcher.cpus_per_task=1", "hydra.launcher.mem_gb=4"]
-SHORT, LONG = "task.steps=40000", "task.steps=800000"
+SHORT, LONG = "task.steps=100000", "task.steps=800000"
 
 
 @pytest.fixture(scope="module")
