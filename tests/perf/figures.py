@@ -227,7 +227,8 @@ def memory(found: Mapping) -> Figure:
         axes.set_ylim(bottom=0)
         axes.set_xlabel("minutes")
         axes.set_ylabel("resident memory, GiB")
-        axes.legend(frameon=False, loc="center right")
+        axes.legend(frameon=False, loc="upper left")
+        axes.set_ylim(top=1.3 * axes.get_ylim()[1])  # below the legend
         about = found["machine"]
         layout.caption(
             figure,

@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import argparse
 import json
-import math
 import os
 import subprocess
 import sys
@@ -65,9 +64,6 @@ def main() -> int:
     commands = [asdict(one) for one in found]
     whole = {"machine": about, "others": watch.others(), "runs": options.runs, "commands": commands}
     print(table(options.runs, found))
-    longest = max(found, key=lambda one: one.seconds)
-    factors = ", ".join(f"{name} × {growth(getattr(longest, name)):.2f}" for name in ("command", "trainer"))
-    print(f"Largest in the last tenth of '{longest.name}', over the largest in the second: {factors}.")
     if options.json:
         options.json.write_text(json.dumps(whole, indent=1), encoding="utf-8")
     if options.figure:
@@ -150,13 +146,6 @@ def table(runs: int, found: list[Timed]) -> str:
         size = f"{one.peak / 2**30:.1f} GiB" if one.peak else ""
         lines.append(f"| {one.name} | {one.seconds:.1f} | {1000 * one.seconds / runs:.0f} | {size} |")
     return "\n".join(lines)
-
-
-def growth(sizes: list[tuple[float, int]]) -> float:
-    """By which factor a process is larger in the last tenth of its time than in the second one; NaN for a short one."""
-    tenth = len(sizes) // 10
-    first, last = ([size for _, size in part] for part in (sizes[tenth : 2 * tenth], sizes[-tenth:]))
-    return max(last) / max(first) if tenth else math.nan
 
 
 def _resident(process: int) -> int:
