@@ -16,7 +16,7 @@ import pandas as pd
 import pytest
 
 from results import load
-from results.records import locks, submissions
+from results.records import submissions
 from results.records.store import Store
 from tests.oracles.command import ROOT
 from tests.slurm.cluster import Cluster, NoCluster, lacks
@@ -26,10 +26,10 @@ pytestmark = pytest.mark.skipif(
 )
 SWEEP = [
     *("experiment=null", "task=sign_fitting", "estimator=tanh_slope,ste", "optimizer=adam,momentum", "figures=[]"),
-    *("seed=0,1", "optimizer.learning_rate=0.01", "record_points=40", "checkpoint=1", "tables=[summary]"),
+    *("seed=0,1", "optimizer.learning_rate=0.01", "record_points=40", "checkpoint=0.1", "tables=[summary]"),
 ]
 JOBS = ["hydra/launcher=slurm", "hydra.launcher.cpus_per_task=1", "hydra.launcher.mem_gb=4"]
-SHORT, LONG = "task.steps=100000", "task.steps=800000"
+SHORT, LONG = "task.steps=200000", "task.steps=800000"
 
 
 @pytest.fixture(scope="module")
@@ -110,9 +110,7 @@ class Sweep:
         end = time.monotonic() + 240
         while time.monotonic() < end:
             for run, fingerprint in (place for own in submissions.listed(self.store)[:1] for place in own.jobs[number]):
-                folder = self.store.folder(run, fingerprint)
-                holder = locks.holder(folder)
-                if holder and holder.done and list(folder.glob("*.npz")):
+                if list(self.store.folder(run, fingerprint).glob("state-*.npz")):
                     own = next((row.split() for row in self.queue() if row.startswith(f"{number} RUNNING")), None)
                     if own:
                         return own[2], own[3]
