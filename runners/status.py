@@ -29,7 +29,10 @@ def main(arguments: list[str] | None = None) -> int:
     try:
         held = _held(store)
         moved = _moved(console, store, held) if held else set()
-        handed = [(own, own.answers(store)) for own in submissions.listed(store)]
+        handed = [
+            (own, [number for number in range(len(own.jobs)) if own.answered(store, number) is None])
+            for own in submissions.listed(store)
+        ]
         plans = [sweep for sweep in inventory.sweeps(store, store.plans()) if sweep.recorded < sweep.plan.replicas]
     except StoreError as error:
         return command.fail(error, 1)
@@ -37,7 +40,7 @@ def main(arguments: list[str] | None = None) -> int:
         console.print(_trained(held, moved))
     else:
         console.print("Nothing is being trained.")
-    handed = [(own, answers) for own, answers in handed if len(answers) < len(own.jobs)]
+    handed = [(own, ahead) for own, ahead in handed if ahead]
     if handed:
         console.print(_handed_over(handed))
     if plans:
@@ -73,18 +76,22 @@ def _trained(held: dict[tuple[str, str], locks.Holder], moved: set[tuple[str, st
     return table
 
 
-def _handed_over(handed: list[tuple[submissions.Submission, dict]]) -> Table:
-    """Submissions of which jobs have not answered, and what SLURM says of these."""
+def _handed_over(handed: list[tuple[submissions.Submission, list[int]]]) -> Table:
+    """Submissions with the numbers of the jobs that have not answered, and what SLURM says of these."""
     table = Table("submission", title="Handed to SLURM", box=SIMPLE, show_edge=False)
     for column in ("jobs", "answered"):
         table.add_column(column, justify="right")
     table.add_column("the others")
     there = slurm.states({own.name for own, _ in handed})
-    for own, answers in handed:
-        ahead = [number for number in range(len(own.jobs)) if number not in answers]
+    for own, ahead in handed:
         said = Counter((there or {}).get((own.name, number), "not there").lower() for number in ahead)
         others = ", ".join(f"{number} {state}" for state, number in sorted(said.items()))
-        table.add_row(own.name, f"{len(own.jobs):,}", f"{len(answers):,}", others if there is not None else "unknown")
+        table.add_row(
+            own.name,
+            f"{len(own.jobs):,}",
+            f"{len(own.jobs) - len(ahead):,}",
+            others if there is not None else "unknown",
+        )
     return table
 
 

@@ -37,29 +37,27 @@ class Submission:
     written: str
     jobs: tuple[tuple[Place, ...], ...]
 
-    def answers(self, store: Store) -> dict[int, Mapping[str, Any]]:
-        """What the jobs have answered so far.
+    def answered(self, store: Store, number: int) -> Mapping[str, Any] | None:
+        """What a job has answered.
 
         Args:
             store: that has the submission.
+            number: of the job, from 0.
 
         Returns:
-            By the job's number: `outcomes`, a mapping each; or `lost`, why there is and will be none.
+            `outcomes`, a mapping each; or `lost`, why there is and will be none; None where it has not answered yet.
 
         Raises:
             StoreError: where the folder cannot be read.
         """
-        found: dict[int, Mapping[str, Any]] = {}
-        for number in range(len(self.jobs)):
-            try:
-                said = sealed.parsed(sealed.read(self._answer(store, number)), VERSION, "an answer")
-                whole = {run for run, _ in self.jobs[number]} == {of.get("run") for of in said.get("outcomes", ())}
-                found[number] = said if whole or "lost" in said else {"lost": "its answer is not of all its runs"}
-            except FileNotFoundError:
-                continue
-            except sealed.Damaged as fault:
-                found[number] = {"lost": f"its answer {fault}"}
-        return found
+        try:
+            said = sealed.parsed(sealed.read(self._answer(store, number)), VERSION, "an answer")
+        except FileNotFoundError:
+            return None
+        except sealed.Damaged as fault:
+            return {"lost": f"its answer {fault}"}
+        whole = {run for run, _ in self.jobs[number]} == {of.get("run") for of in said.get("outcomes", ())}
+        return said if whole or "lost" in said else {"lost": "its answer is not of all its runs"}
 
     def answer(self, store: Store, number: int, what: Mapping[str, Any]) -> None:
         """Writes a job's answer; one that is there stays.
@@ -67,7 +65,7 @@ class Submission:
         Args:
             store: that has the submission.
             number: of the job, from 0.
-            what: as `answers` returns it.
+            what: as `answered` returns it.
 
         Raises:
             OSError: where it cannot be written.

@@ -147,10 +147,9 @@ def _adopted(store: Store, runs: dict[Place, PlannedState]) -> list[_Job]:
     """The jobs of former commands that train some of these runs, and are queued or running. Others are written off."""
     found = []
     for submission in submissions.listed(store):
-        answers = submission.answers(store)
         for number, places in enumerate(submission.jobs):
             mine = {place: runs[place] for place in places if place in runs}
-            if number not in answers and mine:
+            if mine and submission.answered(store, number) is None:
                 found.append(_Job(submission, number, mine))
     if not found:
         return []
@@ -162,7 +161,7 @@ def _adopted(store: Store, runs: dict[Place, PlannedState]) -> list[_Job]:
     kept = []
     for job in found:
         job.state = there.get((job.submission.name, job.number), "UNKNOWN")
-        if not job.ended or job.number in job.submission.answers(store):  # it may have answered in the meantime
+        if not job.ended or job.submission.answered(store, job.number):  # it may have answered in the meantime
             kept.append(job)
         else:
             job.submission.answer(store, job.number, {"lost": f"it had ended ({job.state}) before the sweep went on"})
@@ -302,10 +301,8 @@ def _wait(waiting: _Waiting) -> None:
 
 def _collect(waiting: _Waiting) -> None:
     """Takes what jobs have answered."""
-    by_name = {job.submission.name: job.submission for job in waiting.jobs}
-    answers = {name: submission.answers(waiting.store) for name, submission in by_name.items()}
     for job in list(waiting.jobs):
-        answered = answers[job.submission.name].get(job.number)
+        answered = job.submission.answered(waiting.store, job.number)
         if answered is None or "lost" in answered:
             continue
         waiting.jobs.remove(job)
