@@ -150,19 +150,15 @@ def train(
     for mark in marks[len(history) :]:
         began, seconds = trainer.step, 0.0
         while trainer.step < mark:
-            before = time.perf_counter()
-            started, step = trainer.step, saving.next_step(trainer.step, mark)
-            seconds += trainer.advance(step)
-            saving.trained(step - started, time.perf_counter() - before)
-            if step < mark:
-                report(step)
-                if saving.due:
-                    saving.save(lambda: _save(trainer, history, seconds_per_step, checkpoint))
-        seconds_per_step.append(seconds / (mark - began))
-        history.append(_row(trainer, len(replicas)))
-        if saving.due and mark < steps:
-            saving.save(lambda: _save(trainer, history, seconds_per_step, checkpoint))
-        report(mark)
+            started, before = trainer.step, time.perf_counter()
+            seconds += trainer.advance(saving.next_step(started, mark))
+            saving.trained(trainer.step - started, time.perf_counter() - before)
+            if trainer.step == mark:
+                seconds_per_step.append(seconds / (mark - began))
+                history.append(_row(trainer, len(replicas)))
+            if saving.due and trainer.step < steps:
+                saving.save(lambda: _save(trainer, history, seconds_per_step, checkpoint))
+            report(trainer.step)
     names = sorted({name for row in history for name in row})
     missing = np.full(len(replicas), np.nan)
     return {name: np.stack([row.get(name, missing) for row in history]) for name in names}, seconds_per_step
