@@ -2,12 +2,15 @@
 
 from estimators.functions.hard_tanh import hard_tanh as hard_tanh
 from estimators.functions.identity import identity as identity
+from estimators.functions.round import round as round
 from estimators.functions.sign import sign as sign
 from estimators.functions.step import step as step
+from estimators.functions.ternary import ternary as ternary
 from estimators.surrogate import registry as registry
 from estimators.surrogates.approx_sign import approx_sign as approx_sign
 from estimators.surrogates.atan import atan as atan
 from estimators.surrogates.circ import circ as circ
+from estimators.surrogates.dge import dge as dge
 from estimators.surrogates.dsq import dsq as dsq
 from estimators.surrogates.ede import ede as ede
 from estimators.surrogates.erf import erf as erf
@@ -37,6 +40,7 @@ from estimators.surrogates.sparse_fs import sparse_fs as sparse_fs
 from estimators.surrogates.sparse_fs_snntorch import sparse_fs_snntorch as sparse_fs_snntorch
 from estimators.surrogates.spike_op import spike_op as spike_op
 from estimators.surrogates.sso import sso as sso
+from estimators.surrogates.stableqat import stableqat as stableqat
 from estimators.surrogates.ste import ste as ste
 from estimators.surrogates.ste_clipped import ste_clipped as ste_clipped
 from estimators.surrogates.superspike_asym import superspike_asym as superspike_asym

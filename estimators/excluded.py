@@ -2,7 +2,8 @@
 
 EXCLUDED = {
     "rsign": "its threshold is learned with the network; the slope around it is approx_sign",
-    "dorefa": "it rounds to k bits, and is no rule for sign or step",
+    "dorefa": "it rounds to k bits and passes the gradient on, which is ste with function=round, and its map of the "
+    "weights belongs to a task",
     "fda": "its base frequency is not stated and its residual is a network that is trained beside; the series itself "
     "is fourier",
     "adaste": "its weights are not hard until late in training, and its factor depends on the gradient that arrives",

@@ -10,7 +10,7 @@ from dataclasses import dataclass, field, replace
 import numpy as np
 import tensorflow as tf
 
-from estimators.parameters import check_one_of, short_repr
+from estimators.parameters import Range, check_one_of, one_number, short_repr
 from steeplechase.errors import UserError
 from steeplechase.registry import Registry
 
@@ -26,37 +26,60 @@ class HardFunction:
         name: by which it is asked for: "sign".
         label: how it is printed: "sign(x)".
         rule: its values: a function of x, a tensor of a floating dtype, and of the parameters by keyword.
-        levels: the values that it has between its jumps, in rising order; none of a real function.
+        levels: the values that it has between its jumps, in rising order, or a function of its parameters that gives
+            them; none of a real function. `outputs` has them.
         rise: what it rises by over a jump: the area of its derivative there. Of a real function by how much it rises in
             all.
-        jump: x less the nearest jump, of the shape and dtype of x; there a surrogate's slope is centred.
+        jump: x less the nearest jump, of the shape and dtype of x, as a function of x and the parameters; there a
+            surrogate's slope is centred.
+        period: how far two neighbouring jumps are apart, or a function of its parameters that gives it; 0 where there
+            is one jump alone.
+        passes: where a gradient passes at all: a function of x and the parameters that gives truth values of the shape
+            of x. None: everywhere, and the slope alone decides.
         exact: of a real function the surrogate whose slope, with its defaults, is the function's derivative; "" of a
             hard one. In a file it is written out: plans read it without running the file.
-        allowed: by parameter, the values that it may have.
+        allowed: by parameter, the words or numbers that it may be.
+        needs: by parameter that may be any number of a range, that range.
+        agree: what parameters must be to each other: a function of all of them that is true where they may stand
+            together, and the same in words.
         given: parameters that were fixed, and so have other defaults than the rule's.
     """
 
     name: str
     label: str
     rule: Callable
-    levels: tuple[float, ...]
+    levels: tuple[float, ...] | Callable[..., tuple[float, ...]]
     rise: float
-    jump: Callable = lambda x: x
+    jump: Callable = lambda x, **_: x
+    period: float | Callable[..., float] = 0.0
+    passes: Callable | None = None
     exact: str = ""
-    allowed: Mapping[str, tuple[float, ...]] = field(default_factory=dict, hash=False)
-    given: Mapping[str, float] = field(default_factory=dict, hash=False)
+    allowed: Mapping[str, tuple[float | str, ...]] = field(default_factory=dict, hash=False)
+    needs: Mapping[str, Range] = field(default_factory=dict, hash=False)
+    agree: tuple[Callable, str] | None = None
+    given: Mapping[str, float | str] = field(default_factory=dict, hash=False)
 
     @property
-    def parameters(self) -> dict[str, float]:
+    def outputs(self) -> tuple[float, ...]:
+        """The values that it has between its jumps, with its parameters as they are, in rising order."""
+        return self.levels(**self.parameters) if callable(self.levels) else self.levels
+
+    @property
+    def step_length(self) -> float:
+        """How far two neighbouring jumps are apart, with its parameters as they are; 0 where there is one alone."""
+        return float(self.period(**self.parameters) if callable(self.period) else self.period)
+
+    @property
+    def parameters(self) -> dict[str, float | str]:
         """The rule's keyword-only parameters with their defaults, or with what they were fixed to."""
         keywords = inspect.signature(self.rule).parameters.values()
         return {p.name: p.default for p in keywords if p.kind is p.KEYWORD_ONLY} | dict(self.given)
 
-    def fixed(self, **parameters: float) -> HardFunction:
+    def fixed(self, **parameters: float | str) -> HardFunction:
         """The same function with these parameters fixed. With equal parameters it is equal, however it came to them.
 
         Args:
-            **parameters: numbers by the names that the function has.
+            **parameters: numbers and words by the names that the function has.
 
         Returns:
             A hard function of the same name, whose defaults they are.
@@ -68,22 +91,68 @@ class HardFunction:
         together, defaults = {**self.given, **parameters}, replace(self, given={}).parameters
         return replace(self, given={name: number for name, number in together.items() if number != defaults[name]})
 
-    def check(self, **parameters: float) -> None:
+    def check(self, **parameters: float | str) -> None:
         """Refuses a parameter that the function does not have, and a value that it may not have.
 
         Args:
             **parameters: values by name, of any type.
 
         Raises:
-            UserError: with the parameters that there are, or the values that are allowed.
+            UserError: with the parameters that there are, the values that are allowed, or what they must be to each
+                other.
         """
         for name, number in parameters.items():
             if name not in self.parameters:
                 known = ", ".join(self.parameters) or "none"
                 raise UserError(f"{self.name} has no parameter '{name}'; its parameters are: {known}.")
-            check_one_of(name, number, self.allowed[name])
+            if name in self.allowed:
+                check_one_of(name, number, self.allowed[name])
+            elif one_number(f"{self.name}.{name}", number) not in self.needs[name]:
+                raise UserError(f"{self.name}.{name} is {number}, but must be {self.needs[name]}.")
+        together = {**self.parameters, **parameters}
+        if self.agree and not self.agree[0](**together):
+            given = ", ".join(f"{name} = {number}" for name, number in together.items())
+            raise UserError(f"{self.name} has {given}, but needs {self.agree[1]}.")
 
-    def value(self, x, **parameters: float) -> tf.Tensor:
+    def example_parameters(self) -> list[dict[str, float | str]]:
+        """The parameters that it is tried at.
+
+        Returns:
+            The defaults, as {}, and each parameter alone at every other value that it may have: of a range at half and
+            at twice its default. What does not `agree` is left out.
+        """
+        tried: list[dict[str, float | str]] = [{}]
+        for name, default in self.parameters.items():
+            values = self.allowed.get(name, ())
+            if not values and not isinstance(default, str):
+                values = tuple(number for number in (default / 2, default * 2) if number in self.needs[name])
+            tried += [{name: value} for value in values if value != default]
+        return [one for one in tried if not self.agree or self.agree[0](**{**self.parameters, **one})]
+
+    def from_jump(self, x: tf.Tensor) -> tf.Tensor:
+        """x less the nearest jump: where a slope is asked for.
+
+        Args:
+            x: any shape, any floating dtype.
+
+        Returns:
+            The shape and dtype of x.
+        """
+        return self.jump(x, **self.parameters)
+
+    def masked(self, m: tf.Tensor, x: tf.Tensor) -> tf.Tensor:
+        """A slope that is zero wherever this function lets no gradient pass.
+
+        Args:
+            m: the slope at x.
+            x: of the same shape.
+
+        Returns:
+            m, of the shape and dtype that it has.
+        """
+        return m if self.passes is None else tf.where(self.passes(x, **self.parameters), m, tf.zeros_like(m))
+
+    def value(self, x, **parameters: float | str) -> tf.Tensor:
         """The hard output at x; NaN stays NaN, so that divergence shows.
 
         Args:
@@ -119,11 +188,12 @@ def hard_function(**traits) -> Callable:
     return register
 
 
-def as_hard_function(given: str | HardFunction) -> HardFunction:
+def as_hard_function(given: str | HardFunction | Mapping) -> HardFunction:
     """The hard function itself, or the one of this name.
 
     Args:
-        given: a HardFunction, or the name of one that is registered.
+        given: a HardFunction, the name of one that is registered, or a mapping with its `name` and what its parameters
+            are fixed to, as a configuration has it.
 
     Returns:
         The HardFunction, with its parameters as they were fixed.
@@ -133,8 +203,10 @@ def as_hard_function(given: str | HardFunction) -> HardFunction:
     """
     if isinstance(given, HardFunction):
         return given
+    if isinstance(given, Mapping) and "name" in given:
+        return as_hard_function(given["name"]).fixed(**{name: own for name, own in given.items() if name != "name"})
     check_one_of("forward", given, tuple(functions))
-    return functions[given]
+    return functions[str(given)]
 
 
 def value(x, *, forward: str | HardFunction = "sign", at_zero: int | None = None) -> tf.Tensor:

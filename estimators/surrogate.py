@@ -22,7 +22,7 @@ from steeplechase.errors import Unsupported, UserError
 from steeplechase.registry import Registry
 
 _RENAMED_METHODS = {"settings": "example_parameters", "decline": "unsupported_reason"}
-NORMALIZATIONS = ("none", "peak", "area")
+NORMALIZATIONS = ("none", "peak", "area", "period")
 SITES = ("weights", "activations")  # where a hard function stands in a network
 _NORMALIZATION = f"one of: {', '.join(NORMALIZATIONS)}"
 
@@ -239,11 +239,13 @@ class Surrogate:
         value = getattr(self, name)
         return value(**{**self.parameters, **parameters}) if callable(value) else value
 
-    def unsupported_reason(self, normalize: str) -> str | None:
-        """Why this slope cannot be normalised so. The answer depends on the page alone.
+    def unsupported_reason(self, normalize: str, forward: str | HardFunction = "sign") -> str | None:
+        """Why this slope cannot be normalised so. The answer depends on the page and on the hard function, and on no
+        parameter of the page.
 
         Args:
             normalize: one of NORMALIZATIONS.
+            forward: the hard function, or its name; it counts for `period` alone.
 
         Returns:
             A sentence, or None where it can.
@@ -255,7 +257,16 @@ class Surrogate:
             raise UserError(f"normalize is {short_repr(normalize)}, but must be {_NORMALIZATION}.")
         if normalize == "none":
             return None
-        value = self.trait(normalize)
+        function = as_hard_function(forward)
+        if normalize == "period":
+            if not function.step_length:
+                return f"{function.name} has one jump alone, and so no period to normalise {self.name} by."
+            if self.counterpart is None:
+                return f"{self.name} cannot be normalised by period: it declares no counterpart to take its mean from."
+            with tf.init_scope(), tf.device("cpu:0"):  # a number, also where a graph is being built
+                value = float(_over_period(self, function, None, self.parameters))
+        else:
+            value = self.trait(normalize)
         if value is not None and 0 < value < math.inf:
             return None
         told = "not a single number" if value is None else f"{value:g}"
@@ -266,7 +277,9 @@ class Surrogate:
 
         Args:
             normalize: one of NORMALIZATIONS, or its index as a number or a scalar tensor. `peak` scales to a largest
-                value of 1, `area` to the area of the derivative of the hard function: 2 for `sign`, 1 for `step`.
+                value of 1, `area` to the area of the derivative of the hard function at a jump: 2 for `sign`, 1 for
+                `step` and `round`. `period` scales what lies within one step of a staircase, half a step on either
+                side of a jump, to that area: a mean slope of 1 for `round`, whatever the shape.
             forward: the hard function, or its name.
             stretch: as in `slope`: what is wider has a larger area.
             **parameters: as in `slope`.
@@ -281,7 +294,7 @@ class Surrogate:
         """
         function = as_hard_function(forward)
         if isinstance(normalize, str):
-            reason = self.unsupported_reason(normalize)
+            reason = self.unsupported_reason(normalize, function)
             if reason:
                 raise Unsupported(reason)
             return 1.0 if normalize == "none" else self._gain(normalize, function, stretch, parameters)
@@ -291,7 +304,7 @@ class Surrogate:
         normalize = normalize if tf.is_tensor(normalize) else tf.constant(known, tf.float64)
         gain = tf.ones([], normalize.dtype)
         for index, kind in enumerate(NORMALIZATIONS[1:], 1):
-            if not self.unsupported_reason(kind):
+            if not self.unsupported_reason(kind, function):
                 own = as_constant(self._gain(kind, function, stretch, parameters), normalize.dtype)
                 gain = tf.where(tf.equal(normalize, tf.cast(index, normalize.dtype)), own, gain)
         return gain
@@ -303,7 +316,8 @@ class Surrogate:
 
         Args:
             x: numbers that become a tensor, any shape, any floating dtype (whole numbers count as float32).
-            forward: the hard function, or its name; the slope is centred where it jumps.
+            forward: the hard function, or its name; the slope is centred where it jumps, at the nearest jump where
+                there are several, and zero where the function lets no gradient pass.
             normalize: as in `gain`.
             stretch: how many times as wide it is made, at the same height: m(x / stretch), a positive number; None: as
                 it is.
@@ -327,7 +341,7 @@ class Surrogate:
             if not hasattr(chance, "uniform"):
                 raise UserError(f"{self.name} is random in its backward pass: give it chance, to draw from.")
             values["chance"] = chance
-        away = function.jump(x)
+        away = function.from_jump(x)
         if stretch is not None:
             factor = one_number("stretch", stretch)
             if factor is not None and factor not in positive:
@@ -339,7 +353,7 @@ class Surrogate:
         if not isinstance(normalize, str) or normalize != "none":
             numbers = {name: values[name] for name in self.parameters}
             m = m * as_constant(self.gain(normalize, forward=function, stretch=stretch, **numbers), x.dtype)
-        return tf.where(tf.math.is_nan(x), x, m)
+        return tf.where(tf.math.is_nan(x), x, function.masked(m, x))
 
     def multiplier(self, x, **choice) -> np.ndarray:
         """The multiplier m(x) as NumPy has it: `slope`, for those who work without tensors.
@@ -422,8 +436,26 @@ class Surrogate:
     def _gain(self, kind, function, stretch, parameters):
         if kind == "peak":
             return 1.0 / self.trait(kind, **parameters)
+        if kind == "period":
+            return function.rise / _over_period(self, function, stretch, {**self.parameters, **parameters})
         gain = function.rise / self.trait(kind, **parameters)
         return gain if stretch is None else gain / stretch
+
+
+def _over_period(surrogate: Surrogate, function: HardFunction, stretch, parameters: Mapping[str, Any]):
+    """The integral of the slope over one step of a staircase, around a jump: by the smooth function whose derivative it
+    is.
+
+    Returns:
+        A float64 scalar tensor.
+    """
+    assert surrogate.counterpart is not None  # unsupported_reason has asked
+    values = {name: as_constant(value, tf.float64) for name, value in parameters.items()}
+    stretch = as_constant(1.0 if stretch is None else stretch, tf.float64)
+    half = function.step_length / 2 / stretch
+    ends = tf.stack([half, -half])
+    high, low = tf.unstack(surrogate.counterpart(ends, **values))
+    return stretch * (high - low)
 
 
 @functools.cache

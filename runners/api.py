@@ -230,7 +230,7 @@ def trace(
         target: of a loss ½(y − target)² at the end; None: there is none.
         estimator: whose slope stands at hard functions; None: there are none.
         at_zero: the sign that a hard function gives to zero; None: its own.
-        normalize: none, peak or area, as in Surrogate.gain.
+        normalize: none, peak, area or period, as in Surrogate.gain.
         compiled: as one XLA program, rather than operation by operation.
         **parameters: of the estimator; those not given have its defaults.
 
@@ -243,8 +243,7 @@ def trace(
     from runners.tracing import chain
 
     names = operations.split(",") if isinstance(operations, str) else list(operations)
-    choice = {"at_zero": at_zero, "normalize": normalize}
-    chosen = chain.operations(names, target, estimator, **choice, **parameters)
+    chosen = chain.operations(names, target, estimator, None, at_zero=at_zero, normalize=normalize, **parameters)
     return chain.chain(chosen, x, compiled=compiled)
 
 

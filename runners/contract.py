@@ -1,4 +1,4 @@
-"""python -m runners.contract: holds estimators and tasks to what each of them promises, yours as well as ours."""
+"""python -m runners.contract: holds estimators, hard functions and tasks to what they promise, yours and ours."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ def main(arguments: list[str] | None = None) -> int:
         "pages",
         nargs="*",
         metavar="PAGE",
-        help="a file with an estimator or a task, or a name; none: all of the house",
+        help="a file with an estimator or a task, or a name of one or of a hard function; none: all of the house",
     )
     given = parser.parse_intermixed_args(arguments).pages
     names = [part for part in given if not part.endswith(".py")]
@@ -39,9 +39,12 @@ def main(arguments: list[str] | None = None) -> int:
     import tasks
     from runners.execution import loading
 
+    load = {"estimator": loading.register, "task": loading.register_task}
     for group, name in chosen:
-        loading.register(name) if group == "estimator" else loading.register_task(name)
+        if group in load:
+            load[group](name)
     every = [("estimator", name) for name in estimators.registry] + [("task", name) for name in tasks.registry]
+    every += [("function", name) for name in _hard_functions()]
     console = Console(highlight=False, soft_wrap=True)
     broken = [name for group, name in chosen or every if not _passes(console, group, name, verbose=bool(given))]
     if broken:
@@ -64,18 +67,27 @@ def _known(name: str) -> tuple[str, str]:
     """(group, name) of what there is by this name; a name that is none is answered here, in no time."""
     if name in choices.options("task"):
         return "task", name
+    if name in _hard_functions():
+        return "function", name
     try:
         choices.defaults_of("estimator", name)
     except UserError as error:
-        raise UserError(f"{error} Tasks are: {', '.join(choices.options('task'))}.") from None
+        others = f"Hard functions are: {', '.join(_hard_functions())}. Tasks are: {', '.join(choices.options('task'))}."
+        raise UserError(f"{error} {others}") from None
     return "estimator", name
+
+
+def _hard_functions() -> list[str]:
+    """Those that are hard: a real one has a derivative of its own, and promises nothing else."""
+    return [name for name in estimator_files.function_names() if not estimator_files.exact_estimator(name)]
 
 
 def _passes(console: Console, group: str, name: str, verbose: bool) -> bool:
     """Prints what is promised and how it is kept; the kept ones only where it is asked for."""
     with console.status(f"{name} ..."):
-        label, found = _estimator(name) if group == "estimator" else _task(name)
-    external = estimator_files.find(name) if group == "estimator" else task_files.find(name)
+        label, found = {"estimator": _estimator, "function": _function, "task": _task}[group](name)
+    find = {"estimator": estimator_files.find, "task": task_files.find}.get(group)
+    external = find(name) if find else None
     faults = [promise for promise in found if promise.fault and not (promise.form and external)]
     console.print(
         f"{escape(label)} ({name}{f', {external.place}' if external else ''}): "
@@ -96,6 +108,14 @@ def _estimator(name: str) -> tuple[str, list[Check]]:
     from runners.execution import contract
 
     return estimators.registry[name].label, list(contract.check(estimators.registry[name]))
+
+
+def _function(name: str) -> tuple[str, list[Check]]:
+    """The same of a hard function, at all its example parameters."""
+    from estimators.contract import function
+    from estimators.function import functions
+
+    return functions[name].label, list(function.check_all(functions[name]))
 
 
 def _task(name: str) -> tuple[str, list[Check]]:

@@ -24,9 +24,9 @@ OF_CHAIN = ("estimator", "function", "normalize", "precision")  # the sweep's ke
 EXPLANATION = """\
 without arguments   three demonstrations
 operations=square,square,sign x=2 target=-1
-                    a chain of your own: square, product (with x=2,3), sign and step; with target, a loss ½(y − target)²
-                    at its end; sign and step go through estimator=NAME estimator.PARAMETER=VALUE normalize=, and have
-                    function.at_zero=
+                    a chain of your own: square, product (with x=2,3), sign, step, round and ternary; with target, a
+                    loss ½(y − target)² at its end; the hard ones go through estimator=NAME estimator.PARAMETER=VALUE
+                    normalize=, and have their own numbers, as function.at_zero=, or function=round function.bits=
 task=binarized_mlp estimator=tanh_slope estimator.scale=2 'task.hidden=[64,64]' seed=1
                     the first step of a task, site by site: any keys of `python -m runners.sweep`, for one replica
 """
@@ -153,7 +153,8 @@ def _chain_of(settings: Mapping[str, str], overrides: list[str]) -> Callable:
         from runners.execution import loading
 
         loading.register(program["estimator"]["name"])
-        choice = {"at_zero": program["function"].get("at_zero"), "normalize": program["normalize"]}
+        function = dict(program["function"])  # of another hard function in the chain its sign of zero counts as well
+        choice = {"at_zero": function.pop("at_zero", None), "normalize": program["normalize"], "function": function}
         chosen = operations(names, target, program["estimator"]["name"], **choice, **numbers)
         start = tuple(np.asarray(value, program["precision"]) for value in x)
         at = ", ".join(f"{value:g}" for value in x)

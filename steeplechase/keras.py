@@ -72,7 +72,7 @@ class HardActivation(_Ours, keras.layers.Layer):
         self,
         estimator: str | Surrogate,
         *,
-        function: str | HardFunction = "sign",
+        function: str | HardFunction | Mapping[str, Any] = "sign",
         at_zero: int | None = None,
         normalize: str = "none",
         half_width: float | None = None,
@@ -83,9 +83,10 @@ class HardActivation(_Ours, keras.layers.Layer):
 
         Args:
             estimator: name of an estimator, or the estimator itself.
-            function: the hard function or its name: `sign`, `step`, or a real one.
+            function: the hard function or its name: `sign`, `step`, `round`, `ternary`, or a real one; or a mapping
+                with its parameters, as {"name": "round", "bits": 4}.
             at_zero: the sign that zero is given; None: the function's own.
-            normalize: none, peak or area, as in Surrogate.gain.
+            normalize: none, peak, area or period, as in Surrogate.gain.
             half_width: how far the slope reaches at half its height, in units of what arrives; None: as far as its
                 parameters say. A sweep's `width` is this, in units of the spread of what arrives.
             seed: of an estimator whose slope is random.
@@ -156,7 +157,9 @@ class HardActivation(_Ours, keras.layers.Layer):
 
     def get_config(self) -> dict[str, Any]:
         """What `from_config` makes the same layer of."""
-        own: dict[str, Any] = {"estimator": self.estimator.name, "function": self.function.name}
+        others = {name: number for name, number in self.function.parameters.items() if name != "at_zero"}
+        function = {"name": self.function.name, **others} if others else self.function.name
+        own: dict[str, Any] = {"estimator": self.estimator.name, "function": function}
         own |= {
             "at_zero": self.function.parameters.get("at_zero"),
             "normalize": self.normalize,

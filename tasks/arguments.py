@@ -64,6 +64,65 @@ def binarized_mlp(
     return subsets if split_seed is None else 1
 
 
+MOST_CHOICES = 2**18  # of all weights together, tried one by one where a problem is drawn: a megabyte a replica
+
+
+def quantized_regression(
+    *, dim: int, equations: int, correlation: float, size: float, noise: float, start: float, instance: str, **_
+) -> int | None:
+    """Refuses arguments that make no such task; others than these are not looked at.
+
+    Args:
+        dim: weights, at least 2.
+        equations: at least as many as weights.
+        correlation: a number of at least 0.
+        size: a number above 0.
+        noise: a number of at least 0.
+        start: a number above 0.
+        instance: `drawn`, `easy`, `medium` or `hard`; those with a name have 8 weights and 24 equations.
+
+    Returns:
+        How many draws there are (tasks.base.check).
+
+    Raises:
+        UserError: with the argument, its value and what is allowed.
+    """
+    at_least(2, dim=dim)
+    at_least(dim, equations=equations)
+    for name, number, above in (
+        ("correlation", correlation, False),
+        ("size", size, True),
+        ("noise", noise, False),
+        ("start", start, True),
+    ):
+        if not 0 <= number < math.inf or (above and number == 0):
+            least = "above 0" if above else "of at least 0"
+            raise UserError(f"task.{name} is {number}, but must be a finite number {least}.")
+    one_of("drawn", "easy", "medium", "hard", instance=instance)
+    if instance != "drawn" and (dim, equations) != (8, 24):
+        raise UserError(
+            f"task.instance is {instance}, which has 8 weights and 24 equations, not {dim} and {equations}."
+        )
+    return None if instance == "drawn" else 1
+
+
+def choices(levels: int, dim: int) -> None:
+    """Refuses more choices of quantized weights than are tried one by one.
+
+    Args:
+        levels: values that a weight may have.
+        dim: weights.
+
+    Raises:
+        UserError: with how many there are, and how many there may be.
+    """
+    if levels**dim > MOST_CHOICES:
+        raise UserError(
+            f"{dim} weights of {levels} levels each are {levels**dim:,} choices, but {MOST_CHOICES:,} are the most "
+            "that are tried one by one: take fewer weights or fewer bits."
+        )
+
+
 def sign_fitting(
     *, dim: int, mixing: str, rows: int, target: float | None, instance_seed: int | None, **_
 ) -> int | None:

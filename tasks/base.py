@@ -100,6 +100,8 @@ class Task:
         draw: what of the problem a seed draws.
         can_fail: whether a training may miss the target for good, by its start or its draw. Then outcomes are a mixture
             of two kinds, and that two methods are equivalent is said only where failures are surely rare.
+        for_levels: for_levels(levels) -> Task: the same task for hard weights of these values, where it needs to know
+            which there are; it is asked for those of the hard function at weights. None: it does not.
         spreads: by site, the standard deviation of what arrives at its hard function at the start, to which the key
             `width` is relative; without them that key is refused.
     """
@@ -128,6 +130,7 @@ class Task:
     training: int | None = None
     draw: Draw = Draw()
     can_fail: bool = True
+    for_levels: Callable[[tuple[float, ...]], Task] | None = None
     spreads: Mapping[str, float] = field(default_factory=dict)
 
     @property

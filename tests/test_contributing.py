@@ -64,6 +64,25 @@ def added_slope(x: Float[tf.Tensor, "*shape"], *, width=1.0) -> Float[tf.Tensor,
     """
     return width / tf.square(width + tf.abs(x))
 '''
+FUNCTION = '''"""Three levels at two jumps, made for a test."""
+
+import tensorflow as tf
+from jaxtyping import Float
+
+from estimators.function import hard_function
+
+
+@hard_function(
+    label="added(x)",
+    levels=(-1.0, 0.5, 2.0),
+    rise=1.5,
+    jump=lambda x: x - tf.where(x < 0.5, tf.zeros_like(x), tf.ones_like(x)),
+    period=1.0,
+)
+def added_function(x: Float[tf.Tensor, "*shape"]) -> Float[tf.Tensor, "*shape"]:
+    """−1 below 0, ½ from there to 1, 2 above; of any shape and floating dtype."""
+    return 1.5 * (tf.cast(x > 0, x.dtype) + tf.cast(x > 1, x.dtype)) - 1
+'''
 TASK = '''"""A sign that reaches a number, made for a test."""
 
 import tensorflow as tf
@@ -98,6 +117,7 @@ def added_task(*, dim: int = 3, dtype: str = "float32") -> Task:
         sizes={"x": (dim,)},
         flops=float(dim),
         weights=("x",),
+        forwards=("added_function",),
     )
 '''
 FIGURE = '''"""The last loss of every replica, made for a test."""
@@ -164,6 +184,7 @@ EXPERIMENT = """# @package _global_
 defaults:
   - override /task: added_task
   - override /estimator: added_slope
+  - override /function: added_function
   - override /optimizer: added_optimizer
 record_points: 2
 figures: [added_figure]
@@ -190,6 +211,14 @@ NEW = {
             text + "from estimators.surrogates.added_slope import added_slope as added_slope\n"
         ),
         "conf/estimator/NAME.yaml": "name: added_slope\nwidth: 1.0\n",
+    },
+    "A hard function": {
+        "NAME": "added_function",
+        "estimators/functions/NAME.py": FUNCTION,
+        "estimators/__init__.py": lambda text: (
+            text + "from estimators.functions.added_function import added_function as added_function\n"
+        ),
+        "conf/function/NAME.yaml": "name: added_function\n",
     },
     "A task": {
         "NAME": "added_task",
@@ -252,8 +281,8 @@ def test_what_the_lists_add_is_planned_trained_printed_and_drawn(tree, tmp_path)
     assert done.returncode == 0, done.stdout + done.stderr
     assert "Rows of each estimator" in done.stdout
     rows = load(store).rows
-    [run] = rows[["estimator", "task", "optimizer"]].drop_duplicates().itertuples(index=False)
-    assert tuple(run) == ("added_slope", "added_task", "added_optimizer") and len(rows) == 6
+    [run] = rows[["estimator", "forward", "task", "optimizer"]].drop_duplicates().itertuples(index=False)
+    assert tuple(run) == ("added_slope", "added_function", "added_task", "added_optimizer") and len(rows) == 6
     made = {path.name for path in (store / "output" / "added_figure").iterdir()}
     assert {"added_figure.png", "added_table.csv"} <= made
     refused = sweep("experiment=added_figure", "task.dim=0", "plan=true", store=store, root=tree)
@@ -266,7 +295,7 @@ def test_what_the_lists_add_keeps_the_contract_and_the_names_of_the_house(tree):
     shutil.copytree(ROOT / "tests", tree / "tests", ignore=shutil.ignore_patterns("__pycache__"), dirs_exist_ok=True)
     agree = "yaml or rate_inside or figure_and_table or says_what or keywords_only"
     for line in (
-        ["runners.contract", "added_slope"],
+        ["runners.contract", "added_slope", "added_function"],
         ["pytest", "-q", "-p", "no:xdist", "--noconftest", "tests/test_house.py", "-k", agree],
     ):
         asked = [sys.executable, "-m", *line]

@@ -90,7 +90,7 @@ def upstream_times_slope(page: Surrogate) -> None:
             down = tape.gradient(y, x, output_gradients=upstream)
             if down is None or down.dtype != x.dtype or y.dtype != x.dtype or y.shape != x.shape:
                 raise ContractError(f"{page.name}'s operation changes shape or type, or hands down None, in {dtype}.")
-            if not function.exact and not set(np.unique(tf.cast(y, tf.float64))) <= set(function.levels):
+            if not function.exact and not set(np.unique(tf.cast(y, tf.float64))) <= set(function.outputs):
                 raise ContractError(f"{page.name}'s operation is not hard for forward={function.name}.")
             wanted = upstream * page.slope(x, forward=function, chance=contract_stream())
             if not (tf.cast(down, tf.float64).numpy() == tf.cast(wanted, tf.float64).numpy()).all():

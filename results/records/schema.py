@@ -40,9 +40,9 @@ IDENTITY = {
     "estimator": Column("text", "whose slope stood at hard activations"),
     "estimator_weights": Column("text", "whose slope stood at hard weights; missing where there are no latent weights"),
     "optimizer": Column("text", "the name in conf/optimizer"),
-    "forward": Column("text", "the hard function: sign or step"),
+    "forward": Column("text", "the hard function"),
     "at_zero": Column("count", "the sign given to zero; missing for functions without that choice"),
-    "normalize": Column("text", "how the slope was scaled: none, peak or area"),
+    "normalize": Column("text", "how the slope was scaled: none, peak, area or period"),
     "decay": Column("text", "how a learning rate went to 0: cosine or linear; constant: it did not", "", "", False),
     "data": Column("text", "the data set's name or file name; missing where there is none"),
     "precision": Column("text", "the number type of parameters and examples"),
@@ -67,7 +67,9 @@ MEASURES = {
     "test_loss": Column("number", "loss on the part that nothing is chosen by", "1", "lower", False),
     "test_accuracy": Column("number", "share of that part answered rightly", "1", "higher", False, (0.0, 1.0)),
     "gradient_norm": Column("number", "Euclidean norm of the gradient of train_loss, as the estimator has it", "1"),
-    "flip_rate": Column("number", "share of hard weights whose sign changed since the row before", "1", "", False),
+    "flip_rate": Column(
+        "number", "share of hard weights whose hard value changed since the row before", "1", "", False
+    ),
     "saturation": Column(
         "number", "share of slopes that are exactly zero, over all sites of the batch", "1", "", False
     ),
@@ -102,7 +104,7 @@ SITES = {
     },
     "saturation": Column("number", "share of the site's slopes that are exactly zero", "1", "", False),
     "flip_rate": Column(
-        "number", "share of the site's hard weights whose sign changed since the row before", "1", "", False
+        "number", "share of the site's hard weights whose hard value changed since the row before", "1", "", False
     ),
 }
 

@@ -46,7 +46,7 @@ def resolve(cfg: Mapping[str, Any], device: str) -> Run:
     check_class(cfg["optimizer"]["keras"])
     draws = tasks.check(**cfg["task"])
     weights = cfg["estimator_weights"]
-    _one_of("normalize", cfg["normalize"], "none", "peak", "area")
+    _one_of("normalize", cfg["normalize"], "none", "peak", "area", "period")
     _one_of("decay", cfg["decay"], *DECAYS)
     _one_of("plan", cfg["plan"], True, False, "json")
     _one_of("precision", cfg["precision"], "float32", "float64", "tf32")

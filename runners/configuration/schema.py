@@ -36,7 +36,7 @@ class Sweep:
         seed: makes replicas.
         seeds_per_draw: how many seeds meet one draw of the problem (its split, subset or instance), each with a start
             and an order of examples of its own: seed s meets draw s // seeds_per_draw.
-        normalize: scale the slope: none, peak or area.
+        normalize: scale the slope: none, peak, area, or with several jumps period.
         width: half-width of the slopes, in spreads of what arrives at each hard site; null: each has its own (makes
             replicas).
         decay: how a learning rate that is a number goes to 0 over training: cosine or linear; constant: it does not.

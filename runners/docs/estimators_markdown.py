@@ -17,9 +17,10 @@ if TYPE_CHECKING:
     from estimators.surrogate import Equality
 
 INTRODUCTION = """\
-Each estimator keeps a function hard (sign, or step) and replaces its derivative by a slope m(x), given here by its
-formula. There σ(z) is the logistic function 1/(1 + exp(−z)) and N(x; a, b) the normal density of mean a and variance b.
-To use one: `python -m runners.sweep estimator=NAME estimator.PARAMETER=NUMBER`. Its code and its traits are in
+Each estimator keeps a function hard (sign, step, rounding or ternary) and replaces its derivative by a slope m(x),
+given here by its formula; where a function has several jumps, x is the distance from the nearest one. There σ(z) is the
+logistic function 1/(1 + exp(−z)) and N(x; a, b) the normal density of mean a and variance b. To use one: `python -m
+runners.sweep estimator=NAME estimator.PARAMETER=NUMBER`. Its code and its traits are in
 `estimators/surrogates/NAME.py`.
 
 ![Forward, smooth counterpart and slope of every estimator](surrogates.png)
@@ -32,9 +33,10 @@ composite (pieces of several kinds), none (it is zero).
 the half width outside which it is exactly zero. ∞ means without bound; – means that no number says it, because the
 slope is random, periodic, or depends on the whole tensor.
 
-`normalize=peak` divides a slope by its peak; `normalize=area` scales it to the area of the hard function's derivative,
-2 for sign and 1 for step. Both follow the parameters as they change. Where peak or area is 0, ∞ or – the pair is
-declined and listed as such, and nothing is trained for it."""
+`normalize=peak` divides a slope by its peak; `normalize=area` scales it to the area of the hard function's derivative
+at a jump, 2 for sign and 1 for the others; `normalize=period`, for rounding and ternary, scales what lies within one
+step, half a step on either side of a jump, to that area. All follow the parameters as they change. Where peak, area or
+that part is 0, ∞ or – the pair is declined and listed as such, and nothing is trained for it."""
 SCHEDULES = """\
 Any parameter may follow a schedule over training, as `'estimator.NAME.PARAMETER={from:0.1,to:10,shape:log}'`."""
 SCHEDULED = """\
@@ -156,8 +158,7 @@ def _section(surrogate, names: Sequence[str]) -> str:
         ),
         "Family": _plain(surrogate.family),
         "Shape": _shape(surrogate),
-        "Normalised by": _listed([kind for kind in ("peak", "area") if not surrogate.unsupported_reason(kind)])
-        or "nothing",
+        "Normalised by": _listed(_normalisations(surrogate)) or "nothing",
         "The same": "; ".join(_equal(equality, names) for equality in surrogate.equalities),
         "Also called": _plain(", ".join(surrogate.aliases)),
         "In libraries": _plain("; ".join(f"{library}: {what}" for library, what in surrogate.ships.items())),
@@ -177,6 +178,13 @@ def _section(surrogate, names: Sequence[str]) -> str:
         )
         if part
     )
+
+
+def _normalisations(surrogate) -> list[str]:
+    """How the slope can be normalised where the hard function has several jumps."""
+    from estimators.surrogate import NORMALIZATIONS
+
+    return [kind for kind in NORMALIZATIONS if kind != "none" and not surrogate.unsupported_reason(kind, "round")]
 
 
 def _shape(surrogate) -> str:

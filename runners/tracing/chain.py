@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
@@ -58,7 +58,7 @@ def l2_loss(target: float) -> Operation:
 def hard(
     estimator: str = "sigmoid_derivative",
     *,
-    forward: str | HardFunction = "sign",
+    forward: str | HardFunction | Mapping[str, Any] = "sign",
     at_zero: int | None = None,
     normalize: str = "none",
     **parameters: float,
@@ -67,7 +67,7 @@ def hard(
 
     Args:
         estimator: the surrogate's name.
-        forward: the hard function, or its name.
+        forward: the hard function, its name, or a mapping of its name and parameters.
         at_zero: the sign that zero is given: 1, 0 or −1; None: the function's own.
         normalize: as in Surrogate.gain.
         **parameters: of the surrogate; those not given have its defaults.
@@ -96,13 +96,20 @@ def hard(
     )
 
 
-def operations(names: Sequence[str], target: float | None, estimator: str | None, **choice: Any) -> list[Operation]:
+def operations(
+    names: Sequence[str],
+    target: float | None,
+    estimator: str | None,
+    function: Mapping[str, Any] | None = None,
+    **choice: Any,
+) -> list[Operation]:
     """The operations of these names.
 
     Args:
         names: of PLAIN and HARD.
         target: of a loss at the end; None: there is none.
         estimator: whose slope stands at hard functions; None: there are none.
+        function: the `name` of a hard function, with what its parameters are fixed to; None: all have their defaults.
         **choice: as `hard` has it, without `forward`.
 
     Returns:
@@ -119,7 +126,8 @@ def operations(names: Sequence[str], target: float | None, estimator: str | None
         elif estimator is None:
             raise UserError(f"{name} is a hard function: say whose slope stands for its derivative, by estimator=NAME.")
         else:
-            found.append(hard(estimator, forward=name, **choice))
+            chosen = function if function and function["name"] == name else {"name": name}
+            found.append(hard(estimator, forward=chosen, **choice))
     return found if target is None else [*found, l2_loss(target)]
 
 

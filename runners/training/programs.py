@@ -152,8 +152,10 @@ def build(text: str, replicas: int) -> tuple[Task, Program]:
     weights = estimators.registry[own["name"]] if own else page
     function, at_weights = _function(task, described["function"]), described["function_weights"]
     function_weights = _function(task, at_weights) if at_weights else None
+    if task.for_levels and (levels := (function_weights or function).outputs):
+        task = _with_levels(task, levels)
     if not traits(chosen["keras"]).latent_weights:
-        if own or at_weights or function.levels != (-1.0, 1.0):
+        if own or at_weights or function.outputs != (-1.0, 1.0):
             needs = "it goes with function=sign, and without estimator_weights or function_weights"
             raise Unsupported(f"{chosen['name']} has no latent weights: {needs}.")
         weights = None
@@ -167,7 +169,7 @@ def build(text: str, replicas: int) -> tuple[Task, Program]:
                 f"{own_function.name} has a derivative of its own, and is no place for {surrogate.name}: at {site} it "
                 f"goes with {own_function.exact}."
             )
-        reason = None if own_function.exact else surrogate.unsupported_reason(described["normalize"])
+        reason = None if own_function.exact else surrogate.unsupported_reason(described["normalize"], own_function)
         if reason:
             raise Unsupported(reason)
     if not task.mapped and (described["block"] or 1) > 1:
@@ -179,12 +181,19 @@ def build(text: str, replicas: int) -> tuple[Task, Program]:
     return task, replace(program, tf32=described["precision"] == "tf32", sites=described["gradient_flow"])
 
 
+@functools.cache
+def _with_levels(task: Task, levels: tuple[float, ...]) -> Task:
+    """The same object for the same levels: all surrogates share what is compiled of it."""
+    assert task.for_levels is not None
+    return task.for_levels(levels)
+
+
 def _function(task: Task, described: Mapping) -> HardFunction:
     """The hard function of this name, its parameters fixed. Raises Unsupported where the task is not written for it."""
-    function = as_hard_function(described["name"])
+    function = as_hard_function(described)
     if function.name not in task.forwards:
         raise Unsupported(f"{task.name} is written for {' or '.join(task.forwards)}, not for {function.name}.")
-    return function.fixed(**{name: value for name, value in described.items() if name != "name"})
+    return function
 
 
 @functools.cache
@@ -219,4 +228,5 @@ def task_of(text: str, precision: str) -> Task:
 def release() -> None:
     """Lets go of all tasks and programs, so that the next run is built anew."""
     build.cache_clear()
+    _with_levels.cache_clear()
     task_of.cache_clear()

@@ -151,8 +151,17 @@ def map_replicas(task: Task, function: Callable, elements):
     Returns:
         What the function returns, with a first axis [block].
     """
+
+    def in_the_graph(tensor):
+        """What is the same for all replicas may be a value already, of which the map takes no copies."""
+        return tf.identity(tensor) if hasattr(tensor, "numpy") else tensor
+
     if task.mapped:
-        return tf.vectorized_map(function, elements, fallback_to_while_loop=False)
+        return tf.vectorized_map(
+            lambda replica: tf.nest.map_structure(in_the_graph, function(replica)),
+            elements,
+            fallback_to_while_loop=False,
+        )
     result = function(tf.nest.map_structure(lambda tensor: tensor[0], elements))
     return tf.nest.map_structure(lambda tensor: tf.expand_dims(tensor, 0), result)
 

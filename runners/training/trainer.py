@@ -94,7 +94,7 @@ class Trainer:
             variable.assign(fresh, read_value=False)
         sound = np.logical_and.reduce([np.isfinite(v.numpy()).all(1) for v in self._state.parameters.values()])
         self._state.measures["diverged"].assign(np.where(sound, -1, 0).astype(np.int32))
-        self._signs = self._hard_signs()
+        self._levels = self._hard_levels()
 
     def state(self) -> dict[str, np.ndarray]:
         """Everything that the block's future depends on, but its replicas, as arrays by name."""
@@ -102,7 +102,7 @@ class Trainer:
         arrays |= {f"optimizer/{i}": v.numpy() for i, v in enumerate(self._state.optimizer)}
         arrays |= {f"estimator/{name}": v.numpy() for name, v in self._state.estimator.items()}
         arrays |= {f"measures/{name}": v.numpy() for name, v in self._state.measures.items()}
-        arrays |= {f"measures/signs/{name}": signs for name, signs in self._signs.items()}
+        arrays |= {f"measures/levels/{name}": levels for name, levels in self._levels.items()}
         clocks = np.array([self.compile_s, self.train_s, self.judge_s])
         return arrays | {"clocks": clocks, "step": np.array(self.step)}
 
@@ -122,7 +122,7 @@ class Trainer:
         for part in ("estimator", "measures"):
             for name, variable in getattr(self._state, part).items():
                 variable.assign(state[f"{part}/{name}"])
-        self._signs = {name: state[f"measures/signs/{name}"] for name in self.program.task.weights}
+        self._levels = {name: state[f"measures/levels/{name}"] for name in self.program.task.weights}
         compiling = self.compile_s  # of the problem
         self.compile_s, self.train_s, self.judge_s = (float(clock) for clock in state["clocks"])
         self.before = {"compile_s": self.compile_s, "train_s": self.train_s, "judge_s": self.judge_s}
@@ -152,15 +152,15 @@ class Trainer:
         measures = self._ask("judge_s", compiled.judge, parameters, self._replicas.problem)
         for probe in (compiled.probe, compiled.sites) if self.program.sites else (compiled.probe,):
             measures |= self._ask("judge_s", probe, parameters, replicas, step, compiled.examples)
-        signs = self._hard_signs()
-        if signs and self.step:
-            flipped = {name: (signs[name] != self._signs[name]).sum(1) for name in signs}
-            measures["flip_rate"] = sum(flipped.values()) / sum(s.shape[1] for s in signs.values())
+        levels = self._hard_levels()
+        if levels and self.step:
+            flipped = {name: (levels[name] != self._levels[name]).sum(1) for name in levels}
+            measures["flip_rate"] = sum(flipped.values()) / sum(each.shape[1] for each in levels.values())
             if self.program.sites:
                 measures |= {
-                    f"site.flip_rate.{_site(name)}": own / signs[name].shape[1] for name, own in flipped.items()
+                    f"site.flip_rate.{_site(name)}": own / levels[name].shape[1] for name, own in flipped.items()
                 }
-        self._signs = signs
+        self._levels = levels
         diverged = self._state.measures["diverged"].numpy()
         # The loss at the last step is the next batch's, which no update has asked for.
         diverged = np.where((diverged < 0) & ~np.isfinite(measures["train_loss"]), self.step, diverged)
@@ -238,8 +238,12 @@ class Trainer:
         setattr(self, clock, getattr(self, clock) + seconds / share)
         return answer
 
-    def _hard_signs(self):
-        return {name: self._state.parameters[name].numpy() >= 0 for name in self.program.task.weights}
+    def _hard_levels(self):
+        """Of each hard weight the place of its value among the levels of its function; of real weights the sign."""
+        function = self.program.hard.functions[1]
+        middles = np.convolve(function.outputs, [0.5, 0.5], "valid") if function.outputs else np.zeros(1)
+        values = {name: function.value(self._state.parameters[name]) for name in self.program.task.weights}
+        return {name: np.searchsorted(middles, own.numpy()).astype(np.uint16) for name, own in values.items()}
 
 
 def _site(name):

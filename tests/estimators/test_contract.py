@@ -10,6 +10,7 @@ import pytest
 import tensorflow as tf
 
 import estimators
+from estimators.contract import function as function_contract
 from estimators.contract import numerics
 from estimators.contract import surrogate as surrogate_contract
 from estimators.excluded import EXCLUDED
@@ -101,16 +102,97 @@ def test_a_real_function_has_the_slope_that_it_names(function):
 
 
 @pytest.mark.parametrize("function", HARD, ids=lambda function: function.name)
-def test_a_hard_function_has_its_levels_and_its_jumps(function):
-    """By its values alone: it changes where `jump` says, by `rise`, from one level to the next."""
-    x = np.linspace(-4, 4, 1601) + 1e-5  # no jump falls on one of these
-    y, away = function.value(x).numpy(), function.jump(tf.constant(x)).numpy()
-    assert set(np.unique(y)) <= set(function.levels) and list(function.levels) == sorted(function.levels)
-    for at in np.unique(np.round(x - away, 9)):
-        sides = function.value(np.array([at - 1e-8, at + 1e-8])).numpy()
-        assert sides[1] - sides[0] == function.rise
-    changes = np.flatnonzero(np.diff(y))
-    assert len(changes) == len(function.levels) - 1 and (np.abs(away[changes]) < x[1] - x[0]).all()
+def test_the_contract_of_hard_functions(function):
+    checks = list(function_contract.check_all(function))
+    assert len(checks) == len(function_contract.CHECKS) and not [check.fault for check in checks if check.fault]
+
+
+def stairs(**fields):
+    """Rounding to −1, 0 and 1, with some of its fields replaced; in no registry."""
+    return HardFunction(
+        **{
+            "name": "stairs",
+            "label": "round(x)",
+            "rule": rounded,
+            "levels": (-1.0, 0.0, 1.0),
+            "rise": 1.0,
+            "jump": lambda x: x - tf.where(x < 0, -0.5, 0.5 * tf.ones_like(x)),
+            "period": 1.0,
+            **fields,
+        }
+    )
+
+
+def rounded(x):
+    """Rounds."""
+    return tf.clip_by_value(tf.round(x), -1.0, 1.0)
+
+
+def undocumented(x):
+    return rounded(x)
+
+
+def everywhere(x):
+    """Another one in a graph."""
+    return tf.clip_by_value(tf.round(x + (0 if tf.executing_eagerly() else 0.3)), -1.0, 1.0)
+
+
+FUNCTION_FAULTS = {
+    "no words": ("is_documented", {"rule": undocumented}),
+    "a label that figures cannot print": ("is_documented", {"label": "$x$"}),
+    "NaN becomes a level": ("nan_shape_and_type_stay", "hides NaN"),
+    "another type": ("nan_shape_and_type_stay", "another type"),
+    "a value between two levels": ("has_its_levels_alone", {"rule": lambda x: tf.clip_by_value(x, -1.0, 1.0)}),
+    "a level that it never has": ("has_its_levels_alone", {"levels": (-2.0, -1.0, 0.0, 1.0)}),
+    "levels in disorder": ("has_its_levels_alone", {"levels": (1.0, 0.0, -1.0)}),
+    "it falls": ("has_its_levels_alone", {"rule": lambda x: rounded(-x)}),
+    "no end": ("has_its_levels_alone", {"rule": lambda x: tf.where(tf.abs(x) < 1e3, rounded(x), x * 0)}),
+    "another rise": ("jumps_where_it_declares", {"rise": 2.0}),
+    "a jump elsewhere": (
+        "jumps_where_it_declares",
+        {"jump": lambda x: x - tf.where(x < 0, -0.4, 0.4 * tf.ones_like(x))},
+    ),
+    "one jump of two": ("jumps_where_it_declares", {"jump": lambda x: x - 0.5}),
+    "the farther jump": (
+        "jumps_where_it_declares",
+        {"jump": lambda x: x - tf.where(x < 0, 0.5, -0.5 * tf.ones_like(x))},
+    ),
+    "another period": ("jumps_where_it_declares", {"period": 2.0}),
+    "no period": ("jumps_where_it_declares", {"period": 0.0}),
+    "no gradient in the middle": ("passes_gradients_between_its_jumps", {"passes": lambda x: tf.abs(x) > 0.2}),
+    "a gradient in two places": ("passes_gradients_between_its_jumps", {"passes": lambda x: tf.sin(x) > -0.9}),
+    "no gradient at all": ("passes_gradients_between_its_jumps", {"passes": lambda x: x > 1e9}),
+    "another one in a graph": ("same_everywhere", {"rule": everywhere}),
+}
+
+
+class Hidden(HardFunction):
+    def value(self, x):
+        return self.rule(tf.where(tf.math.is_nan(x), tf.zeros_like(x), x))
+
+
+class Wide(HardFunction):
+    def value(self, x, **parameters):
+        return tf.cast(super().value(x, **parameters), tf.float64)
+
+
+@pytest.mark.parametrize("fault", FUNCTION_FAULTS)
+def test_a_planted_fault_of_a_hard_function_is_caught(fault):
+    name, change = FUNCTION_FAULTS[fault]
+    check = getattr(function_contract, name)
+    check(stairs())
+    kind = {"hides NaN": Hidden, "another type": Wide}.get(change, HardFunction) if isinstance(change, str) else None
+    broken = kind(**vars(stairs())) if kind else stairs(**change)
+    with pytest.raises(ContractError) as caught:
+        check(broken)
+    assert str(caught.value).startswith("stairs")
+    [kept] = function_contract.check_all(broken, [check])
+    assert kept.fault == str(caught.value)
+
+
+def test_every_promise_of_a_hard_function_has_a_fault_that_breaks_it():
+    checks = {check.__name__ for check in function_contract.CHECKS}
+    assert {name for name, _ in FUNCTION_FAULTS.values()} == checks
 
 
 def test_a_hard_function_has_parameters_of_its_own():
@@ -131,18 +213,10 @@ def test_a_hard_function_has_parameters_of_its_own():
 
 def test_a_slope_is_centred_where_a_hard_function_jumps():
     """Whatever function it is, as an object that is in no registry."""
-    stairs = HardFunction(
-        name="stairs",
-        label="round(x)",
-        rule=lambda x: tf.clip_by_value(tf.round(x), -1.0, 1.0),
-        levels=(-1.0, 0.0, 1.0),
-        rise=1.0,
-        jump=lambda x: x - tf.where(x < 0, -0.5, 0.5),
-    )
     x, page = tf.constant([-1.5, -0.5, 0.2, 0.5, 0.75]), registry["tanh_slope"]
     with tf.GradientTape() as tape:
         tape.watch(x)
-        y = page.hard(x, forward=stairs, normalize="area", scale=2.0)
+        y = page.hard(x, forward=stairs(), normalize="area", scale=2.0)
     np.testing.assert_array_equal(y, [-1.0, 0.0, 0.0, 0.0, 1.0])
     wanted = page.slope([-1.0, 0.0, -0.3, 0.0, 0.25], forward="step", normalize="area", scale=2.0)
     np.testing.assert_allclose(tape.gradient(y, x), wanted, rtol=1e-6)
@@ -212,10 +286,12 @@ def test_x_is_real_numbers():
         for call in (page.slope, page.hard, value):
             with pytest.raises(UserError, match=r"^x (is|holds) .*, but must be real numbers: .*\.$"):
                 call(x)
-    for normalize in (None, 7, -1, 0.5, [1], True, math.nan, tf.constant(3.0)):
+    for normalize in (None, 7, -1, 0.5, [1], True, math.nan, tf.constant(4.0)):
         with pytest.raises(UserError, match="normalize is .* but must be one of: none, peak, area"):
             page.slope(0.5, normalize=normalize)
-    with pytest.raises(UserError, match="forward is 'sine', but must be one of: hard_tanh, identity, sign, step"):
+    with pytest.raises(
+        UserError, match="forward is 'sine', but must be one of: hard_tanh, identity, round, sign, step, ternary"
+    ):
         page.slope(0.5, forward="sine")
 
 
@@ -390,6 +466,7 @@ FAULTS = {
     "a wrong area": ("area_and_peak", {"area": 2}),
     "an area that is finite after all": ("area_and_peak", {"area": math.inf}),
     "a wrong peak": ("area_and_peak", {"peak": 1}),
+    "an area that is no number": ("area_and_peak", {"area": lambda scale: tf.constant(1.0)}),
     "a support that is too small": ("support", {"support": 3.0}),
     "a support that is too large": (
         "support",

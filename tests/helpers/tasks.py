@@ -6,7 +6,11 @@ from runners.training import step
 from steeplechase.random import key
 
 # A task whose default is large is tested at these arguments; one that is not listed, at its defaults.
-SMALL = {"binarized_mlp": {"hidden": [12, 8], "batch": 16}, "sign_fitting": {"dim": 6, "rows": 12}}
+SMALL = {
+    "binarized_mlp": {"hidden": [12, 8], "batch": 16},
+    "quantized_regression": {"dim": 4, "equations": 12},
+    "sign_fitting": {"dim": 6, "rows": 12},
+}
 
 
 def problem_of(task, draw=0):

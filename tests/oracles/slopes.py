@@ -67,10 +67,22 @@ def _dsq(x, a=0.2):
     return np.where(np.abs(x) > 1, 0.0, k / (1 - a) * _sech2(k * x))
 
 
+def _stableqat(x, amplitude=0.21):
+    off = x - 0.5 - np.round(x - 0.5)  # from the nearest level, as the paper has it: x is from the jump
+    t = np.sqrt(2) * np.pi * amplitude * np.cos(np.pi * off)
+    return np.where(np.abs(x) > 0.5, 0.0, (1 - t) / (1 + t))
+
+
+def _dge(x, k=5.0, cap=3.0):
+    root = np.abs(2 * np.where(x == 0, 1e-300, x)) ** ((1 - k) / k) / k
+    return np.where(np.abs(x) > 0.5, 0.0, np.minimum(cap, root))
+
+
 SLOPES = {
     "approx_sign": lambda x: np.interp(x, [-1, 0, 1], [0.0, 2.0, 0.0]),
     "atan": lambda x, alpha=2.0: 2 * alpha / (4 + (np.pi * alpha * x) ** 2),
     "circ": _circ,
+    "dge": _dge,
     "dsq": _dsq,
     "ede": _ede,
     "erf": lambda x, alpha=2.0: _normal(x, 0, np.sqrt(0.5) / alpha),
@@ -103,6 +115,7 @@ SLOPES = {
         np.heaviside(x - threshold, 0.0) / (1 + 2 * scale * np.abs(x) + (scale * x) ** 2)
     ),
     "spike_op": lambda x: np.heaviside(x, 0.0),
+    "stableqat": _stableqat,
     "ste": lambda x: np.ones_like(x),
     "ste_clipped": lambda x, clip=1.0: np.heaviside(clip - np.abs(x), 1.0),
     "superspike_asym": lambda x, beta=100.0: 1 / (beta * (np.abs(x) + 1 / beta) ** 2),

@@ -170,6 +170,32 @@ def test_products_are_those_of_hard_numbers():
     np.testing.assert_array_equal(convolution.hard_kernel, convolution.kernel.numpy())
 
 
+def test_a_rounded_layer_is_saved_with_its_bits(tmp_path):
+    """Weights of three bits and activations of two, unsigned: levels, gradients and the loaded model's outputs."""
+    four = {"name": "round", "bits": 2, "range": "unsigned"}
+    kernel = HardActivation("tanh_slope", function={"name": "round", "bits": 3}, normalize="period", scale=3.0)
+    model = keras.Sequential(
+        [keras.Input((4,)), HardDense(5, kernel), HardActivation("ste", function=four), keras.layers.Dense(2)]
+    )
+    model.layers[0].kernel.assign(3 * model.layers[0].kernel)
+    x = 3 * RNG.normal(size=(20, 4)).astype("float32")
+    wanted = np.clip(np.rint(model.layers[0].kernel.numpy()), -4, 3)
+    np.testing.assert_array_equal(model.layers[0].hard_kernel, wanted)
+    hidden = np.clip(np.rint(x @ wanted), 0, 3)
+    np.testing.assert_array_equal(model.layers[1](x @ wanted), hidden)
+    np.testing.assert_array_equal(model.layers[1].slope(x @ wanted), (x @ wanted >= 0) & (x @ wanted <= 3))
+    outputs = model(x).numpy()
+    model.save(tmp_path / "model.keras")
+    loaded = keras.saving.load_model(tmp_path / "model.keras")
+    np.testing.assert_array_equal(loaded(x), outputs)
+    assert loaded.layers[0].kernel_estimator.function == kernel.function != functions["round"]
+    assert loaded.layers[1].get_config()["function"] == {"ties": "even", "edge": "clip_closed", **four}
+    with pytest.raises(UserError, match="round has no parameter 'bit'"):
+        HardActivation("ste", function={"name": "round", "bit": 2})
+    with pytest.raises(Unsupported, match="sign has one jump alone"):
+        HardActivation("ste", normalize="period")
+
+
 def test_latent_weights_stay_within_their_limit():
     keras.utils.set_random_seed(0)
     limited, free = small(), small(clip=None)
@@ -246,7 +272,10 @@ def test_a_model_that_asks_for_an_estimator_that_is_not_there_is_one_sentence(tm
         (lambda: HardActivation("tanh_slope", scal=2), "no parameter 'scal'.*did you mean 'scale'"),
         (lambda: HardActivation("tanh_slope", scale=-1), "tanh_slope.scale is -1, but must be > 0"),
         (lambda: HardActivation("tanh_slope", normalize="are"), "normalize is 'are'"),
-        (lambda: HardActivation("tanh_slope", function="sgn"), "must be one of: hard_tanh, identity, sign, step"),
+        (
+            lambda: HardActivation("tanh_slope", function="sgn"),
+            "must be one of: hard_tanh, identity, round, sign, step, ternary",
+        ),
         (lambda: HardActivation("tanh_slope", at_zero=3), "at_zero"),
         (lambda: HardActivation("tanh_slope", half_width=0), "half_width is 0, but must be"),
         (lambda: HardActivation("tanh_slope", half_width="1"), "half_width is '1', but must be"),

@@ -13,7 +13,7 @@ import estimators
 import tasks
 from estimators.function import functions
 from runners import trace
-from runners.tracing.chain import FLOW, Operation, chain, gradients, hard, l2_loss, product, square
+from runners.tracing.chain import FLOW, Operation, chain, gradients, hard, l2_loss, operations, product, square
 from runners.tracing.first_step import STATISTICS, first_step
 from runners.training.hard_sites import Hard
 from runners.training.programs import Program, Replica
@@ -99,6 +99,18 @@ def test_product_within_a_chain(compiled):
     assert table.loc["product", "upstream"] == 12
     assert table.loc["product", "slope"] == (3, 2)
     assert table.loc["product", "downstream"] == (36, 24)
+
+
+@modes
+def test_rounding_within_a_chain(compiled):
+    """x² = 1.69 is 2 of three bits, 0.19 above the jump at 1.5, and 1 of two bits, outside of what they reach."""
+    for bits, out, away, passes in ((3, 2.0, 0.19, 1), (2, 1.0, 1.19, 0)):
+        chosen = operations(["square", "round"], 0.5, "tanh_slope", {"name": "round", "bits": bits}, scale=2.0)
+        table = chain(chosen, np.float64(1.3), compiled=compiled).set_index("operation")
+        slope = passes * 2 / np.cosh(2 * away) ** 2
+        assert table.loc["round", "output"] == out
+        assert table.loc["round", "slope"] == pytest.approx(slope, rel=1e-9)
+        assert table.loc["square", "downstream"] == pytest.approx((out - 0.5) * slope * 2.6, rel=1e-9)
 
 
 @modes
