@@ -7,6 +7,7 @@ from tasks.base import load
 registry = Registry(
     "task",
     "binarized_mlp",
+    "oscillation",
     "quantized_regression",
     "sign_fitting",
     load=load,

@@ -64,6 +64,29 @@ def binarized_mlp(
     return subsets if split_seed is None else 1
 
 
+def oscillation(*, target: float, start: float, spread: float, **_) -> int | None:
+    """Refuses arguments that make no such task; others than these are not looked at.
+
+    Args:
+        target: a number above 0 and below 1.
+        start: a finite number.
+        spread: a finite number of at least 0.
+
+    Returns:
+        How many draws there are (tasks.base.check).
+
+    Raises:
+        UserError: with the argument, its value and what is allowed.
+    """
+    if not 0 < target < 1:
+        raise UserError(f"task.target is {target}, but must lie between the levels 0 and 1.")
+    if not math.isfinite(start):
+        raise UserError(f"task.start is {start}, but must be a finite number.")
+    if not 0 <= spread < math.inf:
+        raise UserError(f"task.spread is {spread}, but must be a finite number of at least 0.")
+    return 1
+
+
 MOST_CHOICES = 2**18  # of all weights together, tried one by one where a problem is drawn: a megabyte a replica
 
 

@@ -77,8 +77,8 @@ class Task:
             `examples`; `hard(x, at=site)` is the hard operation. Sites are named `PLACE/weights` or
             `PLACE/activations`.
         judge: judge(parameters, hard, problem) -> measures over the held-out parts, with no gradient and no chance.
-        measures: what `loss` and `judge` measure, by name, beside what every record knows (results/records/schema.py:
-            validation_loss, validation_accuracy, test_loss, test_accuracy).
+        measures: what `loss`, `judge` and `each_update` measure, by name, beside what every record knows
+            (results/records/schema.py: validation_loss, validation_accuracy, test_loss, test_accuracy).
         selects: the measure by which settings are chosen: never the one that is reported, where there is a choice.
         reports: the measure that is reported.
         target: the measure and value that count as arrived.
@@ -89,6 +89,9 @@ class Task:
         batch: how many examples a step takes.
         bounds: by parameter, the interval that its elements are kept in after each update.
         optimum: the smallest possible loss, where it is known.
+        each_update: each_update(before, after, hard, problem) -> measures of one update, from the parameters before and
+            after it, with no gradient and no chance. A row has their means over all updates since the row before it;
+            the first has none. None: nothing is measured at every update.
         mapped: whether its operations work on many replicas at once; else each block is one replica.
         forwards: the hard functions that it is written for, and the real ones that may take their place.
         checksum: of the data that it was made from, as tasks.data has it; "" where it has none.
@@ -122,6 +125,7 @@ class Task:
     batch: int = 1
     bounds: Mapping[str, tuple[float, float]] = field(default_factory=dict)
     optimum: float | None = None
+    each_update: Callable | None = None
     mapped: bool = True
     forwards: tuple[str, ...] = ("sign", "step")
     checksum: str = ""

@@ -86,6 +86,13 @@ class Trial:
         """What the start is judged to be."""
         return dict(self.task.judge(self.start(), lambda x, *, at: self.value(x, at), self.problem()))
 
+    def each_update(self) -> dict[str, tf.Tensor]:
+        """What is measured of an update from one start to another; empty where nothing is."""
+        if self.task.each_update is None:
+            return {}
+        starts = self.start(0), self.start(1)
+        return dict(self.task.each_update(*starts, lambda x, *, at: self.value(x, at), self.problem()))
+
 
 def check_all(trial: Trial, checks: Sequence[Callable[[Trial], None]] = ()) -> Iterator[Check]:
     """Each promise in words, and how the task breaks it.
@@ -164,7 +171,7 @@ def measures_are_declared(trial: Trial) -> None:
     """
     task = trial.task
     known = {**trial.bounds, **{name: measure.bounds for name, measure in task.measures.items()}}
-    for name, number in {**trial.judge(), **trial.loss(trial.start())[1]}.items():
+    for name, number in {**trial.judge(), **trial.loss(trial.start())[1], **trial.each_update()}.items():
         if name not in known:
             raise ContractError(f"{task.name} measures {name}, which is not in `measures`: declare it as a Measure.")
         _refuse_no_number(task, name, number)
@@ -181,9 +188,9 @@ def chooses_by_what_it_measures(trial: Trial) -> None:
     Raises:
         ContractError: with the first that is not.
     """
-    task, judged = trial.task, trial.judge()
+    task, judged, followed = trial.task, trial.judge(), trial.each_update()
     for field, name in (("selects", task.selects), ("reports", task.reports), ("target", task.target[0])):
-        if name not in (*judged, *STANDARD):
+        if name not in (*judged, *followed, *STANDARD):
             raise ContractError(
                 f"{task.name}: `{field}` is {name}, which `judge` does not measure: it has {_listed(judged)}."
             )
@@ -246,6 +253,7 @@ def chance_is_an_argument(trial: Trial) -> None:
         "start": trial.start,
         "loss": lambda: trial.loss(trial.start()),
         "judge": trial.judge,
+        "each_update": trial.each_update,
     }
     for name, function in twice.items():
         one, other = (tf.nest.flatten(function()) for _ in range(2))

@@ -13,7 +13,7 @@ import numpy as np
 import tensorflow as tf
 
 from runners.training import optimizers
-from runners.training.probes import batch_probe, judgement, site_probe
+from runners.training.probes import batch_probe, judgement, site_probe, update_probe
 from runners.training.programs import Program
 from runners.training.state import Replicas, TrainState
 from runners.training.step import (
@@ -48,6 +48,7 @@ class Compiled:
         parameters: Keras variables [block, size] by name, which tracing needs.
         optimizer: the Keras optimizer, whose variables tracing needs.
         fresh: what the optimizer's variables are before the first step.
+        followed: the measures that the task takes at every update, by name; () where it takes none.
         train: (state, replicas, last step) -> when who diverged, int32 [block].
         start: as `starter` makes it.
         judge: as `judgement` makes it.
@@ -85,8 +86,24 @@ class Compiled:
         self.probe = batch_probe(task, program.hard, block, program.tf32)
         self.sites = site_probe(task, program.hard, block, program.tf32)
         self._gradients = block_gradients(task, program.hard, block)
+        self._each_update = update_probe(task, *program.hard.functions)
+        self.followed = self._names_of_updates()
         self.warm: set[Callable] = set()
         self.lock = threading.Lock()
+
+    def _names_of_updates(self) -> tuple[str, ...]:
+        """What is measured at every update; found by tracing it, without running it."""
+        if self._each_update is None:
+            return ()
+        flat = {name: tf.TensorSpec(v.shape, v.dtype) for name, v in self.parameters.items()}
+        problem = {}
+        if self.problem is not None and self.program.task.problem:
+            block = self.program.block
+            keys, draws = tf.TensorSpec([block, 2], tf.uint32), tf.TensorSpec([block], tf.int32)
+            problem = self.problem.get_concrete_function(keys, draws).structured_outputs
+            problem = {name: tf.TensorSpec(own.shape, own.dtype) for name, own in problem.items()}
+        traced = tf.function(self._each_update, autograph=False).get_concrete_function(flat, flat, problem)
+        return tuple(traced.structured_outputs)
 
     def _chunk(self, state: TrainState, replicas: Replicas, last: tf.Tensor) -> tf.Tensor:
         """The steps from `state.step` to `last`, on the variables that are handed in.
@@ -115,6 +132,11 @@ class Compiled:
             self.optimizer.apply([gradients[name] for name in self.parameters], list(self.parameters.values()))
             for name, (low, high) in task.bounds.items():
                 self.parameters[name].assign(tf.clip_by_value(self.parameters[name].value, low, high))
+            if self._each_update:
+                now = {name: tf.convert_to_tensor(v.value) for name, v in self.parameters.items()}
+                for name, number in self._each_update(flat, now, replicas.problem).items():
+                    state.measures[f"sum/{name}"].assign_add(tf.cast(number, self.program.precision))
+                state.measures["updates"].assign_add(1)
             after = tf.where(_finite(self.parameters.values()), -1, step + 1)
             now = tf.where(tf.math.is_finite(loss), after, step)
             diverged.assign(tf.where(diverged < 0, now, diverged))

@@ -51,6 +51,33 @@ def judgement(task: Task, function: HardFunction, function_weights: HardFunction
 
 
 @functools.cache
+def update_probe(task: Task, function: HardFunction, function_weights: HardFunction) -> Callable | None:
+    """What a task measures at every update, for a block.
+
+    Args:
+        task: which measures it.
+        function: the hard function of all its sites but weights.
+        function_weights: that of hard weights.
+
+    Returns:
+        ({parameter: [block, size]} before, the same after, the problems) -> {measure: [block]}; None where it measures
+        nothing then.
+    """
+    measure = task.each_update
+    if measure is None:
+        return None
+
+    def hard(x, *, at):
+        return function_at(at, function, function_weights).value(x)
+
+    def one(replica):
+        before, after, problem = replica
+        return measure(shaped(task, before), shaped(task, after), hard, problem)
+
+    return lambda before, after, problem: map_replicas(task, one, (before, after, problem))
+
+
+@functools.cache
 def batch_probe(task: Task, hard: Hard, block: int, tf32: bool) -> Callable:
     """The loss, the gradient's norm and the saturation at the batch that comes next, compiled.
 

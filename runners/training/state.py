@@ -15,7 +15,9 @@ class TrainState(NamedTuple):
         optimizer: its variables, in its own order.
         estimator: what estimators remember or learn, by name; none of today's does.
         measures: what is followed at every step: `diverged`, int32 [block], the step at which a loss or a parameter was
-            first not finite, −1 before.
+            first not finite, −1 before; and of a task that measures at every update (Task.each_update) `updates`, an
+            int32 scalar, how many there were since the last row, and the sums over them, [block] each, by
+            `sum/MEASURE`.
         step: updates that are done, an int32 scalar.
     """
 

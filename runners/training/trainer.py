@@ -17,7 +17,7 @@ import tensorflow as tf
 
 from estimators.surrogate import NORMALIZATIONS
 from runners.training.compiled import COMPILE_LOCK, compiled_program
-from runners.training.probes import batch_probe, judgement, site_probe
+from runners.training.probes import batch_probe, judgement, site_probe, update_probe
 from runners.training.programs import PARTS, Program, Replica
 from runners.training.state import Replicas, TrainState
 from runners.training.step import block_gradients, problems, starter
@@ -41,7 +41,8 @@ def trainer(program: Program, thread: int = 0) -> Trainer:
 
 def release() -> None:
     """Lets go of all trainers and programs, and so of what they hold on a device."""
-    for cached in (trainer, compiled_program, problems, starter, judgement, block_gradients, batch_probe, site_probe):
+    probes = judgement, batch_probe, site_probe, update_probe
+    for cached in (trainer, compiled_program, problems, starter, block_gradients, *probes):
         cached.cache_clear()
 
 
@@ -66,11 +67,16 @@ class Trainer:
         with COMPILE_LOCK:
             self.compiled = compiled_program(program)
         with tf.device(self.compiled.place):
+            followed = {f"sum/{name}": tf.zeros([program.block], program.precision) for name in self.compiled.followed}
+            followed |= {"updates": tf.constant(0)} if followed else {}
             self._state = TrainState(
                 parameters={n: tf.Variable(v.value, name=v.name) for n, v in self.compiled.parameters.items()},
                 optimizer=[tf.Variable(v.value, name=v.name) for v in self.compiled.optimizer.variables],
                 estimator={},
-                measures={"diverged": tf.Variable(tf.fill([program.block], -1))},
+                measures={
+                    "diverged": tf.Variable(tf.fill([program.block], -1)),
+                    **{name: tf.Variable(zero) for name, zero in followed.items()},
+                },
                 step=tf.constant(0),
             )
         self.compile_s = self.train_s = self.judge_s = 0.0
@@ -94,6 +100,7 @@ class Trainer:
             variable.assign(fresh, read_value=False)
         sound = np.logical_and.reduce([np.isfinite(v.numpy()).all(1) for v in self._state.parameters.values()])
         self._state.measures["diverged"].assign(np.where(sound, -1, 0).astype(np.int32))
+        self._forget_updates()
         self._levels = self._hard_levels()
 
     def state(self) -> dict[str, np.ndarray]:
@@ -161,6 +168,7 @@ class Trainer:
                     f"site.flip_rate.{_site(name)}": own / levels[name].shape[1] for name, own in flipped.items()
                 }
         self._levels = levels
+        measures |= self._means_over_updates()
         diverged = self._state.measures["diverged"].numpy()
         # The loss at the last step is the next batch's, which no update has asked for.
         diverged = np.where((diverged < 0) & ~np.isfinite(measures["train_loss"]), self.step, diverged)
@@ -237,6 +245,21 @@ class Trainer:
         share = 1 if clock == "compile_s" else self.sharing  # the others wait for what is compiled
         setattr(self, clock, getattr(self, clock) + seconds / share)
         return answer
+
+    def _means_over_updates(self):
+        """What the task measures at every update, over those since it was last asked; nothing before the first."""
+        followed, updates = self.compiled.followed, 0
+        if followed:
+            updates = int(self._state.measures["updates"])
+        means = {name: self._state.measures[f"sum/{name}"].numpy() / updates for name in followed if updates}
+        self._forget_updates()
+        return means
+
+    def _forget_updates(self):
+        """Begins the sums over updates anew."""
+        for name, variable in self._state.measures.items():
+            if name != "diverged":
+                variable.assign(tf.zeros_like(variable), read_value=False)
 
     def _hard_levels(self):
         """Of each hard weight the place of its value among the levels of its function; of real weights the sign."""

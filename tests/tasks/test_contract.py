@@ -71,6 +71,14 @@ BROKEN = {
     "a loss of several": ({"loss": several}, "is no scalar tensor"),
     "a loss of nothing": ({"loss": lambda *_: (tf.constant(1.0), {})}, "the loss does not depend on x"),
     "an undeclared measure": ({"judge": judged(extra=tf.constant(1.0))}, "measures extra, which is not in `measures`"),
+    "an undeclared measure of updates": (
+        {"each_update": lambda *_: {"extra": tf.constant(1.0)}},
+        "measures extra, which is not in `measures`",
+    ),
+    "chance from TensorFlow at every update": (
+        {"each_update": lambda *_: {"share": tf.random.uniform([])}, "measures": {**GOOD.measures, "share": SHARE}},
+        "draw from `chance` alone, as chance.of(",
+    ),
     "a measure out of bounds": (
         {"judge": judged(share=tf.constant(2.0)), "measures": {**GOOD.measures, "share": SHARE}},
         "share is 2 at the start, outside of 0 to 1",
