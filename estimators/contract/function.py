@@ -69,9 +69,9 @@ def has_its_levels_alone(function: HardFunction) -> None:
     if levels.size < 2 or not (np.diff(levels) > 0).all():
         raise ContractError(f"{_named(function)} declares the levels {function.outputs}, but they must rise.")
     values = function.value(tf.constant(x, tf.float64)).numpy()
-    if other := [(at, value) for at, value in zip(x, values, strict=True) if value not in levels]:
+    if (other := ~np.isin(values, levels)).any():
         raise ContractError(
-            f"{_named(function)} is {other[0][1]:g} at x = {other[0][0]:g}, which is none of its levels."
+            f"{_named(function)} is {values[other][0]:g} at x = {x[other][0]:g}, which is none of its levels."
         )
     if lacking := sorted({*levels} - {*values}):
         raise ContractError(f"{_named(function)} declares the level {lacking[0]:g}, but never has it.")
@@ -102,14 +102,14 @@ def jumps_where_it_declares(function: HardFunction) -> None:
     places = np.unique(np.round(x - away, 9))
     if len(places) != len(function.outputs) - 1:
         raise ContractError(f"{_named(function)} has {len(function.outputs)} levels, but {len(places)} jumps.")
-    for at in places:
-        low, high = function.value(tf.constant([at - 1e-8, at + 1e-8], tf.float64)).numpy()
-        if high - low != function.rise:
-            raise ContractError(
-                f"{_named(function)} rises by {high - low:g} at x = {at:g}, and not by {function.rise:g}."
-            )
-    nearest = places[np.abs(x[:, None] - places).argmin(1)]
-    if not np.allclose(np.abs(away), np.abs(x - nearest), atol=1e-9):
+    low, high = (function.value(tf.constant(places + side, tf.float64)).numpy() for side in (-1e-8, 1e-8))
+    if (other := high - low != function.rise).any():
+        raise ContractError(
+            f"{_named(function)} rises by {(high - low)[other][0]:g} at x = {places[other][0]:g}, and not by "
+            f"{function.rise:g}."
+        )
+    middles = (places[1:] + places[:-1]) / 2
+    if not np.allclose(np.abs(away), np.abs(x - places[np.searchsorted(middles, x)]), atol=1e-9):
         raise ContractError(f"{_named(function)} does not find the nearest jump.")
     if not np.allclose(np.diff(places), function.step_length):
         raise ContractError(
