@@ -71,10 +71,10 @@ def update_probe(task: Task, function: HardFunction, function_weights: HardFunct
         return function_at(at, function, function_weights).value(x)
 
     def one(replica):
-        before, after, problem = replica
-        return measure(shaped(task, before), shaped(task, after), hard, problem)
+        old, new, problem = replica
+        return measure(shaped(task, old), shaped(task, new), hard, problem)
 
-    return lambda before, after, problem: map_replicas(task, one, (before, after, problem))
+    return lambda old, new, problem: map_replicas(task, one, (old, new, problem))
 
 
 @functools.cache
