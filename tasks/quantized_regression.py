@@ -12,12 +12,8 @@ import tensorflow as tf
 from tasks import arguments
 from tasks.base import Draw, Measure, Task
 
-FIXED = {
-    "easy": (0.0, 1.6),
-    "medium": (0.8, 1.2),
-    "hard": (1.5, 1.6),
-}  # of those the correlation, and the weights' size
-
+FIXED = {"easy": (0.0, 1.6), "medium": (0.8, 1.2), "hard": (1.5, 1.6)}  # of each its correlation, and its size
+TWO_BITS = (-2.0, -1.0, 0.0, 1.0)
 CLOSE = 1e-5  # losses that are as close are not told apart: single precision has them by two formulas
 
 
@@ -58,23 +54,25 @@ def quantized_regression(
         dtype: of x, A and b: `float32` or `float64`.
 
     Returns:
-        The task, for weights of −2, −1, 0 and 1; `for_levels` makes it for others. It reports `excess` and has arrived
-        where no weight is wrong.
+        The task, for weights of −2, −1, 0 and 1; `for_levels` makes it for others, and refuses too many. It reports
+        `excess` and has arrived where no weight is wrong.
 
     Raises:
-        UserError: for arguments that make no task, and for levels of which there are too many.
+        UserError: for arguments that make no task.
     """
     arguments.quantized_regression(
         dim=dim, equations=equations, correlation=correlation, size=size, noise=noise, start=start, instance=instance
     )
 
-    def make(levels: tuple[float, ...]) -> Task:
-        halves = _halves(levels, dim, dtype)
+    def for_levels(levels: tuple[float, ...]) -> Task:
+        arguments.choices(len(levels), dim)
+        return make(levels)
 
+    def make(levels: tuple[float, ...]) -> Task:
         def posed(matrix, target):
             """The equations, the best choice of all, and how far above it rounded least squares come."""
             gram, moment = _quadratic(matrix, target)
-            best = _best(halves, gram, moment)
+            best = _best(levels, gram, moment)
             nearest = _nearest(levels, tf.linalg.matvec(tf.linalg.inv(gram), moment), dtype)
             rounded = _excess(nearest, best, gram, moment)
             return {"matrix": matrix, "target": target, "best": best, "rounded": rounded}
@@ -103,7 +101,7 @@ def quantized_regression(
             q, best = hard(parameters["x"], at="x/weights"), here["best"]
             gram, moment = _quadratic(here["matrix"], here["target"])
             excess = _excess(q, best, gram, moment)
-            losses = _losses(halves, gram, moment)
+            losses = _losses(*_halves(levels, dim, dtype), gram, moment)
             better = losses - tf.reduce_min(losses) < excess - CLOSE
             place = tf.where(tf.math.is_finite(excess), tf.reduce_sum(tf.cast(better, dtype)), excess)
             wrong = tf.reduce_mean(tf.cast(q != best, dtype))
@@ -130,19 +128,22 @@ def quantized_regression(
             forwards=("round", "ternary", "sign", "step"),
             problem=None if shared else problem,
             draw=Draw() if shared else Draw("instance", None, 0.0),
-            for_levels=functools.cache(make),
+            for_levels=for_levels,
             spreads={"x/weights": start},
         )
 
-    return make((-2.0, -1.0, 0.0, 1.0))
+    return make(TWO_BITS)
 
 
 def _halves(levels, dim, dtype):
     """All choices of the first half of the weights, and of the second: [choices, weights] each."""
-    arguments.choices(len(levels), dim)
-    return tuple(
-        tf.constant(list(itertools.product(levels, repeat=count)), dtype) for count in (dim // 2, dim - dim // 2)
-    )
+    return tuple(tf.constant(_choices(levels, count), dtype) for count in (dim // 2, dim - dim // 2))
+
+
+@functools.cache
+def _choices(levels, count):
+    """All choices of so many weights, float64 [choices, weights]."""
+    return np.array(list(itertools.product(levels, repeat=count)))
 
 
 def _quadratic(matrix, target):
@@ -151,25 +152,24 @@ def _quadratic(matrix, target):
     return tf.matmul(transposed, matrix) / count, tf.linalg.matvec(transposed, target) / count
 
 
-def _losses(halves, gram, moment):
+def _losses(first, second, gram, moment):
     """½·qᵀGq − cᵀq of all choices q, as two halves and what is between them.
 
     Returns:
         [choices of the first half, choices of the second].
     """
-    first, second = halves
     cut = first.shape[1]
     one = tf.reduce_sum(first * (tf.matmul(first, gram[:cut, :cut]) / 2 - moment[:cut]), 1)
     other = tf.reduce_sum(second * (tf.matmul(second, gram[cut:, cut:]) / 2 - moment[cut:]), 1)
     return one[:, None] + other + tf.matmul(tf.matmul(first, gram[:cut, cut:]), second, transpose_b=True)
 
 
-def _best(halves, gram, moment):
+def _best(levels, gram, moment):
     """The choice with the smallest loss."""
-    losses = _losses(halves, gram, moment)
-    at = tf.argmin(tf.reshape(losses, [-1]), output_type=tf.int32)
-    count = losses.shape[1]
-    return tf.concat([tf.gather(halves[0], at // count), tf.gather(halves[1], at % count)], 0)
+    first, second = _halves(levels, gram.shape[0], gram.dtype)
+    at = tf.argmin(tf.reshape(_losses(first, second, gram, moment), [-1]), output_type=tf.int32)
+    count = second.shape[0]
+    return tf.concat([tf.gather(first, at // count), tf.gather(second, at % count)], 0)
 
 
 def _excess(q, best, gram, moment):

@@ -97,7 +97,7 @@ class Compiled:
             return ()
         flat = {name: tf.TensorSpec(v.shape, v.dtype) for name, v in self.parameters.items()}
         problem = {}
-        if self.problem is not None and self.program.task.problem:
+        if self.program.task.problem:
             block = self.program.block
             keys, draws = tf.TensorSpec([block, 2], tf.uint32), tf.TensorSpec([block], tf.int32)
             problem = self.problem.get_concrete_function(keys, draws).structured_outputs
@@ -133,8 +133,8 @@ class Compiled:
             for name, (low, high) in task.bounds.items():
                 self.parameters[name].assign(tf.clip_by_value(self.parameters[name].value, low, high))
             if self._each_update:
-                now = {name: tf.convert_to_tensor(v.value) for name, v in self.parameters.items()}
-                for name, number in self._each_update(flat, now, replicas.problem).items():
+                updated = {name: tf.convert_to_tensor(v.value) for name, v in self.parameters.items()}
+                for name, number in self._each_update(flat, updated, replicas.problem).items():
                     state.measures[f"sum/{name}"].assign_add(tf.cast(number, self.program.precision))
                 state.measures["updates"].assign_add(1)
             after = tf.where(_finite(self.parameters.values()), -1, step + 1)

@@ -123,10 +123,16 @@ def test_nothing_finite_is_reported_of_what_diverged():
         ({"start": 0}, "task.start is 0, but must be a finite number above 0"),
         ({"instance": "harder"}, "did you mean 'hard'"),
         ({"instance": "easy", "dim": 6}, "task.instance is easy, which has 8 weights and 24 equations, not 6 and 24"),
-        ({"dim": 10}, "10 weights of 4 levels each are 1,048,576 choices, but 262,144 are the most"),
     ],
 )
 def test_bad_arguments_are_one_sentence(change, said):
     with pytest.raises(UserError) as caught:
         TASK(**change)
     assert said in str(caught.value) and "\n" not in str(caught.value)
+
+
+def test_more_choices_than_are_tried_are_refused_for_the_levels_that_there_are():
+    task = TASK(dim=10)
+    assert task.for_levels((-1.0, 0.0, 1.0)).measures["place"].bounds == (0.0, 3.0**10)
+    with pytest.raises(UserError, match="^10 weights of 4 levels each are 1,048,576 choices, but 262,144 are the most"):
+        task.for_levels((-2.0, -1.0, 0.0, 1.0))
