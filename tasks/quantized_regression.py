@@ -101,7 +101,8 @@ def quantized_regression(
             q, best = hard(parameters["x"], at="x/weights"), here["best"]
             gram, moment = _quadratic(here["matrix"], here["target"])
             excess = _excess(q, best, gram, moment)
-            losses = _losses(*_halves(levels, dim, dtype), gram, moment)
+            first, second = _halves(levels, dim, dtype)
+            losses = _losses(first, second, gram, moment)
             better = losses - tf.reduce_min(losses) < excess - CLOSE
             place = tf.where(tf.math.is_finite(excess), tf.reduce_sum(tf.cast(better, dtype)), excess)
             wrong = tf.reduce_mean(tf.cast(q != best, dtype))

@@ -183,7 +183,7 @@ def shaped(task: Task, flat: dict[str, tf.Tensor]) -> dict[str, tf.Tensor]:
 
 
 @functools.cache
-def problems(task: Task, block: int) -> Callable:
+def problems(task: Task, block: int) -> tf.types.experimental.PolymorphicFunction:
     """The problems of a block's replicas, compiled.
 
     Args:
