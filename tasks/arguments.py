@@ -5,11 +5,10 @@ A page calls the function of its own name first; `tasks.base.check` calls it for
 
 from __future__ import annotations
 
-import math
 from collections.abc import Sequence
 
 from steeplechase.errors import UserError
-from tasks.ranges import at_least, one_of
+from tasks.ranges import at_least, finite, one_of
 
 
 def binarized_mlp(
@@ -56,8 +55,7 @@ def binarized_mlp(
                 "for each: set one of them to null."
             )
     one_of("cross_entropy", "squared_hinge", loss=loss)
-    if not 0 < init_scale < math.inf:
-        raise UserError(f"task.init_scale is {init_scale}, but must be a finite number above 0.")
+    finite(0, init_scale=init_scale)
     for name, share, least in (("validation", validation, "above 0"), ("test", test, "from 0")):
         if not 0 <= share < 1 or (share == 0 and name == "validation"):  # a set may bring its own test part
             raise UserError(f"task.{name} is {share}, but must be a share of the examples, {least} and below 1.")
@@ -80,10 +78,8 @@ def oscillation(*, target: float, start: float, spread: float, **_) -> int | Non
     """
     if not 0 < target < 1:
         raise UserError(f"task.target is {target}, but must lie between the levels 0 and 1.")
-    if not math.isfinite(start):
-        raise UserError(f"task.start is {start}, but must be a finite number.")
-    if not 0 <= spread < math.inf:
-        raise UserError(f"task.spread is {spread}, but must be a finite number of at least 0.")
+    finite(start=start)
+    finite(None, 0, spread=spread)
     return 1
 
 
@@ -112,15 +108,8 @@ def quantized_regression(
     """
     at_least(2, dim=dim)
     at_least(dim, equations=equations)
-    for name, number, above in (
-        ("correlation", correlation, False),
-        ("size", size, True),
-        ("noise", noise, False),
-        ("start", start, True),
-    ):
-        if not 0 <= number < math.inf or (above and number == 0):
-            least = "above 0" if above else "of at least 0"
-            raise UserError(f"task.{name} is {number}, but must be a finite number {least}.")
+    finite(None, 0, correlation=correlation, noise=noise)
+    finite(0, size=size, start=start)
     one_of("drawn", "easy", "medium", "hard", instance=instance)
     if instance != "drawn" and (dim, equations) != (8, 24):
         raise UserError(

@@ -1,6 +1,8 @@
-"""Which whole numbers and words a task's argument may be: what is none of them is refused by its name."""
+"""Which numbers and words a task's argument may be: what is none of them is refused by its name."""
 
 from __future__ import annotations
+
+import math
 
 from steeplechase.errors import UserError, did_you_mean
 
@@ -18,6 +20,25 @@ def at_least(least: int, **values: int) -> None:
     for name, value in values.items():
         if not isinstance(value, int) or isinstance(value, bool) or value < least:
             raise UserError(f"task.{name} is {value!r}, but must be a whole number of at least {least}.")
+
+
+def finite(above: float | None = None, least: float | None = None, /, **values: float) -> None:
+    """Refuses numbers that are not finite, or too small.
+
+    Args:
+        above: an end that is itself not allowed; None: there is none.
+        least: the smallest number that is allowed; None: there is none.
+        **values: by the name of the argument.
+
+    Raises:
+        UserError: with the first that may not be.
+    """
+    words = "" if above is None else f" above {above:g}"
+    words += "" if least is None else f" of at least {least:g}"
+    for name, value in values.items():
+        inside = (above is None or value > above) and (least is None or value >= least)
+        if not (math.isfinite(value) and inside):
+            raise UserError(f"task.{name} is {value}, but must be a finite number{words}.")
 
 
 def one_of(*allowed: str, **values: str) -> None:

@@ -98,8 +98,7 @@ def jumps_where_it_declares(function: HardFunction) -> None:
         ContractError: with the place where it does not.
     """
     x = _between_jumps(function)
-    away = function.from_jump(tf.constant(x)).numpy()
-    places = np.unique(np.round(x - away, 9))
+    away, places = function.from_jump(tf.constant(x)).numpy(), _jumps(function)
     if len(places) != len(function.outputs) - 1:
         raise ContractError(f"{_named(function)} has {len(function.outputs)} levels, but {len(places)} jumps.")
     low, high = (function.value(tf.constant(places + side, tf.float64)).numpy() for side in (-1e-8, 1e-8))
@@ -123,10 +122,9 @@ def passes_gradients_between_its_jumps(function: HardFunction) -> None:
     Raises:
         ContractError: with the x where none passes.
     """
-    x = tf.constant(_between_jumps(function))
+    x, places = tf.constant(_between_jumps(function)), _jumps(function)
     passed = function.masked(tf.ones_like(x), x).numpy() != 0
-    places = x.numpy() - function.from_jump(x).numpy()
-    inside = (x.numpy() > places.min()) & (x.numpy() < places.max())
+    inside = (x.numpy() > places[0]) & (x.numpy() < places[-1])
     if not passed[inside].all():
         raise ContractError(f"{_named(function)} lets no gradient pass at x = {x.numpy()[inside & ~passed][0]:g}.")
     if (np.diff(passed.astype(int)) != 0).sum() > 2 or not passed.any():
@@ -154,8 +152,7 @@ def same_everywhere(function: HardFunction) -> None:
         ContractError: with the way in which it is another one.
     """
     x = _between_jumps(function)
-    places = np.unique(np.round(x - function.from_jump(tf.constant(x)).numpy(), 9))
-    x = tf.constant(np.resize([*places, -0.0, 0.0, *x[:: max(1, len(x) // 100)]], [4, 60]), tf.float32)
+    x = tf.constant(np.resize([*_jumps(function), -0.0, 0.0, *x[:: max(1, len(x) // 100)]], [4, 60]), tf.float32)
 
     def all_of_it(x):
         return function.value(x), function.from_jump(x), function.masked(tf.ones_like(x), x)
@@ -194,8 +191,12 @@ def _between_jumps(function: HardFunction) -> np.ndarray:
     return np.arange(low - 4, high + 4, 0.125) + 1e-3 * math.sqrt(2)
 
 
+def _jumps(function: HardFunction) -> np.ndarray:
+    """Where it declares its jumps: float64, rising, to 9 decimals."""
+    x = _between_jumps(function)
+    return np.unique(np.round(x - function.from_jump(tf.constant(x)).numpy(), 9))
+
+
 def _at_jumps(function: HardFunction) -> set[float]:
     """The values that it has exactly at its jumps, which need be none of its levels: sign's 0 at 0."""
-    x = tf.constant(_between_jumps(function))
-    places = np.unique(np.round(x.numpy() - function.from_jump(x).numpy(), 9))
-    return {*function.value(tf.constant(places)).numpy()}
+    return {*function.value(tf.constant(_jumps(function))).numpy()}

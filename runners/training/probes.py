@@ -22,6 +22,11 @@ from runners.training.step import (
 from tasks.base import Task
 
 
+def _values(function: HardFunction, function_weights: HardFunction) -> Callable:
+    """`hard(x, at=site)` that gives the hard values and lets no gradient pass."""
+    return lambda x, *, at: function_at(at, function, function_weights).value(x)
+
+
 @functools.cache
 def judgement(task: Task, function: HardFunction, function_weights: HardFunction, block: int, tf32: bool) -> Callable:
     """The task's judgement, compiled. It uses no slope, so all surrogates of these functions share it.
@@ -39,11 +44,7 @@ def judgement(task: Task, function: HardFunction, function_weights: HardFunction
 
     def one(replica):
         flat, problem = replica
-
-        def hard(x, *, at):
-            return function_at(at, function, function_weights).value(x)
-
-        return task.judge(shaped(task, flat), hard, problem)
+        return task.judge(shaped(task, flat), _values(function, function_weights), problem)
 
     return tf.function(
         lambda parameters, problem: map_replicas(task, one, (parameters, problem)), jit_compile=True, autograph=False
@@ -63,12 +64,9 @@ def update_probe(task: Task, function: HardFunction, function_weights: HardFunct
         ({parameter: [block, size]} before, the same after, the problems) -> {measure: [block]}; None where it measures
         nothing then.
     """
-    measure = task.each_update
+    measure, hard = task.each_update, _values(function, function_weights)
     if measure is None:
         return None
-
-    def hard(x, *, at):
-        return function_at(at, function, function_weights).value(x)
 
     def one(replica):
         old, new, problem = replica
