@@ -23,9 +23,12 @@ from estimators.surrogates.leaky import leaky as leaky
 from estimators.surrogates.leaky_k_relu import leaky_k_relu as leaky_k_relu
 from estimators.surrogates.log_tailed_relu import log_tailed_relu as log_tailed_relu
 from estimators.surrogates.lso import lso as lso
+from estimators.surrogates.lsq import lsq as lsq
+from estimators.surrogates.lsq_log import lsq_log as lsq_log
 from estimators.surrogates.mag_aware import mag_aware as mag_aware
 from estimators.surrogates.multi_gauss import multi_gauss as multi_gauss
 from estimators.surrogates.nonzero_sign_log_abs import nonzero_sign_log_abs as nonzero_sign_log_abs
+from estimators.surrogates.pact import pact as pact
 from estimators.surrogates.piecewise_quadratic import piecewise_quadratic as piecewise_quadratic
 from estimators.surrogates.q_pseudo import q_pseudo as q_pseudo
 from estimators.surrogates.rbnn import rbnn as rbnn
@@ -46,6 +49,7 @@ from estimators.surrogates.ste_clipped import ste_clipped as ste_clipped
 from estimators.surrogates.superspike_asym import superspike_asym as superspike_asym
 from estimators.surrogates.swish_sign import swish_sign as swish_sign
 from estimators.surrogates.tanh_slope import tanh_slope as tanh_slope
+from estimators.surrogates.tqt import tqt as tqt
 from estimators.surrogates.triangle import triangle as triangle
 from estimators.surrogates.zero import zero as zero
 from steeplechase import renamed

@@ -65,6 +65,11 @@ class HardFunction:
         return self.levels(**self.parameters) if callable(self.levels) else self.levels
 
     @property
+    def top(self) -> float:
+        """Its largest level, or how large the lowest is where none is above zero: what a step is chosen by."""
+        return max(self.outputs[-1], 0.0) or -self.outputs[0]
+
+    @property
     def step_length(self) -> float:
         """How far two neighbouring jumps are apart, with its parameters as they are; 0 where there is one alone."""
         return float(self.period(**self.parameters) if callable(self.period) else self.period)

@@ -17,6 +17,7 @@ from estimators.docstring import PageText, page_text
 from estimators.excluded import EXCLUDED
 from estimators.function import HardFunction, as_hard_function, floating
 from estimators.parameters import Range, as_constant, one_number, positive, short_repr
+from estimators.step_size import LSQ, StepSize
 from estimators.width import half_width
 from steeplechase.errors import Unsupported, UserError
 from steeplechase.registry import Registry
@@ -86,7 +87,9 @@ class Surrogate:
         agree: what parameters must be to each other: a function of all of them that is true where they may stand
             together, and the same in words.
         roles: what each parameter does: `height` multiplies m and nothing else, `width` changes how far it reaches at
-            half its peak, `tail` changes m elsewhere.
+            half its peak, `tail` changes m elsewhere, `step` changes how the step of a quantizer is learned and
+            leaves m as it is.
+        step_size: how the step of a quantizer is learned, where one is.
     """
 
     name: str
@@ -112,6 +115,7 @@ class Surrogate:
     needs: Mapping[str, Range] = field(default_factory=dict)
     agree: tuple[Callable, str] | None = None
     roles: Mapping[str, str] = field(default_factory=dict)
+    step_size: StepSize = LSQ
 
     def __getattr__(self, name: str):
         """Methods by the names that they had before, which answer for one release.
@@ -310,7 +314,15 @@ class Surrogate:
         return gain
 
     def slope(
-        self, x, *, forward: str | HardFunction = "sign", normalize="none", stretch=None, chance=None, **parameters
+        self,
+        x,
+        *,
+        forward: str | HardFunction = "sign",
+        normalize="none",
+        stretch=None,
+        chance=None,
+        step_size=None,
+        **parameters,
     ):
         """The multiplier m(x): what the gradient from above is multiplied by.
 
@@ -323,6 +335,7 @@ class Surrogate:
                 it is.
             chance: where a page that is random draws from: anything with `uniform(shape)` in [0, 1), such as a
                 tf.random.Generator.
+            step_size: as in `hard`: the slope is that at x over the step.
             **parameters: one finite number each: Python's, NumPy's or a tensor's. Those not given have the page's
                 defaults.
 
@@ -337,6 +350,8 @@ class Surrogate:
         x, function = floating(x), as_hard_function(forward)
         self.check(**parameters)
         values = {k: as_constant(v, x.dtype) for k, v in {**self.parameters, **parameters}.items()}
+        if step_size is not None:
+            x = x / self._step(x, step_size, function, parameters)
         if self.random:
             if not hasattr(chance, "uniform"):
                 raise UserError(f"{self.name} is random in its backward pass: give it chance, to draw from.")
@@ -382,6 +397,7 @@ class Surrogate:
         normalize="none",
         stretch=None,
         chance=None,
+        step_size=None,
         **parameters,
     ):
         """The operation: hard in the forward pass, the upstream gradient times the slope in the backward pass.
@@ -396,13 +412,17 @@ class Surrogate:
             normalize: as in `gain`.
             stretch: as in `slope`.
             chance: as in `slope`.
+            step_size: of a quantizer that learns its step s, so that the value is s·Q(x/s): what the page's rule
+                (`Surrogate.step_size`) makes the step of, by default the step itself. A number or a tensor, of one
+                number or of as many as x has at its last axis, which gets a gradient. None: the step is 1.
             **parameters: as in `slope`.
 
         Returns:
             The hard function's value at x, of the shape and dtype of x.
 
         Raises:
-            UserError: as `slope` and `function.value`; for a lack of chance only when the slope is asked for.
+            UserError: as `slope` and `function.value`; for a lack of chance only when the slope is asked for; and for a
+                step that is not above 0, or one of a real function.
             Unsupported: when the slope is asked for, for a normalisation that cannot be.
         """
         x = floating(x)
@@ -411,7 +431,25 @@ class Surrogate:
         if at_zero is not None:
             function = function.fixed(at_zero=at_zero)
         given = {"forward": function, "normalize": normalize, "stretch": stretch, "chance": chance, **parameters}
-        return replaced(function.value, lambda x: (self.slope(x, **given),))(x)
+        if step_size is None:
+            return replaced(function.value, lambda x: (self.slope(x, **given),))(x)
+
+        def slopes(x, step):
+            v = x / step
+            m = self.slope(v, **given)
+            return m, self.step_size.slope(v, function.value(v), m, function)
+
+        step = tf.broadcast_to(self._step(x, step_size, function, parameters), tf.shape(x))
+        return replaced(lambda x, step: step * function.value(x / step), slopes)(x, step)
+
+    def _step(self, x, step_size, function, parameters):
+        """The step of a quantizer at x, to which a gradient passes as the page's rule has it."""
+        if function.exact:
+            raise UserError(f"{function.name} is no quantizer and has no step: leave step_size out.")
+        trained = as_constant(step_size, x.dtype)
+        count = (x.shape.num_elements() or tf.size(x)) / (trained.shape.num_elements() or tf.size(trained))
+        values = {name: as_constant(v, x.dtype) for name, v in {**self.parameters, **parameters}.items()}
+        return self.step_size.step(trained, function, count, **values)
 
     def check_slope(self, m, x: tf.Tensor) -> None:
         """Refuses what is no slope at x.

@@ -8,6 +8,7 @@ registry = Registry(
     "task",
     "binarized_mlp",
     "oscillation",
+    "quantized_mlp",
     "quantized_regression",
     "sign_fitting",
     load=load,

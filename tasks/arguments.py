@@ -43,6 +43,55 @@ def binarized_mlp(
     Raises:
         UserError: with the argument, its value and what is allowed.
     """
+    _labelled(hidden, batch, validation, test, reference, split_seed, subsets)
+    one_of("cross_entropy", "squared_hinge", loss=loss)
+    finite(0, init_scale=init_scale)
+    return subsets if split_seed is None else 1
+
+
+def quantized_mlp(
+    *,
+    hidden: Sequence[int],
+    ends: str,
+    per: str,
+    batch: int,
+    validation: float,
+    test: float,
+    reference: int,
+    split_seed: int | None,
+    subsets: int | None,
+    **_,
+) -> int | None:
+    """Refuses arguments that make no such task; others than these are not looked at.
+
+    Args:
+        hidden: widths of the hidden layers, each at least 1; with real ends there are two or more.
+        ends: `quantized` or `real`.
+        per: `tensor` or `channel`.
+        batch: examples of a step, at least 1.
+        validation: as in binarized_mlp.
+        test: as in binarized_mlp.
+        reference: as in binarized_mlp.
+        split_seed: as in binarized_mlp.
+        subsets: as in binarized_mlp.
+
+    Returns:
+        How many draws there are (tasks.base.check).
+
+    Raises:
+        UserError: with the argument, its value and what is allowed.
+    """
+    _labelled(hidden, batch, validation, test, reference, split_seed, subsets)
+    one_of("quantized", "real", ends=ends)
+    one_of("tensor", "channel", per=per)
+    if len(hidden) < (2 if ends == "real" else 1):
+        least = "two hidden layers with task.ends=real, or no weight is rounded" if ends == "real" else "a hidden layer"
+        raise UserError(f"task.hidden is {list(hidden)}, but there must be at least {least}.")
+    return subsets if split_seed is None else 1
+
+
+def _labelled(hidden, batch, validation, test, reference, split_seed, subsets):
+    """Refuses arguments that all networks on labelled examples have."""
     widths = {f"hidden[{i}]": width for i, width in enumerate(hidden)}
     at_least(1, batch=batch, reference=reference, **widths)
     if split_seed is not None:
@@ -54,12 +103,9 @@ def binarized_mlp(
                 f"task.split_seed is {split_seed} and task.subsets is {subsets}, but one split for all is no subset "
                 "for each: set one of them to null."
             )
-    one_of("cross_entropy", "squared_hinge", loss=loss)
-    finite(0, init_scale=init_scale)
     for name, share, least in (("validation", validation, "above 0"), ("test", test, "from 0")):
         if not 0 <= share < 1 or (share == 0 and name == "validation"):  # a set may bring its own test part
             raise UserError(f"task.{name} is {share}, but must be a share of the examples, {least} and below 1.")
-    return subsets if split_seed is None else 1
 
 
 def oscillation(*, target: float, start: float, spread: float, **_) -> int | None:

@@ -105,6 +105,9 @@ class Task:
             of two kinds, and that two methods are equivalent is said only where failures are surely rare.
         for_levels: for_levels(levels) -> Task: the same task for hard weights of these values, where it needs to know
             which there are; it is asked for those of the hard function at weights. None: it does not.
+        step_sizes: by site of a quantizer whose step is learned, the parameter that is trained for it, which `hard` is
+            given: hard(x, at=site, step_size=parameters[...]). `start` may give it any value: the trainer fits it to
+            what first arrives.
         spreads: by site, the standard deviation of what arrives at its hard function at the start, to which the key
             `width` is relative; without them that key is refused.
     """
@@ -135,6 +138,7 @@ class Task:
     draw: Draw = Draw()
     can_fail: bool = True
     for_levels: Callable[[tuple[float, ...]], Task] | None = None
+    step_sizes: Mapping[str, str] = field(default_factory=dict)
     spreads: Mapping[str, float] = field(default_factory=dict)
 
     @property

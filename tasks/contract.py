@@ -55,17 +55,35 @@ class Trial:
         arrays = [tf.gather(tf.constant(array), places) for array in self.task.examples]
         return tuple(tf.cast(array, self.dtype) if array.dtype.is_floating else array for array in arrays)
 
-    def hard(self, x: tf.Tensor, *, at: str) -> tf.Tensor:
+    def hard(self, x: tf.Tensor, *, at: str, step_size: tf.Tensor | None = None) -> tf.Tensor:
         """The hard operation that passes every gradient on as it is.
 
         Args:
             x: any tensor.
             at: the site.
+            step_size: of a quantizer whose step is learned.
 
         Returns:
             The hard values.
         """
-        return x + tf.stop_gradient(self.value(x, at) - x)
+        judged, passed = self.judged(x, at=at, step_size=step_size), x
+        if step_size is not None:
+            passed += tf.stop_gradient(judged / step_size) * step_size
+        return passed + tf.stop_gradient(judged - passed)
+
+    def judged(self, x: tf.Tensor, *, at: str, step_size: tf.Tensor | None = None) -> tf.Tensor:
+        """The hard operation that passes no gradient.
+
+        Args:
+            x: any tensor.
+            at: the site.
+            step_size: of a quantizer whose step is learned.
+
+        Returns:
+            The hard values.
+        """
+        y = self.value(x, at) if step_size is None else step_size * self.value(x / step_size, at)
+        return tf.stop_gradient(y)
 
     def loss(self, parameters: Mapping[str, tf.Tensor], hard: Callable | None = None) -> tuple[tf.Tensor, dict]:
         """The loss at the first batch.
@@ -84,14 +102,14 @@ class Trial:
 
     def judge(self) -> dict[str, tf.Tensor]:
         """What the start is judged to be."""
-        return dict(self.task.judge(self.start(), lambda x, *, at: self.value(x, at), self.problem()))
+        return dict(self.task.judge(self.start(), self.judged, self.problem()))
 
     def each_update(self) -> dict[str, tf.Tensor]:
         """What is measured of an update from one start to another; empty where nothing is."""
         if self.task.each_update is None:
             return {}
         starts = self.start(0), self.start(1)
-        return dict(self.task.each_update(*starts, lambda x, *, at: self.value(x, at), self.problem()))
+        return dict(self.task.each_update(*starts, self.judged, self.problem()))
 
 
 def check_all(trial: Trial, checks: Sequence[Callable[[Trial], None]] = ()) -> Iterator[Check]:
@@ -138,7 +156,11 @@ def starts_as_declared(trial: Trial) -> None:
         if tensor.dtype.name != trial.dtype:
             raise ContractError(f"{task.name}: {name} is {tensor.dtype.name}, but dtype is {trial.dtype}.")
         _refuse_infinite(task, name, tensor)
-    for field, named in (("weights", task.weights), ("bounds", task.bounds)):
+    for field, named in (
+        ("weights", task.weights),
+        ("bounds", task.bounds),
+        ("step_sizes", task.step_sizes.values()),
+    ):
         unknown = [name for name in named if name not in task.sizes]
         if unknown:
             raise ContractError(f"{task.name}: `{field}` has {_listed(unknown)}, which is no parameter.")
@@ -202,11 +224,12 @@ def sites_are_named(trial: Trial) -> None:
     Raises:
         ContractError: for a site without such a name, for two of one name, and for `spreads` of what is no site.
     """
-    task, seen = trial.task, []
+    task, seen, stepped = trial.task, [], []
 
-    def watch(x: tf.Tensor, *, at: str) -> tf.Tensor:
+    def watch(x: tf.Tensor, *, at: str, step_size: tf.Tensor | None = None) -> tf.Tensor:
         seen.append(at)
-        return trial.value(x, at)
+        stepped.extend([at] if step_size is not None else [])
+        return trial.judged(x, at=at, step_size=step_size)
 
     trial.loss(trial.start(), watch)
     if not seen:
@@ -216,6 +239,11 @@ def sites_are_named(trial: Trial) -> None:
             raise ContractError(f"{task.name} has a site '{at}', but names end with {' or '.join(SITES)}.")
         if seen.count(at) > 1:
             raise ContractError(f"{task.name} calls `hard` twice at '{at}': give each site a name of its own.")
+        if (at in stepped) != (at in task.step_sizes):
+            lacks = "`step_sizes` does not have" if at in stepped else "`hard` is not given a step_size at"
+            raise ContractError(f"{task.name}: {lacks} {at}: say both, or neither.")
+    if unknown := [at for at in task.step_sizes if at not in seen]:
+        raise ContractError(f"{task.name}: `step_sizes` has {unknown[0]}, which is no site: there are {_listed(seen)}.")
     for at, spread in task.spreads.items():
         if at not in seen:
             raise ContractError(f"{task.name}: `spreads` has {at}, which is no site: there are {_listed(seen)}.")
@@ -232,7 +260,7 @@ def weights_are_hard(trial: Trial) -> None:
     task, start = trial.task, trial.start()
     with tf.GradientTape() as tape:
         tape.watch(start)
-        loss, _ = trial.loss(start, lambda x, *, at: tf.stop_gradient(trial.value(x, at)))
+        loss, _ = trial.loss(start, trial.judged)
     gradients = tape.gradient(loss, start)
     for name in task.weights:
         if gradients[name] is not None and np.any(gradients[name]):

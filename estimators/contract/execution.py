@@ -159,6 +159,8 @@ def schedules_act(page: Surrogate) -> None:
         ContractError: with the parameter whose schedule does nothing, or something else.
     """
     for name in page.parameters:
+        if page.roles.get(name) == "step":
+            continue  # it moves no slope
         ends = [float(value) for value in four_values(page, name)[:2]]
         values = {"from": ends[0], "to": ends[1], "shape": "linear"}
         coded = tf.constant(schedules.encode(name, values), tf.float64)

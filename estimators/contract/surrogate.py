@@ -40,6 +40,7 @@ from estimators.contract.numerics import (
     parameters_as,
     slope_at,
 )
+from estimators.contract.steps import step_is_learned
 from estimators.function import functions
 from estimators.surrogate import NORMALIZATIONS, SITES, Surrogate
 from steeplechase.contract import Check, ContractError, first_sentence
@@ -267,6 +268,10 @@ def parameters_matter(page: Surrogate) -> None:
             continue
         ((name, _),) = chosen.items()
         after, role = slope_at(page, GRID, **chosen), page.roles.get(name)
+        if role == "step":
+            if (after != before).any():
+                raise ContractError(f"{page.name}{format_parameters(chosen)} changes the slope, not only the step.")
+            continue
         if np.abs(after - before).max() <= 1e-3 * np.abs(before).max():
             raise ContractError(
                 f"{page.name}{format_parameters(chosen)} is the same as with the default: the parameter does nothing."
@@ -383,6 +388,7 @@ CHECKS: tuple[Callable[[Surrogate], None], ...] = (
     normalised,
     as_wide_as_asked,
     respects_its_ranges,
+    step_is_learned,
 )
 
 FORM = (is_documented,)  # how a page is written: it moves no number, and binds the book's own pages alone

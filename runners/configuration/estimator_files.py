@@ -34,7 +34,7 @@ NAMED = "STEEPLECHASE_ESTIMATORS"  # in the environment: the files that the user
 _WORD = re.compile("[A-Za-z_][A-Za-z0-9_]*")
 # No page and no parameter can be called so: the command line or the machinery means something else by it.
 RESERVED_NAMES = ("null", "true", "false", "inf", "nan", "none", "name", "file", "forward", "at_zero", "normalize")
-RESERVED_NAMES += ("stretch", "half_width", "function", "trainable")
+RESERVED_NAMES += ("stretch", "half_width", "function", "trainable", "step_size")
 RESERVED_NAMES += ("self", "x", "page", "estimator", "chance", "dtype", "seed", "learning_rate")
 
 

@@ -157,7 +157,7 @@ def compiles_for_several(trial: Trial) -> None:
         gradients, loss, _ = gradient(
             task, parameters, batch, trial.hard, step.loss_stream(keys, tf.constant(0)), problem
         )
-        judged = task.judge(parameters, lambda x, *, at: trial.value(x, at), problem)
+        judged = task.judge(parameters, trial.judged, problem)
         return gradients, loss, judged
 
     compiled = tf.function(

@@ -92,6 +92,8 @@ def first_step(
         batch = step.batch_of(examples, step.batch_indices(task, key, tf.constant(0), problem))
         batch = tuple(tf.cast(a, dtype) if a.dtype.is_floating else a for a in batch)
         stream = step.loss_stream(key, tf.constant(0))
+        if task.step_sizes:
+            parameters = hard.fitted(task, parameters, batch, numbers, stream, problem)
         return trace_sites(task, hard, parameters, batch, {**numbers, "normalize": normalize}, stream, problem)
 
     examples = tuple(tf.constant(a) for a in task.examples)

@@ -101,9 +101,9 @@ def trace_sites(
     with tf.GradientTape() as tape:
         recorder = Recorder(tape)
 
-        def followed(x, *, at):
+        def followed(x, *, at, **step):
             x, slopes = recorder.watch_input(x), []
-            y = hard.operation(numbers, stream, lambda site, x, slope: slopes.append(slope))(x, at=at)
+            y = hard.operation(numbers, stream, lambda site, x, slope: slopes.append(slope))(x, at=at, **step)
             recorder.record(at, (x,), y, tuple(slopes))
             return y
 

@@ -19,6 +19,7 @@ from runners.training.state import Replicas, TrainState
 from runners.training.step import (
     block_gradients,
     epoch_order,
+    fitter,
     map_replicas,
     numbers_now,
     problems,
@@ -52,6 +53,7 @@ class Compiled:
         train: (state, replicas, last step) -> when who diverged, int32 [block].
         start: as `starter` makes it.
         judge: as `judgement` makes it.
+        fit: as `fitter` makes it.
         probe: as `batch_probe` makes it.
         sites: as `site_probe` makes it.
         warm: the functions that are compiled already.
@@ -82,11 +84,13 @@ class Compiled:
         self.train = tf.function(self._chunk, jit_compile=True, autograph=False)
         self.problem = problems(task, block)
         self.start = starter(task, program.hard.weights is not None, block)
-        self.judge = judgement(task, *program.hard.functions, block, program.tf32)
+        self.fit = fitter(task, program.hard, block)
+        self.judge = judgement(task, program.hard.values(task), block, program.tf32)
         self.probe = batch_probe(task, program.hard, block, program.tf32)
         self.sites = site_probe(task, program.hard, block, program.tf32)
         self._gradients = block_gradients(task, program.hard, block)
-        self._each_update = update_probe(task, *program.hard.functions)
+        self._each_update = update_probe(task, program.hard.values(task))
+        self._bounds = program.hard.bounds(task)
         self.followed = self._names_of_updates()
         self.warm: set[Callable] = set()
         self.lock = threading.Lock()
@@ -130,7 +134,7 @@ class Compiled:
             flat = {name: tf.convert_to_tensor(v.value) for name, v in self.parameters.items()}
             gradients, loss, _ = self._gradients(flat, batch, plain, step, numbers, self.examples)
             self.optimizer.apply([gradients[name] for name in self.parameters], list(self.parameters.values()))
-            for name, (low, high) in task.bounds.items():
+            for name, (low, high) in self._bounds.items():
                 self.parameters[name].assign(tf.clip_by_value(self.parameters[name].value, low, high))
             if self._each_update:
                 updated = {name: tf.convert_to_tensor(v.value) for name, v in self.parameters.items()}

@@ -6,11 +6,75 @@ from collections.abc import Callable, Collection, Mapping
 from dataclasses import dataclass
 from typing import Any
 
+import tensorflow as tf
+
 from estimators.function import HardFunction, functions
+from estimators.parameters import as_constant
+from estimators.step_size import LSQ, StepSize
 from estimators.surrogate import Surrogate
 from steeplechase import schedules
 from steeplechase.errors import UserError
 from steeplechase.random import Chance
+from tasks.base import Task
+
+
+@dataclass(frozen=True)
+class HardValues:
+    """The hard values at all sites, without slopes: what is judged.
+
+    Attributes:
+        function: the hard function of all sites but weights.
+        function_weights: that of hard weights.
+        steps: how the steps of quantizers are learned at all sites but weights, and at hard weights; None: none is.
+    """
+
+    function: HardFunction
+    function_weights: HardFunction
+    steps: tuple[StepSize, StepSize] | None = None
+
+    def __call__(self, x: tf.Tensor, *, at: str, step_size: tf.Tensor | None = None) -> tf.Tensor:
+        """`hard(x, at=site)`, which lets no gradient pass.
+
+        Args:
+            x: any shape.
+            at: the site.
+            step_size: what is trained of its step, where that is learned.
+
+        Returns:
+            The shape and dtype of x.
+        """
+        step = self.step(at, step_size)
+        level = self.level(x, at, step_size)
+        return level if step is None else step * level
+
+    def level(self, x: tf.Tensor, at: str, step_size: tf.Tensor | None = None) -> tf.Tensor:
+        """The hard value in units of a step.
+
+        Args:
+            x: any shape.
+            at: the site.
+            step_size: what is trained of its step, where that is learned; a shape that goes with that of x.
+
+        Returns:
+            The shape and dtype of x.
+        """
+        step = self.step(at, step_size)
+        return function_at(at, self.function, self.function_weights).value(x if step is None else x / step)
+
+    def step(self, at: str, step_size: tf.Tensor | None) -> tf.Tensor | None:
+        """The step at a site; None where it is 1: none is learned there, or the function is real.
+
+        Args:
+            at: the site.
+            step_size: what is trained of its step.
+
+        Returns:
+            The shape and dtype of `step_size`.
+        """
+        function = function_at(at, self.function, self.function_weights)
+        if step_size is None or self.steps is None or function.exact:
+            return None
+        return self.steps[at.endswith("/weights")].size(step_size, function)
 
 
 @dataclass(frozen=True)
@@ -37,10 +101,67 @@ class Hard:
         """The hard function of a site, by the word after its last slash."""
         return function_at(site, *self.functions)
 
+    def rule_at(self, site: str) -> StepSize:
+        """How the step of a quantizer is learned at a site, where it is."""
+        page = self.at(site)
+        return LSQ if page is None else page.step_size
+
     @property
     def functions(self) -> tuple[HardFunction, HardFunction]:
         """The hard function of all sites but weights, and that of hard weights."""
         return self.function, self.function_weights or self.function
+
+    def values(self, task: Task) -> HardValues:
+        """The hard values, which are the same for all surrogates where no step is learned.
+
+        Args:
+            task: which may learn steps (Task.step_sizes).
+
+        Returns:
+            Equal ones for what has equal values.
+        """
+        rules = self.rule_at("/activations"), self.rule_at("/weights")
+        return HardValues(*self.functions, rules if task.step_sizes else None)
+
+    def bounds(self, task: Task) -> dict[str, tuple[float, float]]:
+        """What parameters are kept in after each update: the task's intervals, and those of steps that are learned.
+
+        Args:
+            task: whose parameters they are.
+
+        Returns:
+            The two ends, by parameter.
+        """
+        own = {name: self.rule_at(site).bounds for site, name in task.step_sizes.items()}
+        return {**task.bounds, **own}
+
+    def fitted(self, task: Task, parameters: Mapping, batch: tuple, numbers: Mapping, stream: Chance, problem: Mapping):
+        """The parameters of one replica with steps that fit what arrives at their sites, one site after another.
+
+        Args:
+            task: whose loss it is, and which learns steps.
+            parameters: at the start, in the task's own shapes, by name.
+            batch: a slice of each array in the task's examples.
+            numbers: as in `operation`.
+            stream: what the loss draws from.
+            problem: the replica's own.
+
+        Returns:
+            By name, as `parameters`.
+        """
+        start, values = dict(parameters), self.values(task)
+
+        def fitting(x, *, at, step_size=None):
+            function, page = self.function_at(at), self.at(at)
+            if step_size is not None and page is not None and not function.exact:
+                own = {**page.parameters, **numbers["weights" if at.endswith("/weights") else "activations"]}
+                own = {name: as_constant(number, x.dtype) for name, number in own.items()}
+                step_size = page.step_size.begin(x, tuple(step_size.shape), function, **own)
+                start[task.step_sizes[at]] = step_size
+            return values(x, at=at, step_size=step_size)
+
+        task.loss(start, batch, fitting, stream, problem)
+        return start
 
     def bound(self, sites: Collection[str]) -> str:
         """Of what training through slopes can reach, this may be a bound.
@@ -118,7 +239,7 @@ class Hard:
         return stretch
 
     def operation(self, numbers: Mapping, stream: Chance, watch: Callable | None = None) -> Callable:
-        """`hard(x, at=site)` with these numbers.
+        """`hard(x, at=site)` with these numbers; with `step_size` that of a quantizer whose step is learned.
 
         Args:
             numbers: {"activations": {...}, "weights": {...}} the parameters of the surrogates; "normalize" how their
@@ -133,7 +254,7 @@ class Hard:
         """
         stretch = numbers.get("stretch") or {}
 
-        def hard(x, *, at: str):
+        def hard(x, *, at: str, step_size=None):
             page = self.at(at)
             if page is None:
                 return x  # ±1 already: the weight itself is what is used
@@ -150,6 +271,8 @@ class Hard:
                 own["stretch"] = stretch[at]
             if page.random:
                 own["chance"] = stream.of("slope", at)
+            if step_size is not None and not function.exact:
+                own["step_size"] = step_size
             if watch:
                 watch(at, x, page.slope(x, **own))
             return page.hard(x, **own)

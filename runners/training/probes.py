@@ -7,9 +7,8 @@ from collections.abc import Callable
 
 import tensorflow as tf
 
-from estimators.function import HardFunction
 from runners.training import backward_signals
-from runners.training.hard_sites import Hard, function_at
+from runners.training.hard_sites import Hard, HardValues
 from runners.training.step import (
     batch_indices,
     batch_of,
@@ -22,19 +21,13 @@ from runners.training.step import (
 from tasks.base import Task
 
 
-def _values(function: HardFunction, function_weights: HardFunction) -> Callable:
-    """`hard(x, at=site)` that gives the hard values and lets no gradient pass."""
-    return lambda x, *, at: function_at(at, function, function_weights).value(x)
-
-
 @functools.cache
-def judgement(task: Task, function: HardFunction, function_weights: HardFunction, block: int, tf32: bool) -> Callable:
-    """The task's judgement, compiled. It uses no slope, so all surrogates of these functions share it.
+def judgement(task: Task, values: HardValues, block: int, tf32: bool) -> Callable:
+    """The task's judgement, compiled. It uses no slope, so all surrogates of these values share it.
 
     Args:
         task: which judges.
-        function: the hard function of all its sites but weights.
-        function_weights: that of hard weights.
+        values: the hard values at its sites.
         block: how many replicas are judged at once.
         tf32: as in Program; what is compiled with it is another function.
 
@@ -44,7 +37,7 @@ def judgement(task: Task, function: HardFunction, function_weights: HardFunction
 
     def one(replica):
         flat, problem = replica
-        return task.judge(shaped(task, flat), _values(function, function_weights), problem)
+        return task.judge(shaped(task, flat), values, problem)
 
     return tf.function(
         lambda parameters, problem: map_replicas(task, one, (parameters, problem)), jit_compile=True, autograph=False
@@ -52,25 +45,24 @@ def judgement(task: Task, function: HardFunction, function_weights: HardFunction
 
 
 @functools.cache
-def update_probe(task: Task, function: HardFunction, function_weights: HardFunction) -> Callable | None:
+def update_probe(task: Task, values: HardValues) -> Callable | None:
     """What a task measures at every update, for a block.
 
     Args:
         task: which measures it.
-        function: the hard function of all its sites but weights.
-        function_weights: that of hard weights.
+        values: the hard values at its sites.
 
     Returns:
         ({parameter: [block, size]} before, the same after, the problems) -> {measure: [block]}; None where it measures
         nothing then.
     """
-    measure, hard = task.each_update, _values(function, function_weights)
+    measure = task.each_update
     if measure is None:
         return None
 
     def one(replica):
         old, new, problem = replica
-        return measure(shaped(task, old), shaped(task, new), hard, problem)
+        return measure(shaped(task, old), shaped(task, new), values, problem)
 
     return lambda old, new, problem: map_replicas(task, one, (old, new, problem))
 

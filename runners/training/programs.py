@@ -158,6 +158,8 @@ def build(text: str, replicas: int) -> tuple[Task, Program]:
         if own or at_weights or function.outputs != (-1.0, 1.0):
             needs = "it goes with function=sign, and without estimator_weights or function_weights"
             raise Unsupported(f"{chosen['name']} has no latent weights: {needs}.")
+        if task.step_sizes:
+            raise Unsupported(f"{chosen['name']} has no latent weights, so {task.name} has no steps to learn for them.")
         weights = None
     hard = Hard(page, weights, function, function_weights)
     for site in SITES:

@@ -223,6 +223,38 @@ def starter(task: Task, latent: bool, block: int) -> Callable:
 
 
 @functools.cache
+def fitter(task: Task, hard: Hard, block: int) -> Callable | None:
+    """What fits the steps of a block's quantizers to what first arrives there, compiled.
+
+    Args:
+        task: which learns steps, or none.
+        hard: what stands at its sites.
+        block: how many replicas there are.
+
+    Returns:
+        (parameters at the start {name: [block, size]}, Replicas of `Replicas.without_optimizer`, the examples) -> the
+        same with steps of their own; None where none is learned.
+    """
+    if not task.step_sizes:
+        return None
+
+    def fit(parameters, replicas, examples):
+        first = tf.constant(0)
+        numbers = numbers_now(replicas, first, next(iter(parameters.values())).dtype)
+
+        def one(replica):
+            flat, key, own_problem, own_numbers = replica
+            batch = batch_of(examples, batch_indices(task, key, first, own_problem))
+            stream = loss_stream(key, first)
+            own = hard.fitted(task, shaped(task, flat), batch, own_numbers, stream, own_problem)
+            return {name: tf.reshape(number, [-1]) for name, number in own.items()}
+
+        return map_replicas(task, one, (parameters, replicas.keys, replicas.problem, numbers))
+
+    return tf.function(fit, jit_compile=True, autograph=False)
+
+
+@functools.cache
 def block_gradients(task: Task, hard: Hard, block: int) -> Callable:
     """The block's gradients at a batch: what training and probing have in common, traced once for both.
 

@@ -20,7 +20,7 @@ from runners.training.compiled import COMPILE_LOCK, compiled_program
 from runners.training.probes import batch_probe, judgement, site_probe, update_probe
 from runners.training.programs import PARTS, Program, Replica
 from runners.training.state import Replicas, TrainState
-from runners.training.step import block_gradients, problems, starter
+from runners.training.step import block_gradients, fitter, problems, starter
 from steeplechase import schedules
 from steeplechase.random import key
 
@@ -42,7 +42,7 @@ def trainer(program: Program, thread: int = 0) -> Trainer:
 def release() -> None:
     """Lets go of all trainers and programs, and so of what they hold on a device."""
     probes = judgement, batch_probe, site_probe, update_probe
-    for cached in (trainer, compiled_program, problems, starter, block_gradients, *probes):
+    for cached in (trainer, compiled_program, problems, starter, fitter, block_gradients, *probes):
         cached.cache_clear()
 
 
@@ -94,6 +94,9 @@ class Trainer:
         """
         self._take(replicas, steps)
         start = self._ask("compile_s", self.compiled.start, self._replicas.keys, self._replicas.problem)
+        if self.compiled.fit:
+            at_start, plain = {n: tf.constant(p) for n, p in start.items()}, self._replicas.without_optimizer()
+            start = self._ask("compile_s", self.compiled.fit, at_start, plain, self.compiled.examples)
         for name, variable in self._state.parameters.items():
             variable.assign(start[name], read_value=False)
         for variable, fresh in zip(self._state.optimizer, self.compiled.fresh, strict=True):
@@ -177,8 +180,10 @@ class Trainer:
 
     @property
     def functions(self) -> dict[str, tf.types.experimental.PolymorphicFunction]:
-        """What is compiled, by name: `start`, `train`, `judge`, `probe`; `problem` and `sites` where there are such."""
+        """What is compiled, by name: `start`, `train`, `judge`, `probe`; `problem`, `fit` and `sites` where there are
+        such."""
         names = [*(["problem"] if self.program.task.problem else []), "start", "train", "judge", "probe"]
+        names += ["fit"] if self.compiled.fit else []
         names += ["sites"] if self.program.sites else []
         return {name: getattr(self.compiled, name) for name in names}
 
@@ -263,14 +268,25 @@ class Trainer:
 
     def _hard_levels(self):
         """Of each hard weight the place of its value among the levels of its function; of real weights the sign."""
-        function, latent = self.program.hard.functions[1], self._state.parameters
-        weights = self.program.task.weights
+        function, weights = self.program.hard.functions[1], self.program.task.weights
+        latent = {name: self._over_its_step(name) for name in weights}
         if len(function.outputs) < 3:  # one comparison: what several levels take is a tenth of a training of millions
             place = -float(function.from_jump(tf.zeros([]))) if function.outputs else 0.0
-            return {name: latent[name].numpy() >= place for name in weights}
+            return {name: own.numpy() >= place for name, own in latent.items()}
         middles = np.convolve(function.outputs, [0.5, 0.5], "valid")
-        values = {name: function.value(latent[name]).numpy() for name in weights}
+        values = {name: function.value(own).numpy() for name, own in latent.items()}
         return {name: np.searchsorted(middles, own).astype(np.uint16) for name, own in values.items()}
+
+    def _over_its_step(self, name):
+        """A latent weight in units of its step, [block, size]."""
+        task, latent = self.program.task, self._state.parameters[name]
+        trained = task.step_sizes.get(_site(name))
+        if trained is None:
+            return latent
+        shape, own = task.sizes[name], task.sizes[trained]
+        aside = [self.program.block, *[1] * (len(shape) - len(own)), *own]
+        step = self.program.hard.values(task).step(_site(name), tf.reshape(self._state.parameters[trained], aside))
+        return latent if step is None else tf.reshape(tf.reshape(latent, [-1, *shape]) / step, latent.shape)
 
 
 def _site(name):

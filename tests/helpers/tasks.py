@@ -8,6 +8,7 @@ from steeplechase.random import key
 # A task whose default is large is tested at these arguments; one that is not listed, at its defaults.
 SMALL = {
     "binarized_mlp": {"hidden": [12, 8], "batch": 16},
+    "quantized_mlp": {"hidden": [12, 8], "batch": 16},
     "quantized_regression": {"dim": 4, "equations": 12},
     "sign_fitting": {"dim": 6, "rows": 12},
 }

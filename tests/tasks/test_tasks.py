@@ -10,13 +10,14 @@ import yaml
 
 import estimators
 import tasks
-from estimators.function import value
+from estimators.function import functions, value
 from runners.configuration import choices
 from runners.configuration import schema as schema_of_keys
 from runners.configuration.resolution import resolve
 from runners.configuration.schema import CONF
 from runners.execution import block
 from runners.training import programs
+from runners.training.hard_sites import Hard
 from steeplechase.errors import UserError
 from steeplechase.random import Chance, key
 from tasks.base import check, parameters
@@ -26,9 +27,7 @@ from tasks.data.split import split
 from tests.helpers.configurations import BASE
 from tests.helpers.tasks import problem_of
 
-
-def hard(x, *, at):
-    return estimators.registry["tanh_slope"].hard(x)
+TANH = estimators.registry["tanh_slope"]
 
 
 def first_batch(task):
@@ -36,12 +35,15 @@ def first_batch(task):
 
 
 def test_every_parameter_can_be_trained_from_its_start(task):
-    """Through the slope of a surrogate, as trainings are: no gradient vanishes."""
-    problem = problem_of(task)
-    start = task.start(Chance(key(0)).of("start"), problem)
+    """Through the slope of a surrogate and with steps that fit, as trainings are: no gradient vanishes."""
+    problem, hard = problem_of(task), Hard(TANH, TANH, functions["round" if task.step_sizes else "sign"])
+    numbers = {"activations": {}, "weights": {}, "normalize": "none"}
+    rest = first_batch(task), numbers, Chance(key(0)), problem
+    start = hard.fitted(task, task.start(Chance(key(0)).of("start"), problem), *rest)
     with tf.GradientTape() as tape:
         tape.watch(start)
-        loss, _ = task.loss(start, first_batch(task), hard, Chance(key(0)), problem)
+        operation = hard.operation(numbers, Chance(key(0)))
+        loss, _ = task.loss(start, first_batch(task), operation, Chance(key(0)), problem)
     gradients = tape.gradient(loss, start)
     assert all(gradients[name] is not None and np.abs(gradients[name]).max() > 0 for name in start)
 

@@ -28,7 +28,8 @@ SCALAR = functools.partial(tasks.registry["sign_fitting"], dim=1, mixing="identi
 
 def program(task, optimizer="Adam", block=4, estimator="tanh_slope", rows=(), scheduled=(), **arguments):
     page, fixed = estimators.registry[estimator], tuple(sorted(arguments.items()))
-    return Program(task, Hard(page, page), optimizer, fixed, rows, block, "float32", "cpu", scheduled)
+    hard = Hard(page, page, functions["round" if task.step_sizes else "sign"])
+    return Program(task, hard, optimizer, fixed, rows, block, "float32", "cpu", scheduled)
 
 
 def replica(seed=0, rate=0.01, own=SCALE, **more):
@@ -125,6 +126,12 @@ def test_where_a_replica_starts_and_what_it_takes_are_said_once(carried):
     state, own = trainer.state(), tf.constant(key(7))
     problem = steps_of.problem(task, own, tf.constant(7))
     first = steps_of.start(task, trainer.program.hard.weights is not None, own, problem)
+    batch = steps_of.batch_of(
+        [tf.constant(a) for a in task.examples], steps_of.batch_indices(task, own, tf.constant(0), problem)
+    )
+    stream = steps_of.loss_stream(own, tf.constant(0))
+    numbers = {"activations": SCALE, "weights": SCALE, "normalize": "none"}
+    first = trainer.program.hard.fitted(task, first, batch, numbers, stream, problem)
     for name, value in first.items():
         np.testing.assert_allclose(np.ravel(value), state[f"parameters/{name}"][0], rtol=1e-5, err_msg=name)
     orders = [steps_of.epoch_order(task, own, epoch, problem).numpy() for epoch in (0, 1)]
@@ -133,11 +140,6 @@ def test_where_a_replica_starts_and_what_it_takes_are_said_once(carried):
         epoch, place = divmod(at, per_epoch)
         expected = orders[epoch][place * task.batch : (place + 1) * task.batch] if task.examples else []
         np.testing.assert_array_equal(steps_of.batch_indices(task, own, tf.constant(at), problem), expected)
-    batch = steps_of.batch_of(
-        [tf.constant(a) for a in task.examples], steps_of.batch_indices(task, own, tf.constant(0), problem)
-    )
-    stream = steps_of.loss_stream(own, tf.constant(0))
-    numbers = {"activations": SCALE, "weights": SCALE, "normalize": "none"}
     loss, _ = task.loss(first, batch, trainer.program.hard.operation(numbers, stream), stream, problem)
     np.testing.assert_allclose(trainer.evaluate()["train_loss"][0], loss, rtol=1e-5)
 
@@ -151,7 +153,8 @@ def test_seeds_of_one_draw_share_the_problem_and_nothing_else(carried):
     for name in starts:
         if len(np.unique(starts[name])) > 2:  # by chance, and not ones or zeros or what the task gives
             assert (starts[name][1] != starts[name][2]).any() and (starts[name][0] != starts[name][1]).any()
-        np.testing.assert_array_equal(starts[name][1], starts[name][3], err_msg="the start follows the seed alone")
+        if name.removeprefix("parameters/") not in task.step_sizes.values():  # which follow the first batch, too
+            np.testing.assert_array_equal(starts[name][1], starts[name][3], err_msg="the start follows the seed alone")
     if task.problem:
         met = trainer.compiled.problem(tf.constant(np.stack([key(d) for d in (3, 3, 3, 6)])), tf.constant([3, 3, 3, 6]))
         for name, drawn in steps_of.problem(task, tf.constant(key(3)), tf.constant(3)).items():
@@ -192,23 +195,30 @@ def test_a_state_goes_on_bit_for_bit_in_another_trainer(carried):
 def test_equals_an_eager_loop_over_plain_keras(carried):
     """The independent reference: one replica, eager gradients, a plain Keras optimizer, the same chance."""
     task, trainer = carried
-    seed, rate, steps = 7, 0.02, 12
+    # Where activations have several levels, single precision parts after a step; test_quantized_mlp has it in double.
+    seed, rate, steps = 7, 0.02, 1 if task.step_sizes else 12
     chance = Chance(key(seed))
     numbers = {"activations": SCALE, "weights": SCALE, "normalize": "none"}
     hard = trainer.program.hard.operation(numbers, chance)
     problem = task.problem(chance.of("problem"), tf.constant(seed)) if task.problem else {}
     begin = tf.function(task.start, jit_compile=True)(chance.of("start"), problem)
+
+    def batch_of(step):
+        if not task.examples:
+            return ()
+        places = problem["train"].numpy() if problem else np.arange(len(task.examples[0]))
+        per_epoch = len(places) // task.batch
+        order = places[chance.of("batches").at(step // per_epoch).permutation(len(places)).numpy()]
+        picked = order[step % per_epoch * task.batch :][: task.batch]
+        return tuple(tf.constant(a[picked]) for a in task.examples)
+
+    if task.step_sizes:
+        begin = trainer.program.hard.fitted(task, begin, batch_of(0), numbers, chance.at(0).of("loss"), problem)
     variables = {name: keras.Variable(v) for name, v in begin.items()}
     optimizer = keras.optimizers.Adam(rate)
     optimizer.build(list(variables.values()))
     for step in range(steps):
-        batch = ()
-        if task.examples:
-            places = problem["train"].numpy() if problem else np.arange(len(task.examples[0]))
-            per_epoch = len(places) // task.batch
-            order = places[chance.of("batches").at(step // per_epoch).permutation(len(places)).numpy()]
-            picked = order[step % per_epoch * task.batch :][: task.batch]
-            batch = tuple(tf.constant(a[picked]) for a in task.examples)
+        batch = batch_of(step)
         with tf.GradientTape() as tape:
             parameters = {name: tf.convert_to_tensor(v.value) for name, v in variables.items()}
             tape.watch(parameters)
@@ -218,7 +228,7 @@ def test_equals_an_eager_loop_over_plain_keras(carried):
     _, state = run(trainer, [replica(seed, rate)], marks=(0, steps), total=steps)
     for name, variable in variables.items():
         moved = np.abs(variable.numpy() - begin[name].numpy()).max()
-        assert moved > rate
+        assert moved > 0.99 * rate
         # A sign that flips on the last bit moves a coordinate by up to two rates a step; nearly all must agree.
         apart = np.abs(state[f"parameters/{name}"][0] - variable.numpy().ravel())
         assert np.quantile(apart, 0.9) < 2e-4, (name, np.sort(apart)[-5:])
@@ -230,7 +240,8 @@ def traces(trainer):
 
 def test_programs_are_not_compiled_again(carried):
     task, trainer = carried
-    assert {*trainer.functions} == {"start", "train", "judge", "probe", *(["problem"] if task.problem else [])}
+    there = {"problem": task.problem, "fit": task.step_sizes}
+    assert {*trainer.functions} == {"start", "train", "judge", "probe", *(name for name, own in there.items() if own)}
     run(trainer, [replica(0)])
     before = traces(trainer)
     run(trainer, [replica(11, 0.3, {"scale": 2.0})] * 3, marks=(0, 3, 4, 30), total=30)

@@ -1,0 +1,145 @@
+"""How the step of a quantizer is learned: where it starts, how long it is, and which gradient it gets."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+import numpy as np
+import tensorflow as tf
+
+from estimators.parameters import as_constant
+from steeplechase.errors import UserError
+
+if TYPE_CHECKING:
+    from estimators.function import HardFunction
+
+SHORTEST = 1e-5  # a step of no length has no levels, and a negative one turns them around
+
+
+@dataclass(frozen=True)
+class StepSize:
+    """A rule for the step s of a quantizer s·Q(x/s), Q being a hard function in units of a step. What is trained, θ,
+    may be another number than the step that follows from it.
+
+    Attributes:
+        source: where the rule is from.
+        start: start(x, axes, function, **parameters): θ for the x that first arrives, reduced over these axes.
+        slope: slope(v, q, m, function): the derivative of s·Q(x/s) by s that is used, at v = x/s, with q = Q(v) and the
+            surrogate's slope m there.
+        size: size(θ, function): the step, differentiable by θ.
+        factor: factor(count, function, **parameters): what the gradient by θ is multiplied by, where so many elements
+            share a step.
+        decay: decay(**parameters): so many times θ is added to its gradient, as L2 regularization does.
+        bounds: the interval that θ is kept in after each update.
+    """
+
+    source: str
+    start: Callable
+    slope: Callable
+    size: Callable = lambda trained, function: trained
+    factor: Callable = lambda count, function, **_: 1.0
+    decay: Callable = lambda **_: 0.0
+    bounds: tuple[float, float] = (SHORTEST, math.inf)
+
+    def begin(self, x: tf.Tensor, shape: tuple[int, ...], function: HardFunction, **parameters) -> tf.Tensor:
+        """θ before training, for what first arrives.
+
+        Args:
+            x: any shape, whose last axes are `shape`.
+            shape: of θ: () for one step, (n,) for one at each of the last axis' n places.
+            function: the hard function.
+            **parameters: the page's.
+
+        Returns:
+            A tensor of this shape and of the dtype of x, within `bounds`.
+        """
+        axes = list(range(x.shape.rank - len(shape)))
+        low, high = self.bounds
+        return tf.clip_by_value(self.start(x, axes, function, **parameters), low, high)
+
+    def step(self, trained: tf.Tensor, function: HardFunction, count, **parameters) -> tf.Tensor:
+        """The step of θ, to which a gradient passes with the rule's factor and decay.
+
+        Args:
+            trained: θ.
+            function: the hard function.
+            count: how many elements share a step, a number or a scalar tensor.
+            **parameters: the page's.
+
+        Returns:
+            The shape and dtype of θ.
+
+        Raises:
+            UserError: for a θ that is known and out of bounds.
+        """
+        low, high = self.bounds
+        known = np.asarray(trained.numpy() if hasattr(trained, "numpy") else low)
+        if not ((low <= known) & (known <= high)).all():
+            raise UserError(f"step_size is {known.min():g}, but must be at least {low:g}.")
+        factor, decay = (
+            as_constant(number, trained.dtype)
+            for number in (self.factor(count, function, **parameters), self.decay(**parameters))
+        )
+
+        @tf.custom_gradient
+        def passed_on(theta):
+            return tf.identity(theta), lambda upstream: factor * upstream + decay * theta
+
+        return self.size(passed_on(trained), function)
+
+
+def by_mean(x: tf.Tensor, axes: list[int], function: HardFunction, **_) -> tf.Tensor:
+    """Twice the mean |x| over the root of the largest level: where LSQ starts a step.
+
+    Args:
+        x: what arrives.
+        axes: over which the mean is.
+        function: the hard function.
+
+    Returns:
+        The shape of x without these axes.
+    """
+    return 2 * tf.reduce_mean(tf.abs(x), axes) / math.sqrt(function.top)
+
+
+def of_the_quotient(v: tf.Tensor, q: tf.Tensor, m: tf.Tensor, function: HardFunction) -> tf.Tensor:
+    """Q(v) − v·m: the derivative of s·Q(x/s) by s where the slope m stands for Q′. With m = 1 inside of the range and 0
+    outside that is LSQ's.
+
+    Args:
+        v: x/s.
+        q: Q(v).
+        m: the slope at v.
+        function: the hard function.
+
+    Returns:
+        The shape of v.
+    """
+    return q - v * m
+
+
+def of_the_ends(v: tf.Tensor, q: tf.Tensor, m: tf.Tensor, function: HardFunction) -> tf.Tensor:
+    """Q(v) from the last levels on and 0 between them: only what is cut off moves the range, as in PACT.
+
+    Args:
+        v: x/s.
+        q: Q(v).
+        m: the slope at v.
+        function: the hard function.
+
+    Returns:
+        The shape of v.
+    """
+    low, high = function.outputs[0], function.outputs[-1]
+    return tf.where((v >= high) | (v <= low), q, tf.zeros_like(q))
+
+
+LSQ = StepSize(
+    source="Esser et al. 2020, arXiv:1902.08153; lsq-net, MQBench",
+    start=by_mean,
+    slope=of_the_quotient,
+    factor=lambda count, function, **_: 1 / (count * function.top) ** 0.5,
+)
