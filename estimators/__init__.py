@@ -14,6 +14,7 @@ from estimators.surrogates.dge import dge as dge
 from estimators.surrogates.dsq import dsq as dsq
 from estimators.surrogates.ede import ede as ede
 from estimators.surrogates.erf import erf as erf
+from estimators.surrogates.ewgs import ewgs as ewgs
 from estimators.surrogates.exponential import exponential as exponential
 from estimators.surrogates.fake_numerical import fake_numerical as fake_numerical
 from estimators.surrogates.fast_sigmoid import fast_sigmoid as fast_sigmoid

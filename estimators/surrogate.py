@@ -24,6 +24,7 @@ from steeplechase.registry import Registry
 
 _RENAMED_METHODS = {"settings": "example_parameters", "decline": "unsupported_reason"}
 NORMALIZATIONS = ("none", "peak", "area", "period")
+BESIDE = ("step", "sign")  # roles of parameters that leave the slope as it is
 SITES = ("weights", "activations")  # where a hard function stands in a network
 _NORMALIZATION = f"one of: {', '.join(NORMALIZATIONS)}"
 
@@ -88,8 +89,10 @@ class Surrogate:
             together, and the same in words.
         roles: what each parameter does: `height` multiplies m and nothing else, `width` changes how far it reaches at
             half its peak, `tail` changes m elsewhere, `step` changes how the step of a quantizer is learned and
-            leaves m as it is.
+            `sign` what `signed` is, and both leave m as it is.
         step_size: how the step of a quantizer is learned, where one is.
+        signed: n(x), where what comes down depends on the sign of the gradient G from above: it is m·G + n·|G|. A
+            function of x and the parameters, as the rule; None: it is m·G.
     """
 
     name: str
@@ -116,6 +119,7 @@ class Surrogate:
     agree: tuple[Callable, str] | None = None
     roles: Mapping[str, str] = field(default_factory=dict)
     step_size: StepSize = LSQ
+    signed: Callable | None = None
 
     def __getattr__(self, name: str):
         """Methods by the names that they had before, which answer for one release.
@@ -347,6 +351,34 @@ class Surrogate:
                 and for a page that returns something else than a tensor of x's shape.
             Unsupported: for a normalisation that cannot be.
         """
+        given = {"forward": forward, "normalize": normalize, "stretch": stretch, "chance": chance}
+        return self._multiplier(self.rule, x, **given, step_size=step_size, parameters=parameters)
+
+    def signed_slope(self, x, **choice) -> tf.Tensor | None:
+        """The multiplier n(x) of the size of the gradient from above, where the page has one (`signed`).
+
+        Args:
+            x: as in `slope`.
+            **choice: as in `slope`.
+
+        Returns:
+            As `slope`; None where the page has none.
+
+        Raises:
+            UserError: as `slope`.
+            Unsupported: as `slope`.
+        """
+        if self.signed is None:
+            return None
+        known = ("forward", "normalize", "stretch", "chance", "step_size")
+        parameters = {name: value for name, value in choice.items() if name not in known}
+        given = {name: value for name, value in choice.items() if name in known}
+        return self._multiplier(self.signed, x, **given, parameters=parameters)
+
+    def _multiplier(
+        self, rule, x, *, parameters, forward="sign", normalize="none", stretch=None, chance=None, step_size=None
+    ):
+        """A function of the distance from the nearest jump, as `slope` makes it of the page's rule."""
         x, function = floating(x), as_hard_function(forward)
         self.check(**parameters)
         values = {k: as_constant(v, x.dtype) for k, v in {**self.parameters, **parameters}.items()}
@@ -363,7 +395,7 @@ class Surrogate:
                 raise UserError(f"stretch is {factor:g}, but must be {positive}.")
             stretch = as_constant(stretch, x.dtype)
             away = away * (1 / stretch)
-        m = self.rule(away, **values)
+        m = rule(away, **values)
         self.check_slope(m, x)
         if not isinstance(normalize, str) or normalize != "none":
             numbers = {name: values[name] for name in self.parameters}
@@ -432,15 +464,21 @@ class Surrogate:
             function = function.fixed(at_zero=at_zero)
         given = {"forward": function, "normalize": normalize, "stretch": stretch, "chance": chance, **parameters}
         if step_size is None:
-            return replaced(function.value, lambda x: (self.slope(x, **given),))(x)
+            signed = self.signed and (lambda x: (self.signed_slope(x, **given),))
+            return replaced(function.value, lambda x: (self.slope(x, **given),), signed)(x)
 
         def slopes(x, step):
             v = x / step
             m = self.slope(v, **given)
             return m, self.step_size.slope(v, function.value(v), m, function)
 
+        def of_size(x, step):
+            v = x / step
+            n = self.signed_slope(v, **given)
+            return n, self.step_size.slope(v, tf.zeros_like(v), n, function)
+
         step = tf.broadcast_to(self._step(x, step_size, function, parameters), tf.shape(x))
-        return replaced(lambda x, step: step * function.value(x / step), slopes)(x, step)
+        return replaced(lambda x, step: step * function.value(x / step), slopes, self.signed and of_size)(x, step)
 
     def _step(self, x, step_size, function, parameters):
         """The step of a quantizer at x, to which a gradient passes as the page's rule has it."""
@@ -522,7 +560,7 @@ def surrogate(**traits) -> Callable:
     return register
 
 
-def replaced(forward: Callable, slopes: Callable) -> Callable:
+def replaced(forward: Callable, slopes: Callable, signed: Callable | None = None) -> Callable:
     """The operation of tensors forward(*inputs) whose derivatives are replaced: by slopes(*inputs), one for each input.
 
     Going backward the upstream gradient is multiplied by the slopes, going forward the tangents are. A tape or an
@@ -532,6 +570,8 @@ def replaced(forward: Callable, slopes: Callable) -> Callable:
     Args:
         forward: a function of tensors of one shape, with an output of that shape.
         slopes: a function of the same tensors, which gives a tuple of tensors of that shape.
+        signed: the same for what the size of the upstream gradient is multiplied by, which is added; and that of a
+            tangent.
 
     Returns:
         The operation, a function of tensors.
@@ -540,7 +580,10 @@ def replaced(forward: Callable, slopes: Callable) -> Callable:
     @tf.custom_gradient
     def operation(*inputs):
         def backward(upstream):
-            return [upstream * m for m in slopes(*inputs)]
+            down = [upstream * m for m in slopes(*inputs)]
+            if signed is None:
+                return down
+            return [each + tf.abs(upstream) * n for each, n in zip(down, signed(*inputs), strict=True)]
 
         # An accumulator keeps the first tangent that it finds for the output: there must be none but the slope's.
         return forward(*map(tf.stop_gradient, inputs)), backward

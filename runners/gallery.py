@@ -5,14 +5,14 @@ from __future__ import annotations
 from collections.abc import Sequence
 from pathlib import Path
 
-from results.drawing import gallery, style
+from results.drawing import gallery, staircase, style
 from runners import command
 from runners.configuration import choices, estimator_files
+from runners.docs import shapes
 from runners.docs.estimators_markdown import table
-from runners.docs.shapes import shapes
 
 FOLDER, PAGE = "docs", "estimators.md"
-FIGURE = "surrogates"
+FIGURE, STEPS = "surrogates", "staircase"
 
 
 @command.one_sentence
@@ -33,11 +33,14 @@ def main(arguments: list[str] | None = None) -> int:
             return 0
         return command.fail(f"{path} is not what the book says now: run `make docs`.", 1)
     try:
-        written = style.save(gallery.draw(shapes(names)), options.folder, FIGURE)
+        written = style.save(gallery.draw(shapes.shapes(names)), options.folder, FIGURE)
+        if len(steps := shapes.staircase(names)):
+            written += style.save(staircase.draw(steps), options.folder, STEPS)
         path.write_text(text, encoding="utf-8")
     except OSError as error:
         return command.fail(f"{options.folder} cannot be written: {error.strerror}.", 2)
-    print(f"Estimators: {path}; their slopes: {written[0].with_suffix('.*')}")
+    drawn = ", ".join(dict.fromkeys(str(file.with_suffix(".*")) for file in written))
+    print(f"Estimators: {path}; their slopes: {drawn}")
     return 0
 
 

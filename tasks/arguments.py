@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from steeplechase.errors import UserError
+from steeplechase.errors import Unsupported, UserError
 from tasks.ranges import at_least, finite, one_of
 
 
@@ -172,10 +172,10 @@ def choices(levels: int, dim: int) -> None:
         dim: weights.
 
     Raises:
-        UserError: with how many there are, and how many there may be.
+        Unsupported: with how many there are, and how many there may be.
     """
     if levels**dim > MOST_CHOICES:
-        raise UserError(
+        raise Unsupported(
             f"{dim} weights of {levels} levels each are {levels**dim:,} choices, but {MOST_CHOICES:,} are the most "
             "that are tried one by one: take fewer weights or fewer bits."
         )

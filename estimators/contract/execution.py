@@ -21,7 +21,7 @@ from estimators.contract.numerics import (
     slope_at,
 )
 from estimators.function import functions
-from estimators.surrogate import Surrogate
+from estimators.surrogate import BESIDE, Surrogate
 from steeplechase import schedules
 from steeplechase.contract import ContractError
 
@@ -75,7 +75,8 @@ def same_in_every_type(page: Surrogate) -> None:
 
 
 def upstream_times_slope(page: Surrogate) -> None:
-    """The operation is hard, keeps shape and type, and hands down the upstream gradient times the slope, never None.
+    """The operation is hard, keeps shape and type, and hands down the upstream gradient times the slope, and what
+    its size is multiplied by where that is declared; never None.
 
     Raises:
         ContractError: with the type or the hard function for which it does not.
@@ -93,6 +94,9 @@ def upstream_times_slope(page: Surrogate) -> None:
             if not function.exact and not set(np.unique(tf.cast(y, tf.float64))) <= set(function.outputs):
                 raise ContractError(f"{page.name}'s operation is not hard for forward={function.name}.")
             wanted = upstream * page.slope(x, forward=function, chance=contract_stream())
+            signed = page.signed_slope(x, forward=function, chance=contract_stream())
+            if signed is not None:
+                wanted += tf.abs(upstream) * signed
             if not (tf.cast(down, tf.float64).numpy() == tf.cast(wanted, tf.float64).numpy()).all():
                 raise ContractError(f"{page.name}'s operation does not hand down upstream × slope in {dtype}.")
 
@@ -159,8 +163,8 @@ def schedules_act(page: Surrogate) -> None:
         ContractError: with the parameter whose schedule does nothing, or something else.
     """
     for name in page.parameters:
-        if page.roles.get(name) == "step":
-            continue  # it moves no slope
+        if page.roles.get(name) in BESIDE:
+            continue
         ends = [float(value) for value in four_values(page, name)[:2]]
         values = {"from": ends[0], "to": ends[1], "shape": "linear"}
         coded = tf.constant(schedules.encode(name, values), tf.float64)

@@ -8,13 +8,13 @@ import numpy as np
 import tensorflow as tf
 from scipy import integrate
 
-from estimators.surrogate import Surrogate
+from estimators.surrogate import BESIDE, Surrogate
 from steeplechase.contract import ContractError
 from steeplechase.random import Chance, key
 
 FLOATS = ("float16", "bfloat16", "float32", "float64")
 EXTREMES = (0.0, 1e-30, 1e4, 3e38, math.inf)
-ROLES = ("height", "width", "tail", "step")
+ROLES = ("height", "width", "tail", *BESIDE)
 _SIDE = np.array([*np.geomspace(1e-4, 60, 160), 1e3, 1e6])
 GRID = np.concatenate([-_SIDE[::-1], [0.0], _SIDE])  # dense where slopes are narrow, and far enough for their tails
 

@@ -7,16 +7,16 @@ import tensorflow as tf
 
 from estimators.contract.numerics import check_close, contract_stream, format_parameters, slope_at
 from estimators.function import functions
-from estimators.surrogate import Surrogate
+from estimators.surrogate import BESIDE, Surrogate
 from steeplechase.contract import ContractError
 
-_X = np.linspace(-4.03, 4.01, 23)  # inside and outside of the three bits' range, on no jump
-_UPSTREAM = np.cos(np.arange(23.0))
+_X = np.linspace(-20.03, 20.01, 47)  # inside and outside of the three bits' range, on no jump
+_UPSTREAM = np.cos(np.arange(47.0))
 _BITS = 3
 
 
 def step_is_learned(page: Surrogate) -> None:
-    """A step that is learned starts within its bounds, has the value s·Q(x/s), and gets its rule's gradient.
+    """A step that is learned starts at a number, has the value s·Q(x/s), and gets its rule's gradient.
 
     Raises:
         ContractError: with what is not so, or with a parameter of the rule that changes neither start nor gradient.
@@ -25,29 +25,32 @@ def step_is_learned(page: Surrogate) -> None:
     for chosen in page.example_parameters():
         begun, gradient = _begun_and_gradient(page, chosen)
         here = f"{page.name}{format_parameters(chosen)}"
-        low, high = page.step_size.bounds
-        if not low <= begun <= high:
-            raise ContractError(f"{here} starts a step at {begun:g}, outside of {low:g} to {high:g}.")
         if default is None:
             default = begun, gradient
-        elif len(chosen) == 1 and page.roles.get(next(iter(chosen))) == "step" and (begun, gradient) == default:
-            raise ContractError(f"{here} changes neither where a step starts nor its gradient.")
+        elif len(chosen) == 1 and page.roles.get(next(iter(chosen))) in BESIDE and (begun, gradient) == default:
+            raise ContractError(f"{here} changes neither the slope nor a step's start or gradient: it does nothing.")
 
 
 def _begun_and_gradient(page, chosen):
     """Where the step starts, and its gradient there, which is held against the rule."""
     function, rule, x = functions["round"].fixed(bits=_BITS), page.step_size, tf.constant(_X)
     values = {name: tf.constant(v, tf.float64) for name, v in {**page.parameters, **chosen}.items()}
-    trained = rule.begin(x, (), function, **values)
+    trained, here = rule.begin(x, (), function, **values), f"{page.name}{format_parameters(chosen)}"
+    if not np.isfinite(trained):
+        raise ContractError(f"{here} starts a step at {float(trained):g}.")
     with tf.GradientTape(persistent=True) as tape:
         tape.watch(trained)
         y = page.hard(x, forward=function, step_size=trained, chance=contract_stream(), **chosen)
         total, step = tf.reduce_sum(y * _UPSTREAM), rule.size(trained, function)
     v = x / step
-    q, here = function.value(v), f"{page.name}{format_parameters(chosen)}"
+    q = function.value(v)
     check_close(y.numpy(), (step * q).numpy(), 1e-12, f"{here} has another value than s·Q(x/s)", _X)
     m = tf.constant(slope_at(page, v.numpy(), forward=function, **chosen))
-    by_step = tf.reduce_sum(_UPSTREAM * rule.slope(v, q, m, function)) * tape.gradient(step, trained)
+    by_step = tf.reduce_sum(_UPSTREAM * rule.slope(v, q, m, function))
+    signed = page.signed_slope(v, forward=function, chance=contract_stream(), **chosen)
+    if signed is not None:
+        by_step += tf.reduce_sum(np.abs(_UPSTREAM) * rule.slope(v, tf.zeros_like(v), signed, function))
+    by_step *= tape.gradient(step, trained)
     factor, decay = float(rule.factor(len(_X), function, **values)), float(rule.decay(**values))
     gradient = float(tape.gradient(total, trained))
     wanted = factor * float(by_step) + decay * float(trained)

@@ -42,7 +42,7 @@ from estimators.contract.numerics import (
 )
 from estimators.contract.steps import step_is_learned
 from estimators.function import functions
-from estimators.surrogate import NORMALIZATIONS, SITES, Surrogate
+from estimators.surrogate import BESIDE, NORMALIZATIONS, SITES, Surrogate
 from steeplechase.contract import Check, ContractError, first_sentence
 from steeplechase.errors import Unsupported, UserError, first_line
 
@@ -268,9 +268,11 @@ def parameters_matter(page: Surrogate) -> None:
             continue
         ((name, _),) = chosen.items()
         after, role = slope_at(page, GRID, **chosen), page.roles.get(name)
-        if role == "step":
+        if role in BESIDE:
             if (after != before).any():
-                raise ContractError(f"{page.name}{format_parameters(chosen)} changes the slope, not only the step.")
+                raise ContractError(
+                    f"{page.name}{format_parameters(chosen)} changes the slope, which '{role}' does not."
+                )
             continue
         if np.abs(after - before).max() <= 1e-3 * np.abs(before).max():
             raise ContractError(

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 import textwrap
+from typing import Any
 
 import numpy as np
 import pandas as pd
@@ -16,9 +17,10 @@ from steeplechase.errors import RecordError
 
 COLUMNS = ("estimator", "label", "default", "setting", "x", "forward", "counterpart", "slope")
 ACROSS = 6  # panels
-HARD = {"color": "#9a9a9a", "linewidth": 0.8, "linestyle": "-", "zorder": 2}
-SMOOTH = {"color": "#202020", "linewidth": 0.8, "linestyle": (0, (4, 1.6)), "zorder": 3}
-SLOPES = (  # at the defaults, then at the other settings
+HEIGHT = 8.6  # inches of all panels together, at most: with caption and legend a page
+HARD: dict[str, Any] = {"color": "#9a9a9a", "linewidth": 0.8, "linestyle": "-", "zorder": 2}
+SMOOTH: dict[str, Any] = {"color": "#202020", "linewidth": 0.8, "linestyle": (0, (4, 1.6)), "zorder": 3}
+SLOPES: tuple[dict[str, Any], ...] = (  # at the defaults, then at the other settings
     {"linewidth": 1.9, "linestyle": "-", "solid_capstyle": "butt", "zorder": 2.5},
     {"linewidth": 0.8, "linestyle": (0, (1, 1)), "zorder": 2.6},
     {"linewidth": 0.8, "linestyle": (0, (5, 1, 1, 1)), "zorder": 2.7},
@@ -45,7 +47,7 @@ def draw(shapes: pd.DataFrame) -> Figure:
     across = min(ACROSS, len(names))
     down = math.ceil(len(names) / across)
     with style.context():
-        size = (max(4.4, 1.2 * across), 0.95 + 1.21 * down)
+        size = (max(4.4, 1.2 * across), 0.95 + min(1.21, HEIGHT / down) * down)
         figure = Figure(figsize=size, layout="constrained")
         figure.get_layout_engine().set(w_pad=0.02, h_pad=0.02, hspace=0.03, wspace=0.02)
         panels = figure.subplots(down, across, squeeze=False).ravel()

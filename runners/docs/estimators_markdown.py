@@ -25,6 +25,10 @@ runners.sweep estimator=NAME estimator.PARAMETER=NUMBER`. Its code and its trait
 
 ![Forward, smooth counterpart and slope of every estimator](surrogates.png)
 
+Over three steps of rounding to two bits, each slope stands at the nearest jump:
+
+![Rounding, smooth counterpart and slope of every estimator](staircase.png)
+
 **Family** is the kind of curve: sigmoid (made of the logistic function or of tanh), gaussian, exponential, power (falls
 as a power of |x|), triangle, rectangle, identity (the gradient passes as it is, on both sides or on one), periodic,
 composite (pieces of several kinds), none (it is zero).
@@ -44,7 +48,9 @@ SCHEDULED = """\
 number takes its place (`estimator={name} estimator.{parameter}={default:g}`), and so does another schedule."""
 EXPLANATION = """\
 Each has its formula, its parameters with their defaults, and what these do: a *height* multiplies the slope and does
-nothing else, a *width* changes how far it reaches at half its peak, a *tail* changes it elsewhere."""
+nothing else, a *width* changes how far it reaches at half its peak, a *tail* changes it elsewhere; a *step* changes how
+a quantizer's step is learned, a *sign* what depends on the sign of the gradient from above, and both leave the slope as
+it is."""
 
 
 def table(names: Iterable[str]) -> str:

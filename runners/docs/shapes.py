@@ -34,12 +34,59 @@ def shapes(names: Iterable[str]) -> pd.DataFrame:
     return pd.concat([_shapes(page) for page in surrogates_named(names)], ignore_index=True)
 
 
-# The figure's numbers
+def staircase(names: Iterable[str]) -> pd.DataFrame:
+    """Three steps of rounding to two bits, with the slope of each of these estimators at the nearest jump.
+
+    Args:
+        names: of estimators; those whose slope is random or depends on the whole tensor are left out.
+
+    Returns:
+        A row a point, with the columns estimator and label, the name, and how it is printed; normalised, whether the
+        slope has a mean of 1 over a step (normalize=period) or, since it cannot be scaled so, is as it is; x, from the
+        lowest level to the highest, with both sides of every jump and every middle; value, round(x); counterpart, the
+        smooth function whose derivative the slope is, at a jump in its middle, NaN where there is none; and slope. No
+        rows where all are left out.
+
+    Raises:
+        UserError: for a name that is none.
+    """
+    pages = [page for page in surrogates_named(names) if page.elementwise and not page.random]
+    return pd.concat([_stairs(page) for page in pages], ignore_index=True) if pages else pd.DataFrame()
+
+
+# The figures' numbers
+
+
+def _stairs(surrogate) -> pd.DataFrame:
+    """The rows of one page."""
+    from estimators.function import floating, functions
+
+    function = functions["round"].fixed(edge="everywhere")
+    low, high = function.outputs[0], function.outputs[-1]
+    places = np.arange(low, high + 0.25, 0.5)  # levels and jumps in turn
+    x = np.unique([*np.linspace(low, high, 200 * int(high - low) + 1), *places[1:] - 1e-9, *places[:-1] + 1e-9])
+    normalised = surrogate.unsupported_reason("period", function) is None
+    normalize = "period" if normalised else "none"
+    away = function.from_jump(floating(x)).numpy()
+    gain = float(surrogate.gain(normalize, forward=function))
+    return pd.DataFrame(
+        {
+            "estimator": surrogate.name,
+            "label": surrogate.label,
+            "normalised": normalised,
+            "x": x,
+            "value": function.value(x).numpy(),
+            "counterpart": x - away + gain * _counterpart(surrogate, away, {}),
+            "slope": surrogate.slope(x, forward=function, normalize=normalize).numpy(),
+        }
+    )
 
 
 def _shapes(surrogate) -> pd.DataFrame:
     """The rows of one page."""
-    first = next(iter(surrogate.parameters), "")
+    from estimators.surrogate import BESIDE
+
+    first = next((name for name in surrogate.parameters if surrogate.roles.get(name) not in BESIDE), "")
     settings = [{}, *(own for own in surrogate.example_parameters() if list(own) == [first])]
     x = _points(surrogate, settings)
     rows = [

@@ -3,6 +3,7 @@
 import ast
 import functools
 import math
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -16,6 +17,7 @@ from estimators.contract import surrogate as surrogate_contract
 from estimators.excluded import EXCLUDED
 from estimators.function import HardFunction, functions, value
 from estimators.parameters import Range
+from estimators.step_size import LSQ
 from estimators.surrogate import Surrogate, registry, surrogate
 from steeplechase.contract import ContractError
 from steeplechase.errors import UserError
@@ -343,6 +345,8 @@ def test_forward_mode_is_slope_times_tangent(page):
             lambda *given: tf.vectorized_map(lambda row: both(hard)(*row), given, fallback_to_while_loop=False)
         )
     wanted = tangents * page.slope(x, chance=Chance(key(0)))
+    if page.signed:
+        wanted += tangents * page.signed_slope(x)  # they are all above zero
     for way, put in ways.items():
         for both in (followed, taped):
             y, found = put(both)(x, tangents)
@@ -441,6 +445,11 @@ class Stubborn(Surrogate):
         return super().slope(x, **own | {"normalize": "none"})
 
 
+class Stepless(Surrogate):
+    def hard(self, x, **own):
+        return super().hard(x, **own | {"step_size": None})
+
+
 class Rigid(Surrogate):
     def slope(self, x, **own):
         return super().slope(x, **own | {"stretch": None})
@@ -494,6 +503,11 @@ FAULTS = {
     "a range of no parameter": ("respects_its_ranges", {"needs": {"slope": Range(above=0)}}),
     "a default out of range": ("respects_its_ranges", {"needs": {"scale": Range(above=2)}}),
     "NumPy inside": ("same_everywhere", {"rule": lambda x, *, scale=1.0: tf.constant(1 / (1 + x.numpy() ** 2))}),
+    "a step that starts nowhere": (
+        "step_is_learned",
+        {"step_size": replace(LSQ, start=lambda x, *_, **__: x[0] * math.nan)},
+    ),
+    "a step of another value": ("step_is_learned", Stepless),
     "a soft forward": ("upstream_times_slope", Soft),
     "no gradient": ("upstream_times_slope", Cut),
     "a schedule that never acts": ("schedules_act", Deaf),

@@ -54,6 +54,23 @@ GOLDEN = {
 }
 
 
+@pytest.mark.parametrize("sign", [1.0, -1.0])
+def test_ewgs_gives_more_where_a_step_brings_nearer_to_the_level(sign):
+    """Published values of 1 + δ·sign(G)·(v − Q(v)) at ±u from a jump, δ = 0.2."""
+    function = ROUND.fixed(bits=3, edge="everywhere")
+    for u, after, before in ((0.1, 0.92, 1.08), (0.25, 0.95, 1.05), (0.5, 1.0, 1.0)):
+        for at, wanted in ((0.5 + u, after), (0.5 - u, before)):
+            x = tf.constant([at], tf.float64)
+            with tf.GradientTape() as tape:
+                tape.watch(x)
+                y = sign * 3.0 * registry["ewgs"].hard(x, forward=function)
+            factor = float(tape.gradient(y, x)[0]) / (3 * sign)
+            assert factor == pytest.approx(wanted if sign > 0 else 2 - wanted, abs=1e-12)
+    beyond = registry["ewgs"].signed_slope(tf.constant([3.25, 3.5, 9.0], tf.float64), forward=function)
+    np.testing.assert_allclose(beyond, 0.2 * np.array([0.25, 0.5, 0.5]), rtol=1e-12)  # from 3, the last level
+    assert registry["ste"].signed_slope(0.3) is None
+
+
 @pytest.mark.parametrize("name", GOLDEN)
 def test_the_slopes_of_the_field_have_their_published_values(name):
     """Beyond the last jump of a range that lets every gradient pass, on both ends."""

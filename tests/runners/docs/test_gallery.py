@@ -8,7 +8,9 @@ import pytest
 
 import estimators
 from estimators.excluded import EXCLUDED
+from estimators.surrogate import BESIDE
 from results.drawing import gallery as gallery_drawing
+from results.drawing import staircase as staircase_drawing
 from results.drawing import style
 from runners import gallery
 from runners.docs import estimators_markdown
@@ -121,7 +123,8 @@ def test_a_name_that_is_none():
 @pytest.mark.parametrize("name", BOOK)
 def test_shapes_are_the_slopes(shapes, name):
     page, rows = estimators.registry[name], shapes[shapes["estimator"] == name]
-    settings = {",".join(f"{k}={v:g}" for k, v in own.items()): own for own in page.example_parameters()[:3]}
+    tried = [own for own in page.example_parameters()[:3] if not {page.roles.get(one) for one in own} & {*BESIDE}]
+    settings = {",".join(f"{k}={v:g}" for k, v in own.items()): own for own in tried}
     assert list(rows["setting"].unique()) == list(settings)
     for setting, own in settings.items():
         part = rows[rows["setting"] == setting]
@@ -141,6 +144,39 @@ def test_shapes_are_the_slopes(shapes, name):
             steps = np.diff(part["counterpart"]) / np.diff(x)
             assert part["counterpart"].to_numpy()[x == 0] == 0
             np.testing.assert_allclose(steps[inner], ((m[1:] + m[:-1]) / 2)[inner], atol=0.02 * np.abs(m).max())
+
+
+@pytest.mark.parametrize("name", BOOK)
+def test_the_staircase_has_the_slope_at_every_jump(name):
+    """Three steps of rounding, each as high as a step where it can be scaled so; and what the slope is derived from."""
+    page, rows = estimators.registry[name], shapes_docs.staircase([name])
+    if page.random or not page.elementwise:
+        assert rows.empty
+        return
+    x, m, y = (rows[column].to_numpy() for column in ("x", "slope", "counterpart"))
+    assert (x.min(), x.max()) == (-2, 1) and set(rows["value"]) == {-2, -1, 0, 1}
+    assert np.array_equal(rows["value"], np.clip(np.rint(x), -2, 1))
+    within = [(x > k + 1e-8) & (x < k + 1 - 1e-8) for k in (-2, -1, 0)]
+    for one in within[1:]:
+        same = np.isclose(m[one], m[within[0]], rtol=1e-6, atol=1e-9)
+        assert np.mean(same) > 0.99, "the same at each jump, but where x is rounded to another side of a corner"
+    if rows["normalised"].all():
+        area = sum(np.trapezoid(m[one], x[one]) for one in within)
+        assert area == pytest.approx(3, rel=0.05), "a mean of 1 over a step"
+        [places] = np.where(within[1])
+        assert y[places[-1]] - y[places[0]] == pytest.approx(1, abs=0.05)
+        assert np.interp(-0.5, x, y) == pytest.approx(-0.5, abs=1e-6), "in the middle of a jump"
+
+
+def test_the_whole_staircase_is_drawn():
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")
+        drawn = staircase_drawing.draw(shapes_docs.staircase(BOOK))
+        drawn.draw_without_rendering()
+    titles = [axes.get_title() for axes in drawn.axes if axes.get_title()]
+    assert len(titles) == sum(page.elementwise and not page.random for page in estimators.registry.values())
+    with pytest.raises(RecordError, match="draws it"):
+        staircase_drawing.draw(make(seeds=1).rows)
 
 
 def test_the_whole_book_is_drawn(shapes):
