@@ -27,7 +27,7 @@ sweep: $(READY) ## run the default experiment and show who won (ARGS="..." are h
 
 # What the README and a paper show. What is recorded already is not trained again.
 PAPER := notebook throughput flow control convergence control_mnist surrogates surrogates_mnist pairings
-PAPER += instance_two eight_splits constant_surrogates wider_clip
+PAPER += instance_two eight_splits constant_surrogates wider_clip quantized quantized_4
 
 paper: $(READY) ## run every experiment that is missing, and draw every figure, table and the report (about an hour and a half)
 	@for name in $(PAPER); do $(RUN) -m runners.sweep experiment=$$name || exit 1; done

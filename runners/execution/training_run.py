@@ -341,7 +341,9 @@ def slopes(program: Program, replicas: Sequence[Replica]) -> dict[str, str]:
             stretched = replicas[0].stretch and surrogate.has_width and not function.exact
             wide = surrogate.half_width(**settings[0]) if stretched else None
             stretch = None if wide is None else 1 / wide
-            found[site] = digest(surrogate, forward=function, normalize=scaled, stretch=stretch, **settings[0])
+            learned = not function.exact and any(own.endswith(f"/{site}") for own in program.task.step_sizes)
+            given = {"forward": function, "normalize": scaled, "stretch": stretch, "learned_step": learned}
+            found[site] = digest(surrogate, **given, **settings[0])
         except (UserError, TypeError, ValueError, OpError):  # it is written for the run's precision alone
             return {}
     return found if all(found.values()) else {}

@@ -12,6 +12,7 @@ import numpy as np
 import estimators
 import tasks
 from estimators.function import HardFunction, as_hard_function
+from estimators.step_size import LSQ
 from estimators.surrogate import SITES
 from runners.optimizer_traits import traits
 from runners.training import optimizers
@@ -171,6 +172,8 @@ def build(text: str, replicas: int) -> tuple[Task, Program]:
                 f"{own_function.name} has a derivative of its own, and is no place for {surrogate.name}: at {site} it "
                 f"goes with {own_function.exact}."
             )
+        if surrogate.step_size is not LSQ and not task.step_sizes:
+            raise Unsupported(f"{surrogate.name} is a rule for steps that are learned, and {task.name} learns none.")
         reason = None if own_function.exact else surrogate.unsupported_reason(described["normalize"], own_function)
         if reason:
             raise Unsupported(reason)

@@ -120,6 +120,7 @@ def start_of():
         ({"function": {"name": "ternary", "threshold": 0.0}}, UserError, "ternary.threshold is 0.0, but must be > 0"),
         ({"function": {"name": "sign", "at_zero": 1}, "normalize": "period"}, Unsupported, "sign has one jump alone"),
         ({"estimator": {"name": "zero"}, "normalize": "period"}, Unsupported, "cannot be normalised by period"),
+        ({"estimator": {"name": "pact", "start": 6.0, "decay": 0.0}}, Unsupported, "pact is a rule for steps that are"),
         ({"task": TASK, "function": {"name": "identity"}}, Unsupported, "written for round or ternary or sign or step"),
     ],
 )
