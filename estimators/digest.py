@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import math
+from typing import Any
 
 import numpy as np
 import tensorflow as tf
@@ -49,7 +50,7 @@ def digest(
     """
     if surrogate.random or not surrogate.elementwise:
         return ""
-    given = {"forward": forward, "normalize": normalize, "stretch": stretch, **parameters}
+    given: dict[str, Any] = {"forward": forward, "normalize": normalize, "stretch": stretch, **parameters}
     with tf.device("cpu:0"):
         x = tf.constant(GRID, tf.float64)
         found = [slope := surrogate.slope(x, **given)]

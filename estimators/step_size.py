@@ -26,13 +26,14 @@ class StepSize:
 
     Attributes:
         source: where the rule is from.
-        start: start(x, axes, function, **parameters): θ for the x that first arrives, reduced over these axes.
+        start: start(x, axes, function): θ for the x that first arrives, reduced over these axes. Like `factor` and
+            `decay` it takes the page's parameters by keyword, too.
         slope: slope(v, q, m, function): the derivative of s·Q(x/s) by s that is used, at v = x/s, with q = Q(v) and the
             surrogate's slope m there.
         size: size(θ, function): the step, differentiable by θ.
-        factor: factor(count, function, **parameters): what the gradient by θ is multiplied by, where so many elements
+        factor: factor(count, function): what the gradient by θ is multiplied by, where so many elements
             share a step.
-        decay: decay(**parameters): so many times θ is added to its gradient, as L2 regularization does.
+        decay: decay(): so many times θ is added to its gradient, as L2 regularization does.
         bounds: the interval that θ is kept in after each update.
     """
 
@@ -43,6 +44,9 @@ class StepSize:
     factor: Callable = lambda count, function, **_: 1.0
     decay: Callable = lambda **_: 0.0
     bounds: tuple[float, float] = (SHORTEST, math.inf)
+
+    def __repr__(self) -> str:
+        return "StepSize(...)"  # a default in signatures, where functions would say nothing
 
     def begin(self, x: tf.Tensor, shape: tuple[int, ...], function: HardFunction, **parameters) -> tf.Tensor:
         """θ before training, for what first arrives.

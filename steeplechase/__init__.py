@@ -21,6 +21,7 @@ _PLACES = {
     "Range": "estimators.parameters:Range",
     "RecordError": "steeplechase.errors:RecordError",
     "ResultSet": "results.public:ResultSet",
+    "StepSize": "estimators.step_size:StepSize",
     "StoreError": "steeplechase.errors:StoreError",
     "Surrogate": "estimators.surrogate:Surrogate",
     "SweepFailed": "runners.api:SweepFailed",

@@ -11,6 +11,8 @@ registry = Registry(
     "quantized_mlp",
     "quantized_regression",
     "sign_fitting",
+    "sorting",
+    "two_layer_gaussian",
     load=load,
 )
 __getattr__ = renamed.answering(__name__, book=("tasks.registry", registry))

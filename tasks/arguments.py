@@ -209,3 +209,43 @@ def sign_fitting(
     if target not in (None, 1, -1):
         raise UserError(f"task.target is {target}, but a sign can only reach 1 or -1.")
     return None if mixing == "gaussian" and instance_seed is None else 1
+
+
+def sorting(*, numbers: int, features: int, noise: float, examples: int, **_) -> int | None:
+    """Refuses arguments that make no such task; others than these are not looked at.
+
+    Args:
+        numbers: items of a list, at least 2.
+        features: of an item, at least 1.
+        noise: a number of at least 0.
+        examples: lists of each part, at least 1.
+
+    Returns:
+        How many draws there are (tasks.base.check).
+
+    Raises:
+        UserError: with the argument, its value and what is allowed.
+    """
+    at_least(2, numbers=numbers)
+    at_least(1, features=features, examples=examples)
+    finite(None, 0, noise=noise)
+    return None
+
+
+def two_layer_gaussian(*, inputs: int, units: int, batch: int, **_) -> int | None:
+    """Refuses arguments that make no such task; others than these are not looked at.
+
+    Args:
+        inputs: at least 2.
+        units: at least 1.
+        batch: at least 1.
+
+    Returns:
+        How many draws there are (tasks.base.check).
+
+    Raises:
+        UserError: with the argument, its value and what is allowed.
+    """
+    at_least(2, inputs=inputs)
+    at_least(1, units=units, batch=batch)
+    return None

@@ -11,6 +11,8 @@ SMALL = {
     "quantized_mlp": {"hidden": [12, 8], "batch": 16},
     "quantized_regression": {"dim": 4, "equations": 12},
     "sign_fitting": {"dim": 6, "rows": 12},
+    "sorting": {"numbers": 4, "features": 6, "examples": 24},
+    "two_layer_gaussian": {"inputs": 5, "units": 4, "batch": 32},
 }
 
 

@@ -16,6 +16,8 @@ CASES = {
     "sign fitting, fixed start": ("sign_fitting", {"dim": 8, "start": -0.7}, 1e-6),
     "MLP": ("binarized_mlp", {"hidden": [96, 40]}, 0.02),
     "MLP, wide start": ("binarized_mlp", {"hidden": [40], "init_scale": 3.0}, 0.02),
+    "sorting": ("sorting", {}, 0.02),
+    "two layers": ("two_layer_gaussian", {}, 0.02),
     "MLP without batch norm": ("binarized_mlp", {"hidden": [96, 64], "batch_norm": False}, 0.06),
 }
 
