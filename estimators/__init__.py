@@ -2,11 +2,14 @@
 
 from estimators.functions.hard_tanh import hard_tanh as hard_tanh
 from estimators.functions.identity import identity as identity
+from estimators.functions.midrise import midrise as midrise
 from estimators.functions.round import round as round
 from estimators.functions.sign import sign as sign
 from estimators.functions.step import step as step
 from estimators.functions.ternary import ternary as ternary
 from estimators.surrogate import registry as registry
+from estimators.surrogates.absmax import absmax as absmax
+from estimators.surrogates.absmean import absmean as absmean
 from estimators.surrogates.approx_sign import approx_sign as approx_sign
 from estimators.surrogates.atan import atan as atan
 from estimators.surrogates.circ import circ as circ

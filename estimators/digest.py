@@ -71,6 +71,6 @@ def _of_its_step(surrogate, x, m, function, parameters):
     values = {k: as_constant(v, tf.float64) for k, v in {**surrogate.parameters, **parameters}.items()}
     small, large = (rule.begin(scale * x[::40], (), function, **values) for scale in (1e-6, 1e-3))
     factor = as_constant(rule.factor(100, function, **values), tf.float64)
-    ends = [small, large, rule.size(small, function), rule.size(large, function)]
+    ends = [small, large, *(tf.reshape(rule.value(x, of, function), []) for of in (small, large))]
     alone = tf.stack([*ends, factor, as_constant(rule.decay(**values), tf.float64)])
     return [alone, rule.slope(x, function.value(x), m, function)]

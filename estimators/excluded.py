@@ -9,5 +9,8 @@ EXCLUDED = {
     "adaste": "its weights are not hard until late in training, and its factor depends on the gradient that arrives",
     "lns": "it trains a second network that predicts the signs, and is no rule for one function",
     "bayesbinn": "it samples relaxed weights and changes the optimizer's update, and is no rule for one function",
+    "adaround": "it learns for each weight of a trained network whether it is rounded up, after training",
+    "qil": "it learns how weights are transformed before they are rounded, which belongs to a task",
+    "hadamard": "it rotates what is rounded, which belongs to a task; its slope is ste with the edge round_closed",
     "learnable": "training a slope's parameter was found to be the same as training the threshold; schedule it instead",
 }

@@ -35,6 +35,8 @@ class StepSize:
             share a step.
         decay: decay(): so many times θ is added to its gradient, as L2 regularization does.
         bounds: the interval that θ is kept in after each update.
+        of_input: of_input(x, axes, function): the step where it is not trained but follows from what arrives, anew each
+            time, reduced over these axes; no gradient passes it, and θ stays as it is. None: it follows from θ.
     """
 
     source: str
@@ -44,6 +46,7 @@ class StepSize:
     factor: Callable = lambda count, function, **_: 1.0
     decay: Callable = lambda **_: 0.0
     bounds: tuple[float, float] = (SHORTEST, math.inf)
+    of_input: Callable | None = None
 
     def __repr__(self) -> str:
         return "StepSize(...)"  # a default in signatures, where functions would say nothing
@@ -64,17 +67,38 @@ class StepSize:
         low, high = self.bounds
         return tf.clip_by_value(self.start(x, axes, function, **parameters), low, high)
 
-    def step(self, trained: tf.Tensor, function: HardFunction, count, **parameters) -> tf.Tensor:
-        """The step of θ, to which a gradient passes with the rule's factor and decay.
+    def value(self, x: tf.Tensor, trained: tf.Tensor, function: HardFunction, apart: int = 0) -> tf.Tensor:
+        """The step at x, as it is judged.
 
         Args:
+            x: any shape.
             trained: θ.
             function: the hard function.
-            count: how many elements share a step, a number or a scalar tensor.
+            apart: how many first axes of x and θ are of replicas, which share no step.
+
+        Returns:
+            In the dtype of x, of a shape that goes with it.
+        """
+        own = trained.shape[apart:]
+        between = [1] * (x.shape.rank - apart - len(own))
+        if self.of_input is None:
+            step = self.size(trained, function)
+        else:
+            axes = list(range(apart, x.shape.rank - len(own)))
+            step = tf.stop_gradient(tf.maximum(self.of_input(x, axes, function), SHORTEST))
+        return tf.reshape(step, [*trained.shape[:apart], *between, *own])
+
+    def step(self, x: tf.Tensor, trained: tf.Tensor, function: HardFunction, **parameters) -> tf.Tensor:
+        """The step at x, to which a gradient passes with the rule's factor and decay.
+
+        Args:
+            x: what is rounded.
+            trained: θ.
+            function: the hard function.
             **parameters: the page's.
 
         Returns:
-            The shape and dtype of θ.
+            In the dtype of x, of a shape that goes with it.
 
         Raises:
             UserError: for a θ that is known and out of bounds.
@@ -83,6 +107,7 @@ class StepSize:
         known = np.asarray(trained.numpy() if hasattr(trained, "numpy") else low)
         if not ((low <= known) & (known <= high)).all():
             raise UserError(f"step_size is {known.min():g}, but must be at least {low:g}.")
+        count = (x.shape.num_elements() or tf.size(x)) / (trained.shape.num_elements() or tf.size(trained))
         factor, decay = (
             as_constant(number, trained.dtype)
             for number in (self.factor(count, function, **parameters), self.decay(**parameters))
@@ -92,7 +117,7 @@ class StepSize:
         def passed_on(theta):
             return tf.identity(theta), lambda upstream: factor * upstream + decay * theta
 
-        return self.size(passed_on(trained), function)
+        return self.value(x, passed_on(trained), function)
 
 
 def by_mean(x: tf.Tensor, axes: list[int], function: HardFunction, **_) -> tf.Tensor:

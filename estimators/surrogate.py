@@ -484,10 +484,8 @@ class Surrogate:
         """The step of a quantizer at x, to which a gradient passes as the page's rule has it."""
         if function.exact:
             raise UserError(f"{function.name} is no quantizer and has no step: leave step_size out.")
-        trained = as_constant(step_size, x.dtype)
-        count = (x.shape.num_elements() or tf.size(x)) / (trained.shape.num_elements() or tf.size(trained))
         values = {name: as_constant(v, x.dtype) for name, v in {**self.parameters, **parameters}.items()}
-        return self.step_size.step(trained, function, count, **values)
+        return self.step_size.step(x, as_constant(step_size, x.dtype), function, **values)
 
     def check_slope(self, m, x: tf.Tensor) -> None:
         """Refuses what is no slope at x.

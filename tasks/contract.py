@@ -247,6 +247,8 @@ def sites_are_named(trial: Trial) -> None:
     for at, spread in task.spreads.items():
         if at not in seen:
             raise ContractError(f"{task.name}: `spreads` has {at}, which is no site: there are {_listed(seen)}.")
+        if at in task.step_sizes:
+            raise ContractError(f"{task.name}: `spreads` has {at}, whose step is learned: it is in units of that.")
         if not 0 < spread < math.inf:
             raise ContractError(f"{task.name}: `spreads` says {spread} of {at}, but must be a finite number above 0.")
 

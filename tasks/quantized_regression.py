@@ -126,7 +126,7 @@ def quantized_regression(
             sizes={"x": (dim,)},
             flops=float(4 * equations * dim),  # the product with A, and with its transpose
             weights=("x",),
-            forwards=("round", "ternary", "sign", "step"),
+            forwards=("round", "ternary", "midrise", "sign", "step"),
             problem=None if shared else problem,
             draw=Draw() if shared else Draw("instance", None, 0.0),
             for_levels=for_levels,

@@ -41,7 +41,7 @@ def _begun_and_gradient(page, chosen):
     with tf.GradientTape(persistent=True) as tape:
         tape.watch(trained)
         y = page.hard(x, forward=function, step_size=trained, chance=contract_stream(), **chosen)
-        total, step = tf.reduce_sum(y * _UPSTREAM), rule.size(trained, function)
+        total, step = tf.reduce_sum(y * _UPSTREAM), rule.value(x, trained, function)
     v = x / step
     q = function.value(v)
     check_close(y.numpy(), (step * q).numpy(), 1e-12, f"{here} has another value than s·Q(x/s)", _X)
@@ -50,9 +50,9 @@ def _begun_and_gradient(page, chosen):
     signed = page.signed_slope(v, forward=function, chance=contract_stream(), **chosen)
     if signed is not None:
         by_step += tf.reduce_sum(np.abs(_UPSTREAM) * rule.slope(v, tf.zeros_like(v), signed, function))
-    by_step *= tape.gradient(step, trained)
+    by_step *= tape.gradient(step, trained, unconnected_gradients=tf.UnconnectedGradients.ZERO)
     factor, decay = float(rule.factor(len(_X), function, **values)), float(rule.decay(**values))
-    gradient = float(tape.gradient(total, trained))
-    wanted = factor * float(by_step) + decay * float(trained)
+    gradient = float(tape.gradient(total, trained, unconnected_gradients=tf.UnconnectedGradients.ZERO))
+    wanted = 0.0 if rule.of_input else factor * float(by_step) + decay * float(trained)
     check_close(gradient, wanted, 1e-9, f"{here} has another gradient by the step than its rule", float(trained))
     return float(trained), gradient

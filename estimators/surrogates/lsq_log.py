@@ -1,17 +1,16 @@
 """Learned step size quantization in the logarithm of the step, which so stays positive."""
 
 import math
-from dataclasses import replace
 
 import tensorflow as tf
 from jaxtyping import Float
 
-from estimators.step_size import LSQ, by_mean
+from estimators.step_size import SHORTEST, StepSize, by_mean, of_the_quotient
 from estimators.surrogate import surrogate
 
 
 def _start(x, axes, function, **_):
-    return tf.math.log(tf.maximum(by_mean(x, axes, function), LSQ.bounds[0]))
+    return tf.math.log(tf.maximum(by_mean(x, axes, function), SHORTEST))
 
 
 @surrogate(
@@ -26,12 +25,11 @@ def _start(x, axes, function, **_):
     peak=1,
     counterpart=lambda x: x,
     known=((0.0, 1.0), (-5.0, 1.0), (5.0, 1.0)),
-    step_size=replace(
-        LSQ,
+    step_size=StepSize(
         source="Nagel et al. 2022, arXiv:2203.11086",
         start=_start,
+        slope=of_the_quotient,
         size=lambda exponent, function: tf.exp(exponent),
-        factor=lambda count, function, **_: 1.0,
         bounds=(-math.inf, math.inf),
     ),
 )

@@ -8,7 +8,7 @@ from jaxtyping import Float
 from estimators.step_size import SHORTEST, StepSize, of_the_quotient
 from estimators.surrogate import surrogate
 
-_LN2 = math.log(2)
+_LN2 = 0.6931471805599453
 
 
 def _start(x, axes, function, **_):

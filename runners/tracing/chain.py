@@ -26,17 +26,20 @@ class Operation:
         forward: forward(*inputs) -> output. All have one shape.
         slope: slope(*inputs) -> one slope, or one for each of several inputs, of that shape.
         inputs: how many it takes.
+        signed: signed(*inputs) -> a tuple of what the size of the upstream gradient is multiplied by, for each input,
+            which is added (Surrogate.signed); None: nothing is.
     """
 
     name: str
     forward: Callable
     slope: Callable
     inputs: int = 1
+    signed: Callable | None = None
 
     def __call__(self, *inputs):
         from estimators.surrogate import replaced
 
-        return replaced(self.forward, self.slopes)(*inputs)
+        return replaced(self.forward, self.slopes, self.signed)(*inputs)
 
     def slopes(self, *inputs) -> tuple:
         """One slope for each input."""
@@ -89,11 +92,9 @@ def hard(
     function = function if at_zero is None else function.fixed(at_zero=at_zero)
     page.gain(normalize, forward=function, **{**page.parameters, **parameters})
     chance = Chance(key(0)).of("slope") if page.random else None
-    return Operation(
-        function.name,
-        function.value,
-        lambda x: page.slope(x, forward=function, normalize=normalize, chance=chance, **parameters),
-    )
+    given = {"forward": function, "normalize": normalize, "chance": chance, **parameters}
+    signed = (lambda x: (page.signed_slope(x, **given),)) if page.signed else None
+    return Operation(function.name, function.value, lambda x: page.slope(x, **given), signed=signed)
 
 
 def operations(

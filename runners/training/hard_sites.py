@@ -43,38 +43,26 @@ class HardValues:
         Returns:
             The shape and dtype of x.
         """
-        step = self.step(at, step_size)
-        level = self.level(x, at, step_size)
-        return level if step is None else step * level
+        function = function_at(at, self.function, self.function_weights)
+        step = self.step(x, at, step_size)
+        return function.value(x) if step is None else step * function.value(x / step)
 
-    def level(self, x: tf.Tensor, at: str, step_size: tf.Tensor | None = None) -> tf.Tensor:
-        """The hard value in units of a step.
-
-        Args:
-            x: any shape.
-            at: the site.
-            step_size: what is trained of its step, where that is learned; a shape that goes with that of x.
-
-        Returns:
-            The shape and dtype of x.
-        """
-        step = self.step(at, step_size)
-        return function_at(at, self.function, self.function_weights).value(x if step is None else x / step)
-
-    def step(self, at: str, step_size: tf.Tensor | None) -> tf.Tensor | None:
+    def step(self, x: tf.Tensor, at: str, step_size: tf.Tensor | None, apart: int = 0) -> tf.Tensor | None:
         """The step at a site; None where it is 1: none is learned there, or the function is real.
 
         Args:
+            x: what is rounded.
             at: the site.
             step_size: what is trained of its step.
+            apart: how many first axes of both are of replicas.
 
         Returns:
-            The shape and dtype of `step_size`.
+            A shape that goes with that of x.
         """
         function = function_at(at, self.function, self.function_weights)
         if step_size is None or self.steps is None or function.exact:
             return None
-        return self.steps[at.endswith("/weights")].size(step_size, function)
+        return self.steps[at.endswith("/weights")].value(x, step_size, function, apart)
 
 
 @dataclass(frozen=True)

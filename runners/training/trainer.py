@@ -283,10 +283,10 @@ class Trainer:
         trained = task.step_sizes.get(_site(name))
         if trained is None:
             return latent
-        shape, own = task.sizes[name], task.sizes[trained]
-        aside = [self.program.block, *[1] * (len(shape) - len(own)), *own]
-        step = self.program.hard.values(task).step(_site(name), tf.reshape(self._state.parameters[trained], aside))
-        return latent if step is None else tf.reshape(tf.reshape(latent, [-1, *shape]) / step, latent.shape)
+        whole = tf.reshape(latent, [-1, *task.sizes[name]])
+        step_size = tf.reshape(self._state.parameters[trained], [-1, *task.sizes[trained]])
+        step = self.program.hard.values(task).step(whole, _site(name), step_size, apart=1)
+        return latent if step is None else tf.reshape(whole / step, latent.shape)
 
 
 def _site(name):

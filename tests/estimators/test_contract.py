@@ -292,7 +292,8 @@ def test_x_is_real_numbers():
         with pytest.raises(UserError, match="normalize is .* but must be one of: none, peak, area"):
             page.slope(0.5, normalize=normalize)
     with pytest.raises(
-        UserError, match="forward is 'sine', but must be one of: hard_tanh, identity, round, sign, step, ternary"
+        UserError,
+        match="forward is 'sine', but must be one of: hard_tanh, identity, midrise, round, sign, step, ternary",
     ):
         page.slope(0.5, forward="sine")
 

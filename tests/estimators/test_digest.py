@@ -42,12 +42,14 @@ def digests(normalize, forward="sign"):
 
 def test_what_a_sign_or_the_rule_of_a_step_changes_is_another_function():
     """All of these have the slope 1; LSQ's rule is that of every page without one of its own, at its default factor."""
-    names = ("ste", "ewgs", "lsq", "lsq_log", "pact", "tqt")
+    names = ("absmax", "absmean", "ste", "ewgs", "lsq", "lsq_log", "pact", "tqt")
     fixed, learned = (
         {name: digest(estimators.registry[name], forward="round", learned_step=own) for name in names}
         for own in (False, True)
     )
-    assert groups(fixed) == [("lsq", "lsq_log", "pact", "ste", "tqt")] and groups(learned) == [("lsq", "ste")]
+    assert groups(fixed) == [("absmax", "absmean", "lsq", "lsq_log", "pact", "ste", "tqt")] and groups(learned) == [
+        ("lsq", "ste")
+    ]
     for name, changed in (("lsq", {"gradient_scale": 0.5}), ("pact", {"start": 3.0}), ("pact", {"decay": 0.0})):
         page = estimators.registry[name]
         assert digest(page, forward="round", learned_step=True, **changed) != learned[name], changed

@@ -15,7 +15,7 @@ SIGNED = functions["round"].fixed(bits=3)
 UNSIGNED = functions["round"].fixed(bits=2, range="unsigned")
 DRAW = np.random.default_rng(7)
 X, UPSTREAM = DRAW.normal(0, 2.0, [6, 5]), DRAW.normal(0, 1.0, [6, 5])
-LEARNED = ("lsq", "lsq_log", "pact", "tqt")
+LEARNED = ("absmax", "absmean", "lsq", "lsq_log", "pact", "tqt")
 
 
 def ends(function):
@@ -29,7 +29,8 @@ def value_and_gradients(name, trained, function, x=X, upstream=UPSTREAM, **param
         tape.watch([x, trained])
         y = registry[name].hard(x, forward=function, step_size=trained, **parameters)
         total = tf.reduce_sum(y * upstream)
-    return [t.numpy() for t in (y, *tape.gradient(total, (x, trained)))]
+    down = tape.gradient(total, (x, trained), unconnected_gradients=tf.UnconnectedGradients.ZERO)
+    return [t.numpy() for t in (y, *down)]
 
 
 def lsq(x, s, function):
@@ -113,6 +114,23 @@ def test_the_logarithm_of_a_step_gets_the_step_times_its_gradient():
     np.testing.assert_allclose(to_log, 0.8 * (UPSTREAM * by_s).sum(), rtol=1e-12)
 
 
+@pytest.mark.parametrize("shape", [(), (5,)], ids=["tensor", "channel"])
+@pytest.mark.parametrize(
+    "name, of", [("absmean", lambda x, axis: x.mean(axis)), ("absmax", lambda x, axis: x.max(axis) / 3)]
+)
+def test_a_step_of_what_arrives_is_trained_by_nothing(name, of, shape):
+    """It follows from x alone, whatever θ is, and no gradient passes it on its way to x."""
+    step = of(np.abs(X), 0 if shape else None)
+    wanted, passes, _ = lsq(X, step, SIGNED)
+    for theta in (0.3, 7.0):
+        y, to_x, to_theta = value_and_gradients(name, np.full(shape, theta), SIGNED)
+        np.testing.assert_allclose(y, wanted, rtol=1e-13)
+        np.testing.assert_allclose(to_x, UPSTREAM * passes, rtol=1e-14)
+        assert not np.any(to_theta)
+    begun = registry[name].step_size.begin(tf.constant(X), shape, SIGNED)
+    np.testing.assert_allclose(begun, step, rtol=1e-13)
+
+
 def test_a_slope_takes_the_place_of_the_one_within_the_range():
     """To s goes Q(v) − v·m for every slope m of the book."""
     function = SIGNED.fixed(edge="everywhere")
@@ -143,7 +161,7 @@ def test_all_of_it_is_finite_in_every_type_and_compiles(name):
             with tf.GradientTape() as tape:
                 tape.watch([x, theta])
                 y = registry[name].hard(x, forward=SIGNED, step_size=theta)
-            return y, *tape.gradient(y, (x, theta))
+            return y, *tape.gradient(y, (x, theta), unconnected_gradients=tf.UnconnectedGradients.ZERO)
 
         found = both(x, theta)
         assert all(np.isfinite(t.numpy().astype(float)).all() and t.dtype == x.dtype for t in found), dtype

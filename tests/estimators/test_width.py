@@ -58,7 +58,20 @@ def test_a_half_width_is_where_a_slope_falls_below_half_for_good(name):
 
 def test_what_never_falls_or_is_drawn_or_depends_on_others_has_none():
     without = {name for name, page in registry.items() if not page.has_width}
-    constant = {"ste", "zero", "lso", "spike_op", "leaky_k_relu", "ewgs", "lsq", "lsq_log", "pact", "tqt"}
+    constant = {
+        "ste",
+        "zero",
+        "lso",
+        "spike_op",
+        "leaky_k_relu",
+        "absmax",
+        "absmean",
+        "ewgs",
+        "lsq",
+        "lsq_log",
+        "pact",
+        "tqt",
+    }
     assert without == {*constant, "fourier", "sso", "mag_aware"}
     for name in without:
         with pytest.raises(UserError, match="no half-width.*leave width out"):

@@ -17,9 +17,11 @@ from runners.training import setup  # noqa: E402
 setup.start_tensorflow("cpu")
 
 import tensorflow as tf  # noqa: E402
+import yaml  # noqa: E402
 
 import estimators  # noqa: E402
 from estimators.contract import numerics  # noqa: E402
+from estimators.step_size import LSQ  # noqa: E402
 from runners.configuration import estimator_files, schema  # noqa: E402
 from runners.execution import loading, training_run  # noqa: E402
 from runners.planning import estimator_sources, identity  # noqa: E402
@@ -27,6 +29,11 @@ from runners.training import programs, step  # noqa: E402
 from runners.training.gradient import gradient  # noqa: E402
 from steeplechase.random import Chance, key  # noqa: E402
 from tests.helpers.configurations import changed  # noqa: E402
+
+QUANTIZED, ROUND = (
+    yaml.safe_load((schema.CONF / page).read_text(encoding="utf-8"))
+    for page in ("task/quantized_mlp.yaml", "function/round.yaml")
+)
 
 
 def once(wanted):
@@ -36,8 +43,11 @@ def once(wanted):
     stream = Chance(key(0))
     page = program.hard.activations
     numbers = {"activations": page.parameters, "weights": program.hard.weights.parameters, "normalize": "none"}
-    hard = program.hard.operation(numbers, stream)
-    gradient(task, {"x": tf.constant([0.3, -0.2])}, (), hard, stream, step.problem(task, key(0), tf.constant(0)))
+    hard, own = program.hard.operation(numbers, stream), tf.constant(key(0))
+    problem = step.problem(task, own, tf.constant(0))
+    places = step.batch_indices(task, own, tf.constant(0), problem)
+    batch = step.batch_of([tf.constant(array) for array in task.examples], places)
+    gradient(task, step.start(task, True, own, problem), batch, hard, stream, problem)
 
 
 def used(name):
@@ -45,7 +55,10 @@ def used(name):
     code ran."""
     loading.register(name)
     values = {"name": name, **estimators.registry[name].parameters}
-    wanted = identity.identify(changed(estimator=values, task__dim=2, task__rows=2))
+    task = {"task__dim": 2, "task__rows": 2}
+    if estimators.registry[name].step_size is not LSQ:  # a rule for steps is for tasks that learn them
+        task = {"task": QUANTIZED | {"hidden": [3], "batch": 4}, "function": ROUND}
+    wanted = identity.identify(changed(estimator=values, **task))
     observing.begin()
     once(wanted)
     beyond = training_run.used_beyond(wanted)

@@ -36,6 +36,13 @@ def twice_hard(parameters, batch, hard, chance, problem):
     return GOOD.loss(parameters, batch, hard, chance, problem)
 
 
+def stepped(parameters, batch, hard, chance, problem):
+    def of_a_step(x, *, at):
+        return hard(x, at=at, step_size=tf.constant(0.5))
+
+    return GOOD.loss(parameters, batch, of_a_step, chance, problem)
+
+
 def soft(parameters, batch, hard, chance, problem):
     loss, measures = GOOD.loss(parameters, batch, hard, chance, problem)
     return loss + tf.reduce_sum(parameters["x"]), measures
@@ -89,6 +96,14 @@ BROKEN = {
     "no site": ({"loss": lambda p, *_: (tf.reduce_sum(p["x"]), {})}, "calls `hard` nowhere"),
     "a spread of nothing": ({"spreads": {"y/weights": 1.0}}, "`spreads` has y/weights, which is no site"),
     "a spread of 0": ({"spreads": {"x/weights": 0.0}}, "`spreads` says 0.0 of x/weights"),
+    "a step at no site": ({"step_sizes": {"y/weights": "x"}}, "`step_sizes` has y/weights, which is no site"),
+    "a step that is no parameter": ({"step_sizes": {"x/weights": "z"}}, "`step_sizes` has z, which is no parameter"),
+    "a step that is not used": ({"step_sizes": {"x/weights": "x"}}, "`hard` is not given a step_size at x/weights"),
+    "a step that is not declared": ({"loss": stepped}, "`step_sizes` does not have x/weights"),
+    "a spread of a learned step": (
+        {"loss": stepped, "step_sizes": {"x/weights": "x"}},
+        "`spreads` has x/weights, whose step is learned",
+    ),
     "a weight by a soft way": ({"loss": soft}, "x is in `weights`, but reaches the loss beside its hard function"),
     "chance from NumPy": ({"start": from_numpy}, "`start` gives other numbers the second time"),
     "chance from TensorFlow": ({"start": from_tensorflow}, "draw from `chance` alone, as chance.of("),

@@ -147,7 +147,20 @@ def test_flips_are_changes_of_level_in_units_of_the_step():
     assert (rate > 0).all()
 
 
-@pytest.mark.parametrize("estimator", ["lsq_log", "pact", "tqt", "tanh_slope"])
+def test_a_step_that_follows_from_the_weights_stays_as_it_started_and_flips_are_counted_by_it():
+    trainer, start = trained("absmean", steps=12)
+    rate, after = trainer.evaluate()["flip_rate"], trainer.state()
+    changed, count = np.zeros(2), 0
+    for i in (1, 2, 3):
+        name = f"parameters/layer{i}/weights"
+        np.testing.assert_array_equal(after[f"{name}/step"], start[f"{name}/step"])
+        levels = [np.clip(np.rint(s[name] / np.abs(s[name]).mean(1, keepdims=True)), -2, 1) for s in (start, after)]
+        changed, count = changed + (levels[0] != levels[1]).sum(1), count + levels[0].shape[1]
+    np.testing.assert_allclose(rate, changed / count)
+    assert (rate > 0).all()
+
+
+@pytest.mark.parametrize("estimator", ["pact", "tqt"])
 def test_every_rule_trains_and_starts_where_it_says(estimator):
     trainer, start = trained(estimator, steps=40)
     rule, page = registry[estimator].step_size, registry[estimator]

@@ -121,7 +121,11 @@ def start_of():
         ({"function": {"name": "sign", "at_zero": 1}, "normalize": "period"}, Unsupported, "sign has one jump alone"),
         ({"estimator": {"name": "zero"}, "normalize": "period"}, Unsupported, "cannot be normalised by period"),
         ({"estimator": {"name": "pact", "start": 6.0, "decay": 0.0}}, Unsupported, "pact is a rule for steps that are"),
-        ({"task": TASK, "function": {"name": "identity"}}, Unsupported, "written for round or ternary or sign or step"),
+        (
+            {"task": TASK, "function": {"name": "identity"}},
+            Unsupported,
+            "written for round or ternary or midrise or sign or step",
+        ),
     ],
 )
 def test_what_cannot_be_is_one_sentence(changes, kind, said):

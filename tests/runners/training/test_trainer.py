@@ -59,14 +59,13 @@ def same(a, b, i=0, j=0):
             np.testing.assert_array_equal(state[name][i], other[name][j], err_msg=name)
 
 
-CARRIED = [
-    *(lambda n=n: tasks.registry[n](**SMALL.get(n, {})) for n in tasks.registry),
-    tiny.recurrent,
-    tiny.convolutional,
-]
+MADE = {n: (lambda n=n: tasks.registry[n](**SMALL.get(n, {}))) for n in tasks.registry}
+MADE |= {"recurrent": tiny.recurrent, "convolutional": tiny.convolutional}
+LONG = ("sorting", "two_layer_gaussian")  # which carry nothing that sign_fitting does not
+CARRIED = [pytest.param(make, id=n, marks=[pytest.mark.long] * (n in LONG)) for n, make in MADE.items()]
 
 
-@pytest.fixture(params=CARRIED, scope="module", ids=[*tasks.registry, "recurrent", "convolutional"])
+@pytest.fixture(params=CARRIED, scope="module")
 def carried(request):
     """Every task of the book, and a recurrent and a convolutional one, each with a trainer."""
     task = request.param()
