@@ -60,6 +60,7 @@ def test_one_failing_run_leaves_the_others(tmp_path):
     assert "Traceback" not in mixed.stdout + mixed.stderr
 
 
+@pytest.mark.long
 def test_joblib_launches_too_and_bop_runs(tmp_path):
     done = sweep(
         *("experiment=null", "hydra/launcher=joblib", "hydra.launcher.n_jobs=2", "task=sign_fitting"),

@@ -149,7 +149,8 @@ SMALL = {
 }
 
 
-@pytest.mark.parametrize("small", [True, pytest.param(False, marks=pytest.mark.long)])
+@pytest.mark.long
+@pytest.mark.parametrize("small", [True, False])
 def test_ten_minutes_can_be_typed_as_they_are_written(tmp_path, small):
     page = tmp_path / "page.md"
     text = (DOCS / "ten-minutes.md").read_text(encoding="utf-8")
@@ -197,6 +198,7 @@ def printed(notebook):
     return ["".join(one.get("text") or one["data"]["text/plain"]) for one in outputs]
 
 
+@pytest.mark.long
 def test_the_notebook_runs_and_says_what_it_was_committed_with(tmp_path):
     done = run_notebook(tmp_path, tmp_path / "run.ipynb")
     assert done.returncode == 0, done.stderr[-3000:]

@@ -90,7 +90,7 @@ def trained(estimator="ste", steps=30, function=ACTIVATIONS, weights=WEIGHTS, **
     return trainer, start
 
 
-@pytest.mark.parametrize("per", ["tensor", "channel"])
+@pytest.mark.parametrize("per", [pytest.param("tensor", marks=pytest.mark.long), "channel"])
 def test_steps_start_by_what_first_arrives_and_are_trained(per):
     """LSQ's start, of weights by the weights and of activations by the first batch, layer by layer; then they move."""
     trainer, start = trained(per=per)
@@ -160,7 +160,8 @@ def test_a_step_that_follows_from_the_weights_stays_as_it_started_and_flips_are_
     assert (rate > 0).all()
 
 
-@pytest.mark.parametrize("estimator", ["pact", "tqt"])
+@pytest.mark.long
+@pytest.mark.parametrize("estimator", ["lsq_log", "pact", "tqt", "tanh_slope"])
 def test_every_rule_trains_and_starts_where_it_says(estimator):
     trainer, start = trained(estimator, steps=40)
     rule, page = registry[estimator].step_size, registry[estimator]

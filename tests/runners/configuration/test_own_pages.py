@@ -48,6 +48,7 @@ def test_a_name_that_conf_has_is_refused(folder):
         choices.name_folder("nowhere")
 
 
+@pytest.mark.long
 def test_a_recipe_of_ones_own_is_trained(folder, tmp_path):
     done = sweep("--config-dir", str(folder), "experiment=mine", *QUIET, store=tmp_path / "store")
     assert done.returncode == 0, done.stderr
