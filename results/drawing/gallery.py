@@ -10,6 +10,7 @@ import numpy as np
 import pandas as pd
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
+from matplotlib.layout_engine import ConstrainedLayoutEngine
 from matplotlib.lines import Line2D
 
 from results.drawing import layout, style
@@ -43,22 +44,34 @@ def draw(shapes: pd.DataFrame) -> Figure:
     """
     if not set(COLUMNS) <= set(shapes.columns) or shapes.empty:
         raise RecordError("the gallery is no figure of records: `python -m runners.gallery` draws it.")
-    names = sorted(shapes["estimator"].unique())
-    across = min(ACROSS, len(names))
-    down = math.ceil(len(names) / across)
     with style.context():
-        size = (max(4.4, 1.2 * across), 0.95 + min(1.21, HEIGHT / down) * down)
-        figure = Figure(figsize=size, layout="constrained")
-        figure.get_layout_engine().set(w_pad=0.02, h_pad=0.02, hspace=0.03, wspace=0.02)
-        panels = figure.subplots(down, across, squeeze=False).ravel()
+        figure, panels = small_multiples(shapes)
         cut = False
-        for name, axes in zip(names, panels, strict=False):
+        for name, axes in panels.items():
             cut |= _panel(axes, shapes[shapes["estimator"] == name], style.style_of(name).colour)
-        for axes in panels[len(names) :]:
-            axes.set_axis_off()
         layout.legend(figure, *_lines())
         layout.caption(figure, _caption(shapes) + " Slopes are cut off at the edge of a panel." * cut, size=6.5)
     return figure
+
+
+def small_multiples(shapes: pd.DataFrame) -> tuple[Figure, dict[str, Axes]]:
+    """An empty panel for each estimator, by name, so many abreast that they fit a page.
+
+    Args:
+        shapes: a row a point, with the column estimator.
+
+    Returns:
+        (the figure, its panels by the estimator's name).
+    """
+    names = sorted(shapes["estimator"].unique())
+    across = min(ACROSS, len(names))
+    down = math.ceil(len(names) / across)
+    size = (max(4.4, 1.2 * across), 0.95 + min(1.21, HEIGHT / down) * down)
+    figure = Figure(figsize=size, layout=ConstrainedLayoutEngine(w_pad=0.02, h_pad=0.02, hspace=0.03, wspace=0.02))
+    panels = figure.subplots(down, across, squeeze=False).ravel()
+    for axes in panels[len(names) :]:
+        axes.set_axis_off()
+    return figure, dict(zip(names, panels, strict=False))
 
 
 def _lines() -> tuple[list[Line2D], list[str]]:

@@ -2,17 +2,15 @@
 
 from __future__ import annotations
 
-import math
 import textwrap
 
 import pandas as pd
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
-from matplotlib.layout_engine import ConstrainedLayoutEngine
 from matplotlib.lines import Line2D
 
 from results.drawing import layout, style
-from results.drawing.gallery import ACROSS, HARD, HEIGHT, SLOPES, SMOOTH
+from results.drawing.gallery import HARD, SLOPES, SMOOTH, small_multiples
 from steeplechase.errors import RecordError
 
 COLUMNS = ("estimator", "label", "normalised", "x", "value", "counterpart", "slope")
@@ -33,17 +31,10 @@ def draw(steps: pd.DataFrame) -> Figure:
     """
     if not set(COLUMNS) <= set(steps.columns) or steps.empty:
         raise RecordError("the staircase is no figure of records: `python -m runners.gallery` draws it.")
-    names = sorted(steps["estimator"].unique())
-    across = min(ACROSS, len(names))
-    down = math.ceil(len(names) / across)
     with style.context():
-        size = (max(4.4, 1.2 * across), 0.95 + min(1.21, HEIGHT / down) * down)
-        figure = Figure(figsize=size, layout=ConstrainedLayoutEngine(w_pad=0.02, h_pad=0.02, hspace=0.03, wspace=0.02))
-        panels = figure.subplots(down, across, squeeze=False).ravel()
-        for name, axes in zip(names, panels, strict=False):
+        figure, panels = small_multiples(steps)
+        for name, axes in panels.items():
             _panel(axes, steps[steps["estimator"] == name], style.style_of(name).colour)
-        for axes in panels[len(names) :]:
-            axes.set_axis_off()
         kinds = {"round(x)": HARD, "smooth counterpart": SMOOTH, "slope": {"color": "#404040", **SLOPES[0]}}
         layout.legend(figure, [Line2D([], [], **look) for look in kinds.values()], list(kinds))
         text = (
