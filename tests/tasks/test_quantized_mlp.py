@@ -147,6 +147,7 @@ def test_flips_are_changes_of_level_in_units_of_the_step():
     assert (rate > 0).all()
 
 
+@pytest.mark.long
 def test_a_step_that_follows_from_the_weights_stays_as_it_started_and_flips_are_counted_by_it():
     trainer, start = trained("absmean", steps=12)
     rate, after = trainer.evaluate()["flip_rate"], trainer.state()

@@ -105,6 +105,7 @@ def test_what_names_nothing_is_refused(tmp_path):
         figure_files.name_files([f"figure.file={tmp_path}"])
 
 
+@pytest.mark.long
 def test_a_sweep_names_it_in_its_plan_and_draws_it(tmp_path):
     """The test is one sweep and one drawing; `test_a_report_has_it` is the other command."""
     store, _ = swept(tmp_path)

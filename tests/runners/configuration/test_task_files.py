@@ -112,6 +112,7 @@ def command(module, *arguments):
     return subprocess.run(line, capture_output=True, text=True, timeout=300, check=False, cwd=ROOT, encoding="utf-8")
 
 
+@pytest.mark.long
 def test_swept_recorded_drawn_and_found_again(tmp_path):
     """The how-to's file, from outside of the repository: trained, drawn, not trained twice, stale where it changes."""
     path, store = tmp_path / "teacher.py", tmp_path / "store"
