@@ -19,17 +19,46 @@ if TYPE_CHECKING:
 SHORTEST = 1e-5  # a step of no length has no levels, and a negative one turns them around
 
 
+def by_mean(x: tf.Tensor, axes: list[int], function: HardFunction, **_) -> tf.Tensor:
+    """Twice the mean |x| over the root of the largest level: where LSQ starts a step.
+
+    Args:
+        x: what arrives.
+        axes: over which the mean is.
+        function: the hard function.
+
+    Returns:
+        The shape of x without these axes.
+    """
+    return 2 * tf.reduce_mean(tf.abs(x), axes) / math.sqrt(function.top)
+
+
+def of_the_quotient(v: tf.Tensor, q: tf.Tensor, m: tf.Tensor, function: HardFunction) -> tf.Tensor:
+    """Q(v) − v·m: the derivative of s·Q(x/s) by s where the slope m stands for Q′. With m = 1 inside of the range and 0
+    outside that is LSQ's.
+
+    Args:
+        v: x/s.
+        q: Q(v).
+        m: the slope at v.
+        function: the hard function.
+
+    Returns:
+        The shape of v.
+    """
+    return q - v * m
+
+
 @dataclass(frozen=True)
 class StepSize:
     """A rule for the step s of a quantizer s·Q(x/s), Q being a hard function in units of a step. What is trained, θ,
     may be another number than the step that follows from it.
 
     Attributes:
-        source: where the rule is from.
         start: start(x, axes, function): θ for the x that first arrives, reduced over these axes. Like `factor` and
-            `decay` it takes the page's parameters by keyword, too.
+            `decay` it takes the page's parameters by keyword, too. By default where LSQ starts.
         slope: slope(v, q, m, function): the derivative of s·Q(x/s) by s that is used, at v = x/s, with q = Q(v) and the
-            surrogate's slope m there.
+            surrogate's slope m there. By default the quotient's.
         size: size(θ, function): the step, differentiable by θ.
         factor: factor(count, function): what the gradient by θ is multiplied by, where so many elements
             share a step.
@@ -39,9 +68,8 @@ class StepSize:
             time, reduced over these axes; no gradient passes it, and θ stays as it is. None: it follows from θ.
     """
 
-    source: str
-    start: Callable
-    slope: Callable
+    start: Callable = by_mean
+    slope: Callable = of_the_quotient
     size: Callable = lambda trained, function: trained
     factor: Callable = lambda count, function, **_: 1.0
     decay: Callable = lambda **_: 0.0
@@ -64,8 +92,11 @@ class StepSize:
             A tensor of this shape and of the dtype of x, within `bounds`.
         """
         axes = list(range(x.shape.rank - len(shape)))
-        low, high = self.bounds
-        return tf.clip_by_value(self.start(x, axes, function, **parameters), low, high)
+        if self.of_input is None:
+            begun = self.start(x, axes, function, **parameters)
+        else:
+            begun = self.of_input(x, axes, function)
+        return tf.clip_by_value(begun, *self.bounds)
 
     def value(self, x: tf.Tensor, trained: tf.Tensor, function: HardFunction, apart: int = 0) -> tf.Tensor:
         """The step at x, as it is judged.
@@ -120,36 +151,6 @@ class StepSize:
         return self.value(x, passed_on(trained), function)
 
 
-def by_mean(x: tf.Tensor, axes: list[int], function: HardFunction, **_) -> tf.Tensor:
-    """Twice the mean |x| over the root of the largest level: where LSQ starts a step.
-
-    Args:
-        x: what arrives.
-        axes: over which the mean is.
-        function: the hard function.
-
-    Returns:
-        The shape of x without these axes.
-    """
-    return 2 * tf.reduce_mean(tf.abs(x), axes) / math.sqrt(function.top)
-
-
-def of_the_quotient(v: tf.Tensor, q: tf.Tensor, m: tf.Tensor, function: HardFunction) -> tf.Tensor:
-    """Q(v) − v·m: the derivative of s·Q(x/s) by s where the slope m stands for Q′. With m = 1 inside of the range and 0
-    outside that is LSQ's.
-
-    Args:
-        v: x/s.
-        q: Q(v).
-        m: the slope at v.
-        function: the hard function.
-
-    Returns:
-        The shape of v.
-    """
-    return q - v * m
-
-
 def of_the_ends(v: tf.Tensor, q: tf.Tensor, m: tf.Tensor, function: HardFunction) -> tf.Tensor:
     """Q(v) from the last levels on and 0 between them: only what is cut off moves the range, as in PACT.
 
@@ -166,9 +167,5 @@ def of_the_ends(v: tf.Tensor, q: tf.Tensor, m: tf.Tensor, function: HardFunction
     return tf.where((v >= high) | (v <= low), q, tf.zeros_like(q))
 
 
-LSQ = StepSize(
-    source="Esser et al. 2020, arXiv:1902.08153; lsq-net, MQBench",
-    start=by_mean,
-    slope=of_the_quotient,
-    factor=lambda count, function, **_: 1 / (count * function.top) ** 0.5,
-)
+# Esser et al. 2020, arXiv:1902.08153, as lsq-net and MQBench have it.
+LSQ = StepSize(factor=lambda count, function, **_: 1 / (count * function.top) ** 0.5)

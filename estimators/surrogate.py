@@ -354,12 +354,18 @@ class Surrogate:
         given = {"forward": forward, "normalize": normalize, "stretch": stretch, "chance": chance}
         return self._multiplier(self.rule, x, **given, step_size=step_size, parameters=parameters)
 
-    def signed_slope(self, x, **choice) -> tf.Tensor | None:
+    def signed_slope(
+        self, x, *, forward: str | HardFunction = "sign", normalize="none", stretch=None, chance=None, **parameters
+    ) -> tf.Tensor | None:
         """The multiplier n(x) of the size of the gradient from above, where the page has one (`signed`).
 
         Args:
             x: as in `slope`.
-            **choice: as in `slope`.
+            forward: as in `slope`.
+            normalize: as in `gain`.
+            stretch: as in `slope`.
+            chance: as in `slope`.
+            **parameters: as in `slope`.
 
         Returns:
             As `slope`; None where the page has none.
@@ -370,9 +376,7 @@ class Surrogate:
         """
         if self.signed is None:
             return None
-        known = ("forward", "normalize", "stretch", "chance", "step_size")
-        parameters = {name: value for name, value in choice.items() if name not in known}
-        given = {name: value for name, value in choice.items() if name in known}
+        given = {"forward": forward, "normalize": normalize, "stretch": stretch, "chance": chance}
         return self._multiplier(self.signed, x, **given, parameters=parameters)
 
     def _multiplier(

@@ -92,13 +92,7 @@ def binarized_mlp(
     sizes |= {f"layer{i}/shift": (widths[i],) for i in numbered}
 
     def start(chance, problem):
-        parameters = {}
-        for name, shape in sizes.items():
-            if name.endswith("weights"):
-                parameters[name] = tf.cast(layers.glorot_uniform(chance.of(name), shape, init_scale), dtype)
-            else:
-                parameters[name] = (tf.ones if name.endswith("scale") else tf.zeros)(shape, dtype)
-        return parameters
+        return layers.start(chance, sizes, dtype, init_scale)
 
     def layer(parameters, i, x, hard, statistics):
         """One layer's product, normalised by the statistics given or by its own; and the statistics used."""
@@ -134,8 +128,6 @@ def binarized_mlp(
     spreads |= {f"layer{i}/activations": 1.0 for i in numbered[:-1]}
     if not batch_norm:
         spreads["layer1/activations"] = float(np.sqrt(np.mean(np.square(examples.whole.x, dtype=np.float64))))
-    products = sum(math.prod(sizes[f"layer{i}/weights"]) for i in numbered)
-    first = math.prod(sizes["layer1/weights"])
     return Task(
         name="binarized_mlp",
         label=f"Binarized MLP ({'-'.join(map(str, widths))})",
@@ -145,8 +137,7 @@ def binarized_mlp(
         measures={},
         target=("validation_accuracy", 0.9),
         sizes=sizes,
-        # Three products a layer, two in the first, whose input needs no gradient.
-        flops=2.0 * batch * (3 * products - first),
+        flops=layers.step_flops(batch, [sizes[f"layer{i}/weights"] for i in numbered]),
         weights=tuple(name for name in sizes if name.endswith("weights")),
         bounds={f"layer{i}/weights": (-1.0, 1.0) for i in numbered} if clip else {},
         forwards=("sign", "step", "identity", "hard_tanh"),

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Mapping, Sequence
 
 import tensorflow as tf
 
@@ -26,6 +27,40 @@ def glorot_uniform(chance: Chance, shape: tuple[int, ...], scale: float = 1.0) -
     """
     reach = scale * math.sqrt(6 / sum(shape))
     return (chance.uniform(shape) * 2 - 1) * reach
+
+
+def start(chance: Chance, sizes: Mapping[str, tuple[int, ...]], dtype: str, scale: float = 1.0) -> dict[str, tf.Tensor]:
+    """Parameters before training: weights as `glorot_uniform` has them, shifts at 0, all others at 1.
+
+    Args:
+        chance: each parameter has a stream of its own name.
+        sizes: their shapes; the name of weights ends with `weights`, that of a shift with `shift`.
+        dtype: of the tensors.
+        scale: multiplies the weights.
+
+    Returns:
+        By name.
+    """
+    parameters = {}
+    for name, shape in sizes.items():
+        if name.endswith("weights"):
+            parameters[name] = tf.cast(glorot_uniform(chance.of(name), shape, scale), dtype)
+        else:
+            parameters[name] = (tf.zeros if name.endswith("shift") else tf.ones)(shape, dtype)
+    return parameters
+
+
+def step_flops(batch: int, kernels: Sequence[tuple[int, ...]]) -> float:
+    """Operations of a training step: three products a layer, two in the first, whose input needs no gradient.
+
+    Args:
+        batch: examples of a step.
+        kernels: the shapes of the weights, the first layer's first.
+
+    Returns:
+        Multiplications and additions.
+    """
+    return 2.0 * batch * (3 * sum(map(math.prod, kernels)) - math.prod(kernels[0]))
 
 
 def batch_norm(

@@ -93,13 +93,7 @@ def quantized_mlp(
     }
 
     def start(chance, problem):
-        parameters = {}
-        for name, shape in sizes.items():
-            if name.endswith("weights"):
-                parameters[name] = tf.cast(layers.glorot_uniform(chance.of(name), shape), dtype)
-            else:
-                parameters[name] = (tf.zeros if name.endswith("shift") else tf.ones)(shape, dtype)
-        return parameters
+        return layers.start(chance, sizes, dtype)
 
     def rounded(parameters, x, hard, site):
         return hard(x, at=site, step_size=parameters[step_sizes[site]])
@@ -131,8 +125,6 @@ def quantized_mlp(
         whole = [tf.reduce_sum(tf.square(parameters[name])) for name in weights]
         return measures | {"rounding_error": tf.sqrt(tf.add_n(away) / tf.add_n(whole))}
 
-    products = sum(math.prod(sizes[f"layer{i}/weights"]) for i in numbered)
-    first = math.prod(sizes["layer1/weights"])
     task = Task(
         name="quantized_mlp",
         label=f"Quantized MLP ({'-'.join(map(str, widths))})",
@@ -142,8 +134,7 @@ def quantized_mlp(
         measures={"rounding_error": Measure("Rounding error of weights", "share of their norm", "", (0.0, math.inf))},
         target=("validation_accuracy", 0.9),
         sizes=sizes,
-        # Three products a layer, two in the first, whose input needs no gradient.
-        flops=2.0 * batch * (3 * products - first),
+        flops=layers.step_flops(batch, [sizes[f"layer{i}/weights"] for i in numbered]),
         weights=weights,
         forwards=("round", "ternary", "midrise", "identity"),
         step_sizes=step_sizes,

@@ -5,12 +5,8 @@ import math
 import tensorflow as tf
 from jaxtyping import Float
 
-from estimators.step_size import StepSize, of_the_quotient
+from estimators.step_size import StepSize
 from estimators.surrogate import surrogate
-
-
-def _of_input(x, axes, function, **_):
-    return tf.reduce_mean(tf.abs(x), axes)
 
 
 @surrogate(
@@ -25,9 +21,7 @@ def _of_input(x, axes, function, **_):
     peak=1,
     counterpart=lambda x: x,
     known=((0.0, 1.0), (-5.0, 1.0), (5.0, 1.0)),
-    step_size=StepSize(
-        source="Ma et al. 2024, arXiv:2402.17764", start=_of_input, slope=of_the_quotient, of_input=_of_input
-    ),
+    step_size=StepSize(of_input=lambda x, axes, function: tf.reduce_mean(tf.abs(x), axes)),
 )
 def absmean(x: Float[tf.Tensor, "*shape"]) -> Float[tf.Tensor, "*shape"]:
     r"""The identity's slope; and by the step nothing, which is mean |x|, anew each time.

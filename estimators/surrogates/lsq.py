@@ -6,7 +6,7 @@ import tensorflow as tf
 from jaxtyping import Float
 
 from estimators.parameters import not_negative
-from estimators.step_size import LSQ, StepSize, by_mean, of_the_quotient
+from estimators.step_size import LSQ, StepSize
 from estimators.surrogate import surrogate
 
 
@@ -27,7 +27,7 @@ def _factor(count, function, gradient_scale):
     counterpart=lambda x, gradient_scale: x,
     known=((0.0, 1.0), (-5.0, 1.0), (5.0, 1.0)),
     equals=(({}, "ste", {}),),
-    step_size=StepSize(source=LSQ.source, start=by_mean, slope=of_the_quotient, factor=_factor),
+    step_size=StepSize(factor=_factor),
     needs={"gradient_scale": not_negative},
     roles={"gradient_scale": "step"},
 )

@@ -5,7 +5,7 @@ import math
 import tensorflow as tf
 from jaxtyping import Float
 
-from estimators.step_size import SHORTEST, StepSize, by_mean, of_the_quotient
+from estimators.step_size import SHORTEST, StepSize, by_mean
 from estimators.surrogate import surrogate
 
 
@@ -17,7 +17,6 @@ def _start(x, axes, function, **_):
     label="LSQ, log step",
     family="identity",
     source="Nagel et al. 2022, arXiv:2203.11086, whose code has it as scale_domain = log",
-    aliases=(),
     even=True,
     positive=True,
     fades=False,
@@ -26,9 +25,7 @@ def _start(x, axes, function, **_):
     counterpart=lambda x: x,
     known=((0.0, 1.0), (-5.0, 1.0), (5.0, 1.0)),
     step_size=StepSize(
-        source="Nagel et al. 2022, arXiv:2203.11086",
         start=_start,
-        slope=of_the_quotient,
         size=lambda exponent, function: tf.exp(exponent),
         bounds=(-math.inf, math.inf),
     ),

@@ -6,7 +6,7 @@ import tensorflow as tf
 from jaxtyping import Float
 
 from estimators.parameters import not_negative, positive
-from estimators.step_size import SHORTEST, StepSize, of_the_ends
+from estimators.step_size import StepSize, of_the_ends
 from estimators.surrogate import surrogate
 
 
@@ -27,12 +27,10 @@ def _start(x, axes, function, start, **_):
     counterpart=lambda x, start, decay: x,
     known=((0.0, 1.0), (-5.0, 1.0), (5.0, 1.0)),
     step_size=StepSize(
-        source="Choi et al. 2018, arXiv:1805.06085",
         start=_start,
         size=lambda end, function: end / function.top,
         slope=of_the_ends,
         decay=lambda decay, **_: decay,
-        bounds=(SHORTEST, math.inf),
     ),
     needs={"start": positive, "decay": not_negative},
     roles={"start": "step", "decay": "step"},

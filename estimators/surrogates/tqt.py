@@ -5,7 +5,7 @@ import math
 import tensorflow as tf
 from jaxtyping import Float
 
-from estimators.step_size import SHORTEST, StepSize, of_the_quotient
+from estimators.step_size import SHORTEST, StepSize
 from estimators.surrogate import surrogate
 
 _LN2 = 0.6931471805599453
@@ -33,13 +33,7 @@ def _size(exponent, function):
     peak=1,
     counterpart=lambda x: x,
     known=((0.0, 1.0), (-5.0, 1.0), (5.0, 1.0)),
-    step_size=StepSize(
-        source="Jain et al. 2020, arXiv:1903.08066",
-        start=_start,
-        size=_size,
-        slope=of_the_quotient,
-        bounds=(-math.inf, math.inf),
-    ),
+    step_size=StepSize(start=_start, size=_size, bounds=(-math.inf, math.inf)),
 )
 def tqt(x: Float[tf.Tensor, "*shape"]) -> Float[tf.Tensor, "*shape"]:
     r"""The identity's slope; and by the logarithm of the range, that is learned, ln 2·s·(round(v) − v) within it.
