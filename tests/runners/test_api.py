@@ -103,6 +103,7 @@ def test_what_nobody_foresaw_is_told_with_the_commands_last_words(monkeypatch, t
         sc.sweep(**SMALL, store=tmp_path)
 
 
+@pytest.mark.long  # tests/runners/planning/test_identity.py edits pages, without training
 def test_a_file_that_was_edited_is_trained_anew(tmp_path):
     """In one process, as in a notebook: nothing of the file is kept from the sweep before."""
     path, store = tmp_path / "my_slope.py", tmp_path / "store"
@@ -121,6 +122,7 @@ def test_a_file_that_was_edited_is_trained_anew(tmp_path):
         sc.load(store, name)
 
 
+@pytest.mark.long  # tests/test_command.py has a run that fails
 def test_trainings_that_fail_are_told_and_the_others_are_kept(tmp_path):
     with pytest.raises(sc.SweepFailed, match=r"1 of the runs failed.*alpha is 1.0.*load\(") as told:
         sc.sweep(**SMALL, estimator=["ste", "q_pseudo"], store=tmp_path, name="n", **{"estimator.q_pseudo.alpha": 1.0})

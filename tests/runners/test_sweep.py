@@ -240,6 +240,7 @@ def test_editing_a_page_makes_exactly_its_records_stale(house, tmp_path):
     assert "2 done, 0 missing" in sweep(*small, "plan=true", store=store, root=house).stdout
 
 
+@pytest.mark.long  # tests/results/records fills a disk at every write, without training
 def test_a_full_disk_leaves_nothing_that_could_be_read(tmp_path):
     """A store of 64 KiB: the record does not fit, the run says so, and nothing half-written counts."""
     store = tmp_path / "small"
