@@ -6,12 +6,15 @@ from tasks.base import load
 
 registry = Registry(
     "task",
+    "binarized_convnet",
     "binarized_mlp",
     "oscillation",
     "quantized_mlp",
     "quantized_regression",
     "sign_fitting",
     "sorting",
+    "spike_memorisation",
+    "spiking_digits",
     "two_layer_gaussian",
     load=load,
 )

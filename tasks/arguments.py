@@ -49,6 +49,51 @@ def binarized_mlp(
     return subsets if split_seed is None else 1
 
 
+def binarized_convnet(
+    *,
+    colours: int,
+    channels: Sequence[int],
+    pools: int,
+    loss: str,
+    batch: int,
+    validation: float,
+    test: float,
+    reference: int,
+    split_seed: int | None,
+    subsets: int | None,
+    **_,
+) -> int | None:
+    """Refuses arguments that make no such task; others than these are not looked at.
+
+    Args:
+        colours: numbers of a place, at least 1.
+        channels: filters of the layers, each at least 1, in at least one layer.
+        pools: from 0 to the number of layers.
+        loss: `cross_entropy` or `squared_hinge`.
+        batch: examples of a step, at least 1.
+        validation: as in binarized_mlp.
+        test: as in binarized_mlp.
+        reference: as in binarized_mlp.
+        split_seed: as in binarized_mlp.
+        subsets: as in binarized_mlp.
+
+    Returns:
+        How many draws there are (tasks.base.check).
+
+    Raises:
+        UserError: with the argument, its value and what is allowed.
+    """
+    _labelled((), batch, validation, test, reference, split_seed, subsets)
+    at_least(1, colours=colours, **{f"channels[{i}]": width for i, width in enumerate(channels)})
+    at_least(0, pools=pools)
+    one_of("cross_entropy", "squared_hinge", loss=loss)
+    if not channels:
+        raise UserError("task.channels is [], but there must be at least one layer.")
+    if pools > len(channels):
+        raise UserError(f"task.pools is {pools}, but there are {len(channels)} layers to halve what they see.")
+    return subsets if split_seed is None else 1
+
+
 def quantized_mlp(
     *,
     hidden: Sequence[int],
@@ -230,6 +275,112 @@ def sorting(*, numbers: int, features: int, noise: float, examples: int, **_) ->
     at_least(1, features=features, examples=examples)
     finite(None, 0, noise=noise)
     return None
+
+
+MOST_SPIKES = 2**28  # places of the trains of one replica: a gigabyte
+
+
+def spike_memorisation(
+    *,
+    hidden: int,
+    examples: int,
+    inputs: int,
+    duration: int,
+    rate: float,
+    membrane: float,
+    synapse: float,
+    reset: str,
+    **_,
+) -> int | None:
+    """Refuses arguments that make no such task; others than these are not looked at.
+
+    Args:
+        hidden: neurons, at least 1.
+        examples: at least 2.
+        inputs: at least 1.
+        duration: steps of time, at least 2.
+        rate: above 0 and below 1.
+        membrane: as in spiking_digits.
+        synapse: as in spiking_digits.
+        reset: as in spiking_digits.
+
+    Returns:
+        How many draws there are (tasks.base.check).
+
+    Raises:
+        UserError: with the argument, its value and what is allowed.
+    """
+    at_least(1, hidden=hidden, inputs=inputs)
+    at_least(2, examples=examples, duration=duration)
+    _neuron(membrane, synapse, reset)
+    if not 0 < rate < 1:
+        raise UserError(f"task.rate is {rate}, but must be a share of the steps, above 0 and below 1.")
+    if examples * duration * inputs > MOST_SPIKES:
+        raise UserError(
+            f"task.duration is {duration}, but with {examples} examples of {inputs} inputs at most "
+            f"{MOST_SPIKES // (examples * inputs)} steps can be held."
+        )
+    return None
+
+
+def spiking_digits(
+    *,
+    hidden: int,
+    duration: int,
+    latency: float,
+    threshold: float,
+    membrane: float,
+    synapse: float,
+    reset: str,
+    batch: int,
+    validation: float,
+    test: float,
+    split_seed: int | None,
+    subsets: int | None,
+    **_,
+) -> int | None:
+    """Refuses arguments that make no such task; others than these are not looked at.
+
+    Args:
+        hidden: neurons, at least 1.
+        duration: steps of time, at least 2.
+        latency: a number above 0.
+        threshold: above 0 and below 1.
+        membrane: a number above 0.
+        synapse: a number of at least 0.
+        reset: `to_zero` or `subtract`.
+        batch: examples of a step, at least 1.
+        validation: as in binarized_mlp.
+        test: as in binarized_mlp.
+        split_seed: as in binarized_mlp.
+        subsets: as in binarized_mlp.
+
+    Returns:
+        How many draws there are (tasks.base.check).
+
+    Raises:
+        UserError: with the argument, its value and what is allowed.
+    """
+    at_least(1, hidden=hidden)
+    at_least(2, duration=duration)
+    finite(0, latency=latency)
+    if not 0 < threshold < 1:
+        raise UserError(f"task.threshold is {threshold}, but must be a brightness above 0 and below 1.")
+    _neuron(membrane, synapse, reset)
+    _labelled((), batch, validation, test, 1, split_seed, subsets)
+    if batch * duration * hidden > MOST_SPIKES:
+        raise UserError(
+            f"task.duration is {duration}, but with a batch of {batch} and {hidden} neurons at most "
+            f"{MOST_SPIKES // (batch * hidden)} steps can be held."
+        )
+    return subsets if split_seed is None else 1
+
+
+def _neuron(membrane, synapse, reset):
+    """Refuses what makes no neuron."""
+    finite(0, membrane=membrane)
+    finite(None, 0, synapse=synapse)
+    one_of("to_zero", "subtract", reset=reset)
 
 
 def two_layer_gaussian(*, inputs: int, units: int, batch: int, **_) -> int | None:

@@ -7,6 +7,7 @@ import inspect
 import math
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
+from typing import Any
 
 from steeplechase import renamed
 from steeplechase.errors import UserError
@@ -93,6 +94,12 @@ class Task:
             after it, with no gradient and no chance. A row has their means over all updates since the row before it;
             the first has none. None: nothing is measured at every update.
         mapped: whether its operations work on many replicas at once; else each block is one replica.
+        xla: whether its programs are compiled by XLA; else they run as TensorFlow graphs, whose kernels for some
+            operations are faster.
+        by_device: by the name of a device, the fields that are others there: `mapped`, `xla`, or functions that give
+            the same numbers by operations that are faster there.
+        through_time: whether its hard activations act on themselves at later steps (tasks.spiking). Then they are 1
+            from zero on, and what comes down has to be a multiple of what comes from above.
         forwards: the hard functions that it is written for, and the real ones that may take their place.
         checksum: of the data that it was made from, as tasks.data has it; "" where it has none.
         remarks: what may not be meant so in its data or arguments, a sentence each.
@@ -108,8 +115,8 @@ class Task:
         step_sizes: by site of a quantizer whose step is learned, the parameter that is trained for it, which `hard` is
             given: hard(x, at=site, step_size=parameters[...]). `start` may give it any value: the trainer fits it to
             what first arrives.
-        spreads: by site, the standard deviation of what arrives at its hard function at the start, to which the key
-            `width` is relative; without them that key is refused.
+        spreads: by site, the standard deviation of what arrives at its hard function at the start, or how far what
+            arrives rests from the jump, to which the key `width` is relative; without them that key is refused.
     """
 
     name: str
@@ -130,6 +137,9 @@ class Task:
     optimum: float | None = None
     each_update: Callable | None = None
     mapped: bool = True
+    xla: bool = True
+    by_device: Mapping[str, Mapping[str, Any]] = field(default_factory=dict)
+    through_time: bool = False
     forwards: tuple[str, ...] = ("sign", "step")
     checksum: str = ""
     remarks: tuple[str, ...] = ()

@@ -15,7 +15,7 @@ from tasks.base import Draw
 from tasks.data.sets import Examples, load
 from tasks.data.split import SHUFFLED, part_sizes, split, subset_places
 
-PIECE = 1024  # examples judged at once: bounds the memory, not the numbers
+PIECE = 1024
 
 
 @dataclass(frozen=True, eq=False)
@@ -31,6 +31,7 @@ class Labelled:
         split_seed: of the split that is everybody's; None: each draw has its own.
         batch: examples of a step.
         dtype: of the features.
+        piece: examples judged at once: bounds the memory, not the numbers.
     """
 
     whole: Examples
@@ -41,6 +42,7 @@ class Labelled:
     split_seed: int | None
     batch: int
     dtype: str
+    piece: int = PIECE
 
     @property
     def features(self) -> int:
@@ -101,8 +103,8 @@ class Labelled:
         for name in ("validation", "test"):
             count = self.counts.get(name) or len(self.parts[name].y)
             total, right = tf.zeros([], self.dtype), tf.zeros([], self.dtype)
-            for at in range(0, count, PIECE):
-                x, y = self.part(name, problem, at, min(count, at + PIECE))
+            for at in range(0, count, self.piece):
+                x, y = self.part(name, problem, at, min(count, at + self.piece))
                 seen = outputs(x)
                 total += tf.reduce_sum(losses(seen, y))
                 right += tf.reduce_sum(tf.cast(tf.argmax(seen, -1, tf.int32) == y, self.dtype))
@@ -142,6 +144,7 @@ def labelled(
     split_seed: int | None,
     subsets: int | None,
     dtype: str,
+    piece: int = PIECE,
 ) -> Labelled:
     """The examples of a named set or of files, and how they are split.
 
@@ -154,6 +157,7 @@ def labelled(
         split_seed: of the split that all draws share; None: each has its own.
         subsets: into how many disjoint subsets they are parted, one a draw; None: they are not.
         dtype: of the features.
+        piece: examples judged at once: bounds the memory, not the numbers.
 
     Returns:
         The examples.
@@ -171,4 +175,4 @@ def labelled(
     else:
         parts = vars(split(examples, seed=split_seed, validation=validation, test=test))
     arrays = {name: (tf.constant(part.x, dtype), tf.constant(part.y)) for name, part in parts.items()}
-    return Labelled(examples, parts, arrays, counts, places, split_seed, batch, dtype)
+    return Labelled(examples, parts, arrays, counts, places, split_seed, batch, dtype, piece)

@@ -19,14 +19,26 @@ def glorot_uniform(chance: Chance, shape: tuple[int, ...], scale: float = 1.0) -
 
     Args:
         chance: of this parameter alone.
-        shape: (fan-in, fan-out).
+        shape: (inputs, outputs), or of a filter (height, width, inputs, outputs).
         scale: multiplies them.
 
     Returns:
         float32 of this shape.
     """
-    reach = scale * math.sqrt(6 / sum(shape))
+    reach = scale * math.sqrt(6 / fans(shape))
     return (chance.uniform(shape) * 2 - 1) * reach
+
+
+def fans(shape: tuple[int, ...]) -> int:
+    """Fan-in and fan-out of weights together.
+
+    Args:
+        shape: (inputs, outputs), or of a filter (height, width, inputs, outputs).
+
+    Returns:
+        Their sum.
+    """
+    return math.prod(shape[:-2]) * sum(shape[-2:])
 
 
 def start(chance: Chance, sizes: Mapping[str, tuple[int, ...]], dtype: str, scale: float = 1.0) -> dict[str, tf.Tensor]:
@@ -55,7 +67,8 @@ def step_flops(batch: int, kernels: Sequence[tuple[int, ...]]) -> float:
 
     Args:
         batch: examples of a step.
-        kernels: the shapes of the weights, the first layer's first.
+        kernels: the shapes of the weights, the first layer's first; of a filter with the places that it looks at in
+            front.
 
     Returns:
         Multiplications and additions.
@@ -66,20 +79,21 @@ def step_flops(batch: int, kernels: Sequence[tuple[int, ...]]) -> float:
 def batch_norm(
     h: tf.Tensor, scale: tf.Tensor, shift: tf.Tensor, statistics: Statistics | None
 ) -> tuple[tf.Tensor, Statistics]:
-    """A product, normalised by its mean and variance over the examples.
+    """A product, normalised by its mean and variance over the examples, and over places where it is of images.
 
     Args:
-        h: [examples, units].
+        h: [examples, units] or [examples, height, width, units].
         scale: [units].
         shift: [units].
         statistics: mean and variance, [units] each; None: its own.
 
     Returns:
-        (normalised [examples, units], the statistics that were used).
+        (normalised, of the shape of h; the statistics that were used).
     """
     if statistics is None:
-        mean = tf.reduce_mean(h, 0)
-        statistics = mean, tf.reduce_mean(tf.square(h - mean), 0)
+        axes = list(range(h.shape.rank - 1))
+        mean = tf.reduce_mean(h, axes)
+        statistics = mean, tf.reduce_mean(tf.square(h - mean), axes)
     mean, variance = statistics
     return (h - mean) * (scale * tf.math.rsqrt(variance + EPSILON)) + shift, statistics
 

@@ -81,7 +81,7 @@ class Compiled:
                 per_replica={name: tf.zeros([block, 1], program.precision) for name in program.per_replica},
             )
             self.fresh = [tf.constant(v.numpy()) for v in self.optimizer.variables]  # not the variables' own memory
-        self.train = tf.function(self._chunk, jit_compile=True, autograph=False)
+        self.train = tf.function(self._chunk, jit_compile=task.xla, autograph=False)
         self.problem = problems(task, block)
         self.start = starter(task, program.hard.weights is not None, block)
         self.fit = fitter(task, program.hard, block)
@@ -150,7 +150,8 @@ class Compiled:
             setattr(self.optimizer, name, numbers)
         own = [*self.parameters.values(), *self.optimizer.variables]
         with _substituted(own, [*state.parameters.values(), *state.optimizer]):
-            tf.while_loop(lambda step, _: step < last, body, (state.step, tf.zeros([block, size], tf.int32)))
+            begin = state.step, tf.zeros([block, size], tf.int32)
+            tf.while_loop(lambda step, _: step < last, body, begin, parallel_iterations=1)
         return tf.identity(diverged)
 
 

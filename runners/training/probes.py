@@ -40,7 +40,9 @@ def judgement(task: Task, values: HardValues, block: int, tf32: bool) -> Callabl
         return task.judge(shaped(task, flat), values, problem)
 
     return tf.function(
-        lambda parameters, problem: map_replicas(task, one, (parameters, problem)), jit_compile=True, autograph=False
+        lambda parameters, problem: map_replicas(task, one, (parameters, problem)),
+        jit_compile=task.xla,
+        autograph=False,
     )
 
 
@@ -90,7 +92,7 @@ def batch_probe(task: Task, hard: Hard, block: int, tf32: bool) -> Callable:
         _, loss, measures = gradients(parameters, indices, replicas, step, numbers, examples)
         return {**measures, "train_loss": loss}
 
-    return tf.function(probe, jit_compile=True, autograph=False)
+    return tf.function(probe, jit_compile=task.xla, autograph=False)
 
 
 @functools.cache
@@ -118,4 +120,4 @@ def site_probe(task: Task, hard: Hard, block: int, tf32: bool) -> Callable:
 
         return map_replicas(task, one, (parameters, replicas.keys, replicas.problem, numbers))
 
-    return tf.function(probe, jit_compile=True, autograph=False)
+    return tf.function(probe, jit_compile=task.xla, autograph=False)

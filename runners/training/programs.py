@@ -13,7 +13,7 @@ import estimators
 import tasks
 from estimators.function import HardFunction, as_hard_function
 from estimators.step_size import LSQ
-from estimators.surrogate import SITES
+from estimators.surrogate import SITES, Surrogate
 from runners.optimizer_traits import traits
 from runners.training import optimizers
 from runners.training.hard_sites import Hard
@@ -153,6 +153,7 @@ def build(text: str, replicas: int) -> tuple[Task, Program]:
     weights = estimators.registry[own["name"]] if own else page
     function, at_weights = _function(task, described["function"]), described["function_weights"]
     function_weights = _function(task, at_weights) if at_weights else None
+    task = on_device(task, device)
     if task.for_levels and (levels := (function_weights or function).outputs):
         task = _with_levels(task, levels)
     if not traits(chosen["keras"]).latent_weights:
@@ -174,6 +175,8 @@ def build(text: str, replicas: int) -> tuple[Task, Program]:
             )
         if surrogate.step_size is not LSQ and not task.step_sizes:
             raise Unsupported(f"{surrogate.name} is a rule for steps that are learned, and {task.name} learns none.")
+        if task.through_time and site == "activations":
+            _refuse_through_time(task, surrogate, own_function)
         reason = None if own_function.exact else surrogate.unsupported_reason(described["normalize"], own_function)
         if reason:
             raise Unsupported(reason)
@@ -184,6 +187,32 @@ def build(text: str, replicas: int) -> tuple[Task, Program]:
     size, several = described["block"] or block_size(task, device, replicas), tuple(described["per_replica"])
     program = Program(task, hard, chosen["keras"], tuple(sorted(fixed.items())), several, size, precision, device)
     return task, replace(program, tf32=described["precision"] == "tf32", sites=described["gradient_flow"])
+
+
+@functools.cache
+def on_device(task: Task, device: str) -> Task:
+    """The task as it is trained on a device (Task.by_device).
+
+    Args:
+        task: as its page returned it.
+        device: `cpu` or `gpu`.
+
+    Returns:
+        The same object for the same task, so that all surrogates share what is compiled of it.
+    """
+    own = task.by_device.get(device)
+    return replace(task, **own) if own else task
+
+
+def _refuse_through_time(task: Task, surrogate: Surrogate, function: HardFunction) -> None:
+    """Refuses what has no meaning where spikes act on later ones (Task.through_time)."""
+    if surrogate.signed:
+        raise Unsupported(
+            f"{task.name} goes back through time, where {surrogate.name} has no meaning: what it hands down depends on "
+            "the sign of what comes from above."
+        )
+    if function.parameters.get("at_zero", 1) != 1:
+        raise Unsupported(f"the neurons of {task.name} spike at their threshold: leave function.at_zero at 1.")
 
 
 @functools.cache
@@ -234,4 +263,5 @@ def release() -> None:
     """Lets go of all tasks and programs, so that the next run is built anew."""
     build.cache_clear()
     _with_levels.cache_clear()
+    on_device.cache_clear()
     task_of.cache_clear()

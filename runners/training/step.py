@@ -195,7 +195,7 @@ def problems(task: Task, block: int) -> tf.types.experimental.PolymorphicFunctio
     """
     return tf.function(
         lambda keys, draws: map_replicas(task, lambda drawn: problem(task, *drawn), (keys, draws)),
-        jit_compile=True,
+        jit_compile=task.xla,
         autograph=False,
     )
 
@@ -218,7 +218,7 @@ def starter(task: Task, latent: bool, block: int) -> Callable:
         return {name: tf.reshape(p, [-1]) for name, p in start(task, latent, *replica).items()}
 
     return tf.function(
-        lambda keys, problems: map_replicas(task, one, (keys, problems)), jit_compile=True, autograph=False
+        lambda keys, problems: map_replicas(task, one, (keys, problems)), jit_compile=task.xla, autograph=False
     )
 
 
@@ -251,7 +251,7 @@ def fitter(task: Task, hard: Hard, block: int) -> Callable | None:
 
         return map_replicas(task, one, (parameters, replicas.keys, replicas.problem, numbers))
 
-    return tf.function(fit, jit_compile=True, autograph=False)
+    return tf.function(fit, jit_compile=task.xla, autograph=False)
 
 
 @functools.cache

@@ -7,11 +7,14 @@ from steeplechase.random import key
 
 # A task whose default is large is tested at these arguments; one that is not listed, at its defaults.
 SMALL = {
+    "binarized_convnet": {"channels": [4, 6], "batch": 16},
     "binarized_mlp": {"hidden": [12, 8], "batch": 16},
     "quantized_mlp": {"hidden": [12, 8], "batch": 16},
     "quantized_regression": {"dim": 4, "equations": 12},
     "sign_fitting": {"dim": 6, "rows": 12},
     "sorting": {"numbers": 4, "features": 6, "examples": 24},
+    "spike_memorisation": {"hidden": 3, "examples": 12, "inputs": 8, "duration": 25, "rate": 0.2},
+    "spiking_digits": {"hidden": 6, "duration": 12, "latency": 6.0, "batch": 16},
     "two_layer_gaussian": {"inputs": 5, "units": 4, "batch": 32},
 }
 

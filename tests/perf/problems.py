@@ -1,13 +1,15 @@
 """The problems that speed is measured on: their data, start, batches and counts, the same for everyone who trains them.
 
-Three of them: the notebook's scalar (½(sign(x) − 1)² from x = −1), and two binarized MLPs, one whose parameters fit
-a core's cache and one whose parameters do not. All by Adam with the slope of one estimator. Nothing here imports
-TensorFlow before it is needed, so that a peer's process holds only what the peer's user would import.
+Four of them: the notebook's scalar (½(sign(x) − 1)² from x = −1), two binarized MLPs, one whose parameters fit a core's
+cache and one whose parameters do not, and a binarized network of three convolutions. All by Adam with the slope of one
+estimator. Nothing here imports TensorFlow before it is needed, so that a peer's process holds only what the peer's user
+would import.
 """
 
 from __future__ import annotations
 
 import contextlib
+import math
 import os
 import tempfile
 from collections.abc import Iterator
@@ -27,15 +29,29 @@ BATCH_NORM_EPSILON = 1e-4
 
 @dataclass(frozen=True)
 class Problem:
-    """What is trained. hidden: the widths between input and output; () is the notebook's scalar.
+    """What is trained. hidden: the widths between input and output, of convolutions the channels; () is the scalar.
 
-    replicas: how many of them a table shows.
+    replicas: how many of them a table shows. pools: how many of the last convolutions halve what they see; None: the
+    layers are products.
     """
 
     name: str
     hidden: tuple[int, ...]
     rate: float
     replicas: tuple[int, ...]
+    pools: int | None = None
+
+    @property
+    def layers(self) -> list[tuple[int, int, int, int]]:
+        """Of each layer the rows of its product, how many numbers a row is made of, in how many places it looks, and
+        the width of what comes out."""
+        if self.pools is None:
+            return [(BATCH, before, 1, after) for before, after in pairwise(self.widths)]
+        found, side, before = [], math.isqrt(FEATURES), 1
+        for i, after in enumerate(self.hidden):
+            found.append((BATCH * side**2, before, 9, after))
+            side, before = side // 2 if i >= len(self.hidden) - self.pools else side, after
+        return [*found, (BATCH, side**2 * before, 1, CLASSES)]
 
     @property
     def widths(self) -> tuple[int, ...]:
@@ -45,6 +61,8 @@ class Problem:
     @property
     def label(self) -> str:
         """For people."""
+        if self.pools is not None:
+            return f"28 × 28, {'-'.join(map(str, self.hidden))}, {CLASSES}"
         return "-".join(map(str, self.widths)) if self.hidden else "notebook's scalar"
 
     def products(self) -> list[tuple[int, int, int]]:
@@ -53,9 +71,9 @@ class Problem:
         A layer has three (forward, gradient by the weights, gradient by the input); the first has no third.
         """
         found = []
-        for i, (before, after) in enumerate(pairwise(self.widths)):
-            found += [(BATCH, before, after), (before, BATCH, after)]
-            found += [(BATCH, after, before)] if i else []
+        for i, (rows, before, places, after) in enumerate(self.layers):
+            found += [(rows, before * places, after), (before * places, rows, after)]
+            found += [(rows, after, before * places)] if i else []
         return found
 
     def flops(self) -> float:
@@ -67,7 +85,7 @@ class Problem:
 
     def numbers(self) -> int:
         """How many parameters a replica has: weights, and a scale and a shift for each unit."""
-        return sum(a * b + 2 * b for a, b in pairwise(self.widths)) if self.hidden else 1
+        return sum(a * k * b + 2 * b for _, a, k, b in self.layers) if self.hidden else 1
 
     def bytes_moved(self, width: int = 4) -> float:
         """What one step of one replica must at least move between memory and core, with numbers of `width` bytes.
@@ -82,10 +100,9 @@ class Problem:
         """
         if not self.hidden:
             return 8.0 * width
-        layers = list(pairwise(self.widths))
-        weights = sum(a * b for a, b in layers)
-        first = layers[0][0] * layers[0][1]
-        activations = BATCH * sum(2 * a + 3 * b for a, b in layers)
+        of_layers = [a * k * b for _, a, k, b in self.layers]
+        weights, first = sum(of_layers), of_layers[0]
+        activations = sum(rows * (2 * a + 3 * b) for rows, a, _, b in self.layers)
         return float(width * (8 * self.numbers() + 2 * weights - first + activations))
 
 
@@ -95,6 +112,7 @@ PROBLEMS = {
         Problem("notebook", (), 0.1, (1, 100, 10_000)),
         Problem("mlp-256", (256, 256), 0.003, (1, 8, 64)),
         Problem("mlp-1024", (1024, 1024, 1024), 0.003, (1, 8)),
+        Problem("convnet", (32, 64, 64), 0.003, (1,), 2),
     )
 }
 
@@ -147,12 +165,15 @@ def training_part(files: tuple[str, str | None]) -> tuple[np.ndarray, np.ndarray
 
 def build_task(problem: Problem, files: tuple[str, str | None], precision: str = "float32"):
     """The problem as this project's task."""
+    from tasks.binarized_convnet import binarized_convnet
     from tasks.binarized_mlp import binarized_mlp
     from tasks.sign_fitting import sign_fitting
 
+    own = {"data": files[0], "labels": files[1], "split_seed": 0, "batch": BATCH, "dtype": precision}
+    if problem.pools is not None:
+        return binarized_convnet(channels=problem.hidden, pools=problem.pools, **own)
     if problem.hidden:
-        own = {"hidden": problem.hidden, "batch": BATCH, "dtype": precision}
-        return binarized_mlp(data=files[0], labels=files[1], split_seed=0, **own)
+        return binarized_mlp(hidden=problem.hidden, **own)
     return sign_fitting(dim=1, mixing="identity", start=-1.0, target=1.0, dtype=precision)
 
 
@@ -168,9 +189,9 @@ def build_program(
     from estimators.function import functions
     from runners.optimizer_traits import traits
     from runners.training.hard_sites import Hard
-    from runners.training.programs import Program, block_size
+    from runners.training.programs import Program, block_size, on_device
 
-    task, page = build_task(problem, files, precision), estimators.registry[SLOPE]
+    task, page = on_device(build_task(problem, files, precision), device), estimators.registry[SLOPE]
     hard = Hard(page, page, functions["sign"].fixed(at_zero=1 if problem.hidden else -1))
     rows, fixed = traits("Adam").per_replica, (("amsgrad", False),)
     return Program(task, hard, "Adam", fixed, rows, block_size(task, device, replicas), precision, device)

@@ -18,6 +18,7 @@ CASES = {
     "MLP, wide start": ("binarized_mlp", {"hidden": [40], "init_scale": 3.0}, 0.02),
     "sorting": ("sorting", {}, 0.02),
     "two layers": ("two_layer_gaussian", {}, 0.02),
+    "convolutions": ("binarized_convnet", {"channels": [24, 40]}, 0.02),
     "MLP without batch norm": ("binarized_mlp", {"hidden": [96, 64], "batch_norm": False}, 0.06),
 }
 

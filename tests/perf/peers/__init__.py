@@ -19,6 +19,7 @@ import numpy as np
 from tests.perf.problems import Problem
 
 EVERYWHERE = ("notebook", "mlp-256", "mlp-1024")
+CONVNET = (*EVERYWHERE, "convnet")
 
 
 @dataclass(frozen=True)
@@ -41,11 +42,11 @@ class Peer:
 PEERS = {
     peer.name: peer
     for peer in (
-        Peer("ours", "Steeplechase", "ours", ("tensorflow", "keras"), together=EVERYWHERE),
+        Peer("ours", "Steeplechase", "ours", ("tensorflow", "keras"), "", CONVNET, EVERYWHERE),
         Peer(
             "eager", "TensorFlow eager (the notebook)", "tf_loop", ("tensorflow", "keras"), "eager", ("notebook",), ()
         ),
-        Peer("keras", "Keras fit", "keras_fit", ("tensorflow", "keras")),
+        Peer("keras", "Keras fit", "keras_fit", ("tensorflow", "keras"), "", CONVNET),
         Peer("keras_steps", "Keras fit, jit, many steps per execution", "keras_fit", ("tensorflow", "keras"), "steps"),
         Peer("tf_function", "tf.function loop", "tf_loop", ("tensorflow", "keras")),
         Peer("torch", "PyTorch eager", "torch_loop", ("torch",)),
@@ -80,7 +81,7 @@ class Case:
         names = ("weights", "scale", "shift")
         return [
             tuple(self.start[f"layer{i}/{name}"].astype(self.precision) for name in names)
-            for i in range(1, len(self.problem.widths))
+            for i in range(1, len(self.problem.layers) + 1)
         ]
 
 

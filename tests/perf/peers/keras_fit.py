@@ -22,6 +22,20 @@ class HardDense(keras.layers.Layer):
         return tf.matmul(x, sign(tf.convert_to_tensor(self.latent)))
 
 
+class HardConvolution(keras.layers.Layer):
+    """A convolution with the signs of its filters."""
+
+    def __init__(self, filters):
+        super().__init__()
+        self.filters = filters
+
+    def build(self, shape):
+        self.latent = self.add_weight(shape=(3, 3, shape[-1], self.filters))
+
+    def call(self, x):
+        return tf.nn.conv2d(x, sign(tf.convert_to_tensor(self.latent)), 1, "SAME")
+
+
 class HardActivation(keras.layers.Layer):
     """The sign of every number."""
 
@@ -41,7 +55,7 @@ class Scalars(keras.layers.Layer):
 
 
 class Network:
-    """The binarized MLP."""
+    """The binarized MLP, or the binarized network of convolutions."""
 
     def __init__(self, case):
         keras.config.set_floatx(case.precision)
@@ -50,10 +64,17 @@ class Network:
         used = self.unit * BATCH  # whole batches
         self.x, self.y = case.x.astype(case.precision), case.y
         self.epoch = self.x[:used], self.y[:used]
-        layers = [keras.Input([self.x.shape[1]])]
-        for weights, _, _ in case.layers():
-            norm = keras.layers.BatchNormalization(epsilon=BATCH_NORM_EPSILON)
-            layers += [HardDense(weights.shape[2]), norm, HardActivation()]
+        layers, filters = [keras.Input([self.x.shape[1]])], len(case.problem.hidden)
+        pooled = range(filters - (case.problem.pools or 0), filters)
+        for i, (weights, _, _) in enumerate(case.layers()):
+            if weights.ndim == 5:  # a filter for each replica
+                layers += [] if i else [keras.layers.Reshape([28, 28, 1])]
+                layers += [HardConvolution(weights.shape[-1])]
+                layers += [keras.layers.MaxPooling2D()] if i in pooled else []
+            else:
+                layers += [] if case.problem.pools is None else [keras.layers.Flatten()]
+                layers += [HardDense(weights.shape[2])]
+            layers += [keras.layers.BatchNormalization(epsilon=BATCH_NORM_EPSILON), HardActivation()]
         self.model = keras.Sequential(layers[:-1])
         for variable, value in zip(self.model.trainable_variables, sum(case.layers(), ()), strict=True):
             variable.assign(value[0])

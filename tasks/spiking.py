@@ -1,0 +1,240 @@
+"""Neurons that spike: leaky integration over time, a threshold and a reset, with a gradient through time of its own."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+
+import numpy as np
+import tensorflow as tf
+
+from tasks.base import Measure
+
+FIRING_RATE = Measure("Firing rate", "spikes of a neuron and step", "", (0.0, 1.0))
+CHUNK = 10  # steps between two writes to what is stored of a sequence: each write costs like a copy of all of it
+
+
+@dataclass(frozen=True)
+class Neuron:
+    """A leaky integrate-and-fire neuron whose input current leaks as well, with a threshold of 1.
+
+    At step t it spikes where its potential V reaches the threshold: s(t) = 1[V(t) ≥ 1]. Then, with α and β what is left
+    of the current I and of the potential after a step, V(t + 1) = (β·V(t) + I(t))·(1 − s(t)) where a spike resets to
+    zero, or β·V(t) + I(t) − s(t) where it subtracts the threshold, and I(t + 1) = α·I(t) + what arrives.
+
+    Attributes:
+        membrane: the time constant of the potential, in steps.
+        synapse: that of the current, in steps; 0: it lasts for one step.
+        reset: `to_zero` or `subtract`.
+        detach: whether no gradient passes through the reset.
+    """
+
+    membrane: float = 10.0
+    synapse: float = 5.0
+    reset: str = "to_zero"
+    detach: bool = True
+
+    @property
+    def alpha(self) -> float:
+        """What is left of the current after a step."""
+        return math.exp(-1 / self.synapse) if self.synapse else 0.0
+
+    @property
+    def beta(self) -> float:
+        """What is left of the potential after a step."""
+        return math.exp(-1 / self.membrane)
+
+
+def spikes(
+    currents: tf.Tensor, hard: Callable, neuron: Neuron, *, at: str, recurrent: tf.Tensor | None = None
+) -> tf.Tensor:
+    """What a layer of neurons does over time.
+
+    The potentials are found first, step after step, then all spikes at once by one call of the hard operation: so a
+    site stands for all steps. What comes down to a potential through its own spikes is that operation's; what comes
+    from later steps is added here, by the adjoint of the equations of Neuron, in which the slope stands at each jump.
+    Zenke and Ganguli 2018, arXiv:1705.11146; Neftci, Mostafa and Zenke 2019, arXiv:1901.09948.
+
+    Args:
+        currents: [steps, examples, neurons]: what arrives at each step, to be felt at the next one.
+        hard: the hard operation, 1 from zero on.
+        neuron: its equations.
+        at: the site.
+        recurrent: [neurons, neurons]: what a spike of the first adds to the current of the second; None: nothing.
+
+    Returns:
+        [steps, examples, neurons]: 1 where a neuron spikes.
+    """
+    slope: list[tf.Tensor | None] = []
+
+    @tf.custom_gradient
+    def potentials(currents, *back):
+        above, driven = _potentials(currents, neuron, *back)
+
+        def through_time(direct):
+            assert slope[0] is not None  # nothing comes down an operation that passes nothing
+            arriving = _arriving(direct, slope[0], above, driven, neuron, *back)
+            if not back:
+                return arriving
+            fired = tf.cast(above >= 0, above.dtype)
+            return arriving, tf.einsum("tbi,tbj->ij", fired, arriving)
+
+        return above, through_time
+
+    above = potentials(currents, *(() if recurrent is None else (recurrent,)))
+    with tf.GradientTape() as tape:
+        tape.watch(above)
+        fired = hard(above, at=at)
+    slope.append(tape.gradient(fired, above))
+    return fired
+
+
+def _potentials(currents, neuron, recurrent=None):
+    """The potentials less the threshold, and what they were to become but for the reset, [steps, examples, neurons]."""
+
+    def step(state, now):
+        (v, i), (current,) = state, now
+        fired = tf.cast(v >= 1, v.dtype)
+        driven = neuron.beta * v + i
+        i = neuron.alpha * i + current
+        if recurrent is not None:
+            i += fired @ recurrent
+        return (_reset(driven, fired, neuron), i), (v - 1, driven)
+
+    zeros = tf.zeros_like(currents[0])
+    return over_time(step, (zeros, zeros), (currents,), 2)
+
+
+def _arriving(direct, slope, above, driven, neuron, recurrent=None):
+    """The gradient to what arrived at each step.
+
+    Args:
+        direct: the gradient to each potential through its own spikes.
+        slope: that of each spike by its potential.
+        above: the potentials less the threshold.
+        driven: what they were to become but for the reset.
+        neuron: its equations.
+        recurrent: as in `spikes`.
+
+    Returns:
+        As all of these but the last, [steps, examples, neurons].
+    """
+
+    def step(state, now):
+        (to_v, to_i), (own, slope, above, driven) = state, now
+        fired = tf.cast(above >= 0, above.dtype)
+        to_fired = tf.zeros_like(own)
+        if recurrent is not None:
+            to_fired += tf.matmul(to_i, recurrent, transpose_b=True)
+        if not neuron.detach:
+            to_fired -= to_v * (driven if neuron.reset == "to_zero" else 1.0)
+        to_driven = to_v * (1 - fired) if neuron.reset == "to_zero" else to_v
+        return (neuron.beta * to_driven + own + slope * to_fired, neuron.alpha * to_i + to_driven), (to_i,)
+
+    zeros = tf.zeros_like(direct[0])
+    [found] = over_time(step, (zeros, zeros), (direct, slope, above, driven), 1, backwards=True)
+    return found
+
+
+def _reset(driven, fired, neuron):
+    return driven * (1 - fired) if neuron.reset == "to_zero" else driven - fired
+
+
+def over_time(
+    step: Callable,
+    state: tuple[tf.Tensor, ...],
+    inputs: Sequence[tf.Tensor],
+    outputs: int,
+    *,
+    backwards: bool = False,
+) -> list[tf.Tensor]:
+    """What a recurrence makes of a sequence, by a loop that compiles and works on many replicas at once.
+
+    No tape follows it: TensorFlow has no gradient of a loop there.
+
+    Args:
+        step: (state, what each input is at this step) -> (state, outputs). It is also asked beyond the end, with zeros.
+        state: before the first step that is taken, tensors of the shape of an output.
+        inputs: [steps, ...] each, of one shape.
+        outputs: how many there are, of the shape that an input has at a step.
+        backwards: whether the last step is taken first.
+
+    Returns:
+        [steps, ...] for each output.
+    """
+    steps = inputs[0].shape[0]
+    chunks = -(-steps // CHUNK)
+    shape = [chunks, CHUNK, *inputs[0].shape[1:]]
+    added = [[0, chunks * CHUNK - steps], *([0, 0] for _ in shape[2:])]
+    parts = [tf.reshape(tf.pad(each, added), shape) for each in inputs]
+
+    def chunk(number, state, stores):
+        now = [tf.gather(part, number) for part in parts]
+        made = []
+        for at in reversed(range(CHUNK)) if backwards else range(CHUNK):
+            state, outputs = step(state, [each[at] for each in now])
+            made.append(outputs)
+        columns = zip(*(reversed(made) if backwards else made), strict=True)
+        place = tf.reshape(number, [1, 1])
+        stores = tuple(
+            tf.tensor_scatter_nd_update(own, place, tf.stack(column)[None])
+            for own, column in zip(stores, columns, strict=True)
+        )
+        return number + (-1 if backwards else 1), state, stores
+
+    begin = (tf.constant(chunks - 1 if backwards else 0), state, (tf.zeros(shape, state[0].dtype),) * outputs)
+    _, _, stores = tf.while_loop(lambda number, *_: (number >= 0) & (number < chunks), chunk, begin)
+    return [tf.reshape(own, [chunks * CHUNK, *shape[2:]])[:steps] for own in stores]
+
+
+def leaky_sums(neuron: Neuron, arriving: tf.Tensor) -> tf.Tensor:
+    """The potentials of neurons that never spike, as networks are read out by: a product with what one input leaves.
+
+    Args:
+        neuron: its time constants.
+        arriving: [steps, examples, neurons].
+
+    Returns:
+        [steps + 1, examples, neurons], zeros before the first step.
+    """
+    steps = arriving.shape[0]
+    apart = np.arange(steps + 1)[:, None] - np.arange(steps)[None, :]  # how long ago each input was
+    left = np.zeros(steps + 1)
+    for ago in range(2, steps + 1):  # it is in the current after one step, in the potential after two
+        left[ago] = neuron.beta * left[ago - 1] + neuron.alpha ** (ago - 2)
+    kernel = np.where(apart >= 0, left[np.maximum(apart, 0)], 0.0)
+    return tf.tensordot(tf.constant(kernel, arriving.dtype), arriving, 1)
+
+
+def start_spread(neuron: Neuron, inputs: int) -> float:
+    """The standard deviation of weights before training, as Zenke's tutorials have it: 7·(1 − β)/√inputs.
+
+    Args:
+        neuron: its time constants.
+        inputs: how many lead to a neuron.
+
+    Returns:
+        The number.
+    """
+    return 7 * (1 - neuron.beta) / math.sqrt(inputs)
+
+
+def latency(x: tf.Tensor, *, steps: int, constant: float, threshold: float) -> tf.Tensor:
+    """When each pixel spikes, once: the brighter the sooner, as a leaky neuron with its brightness for a current does.
+
+    At constant·ln(x/(x − threshold)), rounded down; darker ones never.
+
+    Args:
+        x: [examples, pixels], from 0 to 1.
+        steps: those that there are.
+        constant: in steps.
+        threshold: of brightness, above 0.
+
+    Returns:
+        [steps, examples, pixels] of the dtype of x, 1 where a pixel spikes.
+    """
+    bright = tf.maximum(x, threshold + 1e-7)
+    place = tf.cast(constant * tf.math.log(bright / (bright - threshold)), tf.int32)
+    place = tf.where(x < threshold, -1, place)  # one_hot has nothing for what lies outside
+    return tf.one_hot(place, steps, axis=0, dtype=x.dtype)
