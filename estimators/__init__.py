@@ -1,5 +1,6 @@
 """The estimators and the hard functions that they go with: the table of contents."""
 
+from estimators.functions.argmax import argmax as argmax
 from estimators.functions.hard_tanh import hard_tanh as hard_tanh
 from estimators.functions.identity import identity as identity
 from estimators.functions.midrise import midrise as midrise
@@ -16,6 +17,7 @@ from estimators.surrogates.circ import circ as circ
 from estimators.surrogates.dge import dge as dge
 from estimators.surrogates.dsq import dsq as dsq
 from estimators.surrogates.ede import ede as ede
+from estimators.surrogates.entmax15 import entmax15 as entmax15
 from estimators.surrogates.erf import erf as erf
 from estimators.surrogates.ewgs import ewgs as ewgs
 from estimators.surrogates.exponential import exponential as exponential

@@ -42,13 +42,13 @@ def digest(
 
     Returns:
         16 hexadecimal digits, equal where slopes agree to DIGITS digits at each point of GRID; "" of a slope that is no
-        function of x alone: it is random, or depends on other elements.
+        function of x alone: it is random, or depends on other elements, or the hard function mixes them.
 
     Raises:
         UserError: as Surrogate.slope.
         Unsupported: as there.
     """
-    if surrogate.random or not surrogate.elementwise:
+    if surrogate.random or not surrogate.elementwise or as_hard_function(forward).mixes:
         return ""
     given: dict[str, Any] = {"forward": forward, "normalize": normalize, "stretch": stretch, **parameters}
     with tf.device("cpu:0"):

@@ -36,6 +36,8 @@ class HardFunction:
             is one jump alone.
         passes: where a gradient passes at all: a function of x and the parameters that gives truth values of the shape
             of x. None: everywhere, and the slope alone decides.
+        mixes: whether it looks at all elements of the last axis to decide on each, so that it has no slope and what
+            comes down is an estimator's `pull`. In a file it is written out.
         exact: of a real function the surrogate whose slope, with its defaults, is the function's derivative; "" of a
             hard one. In a file it is written out: plans read it without running the file.
         allowed: by parameter, the words or numbers that it may be.
@@ -53,6 +55,7 @@ class HardFunction:
     jump: Callable = lambda x, **_: x
     period: float | Callable[..., float] = 0.0
     passes: Callable | None = None
+    mixes: bool = False
     exact: str = ""
     allowed: Mapping[str, tuple[float | str, ...]] = field(default_factory=dict, hash=False)
     needs: Mapping[str, Range] = field(default_factory=dict, hash=False)

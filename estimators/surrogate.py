@@ -93,6 +93,9 @@ class Surrogate:
         step_size: how the step of a quantizer is learned, where one is.
         signed: n(x), where what comes down depends on the sign of the gradient G from above: it is m·G + n·|G|. A
             function of x and the parameters, as the rule; None: it is m·G.
+        pull: pull(x, G, parameters): what comes down where the hard function mixes the elements of the last axis
+            (HardFunction.mixes). Linear in G, of the shape of x. Where it adds up to zero over these elements it is, of
+            two of them, the slope at their difference times the difference of G. None: the page says nothing of it.
     """
 
     name: str
@@ -120,6 +123,7 @@ class Surrogate:
     roles: Mapping[str, str] = field(default_factory=dict)
     step_size: StepSize = LSQ
     signed: Callable | None = None
+    pull: Callable | None = None
 
     def __getattr__(self, name: str):
         """Methods by the names that they had before, which answer for one release.
@@ -248,8 +252,8 @@ class Surrogate:
         return value(**{**self.parameters, **parameters}) if callable(value) else value
 
     def unsupported_reason(self, normalize: str, forward: str | HardFunction = "sign") -> str | None:
-        """Why this slope cannot be normalised so. The answer depends on the page and on the hard function, and on no
-        parameter of the page.
+        """Why this slope cannot stand there, normalised so. The answer depends on the page and on the hard function,
+        and on no parameter of the page.
 
         Args:
             normalize: one of NORMALIZATIONS.
@@ -263,9 +267,14 @@ class Surrogate:
         """
         if normalize not in NORMALIZATIONS:
             raise UserError(f"normalize is {short_repr(normalize)}, but must be {_NORMALIZATION}.")
+        function = as_hard_function(forward)
+        if function.mixes:
+            if self.pull is None:
+                able = ", ".join(sorted(name for name, page in registry.items() if page.pull))
+                return f"{self.name} does not say what {function.name} hands down; those that do are: {able}."
+            return None if normalize == "none" else f"what {function.name} hands down cannot be normalised."
         if normalize == "none":
             return None
-        function = as_hard_function(forward)
         if normalize == "period":
             if not function.step_length:
                 return f"{function.name} has one jump alone, and so no period to normalise {self.name} by."
@@ -385,6 +394,8 @@ class Surrogate:
         """A function of the distance from the nearest jump, as `slope` makes it of the page's rule."""
         x, function = floating(x), as_hard_function(forward)
         self.check(**parameters)
+        if function.mixes:
+            raise Unsupported(f"{function.name} mixes the elements of the last axis, and has no slope.")
         values = {k: as_constant(v, x.dtype) for k, v in {**self.parameters, **parameters}.items()}
         if step_size is not None:
             x = x / self._step(x, step_size, function, parameters)
@@ -467,6 +478,8 @@ class Surrogate:
         if at_zero is not None:
             function = function.fixed(at_zero=at_zero)
         given = {"forward": function, "normalize": normalize, "stretch": stretch, "chance": chance, **parameters}
+        if function.mixes:
+            return self._choosing(x, function, normalize, stretch, step_size, parameters)
         if step_size is None:
             signed = self.signed and (lambda x: (self.signed_slope(x, **given),))
             return replaced(function.value, lambda x: (self.slope(x, **given),), signed)(x)
@@ -483,6 +496,18 @@ class Surrogate:
 
         step = tf.broadcast_to(self._step(x, step_size, function, parameters), tf.shape(x))
         return replaced(lambda x, step: step * function.value(x / step), slopes, self.signed and of_size)(x, step)
+
+    def _choosing(self, x, function, normalize, stretch, step_size, parameters):
+        """`hard` where the function mixes elements."""
+        reason = self.unsupported_reason(normalize if isinstance(normalize, str) else "none", function)
+        if reason:
+            raise Unsupported(reason)
+        if stretch is not None or step_size is not None:
+            raise UserError(f"{function.name} has no slope to stretch and no step: leave stretch and step_size out.")
+        pull, values = self.pull, {**self.parameters, **parameters}
+        assert pull is not None  # unsupported_reason has asked
+        values = {name: as_constant(v, x.dtype) for name, v in values.items()}
+        return with_backward(function.value, lambda upstream, x: (pull(x, upstream, **values),))(x)
 
     def _step(self, x, step_size, function, parameters):
         """The step of a quantizer at x, to which a gradient passes as the page's rule has it."""
@@ -565,9 +590,7 @@ def surrogate(**traits) -> Callable:
 def replaced(forward: Callable, slopes: Callable, signed: Callable | None = None) -> Callable:
     """The operation of tensors forward(*inputs) whose derivatives are replaced: by slopes(*inputs), one for each input.
 
-    Going backward the upstream gradient is multiplied by the slopes, going forward the tangents are. A tape or an
-    accumulator belongs inside the function that tf.vectorized_map is given: the map keeps no custom gradient, of
-    whatever operation, and from outside of it TensorFlow finds zero or None.
+    Going backward the upstream gradient is multiplied by the slopes, going forward the tangents are.
 
     Args:
         forward: a function of tensors of one shape, with an output of that shape.
@@ -576,16 +599,37 @@ def replaced(forward: Callable, slopes: Callable, signed: Callable | None = None
             tangent.
 
     Returns:
+        The operation, a function of tensors (`with_backward`).
+    """
+
+    def backward(upstream, *inputs):
+        down = [upstream * m for m in slopes(*inputs)]
+        if signed is None:
+            return down
+        return [each + tf.abs(upstream) * n for each, n in zip(down, signed(*inputs), strict=True)]
+
+    return with_backward(forward, backward)
+
+
+def with_backward(forward: Callable, down: Callable) -> Callable:
+    """The operation of tensors forward(*inputs) that hands down what is said.
+
+    A tape or an accumulator belongs inside the function that tf.vectorized_map is given: the map keeps no custom
+    gradient, of whatever operation, and from outside of it TensorFlow finds zero or None.
+
+    Args:
+        forward: a function of tensors of one shape, with an output of that shape.
+        down: down(upstream, *inputs) -> what comes down to each input. Where it is linear in `upstream`, an accumulator
+            finds its transpose.
+
+    Returns:
         The operation, a function of tensors.
     """
 
     @tf.custom_gradient
     def operation(*inputs):
         def backward(upstream):
-            down = [upstream * m for m in slopes(*inputs)]
-            if signed is None:
-                return down
-            return [each + tf.abs(upstream) * n for each, n in zip(down, signed(*inputs), strict=True)]
+            return down(upstream, *inputs)
 
         # An accumulator keeps the first tangent that it finds for the output: there must be none but the slope's.
         return forward(*map(tf.stop_gradient, inputs)), backward

@@ -153,13 +153,14 @@ def _labelled(hidden, batch, validation, test, reference, split_seed, subsets):
             raise UserError(f"task.{name} is {share}, but must be a share of the examples, {least} and below 1.")
 
 
-def oscillation(*, target: float, start: float, spread: float, **_) -> int | None:
+def oscillation(*, target: float, start: float, spread: float, dampening: float, **_) -> int | None:
     """Refuses arguments that make no such task; others than these are not looked at.
 
     Args:
         target: a number above 0 and below 1.
         start: a finite number.
         spread: a finite number of at least 0.
+        dampening: a finite number of at least 0.
 
     Returns:
         How many draws there are (tasks.base.check).
@@ -170,7 +171,7 @@ def oscillation(*, target: float, start: float, spread: float, **_) -> int | Non
     if not 0 < target < 1:
         raise UserError(f"task.target is {target}, but must lie between the levels 0 and 1.")
     finite(start=start)
-    finite(None, 0, spread=spread)
+    finite(None, 0, spread=spread, dampening=dampening)
     return 1
 
 
@@ -254,6 +255,61 @@ def sign_fitting(
     if target not in (None, 1, -1):
         raise UserError(f"task.target is {target}, but a sign can only reach 1 or -1.")
     return None if mixing == "gaussian" and instance_seed is None else 1
+
+
+MOST_WAYS = 2**14  # to send all tokens, tried one by one where a problem is drawn
+
+
+def router(*, tokens: int, experts: int, balance: float, total: float, start: float, instance: str, **_) -> int | None:
+    """Refuses arguments that make no such task; others than these are not looked at.
+
+    Args:
+        tokens: at least 1.
+        experts: at least 2.
+        balance: a number of at least 0.
+        total: a number of at least 0.
+        start: a number above 0.
+        instance: `drawn` or `sines`.
+
+    Returns:
+        How many draws there are (tasks.base.check).
+
+    Raises:
+        UserError: with the argument, its value and what is allowed.
+    """
+    at_least(1, tokens=tokens)
+    at_least(2, experts=experts)
+    finite(None, 0, balance=balance, total=total)
+    finite(0, start=start)
+    one_of("drawn", "sines", instance=instance)
+    if experts**tokens > MOST_WAYS:
+        raise UserError(
+            f"{tokens} tokens to {experts} experts are {experts**tokens:,} ways, but at most {MOST_WAYS:,} are tried: "
+            "set task.tokens or task.experts to a smaller number."
+        )
+    return None if instance == "drawn" else 1
+
+
+def gates(*, circuit: str, bits: int, start: float, **_) -> int | None:
+    """Refuses arguments that make no such task; others than these are not looked at.
+
+    Args:
+        circuit: `parity` or `half_adder`.
+        bits: 2 to 12.
+        start: a number above 0.
+
+    Returns:
+        How many draws there are (tasks.base.check).
+
+    Raises:
+        UserError: with the argument, its value and what is allowed.
+    """
+    one_of("parity", "half_adder", circuit=circuit)
+    at_least(2, bits=bits)
+    if bits > 12:
+        raise UserError(f"task.bits is {bits}, but all 2^bits inputs are tried: at most 12.")
+    finite(0, start=start)
+    return 1
 
 
 def sorting(*, numbers: int, features: int, noise: float, examples: int, **_) -> int | None:

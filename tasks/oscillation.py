@@ -6,7 +6,14 @@ from tasks import arguments
 from tasks.base import Measure, Task
 
 
-def oscillation(*, target: float = 0.3, start: float = 0.5, spread: float = 0.01, dtype: str = "float32") -> Task:
+def oscillation(
+    *,
+    target: float = 0.3,
+    start: float = 0.5,
+    spread: float = 0.01,
+    dampening: float = 0.0,
+    dtype: str = "float32",
+) -> Task:
     """Minimise ½·(hard(x) − target)² over one x, for a target between the levels 0 and 1: there is no rest for it.
 
     The gradient is 1 − target above the jump and −target below it, so x comes back to the jump for ever (Nagel et al.
@@ -14,6 +21,10 @@ def oscillation(*, target: float = 0.3, start: float = 0.5, spread: float = 0.01
     x is above for target·m₋/(target·m₋ + (1 − target)·m₊) of the time: for `target` of it, exactly, by every slope that
     is even, whatever the rate, and also with momentum. Without momentum and with a constant slope it switches
     2·min(target, 1 − target) times per update.
+
+    `dampening`·(hard(x) − x)², in which the level is a constant, pulls x away from the jump of `round`. Then it is
+    above for (target − dampening)/(1 − 2·dampening) of the time, and from dampening = min(target, 1 − target) on it
+    comes to rest, at the nearest level.
 
     With `function=round` the jump between 0 and 1 is at ½, where x starts by default; with `step` it is at 0. A rate of
     more than the distance between two jumps leaves these two levels. Learning rates had best not decay
@@ -23,6 +34,7 @@ def oscillation(*, target: float = 0.3, start: float = 0.5, spread: float = 0.01
         target: above 0 and below 1.
         start: where x starts.
         spread: times N(0, 1) is added to it, with the replica's own chance; at least 0.
+        dampening: at least 0.
         dtype: of x: `float32` or `float64`.
 
     Returns:
@@ -31,13 +43,17 @@ def oscillation(*, target: float = 0.3, start: float = 0.5, spread: float = 0.01
     Raises:
         UserError: for arguments that make no task.
     """
-    arguments.oscillation(target=target, start=start, spread=spread)
+    arguments.oscillation(target=target, start=start, spread=spread, dampening=dampening)
 
     def begin(chance, problem):
         return {"x": tf.cast(start + spread * chance.normal([1]), dtype)}
 
     def loss(parameters, batch, hard, chance, problem):
-        return tf.reduce_sum(tf.square(hard(parameters["x"], at="x/weights") - target)) / 2, {}
+        level = hard(parameters["x"], at="x/weights")
+        found = tf.reduce_sum(tf.square(level - target)) / 2
+        if dampening:
+            found += dampening * tf.reduce_sum(tf.square(tf.stop_gradient(level) - parameters["x"]))
+        return found, {}
 
     def judge(parameters, hard, problem):
         return {"x": parameters["x"][0]}
@@ -64,6 +80,6 @@ def oscillation(*, target: float = 0.3, start: float = 0.5, spread: float = 0.01
         sizes={"x": (1,)},
         flops=8.0,
         weights=("x",),
-        optimum=min(target, 1 - target) ** 2 / 2,
+        optimum=min(target, 1 - target) ** 2 / 2,  # no dampening is felt at a level
         forwards=("round", "ternary", "step"),
     )

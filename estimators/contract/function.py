@@ -12,6 +12,7 @@ from collections.abc import Callable, Iterator, Sequence
 import numpy as np
 import tensorflow as tf
 
+from estimators.contract import mixing
 from estimators.contract.numerics import FLOATS, format_parameters
 from estimators.function import HardFunction
 from steeplechase.contract import Check, ContractError, first_sentence
@@ -27,12 +28,13 @@ def check_all(
 
     Args:
         function: a hard one.
-        checks: functions of a hard function that raise ContractError; None: CHECKS.
+        checks: functions of a hard function that raise ContractError; None: CHECKS, or those of a function that mixes
+            elements.
 
     Yields:
         Each promise, with its first fault.
     """
-    for check in checks or CHECKS:
+    for check in checks or (MIXING if function.mixes else CHECKS):
         fault = ""
         for chosen in function.example_parameters():
             try:
@@ -176,6 +178,7 @@ CHECKS: tuple[Callable[[HardFunction], None], ...] = (
     passes_gradients_between_its_jumps,
     same_everywhere,
 )
+MIXING = (is_documented, *mixing.CHECKS)
 FORM = (is_documented,)
 
 

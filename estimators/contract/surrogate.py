@@ -24,6 +24,7 @@ from estimators.contract.execution import (
     schedules_act,
     upstream_times_slope,
 )
+from estimators.contract.mixing import hands_down_through_choices
 from estimators.contract.numerics import (
     FLOATS,
     GRID,
@@ -297,7 +298,7 @@ def normalised(page: Surrogate) -> None:
         ContractError: with the normalisation that is not so.
     """
     for kind in NORMALIZATIONS[1:]:
-        for function in (function for function in functions.values() if not function.exact):
+        for function in (function for function in functions.values() if not (function.exact or function.mixes)):
             if page.unsupported_reason(kind, function):
                 try:
                     page.slope(0.0, forward=function, normalize=kind, chance=contract_stream())
@@ -391,6 +392,7 @@ CHECKS: tuple[Callable[[Surrogate], None], ...] = (
     as_wide_as_asked,
     respects_its_ranges,
     step_is_learned,
+    hands_down_through_choices,
 )
 
 FORM = (is_documented,)  # how a page is written: it moves no number, and binds the book's own pages alone

@@ -3,6 +3,7 @@
 import tensorflow as tf
 from jaxtyping import Float
 
+from estimators.choices import sparsemax_pull
 from estimators.parameters import positive
 from estimators.surrogate import surrogate
 
@@ -11,7 +12,7 @@ from estimators.surrogate import surrogate
     label="Rectangle",
     family="rectangle",
     source="Wu, Deng, Li, Zhu, Shi 2018, Frontiers in Neuroscience 12:331 (STBP)",
-    aliases=("rectangular", "boxcar", "STBP"),
+    aliases=("rectangular", "boxcar", "STBP", "sparsemax"),
     ships={"SpikingJelly": "Rect(alpha=1.0)"},
     even=True,
     positive=True,
@@ -24,6 +25,7 @@ from estimators.surrogate import surrogate
     equals=(({"alpha": 0.5}, "leaky", {"width": 1.0, "leak": 0.0}),),
     needs={"alpha": positive},
     roles={"alpha": "width"},
+    pull=lambda x, upstream, alpha: 2 * alpha * sparsemax_pull(2 * alpha * x, upstream),
 )
 def rect(x: Float[tf.Tensor, "*shape"], *, alpha=1.0) -> Float[tf.Tensor, "*shape"]:
     r"""The boxcar of spatio-temporal backpropagation; its edge does not pass.
@@ -31,6 +33,9 @@ def rect(x: Float[tf.Tensor, "*shape"], *, alpha=1.0) -> Float[tf.Tensor, "*shap
     Replaces  d sign(x)/dx = 2 δ(x)
     With      alpha where |x| < 1/(2·alpha), else 0
     Needs     alpha > 0
+
+    Of several choices an argmax hands down the gradient of the sparsemax of 2·alpha·x, which of two choices is this
+    slope at their difference.
 
     In one dimension it is also what a central finite difference of step size 1/(2·alpha) gives.
 

@@ -12,7 +12,14 @@ from estimators.surrogate import surrogate
     label="STE",
     family="identity",
     source="Hinton 2012, Coursera lecture 9c; Bengio, Léonard, Courville 2013, arXiv:1308.3432",
-    aliases=("identity", "straight-through", "straight-through estimator", "pass-through", "DeterministicPass"),
+    aliases=(
+        "identity",
+        "straight-through",
+        "straight-through estimator",
+        "pass-through",
+        "DeterministicPass",
+        "identity_argmax",
+    ),
     ships={
         "Larq": "SteSign(clip_value=None)",
         "snnTorch": "straight_through_estimator",
@@ -27,6 +34,7 @@ from estimators.surrogate import surrogate
     peak=1,
     counterpart=lambda x: x,
     known=((0.0, 1.0), (-5.0, 1.0), (5.0, 1.0)),
+    pull=lambda x, upstream: upstream,
     equals=(({}, "lso", {"k": 1.0}), ({}, "leaky_k_relu", {"k": 1.0, "leak": 1.0})),
 )
 def ste(x: Float[tf.Tensor, "*shape"]) -> Float[tf.Tensor, "*shape"]:

@@ -19,6 +19,7 @@ from estimators.surrogate import surrogate
     peak=0,
     support=0,
     counterpart=lambda x: tf.zeros_like(x),
+    pull=lambda x, upstream: tf.zeros_like(upstream),
 )
 def zero(x: Float[tf.Tensor, "*shape"]) -> Float[tf.Tensor, "*shape"]:
     r"""No slope at all: whatever stands below a hard function learns nothing.

@@ -286,13 +286,20 @@ def exact_estimator(name: str) -> str:
     return _function_traits(name).get("exact", "")
 
 
+def mixes(name: str) -> bool:
+    """Whether a hard function looks at several elements to decide on each (HardFunction.mixes). Nothing is run."""
+    return _function_traits(name).get("mixes", False)
+
+
 @functools.cache
 def _function_traits(name: str) -> dict[str, Any]:
     """What the file of a function writes out of the traits that plans read."""
     tree = ast.parse((FUNCTIONS_DIR / f"{name}.py").read_bytes())
     calls = [node for node in ast.walk(tree) if isinstance(node, ast.Call)]
     [call] = [call for call in calls if getattr(call.func, "id", "") == "hard_function"]
-    return {word.arg: ast.literal_eval(word.value) for word in call.keywords if word.arg in ("allowed", "exact")}
+    return {
+        word.arg: ast.literal_eval(word.value) for word in call.keywords if word.arg in ("allowed", "exact", "mixes")
+    }
 
 
 @functools.cache

@@ -38,6 +38,7 @@ _CONTRACT = (
     "estimators.function",
     "estimators.parameters",
     "estimators.step_size",
+    "estimators.choices",
 )  # where a page takes @surrogate or @hard_function and its ranges from
 # Names by which code reaches for something beyond its arguments: files, variables, chance, the clock, other code.
 _REACHING = {"open", "exec", "eval", "compile", "globals", "locals", "vars", "getattr", "input", "breakpoint", "hash"}

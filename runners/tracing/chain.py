@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import pandas as pd
 
-from runners.configuration.estimator_files import exact_estimator, function_names
+from runners.configuration.estimator_files import exact_estimator, function_names, mixes
 from runners.training.backward_signals import FLOW, Recorder
 from steeplechase.errors import UserError, did_you_mean
 
@@ -50,7 +50,7 @@ class Operation:
 square = Operation("square", lambda x: x * x, lambda x: 2 * x)
 product = Operation("product", lambda a, b: a * b, lambda a, b: (b, a), inputs=2)
 PLAIN = {operation.name: operation for operation in (square, product)}
-HARD = tuple(name for name in function_names() if not exact_estimator(name))
+HARD = tuple(name for name in function_names() if not (exact_estimator(name) or mixes(name)))
 
 
 def l2_loss(target: float) -> Operation:

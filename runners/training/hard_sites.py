@@ -248,7 +248,7 @@ class Hard:
                 return x  # ±1 already: the weight itself is what is used
             own = dict(numbers["weights" if at.endswith("/weights") else "activations"])
             own["forward"] = function = self.function_at(at)
-            if not function.exact:  # whose derivative is what it is
+            if not function.exact and not function.mixes:  # whose derivatives are what they are
                 own["normalize"] = numbers["normalize"]
             if stretch and page.has_width and not function.exact:
                 if at not in stretch:
@@ -261,7 +261,7 @@ class Hard:
                 own["chance"] = stream.of("slope", at)
             if step_size is not None and not function.exact:
                 own["step_size"] = step_size
-            if watch:
+            if watch and not function.mixes:  # which has no slope
                 watch(at, x, page.slope(x, **own))
             return page.hard(x, **own)
 

@@ -177,6 +177,8 @@ def build(text: str, replicas: int) -> tuple[Task, Program]:
             raise Unsupported(f"{surrogate.name} is a rule for steps that are learned, and {task.name} learns none.")
         if task.through_time and site == "activations":
             _refuse_through_time(task, surrogate, own_function)
+        if own_function.mixes and site == "weights" and task.weights:
+            raise Unsupported(f"{own_function.name} chooses among activations, and is no function of weights.")
         reason = None if own_function.exact else surrogate.unsupported_reason(described["normalize"], own_function)
         if reason:
             raise Unsupported(reason)

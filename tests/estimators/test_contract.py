@@ -11,6 +11,7 @@ import pytest
 import tensorflow as tf
 
 import estimators
+from estimators.choices import softmax_pull
 from estimators.contract import function as function_contract
 from estimators.contract import numerics
 from estimators.contract import surrogate as surrogate_contract
@@ -106,7 +107,8 @@ def test_a_real_function_has_the_slope_that_it_names(function):
 @pytest.mark.parametrize("function", HARD, ids=lambda function: function.name)
 def test_the_contract_of_hard_functions(function):
     checks = list(function_contract.check_all(function))
-    assert len(checks) == len(function_contract.CHECKS) and not [check.fault for check in checks if check.fault]
+    promised = function_contract.MIXING if function.mixes else function_contract.CHECKS
+    assert len(checks) == len(promised) and not [check.fault for check in checks if check.fault]
 
 
 def stairs(**fields):
@@ -137,6 +139,49 @@ def undocumented(x):
 def everywhere(x):
     """Another one in a graph."""
     return tf.clip_by_value(tf.round(x + (0 if tf.executing_eagerly() else 0.3)), -1.0, 1.0)
+
+
+def largest(x):
+    """Chooses."""
+    return tf.one_hot(tf.argmax(x, -1), x.shape[-1], dtype=x.dtype)
+
+
+def chosen(**fields):
+    """The choice of the largest, with some of its fields replaced; in no registry."""
+    return replace(functions["argmax"], **{"rule": largest, **fields})
+
+
+CHOICE_FAULTS = {
+    "no words": ("is_documented", {"rule": lambda x: largest(x)}),
+    "the last of equal ones": (
+        "chooses_the_largest",
+        {"rule": lambda x: tf.reverse(largest(tf.reverse(x, [-1])), [-1])},
+    ),
+    "all of equal ones": (
+        "chooses_the_largest",
+        {"rule": lambda x: tf.cast(x >= tf.reduce_max(x, -1, keepdims=True), x.dtype)},
+    ),
+    "softly": ("chooses_the_largest", {"rule": tf.nn.softmax}),
+    "other levels": ("chooses_the_largest", {"levels": (-1.0, 1.0)}),
+    "NaN becomes a level": ("nan_stays", None),
+    "another one in a graph": (
+        "same_of_many",
+        {"rule": lambda x: largest(x * (1.0 if tf.executing_eagerly() else -1.0))},
+    ),
+}
+
+
+@pytest.mark.parametrize("fault", CHOICE_FAULTS)
+def test_a_planted_fault_of_a_choice_is_caught(fault):
+    name, change = CHOICE_FAULTS[fault]
+    [check] = [check for check in function_contract.MIXING if check.__name__ == name]
+    check(chosen())
+    with pytest.raises(ContractError):
+        check(chosen(**change) if change else Hidden(**vars(chosen())))
+
+
+def test_every_promise_of_a_choice_has_a_fault_that_breaks_it():
+    assert {name for name, _ in CHOICE_FAULTS.values()} == {check.__name__ for check in function_contract.MIXING}
 
 
 FUNCTION_FAULTS = {
@@ -293,7 +338,7 @@ def test_x_is_real_numbers():
             page.slope(0.5, normalize=normalize)
     with pytest.raises(
         UserError,
-        match="forward is 'sine', but must be one of: hard_tanh, identity, midrise, round, sign, step, ternary",
+        match="forward is 'sine', but must be one of: argmax, hard_tanh, identity, midrise, round, sign, step, ternary",
     ):
         page.slope(0.5, forward="sine")
 
@@ -401,9 +446,8 @@ def test_the_book_is_the_folder():
     for name in pages:
         nodes = ast.walk(ast.parse((folder / f"{name}.py").read_text(encoding="utf-8")))
         modules = {n.module for n in nodes if isinstance(n, ast.ImportFrom) and n.module.startswith("estimators")}
-        assert modules <= {"estimators.surrogate", "estimators.parameters", "estimators.step_size"}, (
-            f"{name} imports another page"
-        )
+        shared = {f"estimators.{module}" for module in ("surrogate", "parameters", "step_size", "choices")}
+        assert modules <= shared, f"{name} imports another page"
 
 
 def test_no_name_means_two_things():
@@ -509,6 +553,14 @@ FAULTS = {
         {"step_size": replace(LSQ, start=lambda x, *_, **__: x[0] * math.nan)},
     ),
     "a step of another value": ("step_is_learned", Stepless),
+    "another choice's gradient": (
+        "hands_down_through_choices",
+        {"pull": lambda x, upstream, scale: softmax_pull(scale * x, upstream)},  # without the factor
+    ),
+    "a choice's gradient that is no multiple": (
+        "hands_down_through_choices",
+        {"pull": lambda x, upstream, scale: tf.abs(upstream)},
+    ),
     "a soft forward": ("upstream_times_slope", Soft),
     "no gradient": ("upstream_times_slope", Cut),
     "a schedule that never acts": ("schedules_act", Deaf),

@@ -24,6 +24,7 @@ FORMS = [
     ("atan", {"alpha": 2.0}, 1 / math.pi),
     ("softsign", {"alpha": 2.0}, (math.sqrt(2) - 1) / 2),
     ("superspike_asym", {"beta": 1000.0}, (math.sqrt(2) - 1) / 1000),
+    ("entmax15", {"scale": 3.0}, 2 / 3 * math.sqrt((15 - math.sqrt(33)) / 16)),
     ("circ", {"alpha": 2.0}, 2 * math.sqrt(2 ** (2 / 3) - 1)),
     ("rect", {"alpha": 0.1}, 5.0),
     ("nonzero_sign_log_abs", {"alpha": 4.0}, 0.25),

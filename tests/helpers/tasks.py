@@ -11,6 +11,7 @@ SMALL = {
     "binarized_mlp": {"hidden": [12, 8], "batch": 16},
     "quantized_mlp": {"hidden": [12, 8], "batch": 16},
     "quantized_regression": {"dim": 4, "equations": 12},
+    "router": {"tokens": 3, "experts": 3},
     "sign_fitting": {"dim": 6, "rows": 12},
     "sorting": {"numbers": 4, "features": 6, "examples": 24},
     "spike_memorisation": {"hidden": 3, "examples": 12, "inputs": 8, "duration": 25, "rate": 0.2},

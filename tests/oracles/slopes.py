@@ -78,6 +78,13 @@ def _dge(x, k=5.0, cap=3.0):
     return np.where(np.abs(x) > 0.5, 0.0, np.minimum(cap, root))
 
 
+def _entmax(x, scale=1.0):
+    """By the roots of the two shares: a·b/(a + b), with a − b = scale·x/2 and a² + b² = 1."""
+    u = np.clip(scale * x / 2, -1, 1)
+    a, b = np.cos(np.pi / 4 - np.arcsin(u / np.sqrt(2))), np.sin(np.pi / 4 - np.arcsin(u / np.sqrt(2)))
+    return np.where(np.abs(u) < 1, scale * a * b / (a + b), 0.0)
+
+
 SLOPES = {
     "approx_sign": lambda x: np.interp(x, [-1, 0, 1], [0.0, 2.0, 0.0]),
     "atan": lambda x, alpha=2.0: 2 * alpha / (4 + (np.pi * alpha * x) ** 2),
@@ -85,6 +92,7 @@ SLOPES = {
     "dge": _dge,
     "dsq": _dsq,
     "ede": _ede,
+    "entmax15": _entmax,
     "erf": lambda x, alpha=2.0: _normal(x, 0, np.sqrt(0.5) / alpha),
     "exponential": lambda x, alpha=1.0: alpha / 2 * np.exp2(-alpha * np.abs(x) / np.log(2)),
     "fake_numerical": _fake_numerical,
@@ -144,6 +152,7 @@ AREAS = [
     ("multi_gauss", {}, 0.425),
     ("sparse_fs", {}, 0.4 / 21),
     *((name, {}, 1.0) for name in ("atan", "erf", "softsign", "q_pseudo", "sigmoid_derivative", "rect", "exponential")),
+    ("entmax15", {}, 1.0),
     *((name, {}, 2.0) for name in ("approx_sign", "swish_sign", "tanh_slope", "ste_clipped", "dsq")),
 ]
 

@@ -18,13 +18,25 @@ ONE_BIT = functions["round"].fixed(bits=1, range="unsigned", edge="everywhere")
 STEPS = 10_000
 
 
-def trained(target, estimator="ste", optimizer="SGD", rates=(0.01,), at=0.0, function=ONE_BIT, own=(), **arguments):
+def trained(
+    target,
+    estimator="ste",
+    optimizer="SGD",
+    rates=(0.01,),
+    at=0.0,
+    function=ONE_BIT,
+    own=(),
+    dampening=0.0,
+    **arguments,
+):
     """The row at the end of a training of each rate and each of these parameters, in float64.
 
     They all start `at` times the first rate above the jump.
     """
     jump = 0.5 if function.name == "round" else 0.0
-    task = tasks.registry["oscillation"](target=target, start=jump + rates[0] * at, spread=0.0, dtype="float64")
+    task = tasks.registry["oscillation"](
+        target=target, start=jump + rates[0] * at, spread=0.0, dampening=dampening, dtype="float64"
+    )
     page = registry[estimator]
     given = tuple(sorted(arguments.items()))
     trainer = Trainer(Program(task, Hard(page, page, function), optimizer, given, (), 4, "float64", "cpu"))
@@ -57,6 +69,20 @@ def test_unequal_limits_move_the_share_as_they_should(target):
     row = trained(target, "lso", at=0.3712, rates=(0.003,), own=({"k": 0.25}, {"k": 0.5}))
     wanted = [target * k / (target * k + 1 - target) for k in (0.25, 0.5)]
     np.testing.assert_allclose(row["above"], wanted, rtol=0.01)
+
+
+@pytest.mark.parametrize("target, dampening", [(0.3, 0.1), (0.45, 0.2), (0.7, 0.25)])
+def test_dampening_moves_the_share_as_it_should(target, dampening):
+    """Above for (w − λ)/(1 − 2λ) of the time; x stays so near to the jump that it is pulled by λ from either side."""
+    row = trained(target, rates=(0.001, 0.0005), at=0.3712, dampening=dampening)
+    np.testing.assert_allclose(row["above"], (target - dampening) / (1 - 2 * dampening), rtol=0.01)
+
+
+@pytest.mark.parametrize("target, level", [(0.3, 0.0), (0.8, 1.0)])
+def test_enough_of_it_brings_rest_at_the_nearest_level(target, level):
+    row = trained(target, rates=(0.01,), at=0.3712, dampening=0.35)
+    assert row["above"] == pytest.approx(level, abs=0.01) and row["x"] == pytest.approx(level, abs=0.5)
+    assert row["switches"] < 0.001
 
 
 # The start in rates, the momentum, and the switches per update for targets of 0.1, 0.3 and 0.45: known from a recursion
