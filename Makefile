@@ -28,8 +28,9 @@ sweep: $(READY) ## run the default experiment and show who won (ARGS="..." are h
 # What the README and a paper show. What is recorded already is not trained again.
 PAPER := notebook throughput flow control convergence control_mnist surrogates surrogates_mnist pairings
 PAPER += instance_two eight_splits constant_surrogates wider_clip quantized quantized_4
+PAPER += memorisation spiking convnet choosing
 
-paper: $(READY) ## run every experiment that is missing, and draw every figure, table and the report (about an hour and a half)
+paper: $(READY) ## run every experiment that is missing, and draw every figure, table and the report (about two hours)
 	@for name in $(PAPER); do $(RUN) -m runners.sweep experiment=$$name || exit 1; done
 	$(RUN) -m runners.figures --columns 1 $(PAPER)
 	$(RUN) -m runners.report

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
@@ -293,6 +293,30 @@ def chance_is_an_argument(trial: Trial) -> None:
             raise ContractError(f"{task.name}: `{name}` gives other numbers the second time: {INSTEAD}.")
 
 
+def same_by_device(trial: Trial) -> None:
+    """In its form for each device its loss, the gradients of that and its judgement are the same numbers.
+
+    Raises:
+        ContractError: with the first that is another.
+    """
+    task = trial.task
+
+    def numbers(form: Task) -> dict[str, np.ndarray]:
+        own, start = replace(trial, task=form), trial.start()
+        with tf.GradientTape() as tape:
+            tape.watch(start)
+            loss, measures = own.loss(start)
+        gradients = tape.gradient(loss, start, unconnected_gradients=tf.UnconnectedGradients.ZERO)
+        found = {f"the gradient by {name}": gradient for name, gradient in gradients.items()}
+        return {name: tensor.numpy() for name, tensor in {**found, "loss": loss, **measures, **own.judge()}.items()}
+
+    known = numbers(task) if task.by_device else {}
+    for device, fields in task.by_device.items():
+        for name, number in numbers(replace(task, **fields)).items():
+            if not np.allclose(number, known[name], rtol=1e-3, atol=1e-5, equal_nan=True):
+                raise ContractError(f"{task.name}: {name} is another number in the form for device={device}.")
+
+
 def examples_fit(trial: Trial) -> None:
     """Its examples have one number, of which a batch is a part, and its costs are known.
 
@@ -356,6 +380,7 @@ CHECKS: tuple[Callable[[Trial], None], ...] = (
     sites_are_named,
     weights_are_hard,
     chance_is_an_argument,
+    same_by_device,
     examples_fit,
     can_be_read,
 )

@@ -1,8 +1,8 @@
 """What the site makes from the code: tables of keys and columns, what commands print, and links that leave docs.
 
 Directives: `command` (what a command line prints), `keys` (of a sweep), `arguments` (of tasks, optimizers and hard
-functions), `experiments` and `columns` (of records). They read what the program itself reads, so that no page says
-anything else than the code.
+functions), `tasks`, `experiments` and `columns` (of records). They read what the program itself reads, so that no page
+says anything else than the code.
 """
 
 from __future__ import annotations
@@ -230,6 +230,23 @@ class Arguments(Generated):
             own = [part.replace("None", "null").replace("False", "false").replace("True", "true") for part in own]
             rows.append([f"`{path.stem}`", _comment(path), " ".join(f"`{part}`" for part in own) or "none"])
         return _table(["name", "what it is", "its keys, with their defaults"], rows)
+
+
+class Tasks(Generated):
+    """The tasks, each in its own words and with what it costs and could show."""
+
+    optional_arguments = 0
+
+    def sources(self) -> Iterable[Path]:
+        """The tasks and what was frozen of them."""
+        frozen = (ROOT / "results" / "frozen").glob("*/verdicts.csv")
+        return [Path(__file__), *(ROOT / "tasks").glob("*.py"), *(ROOT / "runners" / "docs").glob("*.py"), *frozen]
+
+    def lines(self) -> list[str]:
+        """The sections."""
+        from runners.docs import tasks_markdown
+
+        return tasks_markdown.sections()
 
 
 class Experiments(Generated):

@@ -130,8 +130,8 @@ def _overview(surrogates) -> str:
     rows = [
         {
             "Name": f"[{page.name}](#{page.name})",
-            "Label": _plain(page.label),
-            "Family": _plain(page.family) or "–",
+            "Label": plain(page.label),
+            "Family": plain(page.family) or "–",
             "Slope m(x)": f"`{' ; '.join(page.text.words['With'])}`" if page.formula else "–",
             "Area": _number(page.trait("area")),
             "Peak": _number(page.trait("peak")),
@@ -145,7 +145,7 @@ def _overview(surrogates) -> str:
 def _left_out() -> str:
     from estimators.excluded import EXCLUDED
 
-    rows = pd.DataFrame({"Name": list(EXCLUDED), "Why": [_plain(reason) + "." for reason in EXCLUDED.values()]})
+    rows = pd.DataFrame({"Name": list(EXCLUDED), "Why": [plain(reason) + "." for reason in EXCLUDED.values()]})
     return wording.markdown_table(rows.map(_cell))
 
 
@@ -153,7 +153,7 @@ def _section(surrogate, names: Sequence[str]) -> str:
     """All that the page says, but code. names: those that have a section, to which it may link."""
     summary, words, remarks = surrogate.text
     facts = {
-        "Needs": _plain(words.get("Needs", [""])[0]),
+        "Needs": plain(words.get("Needs", [""])[0]),
         "Parameters": ", ".join(
             f"`{name}` = {_number(default)}" + (f" ({surrogate.roles[name]})" if name in surrogate.roles else "")
             for name, default in surrogate.parameters.items()
@@ -162,24 +162,24 @@ def _section(surrogate, names: Sequence[str]) -> str:
             f"`conf/estimator/{surrogate.name}.yaml` has `{key}: {{{_pairs(value, ': ')}}}`"
             for key, value in _scheduled(surrogate).items()
         ),
-        "Family": _plain(surrogate.family),
+        "Family": plain(surrogate.family),
         "Shape": _shape(surrogate),
         "Normalised by": _listed(_normalisations(surrogate)) or "nothing",
         "The same": "; ".join(_equal(equality, names) for equality in surrogate.equalities),
-        "Also called": _plain(", ".join(surrogate.aliases)),
-        "In libraries": _plain("; ".join(f"{library}: {what}" for library, what in surrogate.ships.items())),
+        "Also called": plain(", ".join(surrogate.aliases)),
+        "In libraries": plain("; ".join(f"{library}: {what}" for library, what in surrogate.ships.items())),
         "Its source uses it at": f"{_listed(surrogate.sites)} only" if surrogate.sites else "",
-        "Left out of spreads": _plain(surrogate.outside_spread),
-        "Source": _linked(_plain(surrogate.source)),
+        "Left out of spreads": plain(surrogate.outside_spread),
+        "Source": _linked(plain(surrogate.source)),
     }
     formula = surrogate.formula
     return "\n\n".join(
         part
         for part in (
             f"### {surrogate.name}",
-            f"**{_plain(surrogate.label)}.** {_plain(summary)}",
+            f"**{plain(surrogate.label)}.** {plain(summary)}",
             f"```text\n{formula}\n```" if formula else "",
-            *(_plain(remark) for remark in remarks),
+            *(plain(remark) for remark in remarks),
             "\n".join(f"* {fact}: {text}" for fact, text in facts.items() if text),
         )
         if part
@@ -236,8 +236,15 @@ def _listed(text: Sequence[str]) -> str:
     return " and ".join([", ".join(text[:-1])] * (len(text) > 1) + list(text[-1:]))
 
 
-def _plain(text: str) -> str:
-    """Text as Markdown that shows it as it is; what stands between backticks is code already."""
+def plain(text: str) -> str:
+    """Text as Markdown that shows it as it is; what stands between backticks is code already.
+
+    Args:
+        text: any.
+
+    Returns:
+        The text, its signs escaped.
+    """
     parts = text.split("`")
     return "`".join(
         part if i % 2 else re.sub(r"[\\*$]|<(?=[a-zA-Z/!])", r"\\\g<0>", part) for i, part in enumerate(parts)

@@ -1,21 +1,26 @@
 """The binarized convolutional network: against NumPy and SciPy, in both of its forms, and what it refuses."""
 
+import json
 import math
 
 import numpy as np
 import pytest
 import tensorflow as tf
+import yaml
 from scipy.signal import correlate
 
 import tasks
 from estimators import registry
 from estimators.function import value
+from runners.configuration.schema import CONF
+from runners.training import programs
 from runners.training.hard_sites import Hard
 from runners.training.programs import Program, Replica, on_device
 from runners.training.trainer import Trainer
-from steeplechase.errors import UserError
+from steeplechase.errors import Unsupported, UserError
 from steeplechase.random import Chance, key
 from tasks.data.sets import load
+from tests.helpers.configurations import changed
 from tests.helpers.tasks import problem_of
 
 SMALL = {"channels": [3, 4], "batch": 8, "reference": 40}
@@ -100,6 +105,18 @@ def test_both_forms_train_the_same_thing():
     for name in one[1]:
         if name.startswith("parameters/"):
             np.testing.assert_allclose(one[1][name], other[1][name], atol=1e-8, err_msg=name)
+
+
+@pytest.mark.parametrize("device, xla", [("cpu", False), ("gpu", True)])
+def test_a_run_trains_the_form_of_its_device_one_replica_at_a_time(device, xla):
+    page = yaml.safe_load((CONF / "task/binarized_convnet.yaml").read_text(encoding="utf-8"))
+    run = changed(task=page | {"channels": [3], "pools": 1})
+    program = {**run.program, "device": device}
+    task, built = programs.build(json.dumps(program, sort_keys=True), 6)
+    assert (task.xla, task.mapped, built.block) == (xla, False, 1)
+    assert programs.build(json.dumps(program, sort_keys=True), 6)[0] is task, "what is compiled is shared"
+    with pytest.raises(Unsupported, match="binarized_convnet is trained one replica at a time: leave block out"):
+        programs.build(json.dumps({**program, "block": 2}, sort_keys=True), 6)
 
 
 def test_the_first_of_equal_ones_gets_the_gradient():

@@ -52,6 +52,11 @@ def elsewhere(parameters, batch, hard, chance, problem):
     return GOOD.loss(parameters, batch, lambda x, at: hard(x, at="x"), chance, problem)
 
 
+def halved(loss):
+    """The same number with half the gradient."""
+    return loss / 2 + tf.stop_gradient(loss / 2)
+
+
 def several(parameters, batch, hard, chance, problem):
     return hard(parameters["x"], at="x/weights"), {}
 
@@ -107,6 +112,14 @@ BROKEN = {
     "a weight by a soft way": ({"loss": soft}, "x is in `weights`, but reaches the loss beside its hard function"),
     "chance from NumPy": ({"start": from_numpy}, "`start` gives other numbers the second time"),
     "chance from TensorFlow": ({"start": from_tensorflow}, "draw from `chance` alone, as chance.of("),
+    "another loss on a device": (
+        {"by_device": {"cpu": {"loss": lambda *own: (GOOD.loss(*own)[0] + 1.0, {})}}},
+        "loss is another number in the form for device=cpu",
+    ),
+    "another gradient on a device": (
+        {"by_device": {"gpu": {"loss": lambda *own: (halved(GOOD.loss(*own)[0]), {})}}},
+        "the gradient by x is another number in the form for device=gpu",
+    ),
     "arrays of two lengths": ({"examples": (tf.ones([4]), tf.ones([5]))}, "`examples` have 4, 5 rows"),
     "too large a batch": ({"examples": (tf.ones([4]),), "batch": 5}, "a batch has 5 of 4 training examples"),
     "no costs": ({"flops": 0.0}, "`flops` is 0.0"),

@@ -61,7 +61,8 @@ def same(a, b, i=0, j=0):
 
 MADE = {n: (lambda n=n: tasks.registry[n](**SMALL.get(n, {}))) for n in tasks.registry}
 MADE |= {"recurrent": tiny.recurrent, "convolutional": tiny.convolutional}
-LONG = ("sorting", "two_layer_gaussian")  # which carry nothing that sign_fitting does not
+# Which carry nothing that the others do not, or take XLA long: on a CPU they are trained in another form.
+LONG = ("binarized_convnet", "gates", "router", "sorting", "spike_memorisation", "spiking_digits", "two_layer_gaussian")
 CARRIED = [pytest.param(make, id=n, marks=[pytest.mark.long] * (n in LONG)) for n, make in MADE.items()]
 
 
