@@ -385,6 +385,9 @@ def title(task: str, optimizer: str, columns: int, letters: int = 24) -> str:
     return "\n".join(textwrap.fill(word, letters) for word in words) if tight else "\n".join(words)
 
 
+LONGEST = 35  # letters of a vertical axis' name in one line: panels stand below each other
+
+
 def ylabel(row: Iterable[Axes], text: str) -> None:
     """Names the vertical axis of panels that share it: at the left of each line of them.
 
@@ -396,7 +399,7 @@ def ylabel(row: Iterable[Axes], text: str) -> None:
     for axes in row:
         line = axes.get_subplotspec().rowspan.start
         if line not in named:
-            axes.set_ylabel(text)
+            axes.set_ylabel(text if len(text) <= LONGEST else text.replace(" (", "\n("))
             named.add(line)
 
 
