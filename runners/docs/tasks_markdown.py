@@ -30,7 +30,7 @@ def sections() -> list[str]:
     lines: list[str] = []
     for name in tasks.registry:
         task = tasks.registry[name]()
-        lines += [f"## {name}", "", *_words(inspect.getdoc(tasks.registry[name]) or ""), "", *_facts(task), ""]
+        lines += [f"## {name}", "", *_text(inspect.getdoc(tasks.registry[name]) or ""), "", *_facts(task), ""]
     return lines
 
 
@@ -59,7 +59,7 @@ def powers(name: str, folder: Path = ROOT / "results" / "frozen") -> dict[str, t
     return found
 
 
-def _words(docstring: str) -> Iterator[str]:
+def _text(docstring: str) -> Iterator[str]:
     """A docstring up to its sections: sentences as they read, formulas as code."""
     for line in re.split(r"\n\n?(?=Args:)", docstring)[0].splitlines():
         yield line if line.startswith("    ") else plain(line)

@@ -63,7 +63,7 @@ def test_the_lines_of_the_experiments_are_overrides():
             check_overrides(line.split())
             assert "optimizer=adam" in line.split()
             seen += 1
-    assert seen == 6
+    assert seen == 11
 
 
 # Numbers of one page
