@@ -69,9 +69,9 @@ def _facts(task: Task) -> Iterator[str]:
     """What its fields say, a line each."""
     measured, at = task.target
     numbers = sum(int(np.prod(shape)) for shape in task.sizes.values())
-    draws = DRAWN.get(task.draw.of, "its start and its batches alone")
+    drawn = DRAWN.get(task.draw.of, "its start and its batches alone")
     yield f"* Reported: `{task.reports}`; settings are chosen by `{task.selects}`; arrived: `{measured}` at {at:g}."
-    yield f"* Hard functions: {', '.join(f'`{name}`' for name in task.forwards)}. A seed draws {draws}."
+    yield f"* Hard functions: {', '.join(f'`{name}`' for name in task.forwards)}. A seed draws {drawn}."
     yield f"* Trainings {'can' if task.can_fail else 'were never seen to'} miss the target for good."
     if task.optimum is not None:
         yield f"* The smallest possible loss: {task.optimum:g}."
