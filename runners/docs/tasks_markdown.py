@@ -15,9 +15,9 @@ import tasks
 from results import wording
 from results.statistics import paired
 from runners.docs.estimators_markdown import plain
-from runners.planning.sources import ROOT
 from tasks.base import Task
 
+FROZEN = Path(__file__).resolve().parents[2] / "results" / "frozen"
 DRAWN = {"split": "a split of the examples", "subset": "a subset of the examples", "instance": "an instance"}
 
 
@@ -34,7 +34,7 @@ def sections() -> list[str]:
     return lines
 
 
-def powers(name: str, folder: Path = ROOT / "results" / "frozen") -> dict[str, tuple[float, int, str]]:
+def powers(name: str, folder: Path = FROZEN) -> dict[str, tuple[float, int, str]]:
     """What differences the frozen races of a task could have shown.
 
     Args:

@@ -9,7 +9,6 @@ from scipy import stats
 
 import tasks
 from runners.docs import tasks_markdown
-from runners.planning.sources import ROOT
 
 
 @pytest.fixture(scope="module")
@@ -33,7 +32,7 @@ def test_power_is_what_simulated_races_find():
     found = tasks_markdown.powers("quantized_mlp")
     assert {"quantized", "quantized_4"} <= {*found}
     difference, draws, unit = found["quantized"]
-    rows = pd.read_csv(ROOT / "results/frozen/quantized/verdicts.csv")
+    rows = pd.read_csv(tasks_markdown.FROZEN / "quantized/verdicts.csv")
     rows = rows[rows["task"] == "quantized_mlp"]
     spread = ((rows["high"] - rows["low"]) / 2 / stats.t.ppf(0.975, 63)).median() * math.sqrt(64)
     family = int(rows["family"].iloc[0])
