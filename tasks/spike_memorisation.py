@@ -59,24 +59,17 @@ def spike_memorisation(
         reset=reset,
     )
     neuron = spiking.Neuron(membrane, synapse, reset, detach)
-    sizes = {"layer1/weights": (inputs, hidden), "layer2/weights": (hidden, 2)}
-    sizes |= {"layer1/recurrent": (hidden, hidden)} if recurrent else {}
+    sizes = spiking.sizes(inputs, hidden, 2, recurrent)
 
     def problem(chance, draw):
         trains = tf.cast(chance.of("spikes").uniform([duration, examples, inputs]) < rate, dtype)
         return {"spikes": trains, "labels": tf.cast(chance.of("labels").uniform([examples]) < 0.5, tf.int32)}
 
     def start(chance, problem):
-        spread = {name: spiking.start_spread(neuron, shape[0]) for name, shape in sizes.items()}
-        return {name: tf.cast(chance.of(name).normal(shape) * spread[name], dtype) for name, shape in sizes.items()}
+        return spiking.start(chance, sizes, neuron, dtype)
 
     def outputs(parameters, hard, problem):
-        arriving = tf.tensordot(problem["spikes"], parameters["layer1/weights"], 1)
-        fired = spiking.spikes(
-            arriving, hard, neuron, at="layer1/activations", recurrent=parameters.get("layer1/recurrent")
-        )
-        read = spiking.leaky_sums(neuron, tf.tensordot(fired, parameters["layer2/weights"], 1))
-        return tf.reduce_max(read, 0), tf.reduce_mean(fired)
+        return spiking.network(problem["spikes"], parameters, hard, neuron)
 
     def mean_loss(logits, problem):
         return tf.reduce_mean(layers.losses("cross_entropy", logits, problem["labels"]))
@@ -90,7 +83,6 @@ def spike_memorisation(
         accuracy = tf.reduce_mean(tf.cast(right, dtype))
         return {"training_loss": mean_loss(logits, problem), "training_accuracy": accuracy, "firing_rate": fired}
 
-    products = inputs * hidden + hidden * 2 + hidden * hidden * recurrent
     return Task(
         name="spike_memorisation",
         label=f"Spike memorisation ({inputs}-{hidden}-2)",
@@ -106,7 +98,7 @@ def spike_memorisation(
         reports="training_accuracy",
         target=("training_accuracy", 0.8),
         sizes=sizes,
-        flops=6.0 * duration * examples * products,
+        flops=spiking.step_flops(sizes, duration, examples),
         mapped=False,  # a replica's spikes are 20 megabytes
         through_time=True,
         forwards=("step",),

@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 
 import numpy as np
 import tensorflow as tf
 
+from steeplechase.random import Chance
 from tasks.base import Measure
 
 FIRING_RATE = Measure("Firing rate", "spikes of a neuron and step", "", (0.0, 1.0))
@@ -207,17 +208,70 @@ def leaky_sums(neuron: Neuron, arriving: tf.Tensor) -> tf.Tensor:
     return tf.tensordot(tf.constant(kernel, arriving.dtype), arriving, 1)
 
 
-def start_spread(neuron: Neuron, inputs: int) -> float:
-    """The standard deviation of weights before training, as Zenke's tutorials have it: 7·(1 − β)/√inputs.
+def sizes(inputs: int, hidden: int, outputs: int, recurrent: bool) -> dict[str, tuple[int, ...]]:
+    """The parameters of a network of one hidden layer.
 
     Args:
-        neuron: its time constants.
-        inputs: how many lead to a neuron.
+        inputs: that spike.
+        hidden: neurons.
+        outputs: neurons that do not spike.
+        recurrent: whether hidden neurons lead to each other.
 
     Returns:
-        The number.
+        Their shapes, by name.
     """
-    return 7 * (1 - neuron.beta) / math.sqrt(inputs)
+    own: dict[str, tuple[int, ...]] = {"layer1/weights": (inputs, hidden), "layer2/weights": (hidden, outputs)}
+    return own | ({"layer1/recurrent": (hidden, hidden)} if recurrent else {})
+
+
+def start(chance: Chance, shapes: Mapping[str, tuple[int, ...]], neuron: Neuron, dtype: str) -> dict[str, tf.Tensor]:
+    """Weights before training, as Zenke's tutorials have them: N(0, 1) times 7·(1 − β)/√inputs.
+
+    Args:
+        chance: each parameter has a stream of its own name.
+        shapes: of `sizes`.
+        neuron: whose β it is.
+        dtype: of the tensors.
+
+    Returns:
+        By name.
+    """
+    spread = {name: 7 * (1 - neuron.beta) / math.sqrt(shape[0]) for name, shape in shapes.items()}
+    return {name: tf.cast(chance.of(name).normal(shape) * spread[name], dtype) for name, shape in shapes.items()}
+
+
+def network(
+    trains: tf.Tensor, parameters: Mapping[str, tf.Tensor], hard: Callable, neuron: Neuron
+) -> tuple[tf.Tensor, tf.Tensor]:
+    """What a network of one hidden layer says of trains of spikes.
+
+    Args:
+        trains: [steps, examples, inputs].
+        parameters: by the names of `sizes`.
+        hard: the hard operation.
+        neuron: of both layers; those that are read out do not spike.
+
+    Returns:
+        (the largest potential of each output over time [examples, outputs], the mean of all spikes).
+    """
+    arriving = tf.tensordot(trains, parameters["layer1/weights"], 1)
+    fired = spikes(arriving, hard, neuron, at="layer1/activations", recurrent=parameters.get("layer1/recurrent"))
+    potentials = leaky_sums(neuron, tf.tensordot(fired, parameters["layer2/weights"], 1))
+    return tf.reduce_max(potentials, 0), tf.reduce_mean(fired)
+
+
+def step_flops(shapes: Mapping[str, tuple[int, ...]], steps: int, examples: int) -> float:
+    """Operations of a training step: three products at every step of time for each of the weights.
+
+    Args:
+        shapes: of `sizes`.
+        steps: of time.
+        examples: of a batch.
+
+    Returns:
+        Multiplications and additions.
+    """
+    return 6.0 * steps * examples * sum(map(math.prod, shapes.values()))
 
 
 def latency(x: tf.Tensor, *, steps: int, constant: float, threshold: float) -> tf.Tensor:

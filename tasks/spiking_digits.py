@@ -90,21 +90,14 @@ def spiking_digits(
         piece=PIECE,
     )
     neuron = spiking.Neuron(membrane, synapse, reset, detach)
-    sizes = {"layer1/weights": (examples.features, hidden), "layer2/weights": (hidden, examples.classes)}
-    sizes |= {"layer1/recurrent": (hidden, hidden)} if recurrent else {}
+    sizes = spiking.sizes(examples.features, hidden, examples.classes, recurrent)
 
     def start(chance, problem):
-        spread = {name: spiking.start_spread(neuron, shape[0]) for name, shape in sizes.items()}
-        return {name: tf.cast(chance.of(name).normal(shape) * spread[name], dtype) for name, shape in sizes.items()}
+        return spiking.start(chance, sizes, neuron, dtype)
 
     def forward(parameters, x, hard):
         trains = spiking.latency((x + 1) / 2, steps=duration, constant=latency, threshold=threshold)
-        arriving = tf.tensordot(trains, parameters["layer1/weights"], 1)
-        fired = spiking.spikes(
-            arriving, hard, neuron, at="layer1/activations", recurrent=parameters.get("layer1/recurrent")
-        )
-        read = spiking.leaky_sums(neuron, tf.tensordot(fired, parameters["layer2/weights"], 1))
-        return tf.reduce_max(read, 0), tf.reduce_mean(fired)
+        return spiking.network(trains, parameters, hard, neuron)
 
     def losses(outputs, y):
         return layers.losses("cross_entropy", outputs, y)
@@ -117,7 +110,6 @@ def spiking_digits(
     def judge(parameters, hard, problem):
         return examples.judge(problem, lambda x: forward(parameters, x, hard)[0], losses)
 
-    products = examples.features * hidden + hidden * examples.classes + hidden * hidden * recurrent
     return Task(
         name="spiking_digits",
         label=f"Spiking {'recurrent ' * recurrent}network ({examples.features}-{hidden}-{examples.classes})",
@@ -127,7 +119,7 @@ def spiking_digits(
         measures={"firing_rate": spiking.FIRING_RATE},
         target=("validation_accuracy", 0.9),
         sizes=sizes,
-        flops=6.0 * duration * batch * products,
+        flops=spiking.step_flops(sizes, duration, batch),
         by_device={"cpu": {"mapped": False}},  # as fast as many at once, in a third of the memory, sooner compiled
         through_time=True,
         forwards=("step",),
