@@ -346,7 +346,8 @@ def setup(app: Sphinx) -> dict[str, object]:
     app.connect("autodoc-process-docstring", _plain, priority=100)  # before napoleon's
     app.connect("autodoc-process-signature", _signature)
     for name, directive in {
-        "keys": Keys, "arguments": Arguments, "experiments": Experiments, "columns": Columns, "command": Command,
+        "keys": Keys, "arguments": Arguments, "experiments": Experiments, "tasks": Tasks, "columns": Columns,
+        "command": Command,
     }.items():  # fmt: skip
         app.add_directive(name, directive)
     return {"parallel_read_safe": True, "parallel_write_safe": True}
