@@ -149,9 +149,11 @@ def compiles_for_several(trial: Trial) -> None:
     if not task.mapped:
         replicas = tuple(tensor[:1] for tensor in replicas)
 
-    def first_step(keys, draw):
+    def begin(keys, draw):
         problem = step.problem(task, keys, draw)
-        parameters = step.start(task, True, keys, problem)
+        return problem, step.start(task, True, keys, problem)
+
+    def first_step(keys, problem, parameters):
         batch = step.batch_of(examples, step.batch_indices(task, keys, tf.constant(0), problem))
         batch = tuple(tf.cast(array, trial.dtype) if array.dtype.is_floating else array for array in batch)
         gradients, loss, _ = gradient(
@@ -160,13 +162,12 @@ def compiles_for_several(trial: Trial) -> None:
         judged = task.judge(parameters, trial.judged, problem)
         return gradients, loss, judged
 
-    compiled = tf.function(
-        lambda *elements: step.map_replicas(task, lambda each: first_step(*each), elements),
-        jit_compile=True,
-        autograph=False,
-    )
-    try:
-        compiled(*replicas)
+    def compiled(function):
+        mapped = lambda *elements: step.map_replicas(task, lambda each: function(*each), elements)  # noqa: E731
+        return tf.function(mapped, jit_compile=True, autograph=False)
+
+    try:  # in two programs, as it is trained: what draws numbers would be fused into all that uses them
+        compiled(first_step)(replicas[0], *compiled(begin)(*replicas))
     except Exception as error:  # TensorFlow has many ways to say so, and says it last
         reason = (str(error).strip().splitlines() or ["no reason given"])[-1].strip()
         raise ContractError(
