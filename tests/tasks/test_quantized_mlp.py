@@ -173,6 +173,7 @@ def test_every_rule_trains_and_starts_where_it_says(estimator):
     assert (after["measures/diverged"] == -1).all() and (after[name] != start[name]).all()
 
 
+@pytest.mark.long
 def test_a_real_network_has_no_steps_to_train():
     trainer, start = trained(steps=20, function=functions["identity"], weights=functions["identity"])
     after = trainer.state()
