@@ -32,9 +32,7 @@ def sparsemax_pull(x: tf.Tensor, upstream: tf.Tensor) -> tf.Tensor:
     sort = tf.sort(x, -1, "DESCENDING")
     count = tf.cast(tf.range(1, x.shape[-1] + 1), x.dtype)
     above = (tf.cumsum(sort, -1) - 1) / count
-    last = tf.reduce_sum(tf.cast(sort > above, tf.int32), -1, keepdims=True)
-    tau = tf.reduce_sum(above * tf.one_hot(last[..., 0] - 1, x.shape[-1], dtype=x.dtype), -1, keepdims=True)
-    return _among(tf.cast(x > tau, x.dtype), upstream)
+    return _among(tf.cast(x > _last(above, sort > above), x.dtype), upstream)
 
 
 def entmax15_pull(x: tf.Tensor, upstream: tf.Tensor) -> tf.Tensor:
@@ -54,9 +52,7 @@ def entmax15_pull(x: tf.Tensor, upstream: tf.Tensor) -> tf.Tensor:
     mean = tf.cumsum(sort, -1) / count
     spread = count * (tf.cumsum(tf.square(sort), -1) / count - tf.square(mean))
     above = mean - tf.sqrt(tf.maximum((1 - spread) / count, 0))
-    last = tf.reduce_sum(tf.cast(above <= sort, tf.int32), -1, keepdims=True)
-    tau = tf.reduce_sum(above * tf.one_hot(last[..., 0] - 1, x.shape[-1], dtype=x.dtype), -1, keepdims=True)
-    return _among(tf.maximum(half - tau, 0), upstream)
+    return _among(tf.maximum(half - _last(above, above <= sort), 0), upstream)
 
 
 def lapsum_pull(x: tf.Tensor, upstream: tf.Tensor) -> tf.Tensor:
@@ -87,6 +83,12 @@ def lapsum_pull(x: tf.Tensor, upstream: tf.Tensor) -> tf.Tensor:
     chosen = tf.one_hot(above[..., 0] - 1, x.shape[-1], dtype=x.dtype)
     b = tf.where(above > 0, tf.reduce_sum(tf.where(chosen > 0, some, tf.zeros_like(some)), -1, keepdims=True), none)
     return _among(tf.cast(tf.exp(-tf.abs(x - b)) / 2, given), upstream)
+
+
+def _last(values, holds):
+    """Of values the last for which it holds, where it holds for the first of them: [..., 1]."""
+    count = tf.reduce_sum(tf.cast(holds, tf.int32), -1)
+    return tf.reduce_sum(values * tf.one_hot(count - 1, values.shape[-1], dtype=values.dtype), -1, keepdims=True)
 
 
 def _among(weights, upstream):

@@ -43,10 +43,10 @@ def binarized_mlp(
     Raises:
         UserError: with the argument, its value and what is allowed.
     """
-    _labelled(hidden, batch, validation, test, reference, split_seed, subsets)
+    draws = _labelled(hidden, batch, validation, test, reference, split_seed, subsets)
     one_of("cross_entropy", "squared_hinge", loss=loss)
     finite(0, init_scale=init_scale)
-    return subsets if split_seed is None else 1
+    return draws
 
 
 def binarized_convnet(
@@ -83,7 +83,7 @@ def binarized_convnet(
     Raises:
         UserError: with the argument, its value and what is allowed.
     """
-    _labelled((), batch, validation, test, reference, split_seed, subsets)
+    draws = _labelled((), batch, validation, test, reference, split_seed, subsets)
     at_least(1, colours=colours, **{f"channels[{i}]": width for i, width in enumerate(channels)})
     at_least(0, pools=pools)
     one_of("cross_entropy", "squared_hinge", loss=loss)
@@ -91,7 +91,7 @@ def binarized_convnet(
         raise UserError("task.channels is [], but there must be at least one layer.")
     if pools > len(channels):
         raise UserError(f"task.pools is {pools}, but there are {len(channels)} layers to halve what they see.")
-    return subsets if split_seed is None else 1
+    return draws
 
 
 def quantized_mlp(
@@ -126,17 +126,17 @@ def quantized_mlp(
     Raises:
         UserError: with the argument, its value and what is allowed.
     """
-    _labelled(hidden, batch, validation, test, reference, split_seed, subsets)
+    draws = _labelled(hidden, batch, validation, test, reference, split_seed, subsets)
     one_of("quantized", "real", ends=ends)
     one_of("tensor", "channel", per=per)
     if len(hidden) < (2 if ends == "real" else 1):
         least = "two hidden layers with task.ends=real, or no weight is rounded" if ends == "real" else "a hidden layer"
         raise UserError(f"task.hidden is {list(hidden)}, but there must be at least {least}.")
-    return subsets if split_seed is None else 1
+    return draws
 
 
 def _labelled(hidden, batch, validation, test, reference, split_seed, subsets):
-    """Refuses arguments that all networks on labelled examples have."""
+    """Refuses arguments that all networks on labelled examples have; how many draws they leave."""
     widths = {f"hidden[{i}]": width for i, width in enumerate(hidden)}
     at_least(1, batch=batch, reference=reference, **widths)
     if split_seed is not None:
@@ -151,6 +151,7 @@ def _labelled(hidden, batch, validation, test, reference, split_seed, subsets):
     for name, share, least in (("validation", validation, "above 0"), ("test", test, "from 0")):
         if not 0 <= share < 1 or (share == 0 and name == "validation"):  # a set may bring its own test part
             raise UserError(f"task.{name} is {share}, but must be a share of the examples, {least} and below 1.")
+    return subsets if split_seed is None else 1
 
 
 def oscillation(*, target: float, start: float, spread: float, dampening: float, **_) -> int | None:
@@ -423,13 +424,13 @@ def spiking_digits(
     if not 0 < threshold < 1:
         raise UserError(f"task.threshold is {threshold}, but must be a brightness above 0 and below 1.")
     _neuron(membrane, synapse, reset)
-    _labelled((), batch, validation, test, 1, split_seed, subsets)
+    draws = _labelled((), batch, validation, test, 1, split_seed, subsets)
     if batch * duration * hidden > MOST_SPIKES:
         raise UserError(
             f"task.duration is {duration}, but with a batch of {batch} and {hidden} neurons at most "
             f"{MOST_SPIKES // (batch * hidden)} steps can be held."
         )
-    return subsets if split_seed is None else 1
+    return draws
 
 
 def _neuron(membrane, synapse, reset):

@@ -9,12 +9,11 @@ import math
 import numpy as np
 import tensorflow as tf
 
-from tasks import arguments
+from tasks import arguments, enumerated
 from tasks.base import Draw, Measure, Task
 
 FIXED = {"easy": (0.0, 1.6), "medium": (0.8, 1.2), "hard": (1.5, 1.6)}  # of each its correlation, and its size
 TWO_BITS = (-2.0, -1.0, 0.0, 1.0)
-CLOSE = 1e-5  # losses that are as close are not told apart: single precision has them by two formulas
 
 
 def quantized_regression(
@@ -103,8 +102,7 @@ def quantized_regression(
             excess = _excess(q, best, gram, moment)
             first, second = _halves(levels, dim, dtype)
             losses = _losses(first, second, gram, moment)
-            better = losses - tf.reduce_min(losses) < excess - CLOSE
-            place = tf.where(tf.math.is_finite(excess), tf.reduce_sum(tf.cast(better, dtype)), excess)
+            place = enumerated.place(losses, excess)
             wrong = tf.reduce_mean(tf.cast(q != best, dtype))
             return {"excess": excess, "wrong_weights": wrong, "place": place, "rounded_excess": here["rounded"]}
 

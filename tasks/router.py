@@ -9,10 +9,8 @@ import math
 import numpy as np
 import tensorflow as tf
 
-from tasks import arguments
+from tasks import arguments, enumerated
 from tasks.base import Draw, Measure, Task
-
-CLOSE = 1e-5  # losses that are as close are not told apart
 
 
 def router(
@@ -95,8 +93,7 @@ def router(
     def judge(parameters, hard, problem):
         here, routes = shared or problem, sent(parameters, hard)
         excess = tf.maximum(loss_of(routes, here["answers"], here["targets"]) - tf.reduce_min(here["losses"]), 0)
-        better = here["losses"] - tf.reduce_min(here["losses"]) < excess - CLOSE
-        place = tf.where(tf.math.is_finite(excess), tf.reduce_sum(tf.cast(better, dtype)), excess)
+        place = enumerated.place(here["losses"], excess)
         wrong = 1 - tf.reduce_sum(routes * here["best"]) / tokens
         return {"excess": excess, "wrong_routes": wrong, "place": place, "separate_excess": here["apart"]}
 

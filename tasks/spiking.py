@@ -71,7 +71,7 @@ def spikes(
 
     @tf.custom_gradient
     def potentials(currents, *back):
-        above, driven = _potentials(currents, neuron, *back)
+        above, *driven = _potentials(currents, neuron, *back)
 
         def through_time(direct):
             assert slope[0] is not None  # nothing comes down an operation that passes nothing
@@ -92,7 +92,8 @@ def spikes(
 
 
 def _potentials(currents, neuron, recurrent=None):
-    """The potentials less the threshold, and what they were to become but for the reset, [steps, examples, neurons]."""
+    """The potentials less the threshold, and where a gradient asks for it what a reset took away."""
+    outputs = 2 if _through_reset(neuron) else 1
 
     def step(state, now):
         (v, i), (current,) = state, now
@@ -101,10 +102,10 @@ def _potentials(currents, neuron, recurrent=None):
         i = neuron.alpha * i + current
         if recurrent is not None:
             i += fired @ recurrent
-        return (_reset(driven, fired, neuron), i), (v - 1, driven)
+        return (_reset(driven, fired, neuron), i), (v - 1, driven)[:outputs]
 
     zeros = tf.zeros_like(currents[0])
-    return over_time(step, (zeros, zeros), (currents,), 2)
+    return over_time(step, (zeros, zeros), (currents,), outputs)
 
 
 def _arriving(direct, slope, above, driven, neuron, recurrent=None):
@@ -114,7 +115,7 @@ def _arriving(direct, slope, above, driven, neuron, recurrent=None):
         direct: the gradient to each potential through its own spikes.
         slope: that of each spike by its potential.
         above: the potentials less the threshold.
-        driven: what they were to become but for the reset.
+        driven: what they were to become but for the reset, where a gradient passes through one to zero; else empty.
         neuron: its equations.
         recurrent: as in `spikes`.
 
@@ -123,19 +124,24 @@ def _arriving(direct, slope, above, driven, neuron, recurrent=None):
     """
 
     def step(state, now):
-        (to_v, to_i), (own, slope, above, driven) = state, now
+        (to_v, to_i), (own, slope, above, *driven) = state, now
         fired = tf.cast(above >= 0, above.dtype)
         to_fired = tf.zeros_like(own)
         if recurrent is not None:
             to_fired += tf.matmul(to_i, recurrent, transpose_b=True)
         if not neuron.detach:
-            to_fired -= to_v * (driven if neuron.reset == "to_zero" else 1.0)
+            to_fired -= to_v * (driven[0] if _through_reset(neuron) else 1.0)
         to_driven = to_v * (1 - fired) if neuron.reset == "to_zero" else to_v
         return (neuron.beta * to_driven + own + slope * to_fired, neuron.alpha * to_i + to_driven), (to_i,)
 
     zeros = tf.zeros_like(direct[0])
-    [found] = over_time(step, (zeros, zeros), (direct, slope, above, driven), 1, backwards=True)
+    [found] = over_time(step, (zeros, zeros), (direct, slope, above, *driven), 1, backwards=True)
     return found
+
+
+def _through_reset(neuron):
+    """Whether a gradient passes through a reset to zero, and so needs what was reset."""
+    return neuron.reset == "to_zero" and not neuron.detach
 
 
 def _reset(driven, fired, neuron):

@@ -14,6 +14,7 @@ from estimators.contract.numerics import (
     Unbounded,
     away_from,
     check_close,
+    compiled_ways,
     contract_stream,
     corners_of,
     format_parameters,
@@ -147,9 +148,7 @@ def same_everywhere(page: Surrogate) -> None:
 
     each = [gradients(x[i], {name: value[i] for name, value in own.items()}) for i in range(4)]
     eager = [np.stack(part) for part in zip(*each, strict=True)]
-    ways = {"in a graph": tf.function(rows, autograph=False), "vectorised": rows}
-    ways["under XLA"] = tf.function(rows, jit_compile=True, autograph=False)
-    for way, call in ways.items():
+    for way, call in compiled_ways(rows).items():
         y, m = (part.numpy() for part in call(x, own))
         if not (y == eager[0]).all():
             raise ContractError(f"{page.name}'s hard output is another one {way}.")

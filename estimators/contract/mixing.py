@@ -11,6 +11,7 @@ import tensorflow as tf
 from estimators.contract.numerics import (
     FLOATS,
     check_close,
+    compiled_ways,
     format_parameters,
     four_values,
 )
@@ -138,9 +139,7 @@ def _same(name: str, call: Callable, arguments: tuple, exact: bool) -> None:
 
     count = arguments[0].shape[0]
     eager = np.stack([call(*tf.nest.map_structure(lambda t, i=i: t[i], arguments)).numpy() for i in range(count)])
-    ways = {"in a graph": tf.function(rows, autograph=False), "vectorised": rows}
-    ways["under XLA"] = tf.function(rows, jit_compile=True, autograph=False)
-    for way, other in ways.items():
+    for way, other in compiled_ways(rows).items():
         check_close(other(*arguments).numpy(), eager, 0 if exact else 2e-5, f"{name} is another one {way}")
 
 

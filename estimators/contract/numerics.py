@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Callable
 
 import numpy as np
 import tensorflow as tf
@@ -144,6 +145,19 @@ def half_width(page, chosen):
     m = np.abs(slope_at(page, x, **chosen))
     wide = x[m >= m.max() / 2]
     return float(wide.max() - wide.min()) + 1e-12
+
+
+def compiled_ways(call: Callable) -> dict[str, Callable]:
+    """The ways in which a function of tensors is run, beside eagerly.
+
+    Args:
+        call: which is vectorised.
+
+    Returns:
+        By words that say how.
+    """
+    graph, xla = (tf.function(call, jit_compile=jit, autograph=False) for jit in (None, True))
+    return {"in a graph": graph, "vectorised": call, "under XLA": xla}
 
 
 def four_values(page, name):
