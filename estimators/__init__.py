@@ -1,6 +1,21 @@
 """The estimators and the hard functions that they go with: the table of contents."""
 
+from estimators.expectation import Expectation
+from estimators.expectation import expectation_registry as expectation_registry
+from estimators.expectations.arm import arm as arm
+from estimators.expectations.disarm import disarm as disarm
+from estimators.expectations.dr_grpo import dr_grpo as dr_grpo
+from estimators.expectations.exact import exact as exact
+from estimators.expectations.grpo import grpo as grpo
+from estimators.expectations.leave_one_out import leave_one_out as leave_one_out
+from estimators.expectations.muprop import muprop as muprop
+from estimators.expectations.rebar import rebar as rebar
+from estimators.expectations.reinforce import reinforce as reinforce
+from estimators.expectations.reinforce_moving import reinforce_moving as reinforce_moving
+from estimators.expectations.reinforce_optimal import reinforce_optimal as reinforce_optimal
 from estimators.functions.argmax import argmax as argmax
+from estimators.functions.bernoulli import bernoulli as bernoulli
+from estimators.functions.categorical import categorical as categorical
 from estimators.functions.hard_tanh import hard_tanh as hard_tanh
 from estimators.functions.identity import identity as identity
 from estimators.functions.midrise import midrise as midrise
@@ -8,6 +23,14 @@ from estimators.functions.round import round as round
 from estimators.functions.sign import sign as sign
 from estimators.functions.step import step as step
 from estimators.functions.ternary import ternary as ternary
+from estimators.sampled import Sampled
+from estimators.sampled import sampled_registry as sampled_registry
+from estimators.sampling.gapped_st import gapped_st as gapped_st
+from estimators.sampling.gumbel_rao import gumbel_rao as gumbel_rao
+from estimators.sampling.gumbel_softmax import gumbel_softmax as gumbel_softmax
+from estimators.sampling.reinmax import reinmax as reinmax
+from estimators.sampling.st_gumbel import st_gumbel as st_gumbel
+from estimators.surrogate import Surrogate
 from estimators.surrogate import registry as registry
 from estimators.surrogates.absmax import absmax as absmax
 from estimators.surrogates.absmean import absmean as absmean
@@ -59,5 +82,27 @@ from estimators.surrogates.tqt import tqt as tqt
 from estimators.surrogates.triangle import triangle as triangle
 from estimators.surrogates.zero import zero as zero
 from steeplechase import renamed
+
+
+def names() -> list[str]:
+    """The names of all estimators, kind by kind."""
+    return [name for each in (registry, sampled_registry, expectation_registry) for name in each]
+
+
+def find(name: str) -> Surrogate | Sampled | Expectation:
+    """The estimator of this name, of any kind.
+
+    Args:
+        name: as it was registered.
+
+    Returns:
+        The page.
+
+    Raises:
+        UnknownName: where there is none, with what may have been meant.
+    """
+    own = next((each for each in (registry, sampled_registry, expectation_registry) if name in each), registry)
+    return own[name]
+
 
 __getattr__ = renamed.answering(__name__, book=("estimators.registry", registry))

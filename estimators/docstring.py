@@ -7,8 +7,8 @@ import re
 from collections.abc import Callable
 from typing import NamedTuple
 
-_BLOCK = re.compile(r"(Replaces|With|Needs) {2,}|Replaces ")  # how a paragraph of them begins
-_WORD = re.compile(r"(?:^|(?<=  ))(Replaces|With|Needs)\s+", re.MULTILINE)
+_BLOCK = re.compile(r"(Replaces|With|Estimates|By|Needs) {2,}|(Replaces|Estimates) ")  # how a paragraph of them begins
+_WORD = re.compile(r"(?:^|(?<=  ))(Replaces|With|Estimates|By|Needs)\s+", re.MULTILINE)
 
 
 class PageText(NamedTuple):
@@ -16,7 +16,7 @@ class PageText(NamedTuple):
 
     Attributes:
         summary: its first paragraph.
-        words: what stands behind Replaces, With and Needs, line by line.
+        words: what stands behind Replaces and With, or Estimates and By, and Needs, line by line.
         remarks: its other paragraphs, but for that of shapes, which is the same of every page.
     """
 

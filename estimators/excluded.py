@@ -29,8 +29,6 @@ EXCLUDED = {
     "sigmoid_derivative with function=argmax",
     "sparsemixer": "it draws the expert, and is no rule for a choice that is made by argmax",
     "remoe": "it weights experts by a ReLU: nothing in it is hard",
-    "gumbel_softmax": "it draws what is chosen; without the draw it is sigmoid_derivative with function=argmax",
-    "reinmax": "it draws what is chosen, and needs the draw",
     "perturbed_topk": "its forward pass is the mean of many choices, and not hard",
     "learnable": "training a slope's parameter was found to be the same as training the threshold; schedule it instead",
 }

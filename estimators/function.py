@@ -10,6 +10,7 @@ from dataclasses import dataclass, field, replace
 import numpy as np
 import tensorflow as tf
 
+from estimators.laws import Law
 from estimators.parameters import Range, check_one_of, one_number, short_repr
 from steeplechase.errors import UserError
 from steeplechase.registry import Registry
@@ -38,6 +39,8 @@ class HardFunction:
             of x. None: everywhere, and the slope alone decides.
         mixes: whether it looks at all elements of the last axis to decide on each, so that it has no slope and what
             comes down is an estimator's `pull`. In a file it is written out.
+        law: how its values are drawn while training, by noise that is added to x; None: they are not. Without the noise
+            it gives the likeliest value.
         exact: of a real function the surrogate whose slope, with its defaults, is the function's derivative; "" of a
             hard one. In a file it is written out: plans read it without running the file.
         allowed: by parameter, the words or numbers that it may be.
@@ -56,6 +59,7 @@ class HardFunction:
     period: float | Callable[..., float] = 0.0
     passes: Callable | None = None
     mixes: bool = False
+    law: Law | None = None
     exact: str = ""
     allowed: Mapping[str, tuple[float | str, ...]] = field(default_factory=dict, hash=False)
     needs: Mapping[str, Range] = field(default_factory=dict, hash=False)

@@ -1,15 +1,22 @@
-"""Ranges of parameters: what numbers a parameter may have."""
+"""Parameters by name: what numbers each may have, and what takes them."""
 
 from __future__ import annotations
 
+import inspect
 import math
 import numbers
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 
 import numpy as np
 import tensorflow as tf
 
+from estimators.docstring import PageText, page_text
 from steeplechase.errors import UserError
+
+# What a rule takes by keyword that is no number of a replica's: a stream of chance, how many draws it asks for, which
+# makes another program, and what it remembers.
+BESIDE_NUMBERS = ("chance", "samples", "memory")
 
 
 @dataclass(frozen=True)
@@ -40,6 +47,77 @@ class Range:
 
 positive = Range(above=0)
 not_negative = Range(least=0)
+
+
+class TakesParameters:
+    """What takes numbers by keyword, by a rule with defaults: every kind of estimator.
+
+    Attributes:
+        name: by which it is asked for.
+        rule: the function whose keywords they are.
+        needs: the range of each parameter.
+        agree: what parameters must be to each other: a function of all of them that is true where they may stand
+            together, and the same in words.
+    """
+
+    name: str
+    rule: Callable
+    needs: Mapping[str, Range]
+    agree: tuple[Callable, str] | None
+
+    @property
+    def parameters(self) -> dict[str, float]:
+        """The page's keyword-only parameters with their defaults."""
+        keywords = inspect.signature(self.rule).parameters.values()
+        return {p.name: p.default for p in keywords if p.kind is p.KEYWORD_ONLY and p.name not in BESIDE_NUMBERS}
+
+    def takes(self, keyword: str) -> bool:
+        """Whether the rule has this keyword."""
+        return keyword in inspect.signature(self.rule).parameters
+
+    @property
+    def text(self) -> PageText:
+        """What its docstring says."""
+        return page_text(self.rule)
+
+    def example_parameters(self) -> list[dict[str, float]]:
+        """The parameters that the page is tried at.
+
+        Returns:
+            The defaults, as {}, each parameter alone at a smaller and at a larger value, where its range allows, and
+            all of them at their larger values.
+        """
+        found: list[dict[str, float]] = [{}]
+        for name, default in self.parameters.items():
+            tried = (default / 2, default * 2, default * 3) if default else (0.25, 0.5, -0.25)
+            found += [{name: value} for value in tried if value in self.needs.get(name, Range())][:2]
+        largest = {name: value for chosen in found for name, value in chosen.items()}
+        return found + ([largest] if len(largest) > 1 else [])
+
+    def check(self, **parameters) -> None:
+        """Refuses what the page does not know or does not allow.
+
+        Args:
+            **parameters: one finite number each: Python's, NumPy's or a tensor's. A tensor whose value is not known
+                yet, as in a graph, is one number if its shape says so.
+
+        Raises:
+            UserError: for a name that the page does not have, for what is not one number, for a number outside `needs`,
+                and for numbers that do not `agree`.
+        """
+        together = dict(self.parameters)
+        for name, value in parameters.items():
+            if name not in self.parameters:
+                known = ", ".join(self.parameters) or "none"
+                raise UserError(f"{self.name} has no parameter '{name}'; its parameters are: {known}.")
+            allowed = self.needs.get(name, Range())
+            together[name] = number = one_number(f"{self.name}.{name}", value)
+            if number is not None and number not in allowed:
+                shown = value if isinstance(value, (int, float)) else number
+                raise UserError(f"{self.name}.{name} is {shown}, but must be {allowed}.")
+        if self.agree and None not in together.values() and not self.agree[0](**together):
+            given = ", ".join(f"{name} = {value:g}" for name, value in together.items())
+            raise UserError(f"{self.name} has {given}, but needs {self.agree[1]}.")
 
 
 def check_one_of(name, value, allowed):

@@ -13,10 +13,9 @@ from typing import Any, NamedTuple
 import numpy as np
 import tensorflow as tf
 
-from estimators.docstring import PageText, page_text
 from estimators.excluded import EXCLUDED
 from estimators.function import HardFunction, as_hard_function, floating
-from estimators.parameters import Range, as_constant, one_number, positive, short_repr
+from estimators.parameters import Range, TakesParameters, as_constant, one_number, positive, short_repr
 from estimators.step_size import LSQ, StepSize
 from estimators.width import half_width
 from steeplechase.errors import Unsupported, UserError
@@ -49,7 +48,7 @@ class Equality(NamedTuple):
 
 
 @dataclass(frozen=True, eq=False)
-class Surrogate:
+class Surrogate(TakesParameters):
     """A rule that keeps a function hard and replaces its derivative by a slope m(x).
 
     The traits say what can be checked of the page, and choose its tests. Those that may depend on the page's parameters
@@ -146,17 +145,6 @@ class Surrogate:
         return getattr(self, now)
 
     @property
-    def parameters(self) -> dict[str, float]:
-        """The page's keyword-only parameters with their defaults."""
-        keywords = inspect.signature(self.rule).parameters.values()
-        return {p.name: p.default for p in keywords if p.kind is p.KEYWORD_ONLY and p.name != "chance"}
-
-    @property
-    def text(self) -> PageText:
-        """What its docstring says."""
-        return page_text(self.rule)
-
-    @property
     def formula(self) -> str:
         """The multiplier m(x) as its docstring writes it, for those who build it in another framework."""
         return "\n".join(self.text.words.get("With", []))
@@ -197,45 +185,6 @@ class Surrogate:
                 f"{self.name}{given} has no half-width, so it cannot be made as wide as asked: leave width out."
             )
         return reach
-
-    def example_parameters(self) -> list[dict[str, float]]:
-        """The parameters that the page is tried at.
-
-        Returns:
-            The defaults, as {}, each parameter alone at a smaller and at a larger value, where its range allows, and
-            all of them at their larger values.
-        """
-        found: list[dict[str, float]] = [{}]
-        for name, default in self.parameters.items():
-            tried = (default / 2, default * 2, default * 3) if default else (0.25, 0.5, -0.25)
-            found += [{name: value} for value in tried if value in self.needs.get(name, Range())][:2]
-        largest = {name: value for chosen in found for name, value in chosen.items()}
-        return found + ([largest] if len(largest) > 1 else [])
-
-    def check(self, **parameters) -> None:
-        """Refuses what the page does not know or does not allow.
-
-        Args:
-            **parameters: one finite number each: Python's, NumPy's or a tensor's. A tensor whose value is not known
-                yet, as in a graph, is one number if its shape says so.
-
-        Raises:
-            UserError: for a name that the page does not have, for what is not one number, for a number outside `needs`,
-                and for numbers that do not `agree`.
-        """
-        together = dict(self.parameters)
-        for name, value in parameters.items():
-            if name not in self.parameters:
-                known = ", ".join(self.parameters) or "none"
-                raise UserError(f"{self.name} has no parameter '{name}'; its parameters are: {known}.")
-            allowed = self.needs.get(name, Range())
-            together[name] = number = one_number(f"{self.name}.{name}", value)
-            if number is not None and number not in allowed:
-                shown = value if isinstance(value, (int, float)) else number
-                raise UserError(f"{self.name}.{name} is {shown}, but must be {allowed}.")
-        if self.agree and None not in together.values() and not self.agree[0](**together):
-            given = ", ".join(f"{name} = {value:g}" for name, value in together.items())
-            raise UserError(f"{self.name} has {given}, but needs {self.agree[1]}.")
 
     def trait(self, name: str, **parameters):
         """A trait's value at these parameters.
@@ -444,6 +393,7 @@ class Surrogate:
         normalize="none",
         stretch=None,
         chance=None,
+        noise=None,
         step_size=None,
         **parameters,
     ):
@@ -459,6 +409,8 @@ class Surrogate:
             normalize: as in `gain`.
             stretch: as in `slope`.
             chance: as in `slope`.
+            noise: what is added to x before the hard function decides, of the shape and dtype of x, where its values
+                are drawn (HardFunction.law); the slope is that at x. None: nothing, and the likeliest value is taken.
             step_size: of a quantizer that learns its step s, so that the value is s·Q(x/s): what the page's rule
                 (`Surrogate.step_size`) makes the step of, by default the step itself. A number or a tensor, of one
                 number or of as many as x has at its last axis, which gets a gradient. None: the step is 1.
@@ -478,11 +430,14 @@ class Surrogate:
         if at_zero is not None:
             function = function.fixed(at_zero=at_zero)
         given = {"forward": function, "normalize": normalize, "stretch": stretch, "chance": chance, **parameters}
+        if noise is not None and step_size is not None:
+            raise UserError(f"{function.name} is drawn and has no step: leave step_size out.")
+        value = function.value if noise is None else lambda x: function.value(x + noise)
         if function.mixes:
-            return self._choosing(x, function, normalize, stretch, step_size, parameters)
+            return self._choosing(x, function, value, normalize, stretch, step_size, parameters)
         if step_size is None:
             signed = self.signed and (lambda x: (self.signed_slope(x, **given),))
-            return replaced(function.value, lambda x: (self.slope(x, **given),), signed)(x)
+            return replaced(value, lambda x: (self.slope(x, **given),), signed)(x)
 
         def slopes(x, step):
             v = x / step
@@ -497,7 +452,7 @@ class Surrogate:
         step = tf.broadcast_to(self._step(x, step_size, function, parameters), tf.shape(x))
         return replaced(lambda x, step: step * function.value(x / step), slopes, self.signed and of_size)(x, step)
 
-    def _choosing(self, x, function, normalize, stretch, step_size, parameters):
+    def _choosing(self, x, function, value, normalize, stretch, step_size, parameters):
         """`hard` where the function mixes elements."""
         reason = self.unsupported_reason(normalize if isinstance(normalize, str) else "none", function)
         if reason:
@@ -507,7 +462,7 @@ class Surrogate:
         pull, values = self.pull, {**self.parameters, **parameters}
         assert pull is not None  # unsupported_reason has asked
         values = {name: as_constant(v, x.dtype) for name, v in values.items()}
-        return with_backward(function.value, lambda upstream, x: (pull(x, upstream, **values),))(x)
+        return with_backward(value, lambda upstream, x: (pull(x, upstream, **values),))(x)
 
     def _step(self, x, step_size, function, parameters):
         """The step of a quantizer at x, to which a gradient passes as the page's rule has it."""

@@ -43,7 +43,7 @@ def main(arguments: list[str] | None = None) -> int:
     for group, name in chosen:
         if group in load:
             load[group](name)
-    every = [("estimator", name) for name in estimators.registry] + [("task", name) for name in tasks.registry]
+    every = [("estimator", name) for name in estimators.names()] + [("task", name) for name in tasks.registry]
     every += [("function", name) for name in _hard_functions()]
     console = Console(highlight=False, soft_wrap=True)
     broken = [name for group, name in chosen or every if not _passes(console, group, name, verbose=bool(given))]
@@ -107,7 +107,8 @@ def _estimator(name: str) -> tuple[str, list[Check]]:
     import estimators
     from runners.execution import contract
 
-    return estimators.registry[name].label, list(contract.check(estimators.registry[name]))
+    page = estimators.find(name)
+    return page.label, list(contract.check(page))
 
 
 def _function(name: str) -> tuple[str, list[Check]]:

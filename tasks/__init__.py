@@ -6,10 +6,12 @@ from tasks.base import load
 
 registry = Registry(
     "task",
+    "bernoulli_toy",
     "binarized_convnet",
     "binarized_mlp",
     "gates",
     "oscillation",
+    "polynomial_programming",
     "quantized_mlp",
     "quantized_regression",
     "router",

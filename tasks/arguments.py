@@ -94,6 +94,57 @@ def binarized_convnet(
     return draws
 
 
+def bernoulli_toy(*, dim: int, target: float, start: float, spread: float, **_) -> int | None:
+    """Refuses arguments that make no such task; others than these are not looked at.
+
+    Args:
+        dim: coordinates, at least 1.
+        target: above 0 and below 1, and not one half.
+        start: a finite number.
+        spread: a finite number of at least 0.
+
+    Returns:
+        How many draws there are (tasks.base.check).
+
+    Raises:
+        UserError: with the argument, its value and what is allowed.
+    """
+    at_least(1, dim=dim)
+    finite(start=start)
+    finite(None, 0, spread=spread)
+    if not 0 < target < 1 or target == 0.5:
+        raise UserError(f"task.target is {target}, but must be above 0, below 1, and not 0.5: no bit is better there.")
+    return 1
+
+
+def polynomial_programming(
+    *, variables: int, choices: int, power: float, target: float, batch: int, start: float, **_
+) -> int | None:
+    """Refuses arguments that make no such task; others than these are not looked at.
+
+    Args:
+        variables: at least 1.
+        choices: at least 2.
+        power: a finite number of at least 1.
+        target: from 0 to 1.
+        batch: at least 1.
+        start: a finite number of at least 0.
+
+    Returns:
+        How many draws there are (tasks.base.check).
+
+    Raises:
+        UserError: with the argument, its value and what is allowed.
+    """
+    at_least(1, variables=variables, batch=batch)
+    at_least(2, choices=choices)
+    finite(None, 1, power=power)
+    finite(None, 0, start=start)
+    if not 0 <= target <= 1:
+        raise UserError(f"task.target is {target}, but must be from 0 to 1.")
+    return 1
+
+
 def quantized_mlp(
     *,
     hidden: Sequence[int],

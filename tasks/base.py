@@ -110,6 +110,9 @@ class Task:
         draw: what of the problem a seed draws.
         can_fail: whether a training may miss the target for good, by its start or its draw. Then outcomes are a mixture
             of two kinds, and that two methods are equivalent is said only where failures are surely rare.
+        losses: losses(parameters, batch, hard, chance, problem) -> (losses, measures): those of single examples, or of
+            single draws where there are no examples, of which `loss` is the mean (tasks.drawn.mean_of). Estimators that
+            ask the objective need them. None: the loss is of all examples together.
         for_levels: for_levels(levels) -> Task: the same task for hard weights of these values, where it needs to know
             which there are; it is asked for those of the hard function at weights. None: it does not.
         step_sizes: by site of a quantizer whose step is learned, the parameter that is trained for it, which `hard` is
@@ -147,6 +150,7 @@ class Task:
     training: int | None = None
     draw: Draw = Draw()
     can_fail: bool = True
+    losses: Callable | None = None
     for_levels: Callable[[tuple[float, ...]], Task] | None = None
     step_sizes: Mapping[str, str] = field(default_factory=dict)
     spreads: Mapping[str, float] = field(default_factory=dict)

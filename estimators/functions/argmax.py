@@ -4,6 +4,7 @@ import tensorflow as tf
 from jaxtyping import Float
 
 from estimators.function import hard_function
+from estimators.laws import first_largest
 from steeplechase.errors import UserError
 
 
@@ -22,4 +23,4 @@ def argmax(x: Float[tf.Tensor, "*shape"]) -> Float[tf.Tensor, "*shape"]:
     """
     if x.shape.rank == 0:
         raise UserError("argmax chooses among the elements of the last axis, but x is a single number.")
-    return tf.one_hot(tf.argmax(x, -1, tf.int32), x.shape[-1], dtype=x.dtype)
+    return first_largest(x)

@@ -10,6 +10,7 @@ from typing import Any
 
 from runners import command
 from runners.configuration.choices import defaults_of
+from runners.configuration.estimator_files import SAMPLES
 from runners.configuration.keys import check_choice_keys, choice_key, qualified, refuse_not_chosen
 from runners.configuration.schema import refuse_too_many
 from runners.optimizer_traits import traits
@@ -30,7 +31,7 @@ def makes_replicas(key: str, optimizer: Mapping[str, Any]) -> bool:
     group, _, name = key.partition(".")
     if group == "optimizer":
         return name == "learning_rate" or name in traits(optimizer.get("keras")).per_replica
-    return key in ("seed", "width") or (group in ("estimator", "estimator_weights") and bool(name))
+    return key in ("seed", "width") or (group in ("estimator", "estimator_weights") and name not in ("", SAMPLES))
 
 
 def split(

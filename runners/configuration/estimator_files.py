@@ -26,7 +26,13 @@ from steeplechase import registry
 from steeplechase.errors import UserError
 
 ESTIMATORS_DIR = Path(__file__).resolve().parents[2] / "estimators"
-SURROGATES_DIR = ESTIMATORS_DIR / "surrogates"
+# The kinds of estimators: what is written over their rules, the folder of ours, and what a rule takes in its places.
+KINDS = {
+    "surrogate": ("surrogates", "x"),
+    "sampled": ("sampling", "site, drawn, upstream"),
+    "expectation": ("expectations", "site, f"),
+}
+SAMPLES = "samples"  # the parameter that is a whole number of draws, and makes another program
 FUNCTIONS_DIR = ESTIMATORS_DIR / "functions"
 GROUP = "steeplechase.estimators"
 KEY = "estimator.file"
@@ -34,7 +40,7 @@ NAMED = "STEEPLECHASE_ESTIMATORS"  # in the environment: the files that the user
 _WORD = re.compile("[A-Za-z_][A-Za-z0-9_]*")
 # No page and no parameter can be called so: the command line or the machinery means something else by it.
 RESERVED_NAMES = ("null", "true", "false", "inf", "nan", "none", "name", "file", "forward", "at_zero", "normalize")
-RESERVED_NAMES += ("stretch", "half_width", "function", "trainable", "step_size")
+RESERVED_NAMES += ("stretch", "half_width", "function", "trainable", "step_size", "noise", "memory")
 RESERVED_NAMES += ("self", "x", "page", "estimator", "chance", "dtype", "seed", "learning_rate")
 
 
@@ -50,6 +56,7 @@ class EstimatorFile:
         line: where the function stands in it, from 1.
         module: what an installed package calls it; "" for a file.
         package: that package, with its version; "" for a file.
+        kind: of KINDS.
         has_width: whether its slope can be made as wide as asked (Surrogate.has_width).
         widens: the parameters that say how wide it is (Surrogate.roles), and so nothing where it is made as wide as
             asked.
@@ -62,6 +69,7 @@ class EstimatorFile:
     line: int
     module: str = ""
     package: str = ""
+    kind: str = "surrogate"
     has_width: bool = True
     widens: tuple[str, ...] = ()
 
@@ -138,7 +146,7 @@ def entry_points() -> dict[str, list[importlib.metadata.EntryPoint]]:
     """What installed packages announce, by the page's name; a name of the book's own stays the book's."""
     found: dict[str, list[importlib.metadata.EntryPoint]] = {}
     for point in importlib.metadata.entry_points(group=GROUP):
-        if not (SURROGATES_DIR / f"{point.name}.py").exists():
+        if house_file(point.name) is None:
             found.setdefault(point.name, []).append(point)
     return found
 
@@ -161,7 +169,7 @@ def read(path: Path, name: str = "") -> EstimatorFile:
     if name:
         found = [(node, call) for node, call in found if node.name == name]
     if not found:
-        raise UserError(f"{path.name} has no page{f' named {name}' if name else ''}: a function under @surrogate(...).")
+        raise UserError(f"{path.name} has no page{f' named {name}' if name else ''}: a function under {_ENTRIES}.")
     if len(found) > 1:
         raise UserError(
             f"{path.name}, line {found[1][0].lineno} has a second page, '{found[1][0].name}' beside "
@@ -181,19 +189,21 @@ def read(path: Path, name: str = "") -> EstimatorFile:
             raise UserError(f"{path.name}, line {node.lineno}: {name} must be written out as True or False.")
     roles = _written(call, "roles", {})
     random = any(argument.arg == "chance" for argument in node.args.kwonlyargs)
+    kind = _kind(call)
     return EstimatorFile(
         node.name,
-        _parameters(node, path),
+        _parameters(node, call, path),
         tuple(aliases),
         path,
         node.lineno,
-        has_width=all(traits.values()) and not random,
+        kind=kind,
+        has_width=kind == "surrogate" and all(traits.values()) and not random,
         widens=tuple(own for own, role in roles.items() if role == "width") if isinstance(roles, dict) else (),
     )
 
 
 def holds_estimator(path: Path) -> bool:
-    """Whether a file has a function under @surrogate(...).
+    """Whether a file has a function under @surrogate(...), or what enters one of another kind.
 
     Args:
         path: of a Python file.
@@ -235,13 +245,16 @@ def widening_parameters(name: str) -> tuple[str, ...]:
 
 @functools.cache
 def _listed(name: str) -> EstimatorFile:
-    return read(SURROGATES_DIR / f"{name}.py")
+    path = house_file(name)
+    assert path is not None, f"{name} is an estimator of the house"
+    return read(path)
 
 
 @functools.cache
 def field_names() -> tuple[dict[str, tuple[str, ...]], dict[str, str]]:
     """(by estimator, the other names that the field has for it; by name, why an estimator was left out)."""
-    listed = [read(path) for path in sorted(SURROGATES_DIR.glob("*.py")) if path.stem != "__init__"]
+    folders = [ESTIMATORS_DIR / folder for folder, _ in KINDS.values()]
+    listed = [read(path) for folder in folders for path in sorted(folder.glob("*.py")) if path.stem != "__init__"]
     [excluded] = [
         ast.literal_eval(node.value)
         for node in ast.parse((ESTIMATORS_DIR / "excluded.py").read_bytes()).body
@@ -268,7 +281,15 @@ def listed_names() -> frozenset[str]:
     """The pages that estimators/__init__.py imports, read and not run."""
     tree = ast.parse((ESTIMATORS_DIR / "__init__.py").read_bytes())
     imported = [node.module for node in tree.body if isinstance(node, ast.ImportFrom)]
-    return frozenset(name.rpartition(".")[2] for name in imported if name.startswith("estimators.surrogates."))
+    folders = {f"estimators.{folder}" for folder, _ in KINDS.values()}
+    parted = [name.rpartition(".") for name in imported if name]
+    return frozenset(name for folder, _, name in parted if folder in folders)
+
+
+def house_file(name: str) -> Path | None:
+    """The file of an estimator of the house; None where it has none of this name."""
+    paths = [ESTIMATORS_DIR / folder / f"{name}.py" for folder, _ in KINDS.values()]
+    return next((path for path in paths if path.is_file()), None)
 
 
 def function_names() -> tuple[str, ...]:
@@ -317,7 +338,7 @@ def files_named(named: str) -> dict[str, EstimatorFile]:
         if str(path.parent) not in sys.path:
             sys.path.append(str(path.parent))  # its neighbours can be imported, as where Python runs it
         page = read(path)
-        if (SURROGATES_DIR / f"{page.name}.py").exists():
+        if house_file(page.name):
             raise UserError(
                 f"{page.place}: the book has an estimator '{page.name}' already; call yours something else."
             )
@@ -352,12 +373,16 @@ def _installed(name: str) -> EstimatorFile:
 
 
 def _entry(node: ast.FunctionDef) -> ast.Call | None:
-    """The `@surrogate(...)` over a function, if it is there."""
-    for decorator in node.decorator_list:
-        called = decorator.func if isinstance(decorator, ast.Call) else None
-        if getattr(called, "id", getattr(called, "attr", None)) == "surrogate":
-            return decorator
-    return None
+    """The `@surrogate(...)` over a function, or what enters one of another kind, if it is there."""
+    return next((each for each in node.decorator_list if isinstance(each, ast.Call) and _kind(each) in KINDS), None)
+
+
+def _kind(call: ast.Call) -> str:
+    """What is called, by its last name."""
+    return getattr(call.func, "id", getattr(call.func, "attr", ""))
+
+
+_ENTRIES = " or ".join(f"@{kind}(...)" for kind in KINDS)
 
 
 def _written(call: ast.Call, name: str, default: object) -> object:
@@ -369,21 +394,40 @@ def _written(call: ast.Call, name: str, default: object) -> object:
         return None
 
 
-def _parameters(node: ast.FunctionDef, path: Path) -> tuple[tuple[str, float], ...]:
+def _parameters(node: ast.FunctionDef, call: ast.Call, path: Path) -> tuple[tuple[str, float], ...]:
     """The keyword-only parameters.
+
+    Args:
+        node: the rule.
+        call: what enters it, which says how many `samples` it asks for, where it does.
+        path: of its file.
 
     Returns:
         By name, with their defaults.
 
     Raises:
-        UserError: for a signature that is not (x, *, name=number, ...).
+        UserError: for a signature that is not that of its kind, as (x, *, name=number, ...).
     """
     given, place = node.args, f"{path.name}, line {node.lineno}"
-    if len(given.posonlyargs) + len(given.args) != 1 or given.vararg or given.kwarg or given.defaults:
-        raise UserError(f"{place}: {node.name} must take x, and its parameters by keyword: ({'x, *, scale=1.0'}).")
-    found = []
+    places = KINDS[_kind(call)][1]
+    if (
+        len(given.posonlyargs) + len(given.args) != places.count(",") + 1
+        or given.vararg
+        or given.kwarg
+        or given.defaults
+    ):
+        raise UserError(
+            f"{place}: {node.name} must take {places}, and its parameters by keyword: ({places}, *, scale=1.0)."
+        )
+    found: list[tuple[str, float]] = []
     for argument, default in zip(given.kwonlyargs, given.kw_defaults, strict=True):
-        if argument.arg == "chance" and default is None:
+        if argument.arg in ("chance", "memory") and default is None:
+            continue
+        if argument.arg == SAMPLES and default is None:
+            samples = _written(call, SAMPLES, None)
+            if isinstance(samples, bool) or not isinstance(samples, int):
+                raise UserError(f"{place}: {node.name} takes samples, whose default @{_kind(call)} must write out.")
+            found.append((SAMPLES, samples))
             continue
         try:
             value = ast.literal_eval(default) if default is not None else None

@@ -15,7 +15,7 @@ from typing import Any
 
 from runners import command
 from runners.configuration.choices import GRID_KEYS, defaults_of, unquoted
-from runners.configuration.estimator_files import allowed_values, exact_estimator, has_width
+from runners.configuration.estimator_files import SAMPLES, allowed_values, exact_estimator, has_width
 from runners.configuration.keys import check_choice_key
 from runners.configuration.run import ReplicaValues, Run
 from runners.configuration.schema import AT_WEIGHTS, DECAYS, INT32_MAX, PARTS, refuse_too_many
@@ -71,7 +71,9 @@ def resolve(cfg: Mapping[str, Any], device: str) -> Run:
     seeds, rates = _seeds(cfg["seed"]), _rates(cfg["optimizer"]["learning_rate"])
     _check_draws(seeds, cfg["seeds_per_draw"], draws)
     parameters = {
-        group: {name: _numbers(f"{group}.{name}", value) for name, value in chosen.items() if name != "name"}
+        group: {
+            name: _numbers(f"{group}.{name}", value) for name, value in chosen.items() if name not in ("name", SAMPLES)
+        }
         for group, chosen in (("estimator", cfg["estimator"]), ("estimator_weights", weights))
     }
     parameters["optimizer"] = {
@@ -82,8 +84,8 @@ def resolve(cfg: Mapping[str, Any], device: str) -> Run:
     program = {
         "task": task,
         "per_replica": list(parameters["optimizer"]),
-        "estimator": {"name": cfg["estimator"]["name"]},
-        "estimator_weights": {"name": weights["name"]} if weights else None,
+        "estimator": _of_program(cfg["estimator"]),
+        "estimator_weights": _of_program(weights) if weights else None,
         "function_weights": cfg["function_weights"] or None,
         "optimizer": optimizer,
         **{
@@ -106,6 +108,11 @@ def resolve(cfg: Mapping[str, Any], device: str) -> Run:
     replicas = _replicas(seeds, rates, parameters, widths)
     store = str(Path(cfg["store"]).absolute())  # the process that trains may have another folder
     return Run(program, replicas, files, store, cfg["checkpoint"], cfg["progress"], cfg["parallel_blocks"])
+
+
+def _of_program(estimator: Mapping[str, Any]) -> dict[str, Any]:
+    """What makes the program of an estimator's page: all but the numbers of replicas."""
+    return {name: value for name, value in estimator.items() if name in ("name", SAMPLES)}
 
 
 def _replicas(
@@ -138,7 +145,7 @@ def _typed(group: str, given: Mapping[str, Any], part: str) -> None:
         if value is None and defaults[name] is not None:
             raise UserError(f"{key} is null, but needs a value; its default is {defaults[name]}.")
         own = traits(given.get("keras")).per_replica
-        axis = group == "estimator" or (group == "optimizer" and name in (*own, "learning_rate"))
+        axis = (group == "estimator" and name != SAMPLES) or (group == "optimizer" and name in (*own, "learning_rate"))
         if name not in GRID_KEYS and (not axis or name == "name"):
             _kind(key, value, defaults[name])
 

@@ -9,15 +9,22 @@ import numpy as np
 import tensorflow as tf
 
 import estimators
-from estimators.contract import surrogate
+from estimators.contract import drawn, objectives, surrogate
+from estimators.estimate import estimate
+from estimators.expectation import Expectation
 from estimators.function import as_hard_function
+from estimators.laws import Law
+from estimators.sampled import Sampled
 from estimators.surrogate import Surrogate
 from results.records import schema
+from results.statistics import bias
 from runners.configuration import estimator_files, task_files
 from runners.execution import fresh, loading
+from runners.fidelity.moments import moments
 from runners.planning import estimator_sources
 from runners.training import programs, step
 from runners.training.gradient import gradient
+from runners.training.hard_sites import Estimator
 from steeplechase.contract import Check, ContractError
 from steeplechase.errors import UserError, first_line
 from steeplechase.random import key
@@ -25,10 +32,63 @@ from tasks import contract as task_contract
 from tasks.base import Task
 from tasks.contract import Trial
 
+CALLS, DELTA = 100_000, 0.05  # of an estimator for drawn values, and what of the true gradient's length counts
 
-def check(estimator: Surrogate) -> Iterator[Check]:
-    """Each promise of an estimator, and how it is broken."""
-    return surrogate.check_all(estimator, CHECKS)
+
+def check(estimator: Estimator) -> Iterator[Check]:
+    """Each promise of an estimator, of whatever kind, and how it is broken."""
+    if isinstance(estimator, Surrogate):
+        return surrogate.check_all(estimator, CHECKS)
+    return drawn.check_all(estimator, DRAWN_CHECKS)
+
+
+def mean_as_declared(page: drawn.Drawn) -> None:
+    """Its mean over 100,000 calls is the true gradient of every objective, within 5 % of its length, where it says so;
+    where it does not, it is another one; and of polynomials up to the degree that it says, it is the true one.
+
+    Of random objectives of 6 bits and of 3 choices of 4, whose gradients are sums over all states.
+
+    Raises:
+        ContractError: with how far the mean is from what was promised.
+    """
+    for law in drawn.laws_of(page):
+        event = objectives.EVENTS[law.name]
+        degree = page.exact_to if isinstance(page, Sampled) else 0
+        kinds = [(objectives.objective(law, event), isinstance(page, Expectation) and page.unbiased)]
+        kinds += [(objectives.polynomial(law, event, degree), True)] if degree else []
+        for values, exact in kinds:
+            found = bias_of(page, law, values, CALLS, DELTA)
+            if exact and found.verdict != bias.BELOW:
+                raise ContractError(
+                    f"{page.name} ({law.name}) has a mean that is off by {found.relative:.1%} of the true gradient, at "
+                    f"most {found.bound:.1%}, and promises less than {DELTA:.0%}."
+                )
+            if not exact and found.verdict != bias.BIASED:
+                raise ContractError(f"{page.name} ({law.name}) says that it is biased, and is not seen to be.")
+
+
+def bias_of(page: drawn.Drawn, law: Law, values: Callable, calls: int, delta: float, **parameters: float) -> bias.Bias:
+    """What many calls say of the bias of an estimator, on one event with fixed logits.
+
+    Args:
+        page: the estimator.
+        law: of what is drawn.
+        values: the objective, of [..., *event] the values [...].
+        calls: how many at least.
+        delta: what counts, as a share of the true gradient's length.
+        **parameters: of the estimator, in place of the defaults.
+
+    Returns:
+        The verdict, and what it rests on. An estimator that promises a multiple of the gradient is held to that.
+    """
+    logits = np.random.default_rng(1).normal(size=objectives.EVENTS[law.name])
+    at_states = values(tf.constant(law.all_states(logits.shape))).numpy()
+    truth = objectives.gradient(law, logits, at_states).ravel()
+    if isinstance(page, Expectation):
+        truth = truth * page.scale
+    given = tf.constant(logits, tf.float32)
+    found = moments(lambda chance: estimate(page, law, given, values, chance, **parameters), calls)
+    return bias.bias(found.mean, found.covariance, found.calls, truth, delta=delta)
 
 
 def check_task(task: Task, precision: str = "float32") -> Iterator[Check]:
@@ -72,7 +132,7 @@ def require_contract(described: Sequence[tuple[str, str]] = ()) -> list[str]:
     Raises:
         UserError: with every promise that is broken, of all files.
     """
-    checked = [(page.place, list(check(estimators.registry[name]))) for name, page in estimator_files.files().items()]
+    checked = [(page.place, list(check(estimators.find(name)))) for name, page in estimator_files.files().items()]
     checked += [_checked(text, precision) for text, precision in described]
     remarks = [f"{place}: {one.fault}" for place, found in checked for one in found if one.fault and one.form]
     faults = []
@@ -175,5 +235,6 @@ def compiles_for_several(trial: Trial) -> None:
         ) from None
 
 
+DRAWN_CHECKS: tuple[Callable[[drawn.Drawn], None], ...] = (*drawn.CHECKS, mean_as_declared)
 CHECKS: tuple[Callable[[Surrogate], None], ...] = (*surrogate.CHECKS, same_in_fresh_interpreters)
 TASK_CHECKS: tuple[Callable[[Trial], None], ...] = (*task_contract.CHECKS, compiles_for_several)

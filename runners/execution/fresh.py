@@ -61,14 +61,17 @@ def answer(names: Iterable[str]) -> None:
 
     setup.start_tensorflow("cpu")
     import estimators
-    from estimators.contract import numerics
+    from estimators.contract import drawn, numerics
+    from estimators.surrogate import Surrogate
     from runners.execution import loading
 
     found = {}
     for name in names:
         try:
             loading.register(name)
-            found[name] = observing.digest(numerics.over_grid(estimators.registry[name]).tobytes())
+            page = estimators.find(name)
+            numbers = numerics.over_grid(page) if isinstance(page, Surrogate) else drawn.over_laws(page)
+            found[name] = observing.digest(numbers.tobytes())
         except (Exception, SystemExit) as error:  # a page can fail in any way, and then it does so in both
             found[name] = f"{type(error).__name__}: {error}"
     print(json.dumps(found))

@@ -11,7 +11,8 @@ import types
 
 import estimators
 import tasks
-from estimators.contract import surrogate
+from estimators.contract import drawn, surrogate
+from estimators.surrogate import Surrogate
 from runners.configuration import estimator_files, task_files
 from runners.planning import estimator_sources, observing, task_sources
 from runners.planning.file_sources import Reads, refuse_unseen_reads
@@ -31,13 +32,13 @@ def register(name: str) -> None:
             record could cover.
     """
     page = estimator_files.find(name)
-    new = page is not None and name not in estimators.registry
+    new = page is not None and name not in estimators.names()
     if new:
         refuse_unseen_reads([page.path])
         _run(page)
-        if name not in estimators.registry:
+        if name not in estimators.names():
             raise UserError(
-                f"{page.place}: running it did not enter '{name}' in the book; is it under @surrogate(...)?"
+                f"{page.place}: running it did not enter '{name}' in the book; is it under @{page.kind}(...)?"
             )
     reads = estimator_sources.reads
     if new or (observing.observed() and reads.unobserved([name])):
@@ -108,7 +109,11 @@ def _run(file: estimator_files.EstimatorFile | task_files.TaskFile) -> types.Mod
 
 def _call(name: str, place: str) -> None:
     try:
-        surrogate.shape_and_type(estimators.registry[name])
+        page = estimators.find(name)
+        if isinstance(page, Surrogate):
+            surrogate.shape_and_type(page)
+        else:
+            drawn.shape_and_type(page)
     except ContractError as broken:
         raise UserError(f"{place}: {broken}") from None
     except (Exception, SystemExit) as error:

@@ -10,6 +10,7 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
+from results.records import schema
 from runners.configuration.run import ReplicaValues, Run
 from runners.planning import identity
 from runners.planning.identity import PlannedRun
@@ -26,6 +27,7 @@ def table(
     task: Task,
     marks: Sequence[int],
     block: int,
+    evaluations: int,
 ) -> pd.DataFrame:
     """The record's rows, replica by replica.
 
@@ -38,6 +40,7 @@ def table(
         task: which says how many examples a step takes.
         marks: the steps at which rows were taken.
         block: how many replicas one compiled call trained.
+        evaluations: how often a step evaluates the objective of an example.
 
     Returns:
         A row for each replica and mark. `diverged` is missing before the step at which the replica diverged.
@@ -52,7 +55,7 @@ def table(
             "learning_rate": schedules.values(rate)[0],
             "step": marks,
             "examples": [step * task.batch for step in marks],
-            "evaluations": marks,
+            "evaluations": [step * evaluations for step in marks],
             "block": block,
         }
         if run.seeds_per_draw > 1:
@@ -99,8 +102,9 @@ def constant_columns(planned: PlannedRun, latent: bool) -> dict[str, Any]:
     weights = program["function_weights"]
     if weights:
         columns["function_weights.name"] = weights["name"]
-    for group, own in (("task", ("data",)), ("function", ("at_zero",)), ("function_weights", ()), ("optimizer", ())):
+    elsewhere = ("name", "task.data", "function.at_zero")  # in columns of their own
+    for group in schema.PARTS:
         for name, value in (program[group] or {}).items():
-            if name not in ("name", *own) and value is not None:
+            if not {name, f"{group}.{name}"} & {*elsewhere} and value is not None:
                 columns[f"{group}.{name}"] = json.dumps(value) if isinstance(value, list) else value
     return columns

@@ -14,6 +14,7 @@ import pandas as pd
 from tensorflow.errors import OpError, ResourceExhaustedError
 
 from estimators.digest import digest
+from estimators.surrogate import Surrogate
 from results.records import declared, locks
 from results.records.account import Account
 from results.records.checkpoint import Checkpoint
@@ -27,6 +28,8 @@ from runners.planning import estimator_sources, identity, observing, sources
 from runners.planning.identity import PlannedRun, identify
 from runners.training import programs
 from runners.training import trainer as trainers
+from runners.training.asking import asked_sites, evaluations
+from runners.training.hard_sites import is_control
 from runners.training.programs import Program, Replica
 from runners.training.trainer import Trainer
 from steeplechase.errors import Unsupported, UserError
@@ -237,6 +240,7 @@ class _Training:
             self.task,
             block.recorded(self.steps, self.rows),
             size,
+            evaluations(asked_sites(self.task, program.hard)),
         )
         account = self._account(trainer, ids, seconds_per_step, sharing, began)
         seconds = {clock: getattr(trainer, clock) - trainer.before[clock] for clock in trainer.before}
@@ -247,6 +251,7 @@ class _Training:
     ) -> dict[str, Any]:
         """What is recorded of a trained block beside its rows. sharing: how many blocks were trained at a time."""
         planned, run, task, program = self.planned, self.planned.run, self.task, self.program
+        page = program.hard.activations
         surroundings = self.surroundings
         speed = provenance.rates(
             seconds_per_step, len(ids), task.batch, task.flops, surroundings["matrix_product_flops"]
@@ -264,13 +269,13 @@ class _Training:
                 "task": task.label,
                 "estimator": program.hard.label(task.spreads),
                 "optimizer": run.program["optimizer"]["name"],
-                "family": program.hard.activations.family,
+                "family": page.family if isinstance(page, Surrogate) else page.kind,
             },
             "claims": self.claims,
-            "control": program.hard.activations.trait("peak") == 0,
+            "control": is_control(page),
             "bound": program.hard.bound(task.spreads),
             "slopes": self.slopes,
-            "outside_spread": program.hard.activations.outside_spread,
+            "outside_spread": page.outside_spread if isinstance(page, Surrogate) else "it has no slope",
             "measures": {name: measure.described() for name, measure in task.measures.items()},
             "selects": task.selects,
             "reports": task.reports,
@@ -332,6 +337,8 @@ def slopes(program: Program, replicas: Sequence[Replica]) -> dict[str, str]:
         surrogate, settings = hard.at(f"/{site}"), [getattr(replica, site) for replica in replicas]
         if surrogate is None:
             continue
+        if not isinstance(surrogate, Surrogate):
+            return {}
         if any(own != settings[0] for own in settings) or any(isinstance(of, Mapping) for of in settings[0].values()):
             return {}
         function = hard.function_at(f"/{site}")

@@ -166,8 +166,9 @@ def files(run: Run) -> dict[str, Path]:
     for name in estimators(run):
         if estimator_files.find(name):
             continue
-        if (estimator_files.SURROGATES_DIR / f"{name}.py").exists():
-            roots.append(estimator_files.SURROGATES_DIR / f"{name}.py")
+        page = estimator_files.house_file(name)
+        if page:
+            roots.append(page)
         else:
             estimator_sources.refuse_unknown(name)
     inside = sources.closure(*roots, *(path for file in external.values() for path in sources.imports(file)))

@@ -34,7 +34,11 @@ _COMPUTING: tuple[str, ...] = (
 _COMPUTING += ("__future__", "dataclasses", "numbers")
 _CONTRACT = (
     "steeplechase",
+    "steeplechase.errors",
     "estimators.surrogate",
+    "estimators.sampled",
+    "estimators.expectation",
+    "estimators.laws",
     "estimators.function",
     "estimators.parameters",
     "estimators.step_size",
@@ -248,7 +252,7 @@ class _Counting(ast.NodeTransformer):
     def visit_Call(self, node):
         self.generic_visit(node)
         called = getattr(node.func, "id", getattr(node.func, "attr", ""))
-        if called in ("surrogate", "hard_function", "Task"):
+        if called in ("surrogate", "sampled", "expectation", "hard_function", "Task"):
             node.keywords = [k for k in node.keywords if k.arg not in PRINTED]
         elif called == "Measure":  # its label and its unit
             node.args = node.args[2:]

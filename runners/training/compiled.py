@@ -13,6 +13,7 @@ import numpy as np
 import tensorflow as tf
 
 from runners.training import optimizers
+from runners.training.asking import asked_sites
 from runners.training.probes import batch_probe, judgement, site_probe, update_probe
 from runners.training.programs import Program
 from runners.training.state import Replicas, TrainState
@@ -49,6 +50,7 @@ class Compiled:
         parameters: Keras variables [block, size] by name, which tracing needs.
         optimizer: the Keras optimizer, whose variables tracing needs.
         fresh: what the optimizer's variables are before the first step.
+        remembered: what the estimator remembers, its shape by SITE/NAME.
         followed: the measures that the task takes at every update, by name; () where it takes none.
         train: (state, replicas, last step) -> when who diverged, int32 [block].
         start: as `starter` makes it.
@@ -90,6 +92,7 @@ class Compiled:
         self.sites = site_probe(task, program.hard, block, program.tf32)
         self._gradients = block_gradients(task, program.hard, block)
         self._each_update = update_probe(task, program.hard.values(task))
+        self.remembered = {name: shape for site in asked_sites(task, program.hard) for name, shape in site.remembered}
         self._bounds = program.hard.bounds(task)
         self.followed = self._names_of_updates()
         self.warm: set[Callable] = set()
@@ -132,7 +135,10 @@ class Compiled:
                 indices = tf.cond(fresh, lambda: order(step // per_epoch), lambda: indices)
             batch = tf.slice(indices, [0, position * task.batch], [block, task.batch if size else 0])
             flat = {name: tf.convert_to_tensor(v.value) for name, v in self.parameters.items()}
-            gradients, loss, _ = self._gradients(flat, batch, plain, step, numbers, self.examples)
+            memory = {name: tf.convert_to_tensor(v) for name, v in state.estimator.items()}
+            gradients, loss, _, then = self._gradients(flat, batch, plain, step, numbers, self.examples, memory)
+            for name, variable in state.estimator.items():
+                variable.assign(then[name])
             self.optimizer.apply([gradients[name] for name in self.parameters], list(self.parameters.values()))
             for name, (low, high) in self._bounds.items():
                 self.parameters[name].assign(tf.clip_by_value(self.parameters[name].value, low, high))

@@ -1,4 +1,4 @@
-"""Hard sites: which hard function stands where, and which slope goes with it."""
+"""Hard sites: which hard function stands where, and which estimator goes with it."""
 
 from __future__ import annotations
 
@@ -8,14 +8,18 @@ from typing import Any
 
 import tensorflow as tf
 
+from estimators.expectation import Expectation
 from estimators.function import HardFunction, functions
 from estimators.parameters import as_constant
+from estimators.sampled import Sampled
 from estimators.step_size import LSQ, StepSize
 from estimators.surrogate import Surrogate
 from steeplechase import schedules
 from steeplechase.errors import UserError
 from steeplechase.random import Chance
 from tasks.base import Task
+
+Estimator = Surrogate | Sampled | Expectation
 
 
 @dataclass(frozen=True)
@@ -67,22 +71,24 @@ class HardValues:
 
 @dataclass(frozen=True)
 class Hard:
-    """Which hard function stands at a site, and which slope goes with it: the forward and the backward choice.
+    """Which hard function stands at a site, and which estimator goes with it: the forward and the backward choice.
 
     Attributes:
-        activations: the surrogate of all sites but weights.
-        weights: that of hard weights. None: no latent weights (Bop), the gradient passes to the hard weight itself.
+        activations: the estimator of all sites but weights; an expectation estimator acts through
+            runners.training.asking.
+        weights: that of hard weights, a surrogate or a sampled one. None: no latent weights (Bop), the gradient passes
+            to the hard weight itself.
         function: the hard function of all sites but weights, with its parameters fixed.
         function_weights: that of hard weights. None: the same.
     """
 
-    activations: Surrogate
-    weights: Surrogate | None
+    activations: Estimator
+    weights: Estimator | None
     function: HardFunction = functions["sign"]
     function_weights: HardFunction | None = None
 
-    def at(self, site: str) -> Surrogate | None:
-        """The surrogate of a site, by the word after its last slash."""
+    def at(self, site: str) -> Estimator | None:
+        """The estimator of a site, by the word after its last slash."""
         return self.weights if site.endswith("/weights") else self.activations
 
     def function_at(self, site: str) -> HardFunction:
@@ -92,7 +98,7 @@ class Hard:
     def rule_at(self, site: str) -> StepSize:
         """How the step of a quantizer is learned at a site, where it is."""
         page = self.at(site)
-        return LSQ if page is None else page.step_size
+        return page.step_size if isinstance(page, Surrogate) else LSQ
 
     @property
     def functions(self) -> tuple[HardFunction, HardFunction]:
@@ -141,7 +147,7 @@ class Hard:
 
         def fitting(x, *, at, step_size=None):
             function, page = self.function_at(at), self.at(at)
-            if step_size is not None and page is not None and not function.exact:
+            if step_size is not None and isinstance(page, Surrogate) and not function.exact:
                 own = {**page.parameters, **numbers["weights" if at.endswith("/weights") else "activations"]}
                 own = {name: as_constant(number, x.dtype) for name, number in own.items()}
                 step_size = page.step_size.begin(x, tuple(step_size.shape), function, **own)
@@ -165,7 +171,7 @@ class Hard:
         if self.function.exact or self.function_at("/weights").exact:
             return "upper"
         decides = self.activations if not sites or _activations(sites) else self.weights
-        return "lower" if decides is not None and decides.trait("peak") == 0 else ""
+        return "lower" if is_control(decides) else ""
 
     def label(self, sites: Collection[str]) -> str:
         """How it is printed: as the surrogate of activations, or as the bound that it is.
@@ -182,7 +188,7 @@ class Hard:
         if any(real):
             slope, what = (self.activations, "weights") if real[0] else (self.weights, "activations")
             return f"Real {what}" + (f" ({slope.label})" if slope else "")
-        trains = self.weights is not None and self.weights.trait("peak") != 0
+        trains = self.weights is not None and not is_control(self.weights)
         if self.bound(sites) == "lower" and trains:
             return "Hidden layers as they start"
         return self.activations.label
@@ -221,7 +227,7 @@ class Hard:
         stretch = {}
         for site, spread in spreads.items():
             surrogate, parameters = self.at(site), weights if site.endswith("/weights") else activations
-            if surrogate is not None and surrogate.has_width and not self.function_at(site).exact:
+            if isinstance(surrogate, Surrogate) and surrogate.has_width and not self.function_at(site).exact:
                 reach = surrogate.half_width(**{name: schedules.halfway(each) for name, each in parameters.items()})
                 stretch[site] = schedules.scaled(width, spread / reach)
         return stretch
@@ -230,11 +236,12 @@ class Hard:
         """`hard(x, at=site)` with these numbers; with `step_size` that of a quantizer whose step is learned.
 
         Args:
-            numbers: {"activations": {...}, "weights": {...}} the parameters of the surrogates; "normalize" how their
+            numbers: {"activations": {...}, "weights": {...}} the parameters of the estimators; "normalize" how their
                 slopes are scaled, a name or its index as a tensor (Surrogate.gain); and "stretch", by site how many
                 times as wide they are made, where they are.
-            stream: what slopes that are random draw from, at each site apart.
-            watch: `watch(site, x, slope)` is called at each site while the forward pass is traced; None: nothing is.
+            stream: what values that are drawn and slopes that are random draw from, at each site apart.
+            watch: `watch(site, x, slope)` is called at each site where a slope stands, while the forward pass is
+                traced; None: nothing is.
 
         Returns:
             The operation. It has the shape and dtype of x, and raises UserError at a site that is left out of those
@@ -248,6 +255,11 @@ class Hard:
                 return x  # ±1 already: the weight itself is what is used
             own = dict(numbers["weights" if at.endswith("/weights") else "activations"])
             own["forward"] = function = self.function_at(at)
+            if function.law:
+                own["noise"] = function.law.noise(stream.of("noise", at), x.shape, x.dtype)
+            if isinstance(page, Sampled):
+                return page.hard(x, chance=stream.of("estimate", at), **own)
+            assert isinstance(page, Surrogate), "an expectation estimator is no operation"
             if not function.exact and not function.mixes:  # whose derivatives are what they are
                 own["normalize"] = numbers["normalize"]
             if stretch and page.has_width and not function.exact:
@@ -262,10 +274,15 @@ class Hard:
             if step_size is not None and not function.exact:
                 own["step_size"] = step_size
             if watch and not function.mixes:  # which has no slope
-                watch(at, x, page.slope(x, **own))
+                watch(at, x, page.slope(x, **{name: number for name, number in own.items() if name != "noise"}))
             return page.hard(x, **own)
 
         return hard
+
+
+def is_control(estimator: Estimator | None) -> bool:
+    """Whether nothing comes down an estimator, at its default parameters."""
+    return isinstance(estimator, Surrogate) and estimator.trait("peak") == 0
 
 
 def function_at(site: str, function: HardFunction, function_weights: HardFunction) -> HardFunction:

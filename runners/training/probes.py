@@ -80,16 +80,16 @@ def batch_probe(task: Task, hard: Hard, block: int, tf32: bool) -> Callable:
         tf32: as in Program; what is compiled with it is another function.
 
     Returns:
-        (parameters {name: [block, size]}, Replicas of `Replicas.without_optimizer`, step, examples) -> {measure:
-        [block]}.
+        (parameters {name: [block, size]}, Replicas of `Replicas.without_optimizer`, step, examples, what the estimator
+        remembers {name: [block, ...]}) -> {measure: [block]}.
     """
     gradients = block_gradients(task, hard, block)
 
-    def probe(parameters, replicas, step, examples):
+    def probe(parameters, replicas, step, examples, memory):
         numbers = numbers_now(replicas, step, next(iter(parameters.values())).dtype)
         own = replicas.keys, replicas.problem
         indices = map_replicas(task, lambda replica: batch_indices(task, replica[0], step, replica[1]), own)
-        _, loss, measures = gradients(parameters, indices, replicas, step, numbers, examples)
+        _, loss, measures, _ = gradients(parameters, indices, replicas, step, numbers, examples, memory)
         return {**measures, "train_loss": loss}
 
     return tf.function(probe, jit_compile=task.xla, autograph=False)
@@ -109,7 +109,7 @@ def site_probe(task: Task, hard: Hard, block: int, tf32: bool) -> Callable:
         As `batch_probe`, the measures being those of backward_signals.site_statistics.
     """
 
-    def probe(parameters, replicas, step, examples):
+    def probe(parameters, replicas, step, examples, memory):
         numbers = numbers_now(replicas, step, next(iter(parameters.values())).dtype)
 
         def one(replica):

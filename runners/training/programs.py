@@ -11,12 +11,15 @@ import numpy as np
 
 import estimators
 import tasks
+from estimators.expectation import Expectation
 from estimators.function import HardFunction, as_hard_function
+from estimators.sampled import Sampled
 from estimators.step_size import LSQ
 from estimators.surrogate import SITES, Surrogate
 from runners.optimizer_traits import traits
 from runners.training import optimizers
-from runners.training.hard_sites import Hard
+from runners.training.asking import asked_sites
+from runners.training.hard_sites import Estimator, Hard
 from steeplechase.errors import Unsupported, UserError
 from tasks import base as tasks_base
 from tasks.base import Task
@@ -149,8 +152,9 @@ def build(text: str, replicas: int) -> tuple[Task, Program]:
     device, chosen = described["device"], described["optimizer"]
     precision = "float32" if described["precision"] == "tf32" else described["precision"]
     task = task_of(json.dumps(described["task"], sort_keys=True), precision)
-    page, own = estimators.registry[described["estimator"]["name"]], described["estimator_weights"]
-    weights = estimators.registry[own["name"]] if own else page
+    own = described["estimator_weights"]
+    page = _estimator(**described["estimator"])
+    weights: Estimator | None = _estimator(**own) if own else page
     function, at_weights = _function(task, described["function"]), described["function_weights"]
     function_weights = _function(task, at_weights) if at_weights else None
     task = on_device(task, device)
@@ -168,6 +172,9 @@ def build(text: str, replicas: int) -> tuple[Task, Program]:
         surrogate, own_function = hard.at(f"/{site}"), hard.function_at(f"/{site}")
         if surrogate is None:
             continue
+        if not isinstance(surrogate, Surrogate):
+            _refuse_drawn(task, surrogate, own_function, site, described)
+            continue
         if own_function.exact and surrogate.name != own_function.exact:
             raise Unsupported(
                 f"{own_function.name} has a derivative of its own, and is no place for {surrogate.name}: at {site} it "
@@ -182,6 +189,7 @@ def build(text: str, replicas: int) -> tuple[Task, Program]:
         reason = None if own_function.exact else surrogate.unsupported_reason(described["normalize"], own_function)
         if reason:
             raise Unsupported(reason)
+    asked_sites(task, hard)  # refuses what cannot be asked
     if not task.mapped and (described["block"] or 1) > 1:
         raise Unsupported(f"{task.name} is trained one replica at a time: leave block out, or give block=1.")
     fixed = {k: v for k, v in chosen.items() if k not in ("name", "keras") and v is not None}
@@ -204,6 +212,34 @@ def on_device(task: Task, device: str) -> Task:
     """
     own = task.by_device.get(device)
     return replace(task, **own) if own else task
+
+
+@functools.cache
+def _estimator(name: str, samples: int | None = None) -> Estimator:
+    """The same object for the same name and number of samples."""
+    page = estimators.find(name)
+    return page if isinstance(page, Surrogate) else page.with_samples(samples)
+
+
+def _refuse_drawn(
+    task: Task, page: Sampled | Expectation, function: HardFunction, site: str, described: Mapping
+) -> None:
+    """Refuses an estimator for drawn values where it cannot stand."""
+    if site == "weights" and not task.weights:
+        return  # there is no such place
+    if reason := page.unsupported_reason(function):
+        raise Unsupported(reason)
+    if site == "weights" and isinstance(page, Expectation):
+        raise Unsupported(
+            f"{page.name} asks for the loss of each draw, and all examples share the weights of {task.name}: choose "
+            "another one for weights by estimator@estimator_weights=."
+        )
+    if described["normalize"] != "none":
+        raise Unsupported(f"{page.name} has no slope that could be normalised.")
+    if described["gradient_flow"] and isinstance(page, Expectation):
+        raise Unsupported(f"{page.name} has no gradient that flows through a site: leave gradient_flow out.")
+    if task.through_time:
+        raise Unsupported(f"the neurons of {task.name} spike by what they did before, and not by a draw.")
 
 
 def _refuse_through_time(task: Task, surrogate: Surrogate, function: HardFunction) -> None:
@@ -264,6 +300,7 @@ def task_of(text: str, precision: str) -> Task:
 def release() -> None:
     """Lets go of all tasks and programs, so that the next run is built anew."""
     build.cache_clear()
+    _estimator.cache_clear()
     _with_levels.cache_clear()
     on_device.cache_clear()
     task_of.cache_clear()

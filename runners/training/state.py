@@ -13,7 +13,7 @@ class TrainState(NamedTuple):
     Attributes:
         parameters: {name: [block, size]} in the program's precision.
         optimizer: its variables, in its own order.
-        estimator: what estimators remember or learn, by name; none of today's does.
+        estimator: what estimators remember, [block, ...] by SITE/NAME; empty where they remember nothing.
         measures: what is followed at every step: `diverged`, int32 [block], the step at which a loss or a parameter was
             first not finite, −1 before; and of a task that measures at every update (Task.each_update) `updates`, an
             int32 scalar, how many there were since the last row, and the sums over them, [block] each, by

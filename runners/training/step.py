@@ -11,6 +11,8 @@ from typing import Any
 
 import tensorflow as tf
 
+from estimators.expectation import Expectation
+from runners.training.asking import asked_gradient
 from runners.training.gradient import gradient
 from runners.training.hard_sites import Hard
 from runners.training.state import Replicas
@@ -264,30 +266,34 @@ def block_gradients(task: Task, hard: Hard, block: int) -> Callable:
         block: how many replicas there are.
 
     Returns:
-        ({name: [block, size]}, indices of examples [block, batch], the replicas, step, the numbers now, the examples)
-        -> (gradients {name: [block, size]}, losses [block], further measures {name: [block]}). What a program
-        does not use of it, XLA leaves out.
+        ({name: [block, size]}, indices of examples [block, batch], the replicas, step, the numbers now, the examples,
+        what the estimator remembers {name: [block, ...]}) -> (gradients {name: [block, size]}, losses [block], further
+        measures {name: [block]}, what it remembers then). What a program does not use of it, XLA leaves out.
     """
 
-    def gradients(parameters, indices, replicas, step, numbers, examples):
+    def gradients(parameters, indices, replicas, step, numbers, examples, memory):
         def one(replica):
-            flat, own_indices, key, own_problem, own_numbers = replica
+            flat, own_indices, key, own_problem, own_numbers, own_memory = replica
             zeros, stream = [], loss_stream(key, step)
 
             def watch(site, x, slope):
                 zeros.append((tf.reduce_sum(tf.cast(slope == 0, tf.float32)), slope.shape.num_elements()))
 
-            operation = hard.operation(own_numbers, stream, watch)
-            batch = batch_of(examples, own_indices)
-            by_name, loss, measures = gradient(task, shaped(task, flat), batch, operation, stream, own_problem)
+            batch, then = batch_of(examples, own_indices), own_memory
+            if isinstance(hard.activations, Expectation):
+                given = shaped(task, flat), batch, own_numbers, stream, own_problem
+                by_name, loss, measures, then = asked_gradient(task, hard, *given, own_memory)
+            else:
+                operation = hard.operation(own_numbers, stream, watch)
+                by_name, loss, measures = gradient(task, shaped(task, flat), batch, operation, stream, own_problem)
             square = sum(tf.reduce_sum(tf.square(g)) for g in by_name.values())
             out = {**measures, "gradient_norm": tf.sqrt(square)}
             if "gradient" in task.measures:  # declared where there is a single parameter
                 out["gradient"] = tf.reshape(*by_name.values(), [])
             if zeros:
                 out["saturation"] = tf.add_n([count for count, _ in zeros]) / sum(size for _, size in zeros)
-            return {name: tf.reshape(g, [-1]) for name, g in by_name.items()}, loss, out
+            return {name: tf.reshape(g, [-1]) for name, g in by_name.items()}, loss, out, then
 
-        return map_replicas(task, one, (parameters, indices, replicas.keys, replicas.problem, numbers))
+        return map_replicas(task, one, (parameters, indices, replicas.keys, replicas.problem, numbers, memory))
 
     return tf.function(gradients, autograph=False)

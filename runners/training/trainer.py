@@ -16,6 +16,7 @@ import numpy as np
 import tensorflow as tf
 
 from estimators.surrogate import NORMALIZATIONS
+from runners.training.asking import asked_sites
 from runners.training.compiled import COMPILE_LOCK, compiled_program
 from runners.training.probes import batch_probe, judgement, site_probe, update_probe
 from runners.training.programs import PARTS, Program, Replica
@@ -42,7 +43,7 @@ def trainer(program: Program, thread: int = 0) -> Trainer:
 def release() -> None:
     """Lets go of all trainers and programs, and so of what they hold on a device."""
     probes = judgement, batch_probe, site_probe, update_probe
-    for cached in (trainer, compiled_program, problems, starter, fitter, block_gradients, *probes):
+    for cached in (trainer, compiled_program, asked_sites, problems, starter, fitter, block_gradients, *probes):
         cached.cache_clear()
 
 
@@ -72,7 +73,10 @@ class Trainer:
             self._state = TrainState(
                 parameters={n: tf.Variable(v.value, name=v.name) for n, v in self.compiled.parameters.items()},
                 optimizer=[tf.Variable(v.value, name=v.name) for v in self.compiled.optimizer.variables],
-                estimator={},
+                estimator={
+                    name: tf.Variable(tf.zeros([program.block, *shape], program.precision))
+                    for name, shape in self.compiled.remembered.items()
+                },
                 measures={
                     "diverged": tf.Variable(tf.fill([program.block], -1)),
                     **{name: tf.Variable(zero) for name, zero in followed.items()},
@@ -101,6 +105,8 @@ class Trainer:
             variable.assign(start[name], read_value=False)
         for variable, fresh in zip(self._state.optimizer, self.compiled.fresh, strict=True):
             variable.assign(fresh, read_value=False)
+        for variable in self._state.estimator.values():
+            variable.assign(tf.zeros_like(variable))
         sound = np.logical_and.reduce([np.isfinite(v.numpy()).all(1) for v in self._state.parameters.values()])
         self._state.measures["diverged"].assign(np.where(sound, -1, 0).astype(np.int32))
         self._forget_updates()
@@ -158,10 +164,11 @@ class Trainer:
     def evaluate(self) -> dict[str, np.ndarray]:
         """The measures of the block's replicas now, float64 [replicas] by name; NaN where not applicable."""
         parameters = {name: tf.convert_to_tensor(v) for name, v in self._state.parameters.items()}
+        memory = {name: tf.convert_to_tensor(v) for name, v in self._state.estimator.items()}
         step, compiled, replicas = tf.constant(self.step), self.compiled, self._replicas.without_optimizer()
         measures = self._ask("judge_s", compiled.judge, parameters, self._replicas.problem)
         for probe in (compiled.probe, compiled.sites) if self.program.sites else (compiled.probe,):
-            measures |= self._ask("judge_s", probe, parameters, replicas, step, compiled.examples)
+            measures |= self._ask("judge_s", probe, parameters, replicas, step, compiled.examples, memory)
         levels = self._hard_levels()
         if levels and self.step:
             flipped = {name: (levels[name] != self._levels[name]).sum(1) for name in levels}
