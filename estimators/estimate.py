@@ -3,41 +3,17 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
 from typing import Any
 
 import tensorflow as tf
 
-from estimators.expectation import Expectation
+from estimators.expectation import Expectation, Objective
 from estimators.function import functions
 from estimators.laws import Law, Site
 from estimators.sampled import Sampled
 from estimators.surrogate import Surrogate
 from steeplechase.errors import Unsupported
 from steeplechase.random import Chance
-
-
-@dataclass(frozen=True, eq=False)
-class SiteObjective:
-    """The objective of one site (estimators.expectation.Objective), made of a function of what the site draws.
-
-    Attributes:
-        losses: of what is drawn, [..., *event], the values [...].
-        mapped: whether several draws are asked for by one operation on all of them, or else one after another.
-    """
-
-    losses: Callable[[tf.Tensor], tf.Tensor]
-    mapped: bool = True
-
-    def __call__(self, drawn: tf.Tensor) -> tf.Tensor:
-        """Its values [...] at what was drawn, [..., *event]."""
-        return self.losses(drawn)
-
-    def each(self, drawn: tf.Tensor) -> tf.Tensor:
-        """Its values [n, ...] at several draws, [n, ..., *event]."""
-        if self.mapped:
-            return tf.vectorized_map(self.losses, drawn, fallback_to_while_loop=False)
-        return tf.stack([self.losses(one) for one in tf.unstack(drawn)])
 
 
 def estimate(
@@ -106,4 +82,4 @@ def estimate_with_memory(
         raise Unsupported(reason)
     noise = law.noise(chance.of("noise"), logits.shape, logits.dtype)
     site = Site(law, logits, noise, chance.of("estimate"))
-    return page.estimate(site, SiteObjective(losses), memory, **parameters)
+    return page.estimate(site, Objective(losses), memory, **parameters)

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field, replace
-from typing import Protocol
 
 import tensorflow as tf
 
@@ -13,22 +12,33 @@ from estimators.function import HardFunction
 from estimators.laws import Law, Site
 from estimators.parameters import Range, TakesParameters, as_constant
 from estimators.sampled import check_laws, checked_samples, reason_by_law
-from steeplechase.errors import UserError
+from steeplechase.errors import Unsupported, UserError
 from steeplechase.registry import Registry
 
 expectation_registry = Registry("estimator", aliases=lambda page: page.aliases, excluded=EXCLUDED)
 
 
-class Objective(Protocol):
-    """The objective of one site, all other draws being fixed."""
+@dataclass(frozen=True, eq=False)
+class Objective:
+    """The objective of one site, all other draws being fixed.
+
+    Attributes:
+        losses: of what the site draws, [..., *event], the values [...].
+        mapped: whether several draws are asked for by one operation on all of them, or else one after another.
+    """
+
+    losses: Callable[[tf.Tensor], tf.Tensor]
+    mapped: bool = True
 
     def __call__(self, drawn: tf.Tensor) -> tf.Tensor:
         """Its values [...] at what was drawn, [..., *event]."""
-        ...
+        return self.losses(drawn)
 
     def each(self, drawn: tf.Tensor) -> tf.Tensor:
         """Its values [n, ...] at several draws, [n, ..., *event], one evaluation each."""
-        ...
+        if self.mapped:
+            return tf.vectorized_map(self.losses, drawn, fallback_to_while_loop=False)
+        return tf.stack([self.losses(one) for one in tf.unstack(drawn)])
 
 
 @dataclass(frozen=True, eq=False)
@@ -50,6 +60,7 @@ class Expectation(TakesParameters):
         factor: what it multiplies the true gradient by in the mean, a number or a function of `samples`.
         evaluations: how often it asks for the objective, a number or a function of (samples, how many states there
             are).
+        most: by law, how many states of a site there may be; a law without an entry: any number.
         smooth: whether it asks for the objective and its derivative at means, between hard values.
         samples: how many draws it asks for; None: it takes no `samples`.
         memory: of the shape of one draw, the shape of each thing that it remembers, by name, from zero on. None: it
@@ -68,6 +79,7 @@ class Expectation(TakesParameters):
     unbiased: bool = True
     factor: float | Callable[[int], float] = 1.0
     evaluations: int | Callable[[int, int], int] = 1
+    most: Mapping[str, int] = field(default_factory=dict)
     smooth: bool = False
     samples: int | None = None
     memory: Callable[[tuple[int, ...]], Mapping[str, tuple[int, ...]]] | None = None
@@ -94,12 +106,17 @@ class Expectation(TakesParameters):
 
         Returns:
             Evaluations, the first draw's included.
+
+        Raises:
+            Unsupported: for more states than it can have.
         """
-        return (
-            self.evaluations
-            if isinstance(self.evaluations, int)
-            else self.evaluations(self.samples or 1, law.states(event))
-        )
+        states = law.states(event)
+        if states > self.most.get(law.name, states):
+            most = self.most[law.name]
+            raise Unsupported(
+                f"{self.name} sums over all states of a site, and here there are {states:,}, but {most:,} are the most."
+            )
+        return self.evaluations if isinstance(self.evaluations, int) else self.evaluations(self.samples or 1, states)
 
     @property
     def scale(self) -> float:
@@ -127,8 +144,10 @@ class Expectation(TakesParameters):
 
         Raises:
             UserError: for a parameter that is unknown or refused, and for an estimate of another shape.
+            Unsupported: as `asks`.
         """
         self.check(**parameters)
+        self.asks(site.law, site.law.event(site.logits.shape))
         dtype = site.logits.dtype
         values = {k: as_constant(v, dtype) for k, v in {**self.parameters, **parameters}.items()}
         values |= {"samples": self.samples} if self.samples is not None else {}

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 
 import numpy as np
@@ -36,7 +36,7 @@ class Law:
     states: Callable[[tuple[int, ...]], int]
     state: Callable[[tf.Tensor, tuple[int, ...], tf.DType], tf.Tensor]
 
-    def noise(self, chance: Chance, shape: tuple[int, ...], dtype: tf.DType) -> tf.Tensor:
+    def noise(self, chance: Chance, shape: Iterable[int], dtype: tf.DType) -> tf.Tensor:
         """What decides draws, independent for every element.
 
         Args:

@@ -39,35 +39,26 @@ def objective(law: Law, event: tuple[int, ...], seed: int = 0) -> Callable[[tf.T
 
 
 def polynomial(law: Law, event: tuple[int, ...], degree: int, seed: int = 0) -> Callable[[tf.Tensor], tf.Tensor]:
-    """A polynomial of a degree in the drawn values, no less: powers of random linear functions of them, each variable
-    at most once.
+    """A polynomial of a degree in the drawn values: a sum of powers of random linear functions of them.
 
     Args:
         law: of what is drawn.
         event: the shape of one draw.
-        degree: 1, 2 or 3.
+        degree: at least 1. A square of a bit is the bit, but its derivative is another one: the degree is that of the
+            function between hard values.
         seed: of the numbers.
 
     Returns:
-        As `objective`. A square of a bit is the bit, so that squares are left out: what is called degree 2 has products
-        of two different variables.
+        As `objective`.
     """
     draw = np.random.default_rng([seed, degree, *event])
-    count = event[0]
-    places = [list(range(first, first + degree)) for first in range(count - degree + 1)]
-    factors = [[draw.normal(size=event[1:]) for _ in place] for place in places]
+    size = math.prod(event)
+    matrix, shift = draw.normal(size=[size, UNITS]), draw.normal(size=UNITS)
 
     def values(drawn):
-        total = 0.0
-        for place, own in zip(places, factors, strict=True):
-            product = 1.0
-            for variable, factor in zip(place, own, strict=True):
-                if law.axes == 1:
-                    product *= tf.constant(factor, drawn.dtype) * drawn[..., variable]
-                else:
-                    product *= tf.reduce_sum(tf.constant(factor, drawn.dtype) * drawn[..., variable, :], -1)
-            total += product
-        return total
+        flat = tf.reshape(drawn, [*drawn.shape[: -law.axes], size])
+        linear = tf.tensordot(flat, tf.constant(matrix, flat.dtype), 1) + tf.constant(shift, flat.dtype)
+        return tf.reduce_mean(linear**degree, -1)
 
     return values
 

@@ -82,7 +82,7 @@ def bias_of(page: drawn.Drawn, law: Law, values: Callable, calls: int, delta: fl
         The verdict, and what it rests on. An estimator that promises a multiple of the gradient is held to that.
     """
     logits = np.random.default_rng(1).normal(size=objectives.EVENTS[law.name])
-    at_states = values(tf.constant(law.all_states(logits.shape))).numpy()
+    at_states = values(tf.constant(law.all_states(tuple(logits.shape)))).numpy()
     truth = objectives.gradient(law, logits, at_states).ravel()
     if isinstance(page, Expectation):
         truth = truth * page.scale

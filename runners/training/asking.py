@@ -8,8 +8,7 @@ from dataclasses import dataclass
 
 import tensorflow as tf
 
-from estimators.estimate import SiteObjective
-from estimators.expectation import Expectation
+from estimators.expectation import Expectation, Objective
 from estimators.laws import Law, Site
 from runners.training.hard_sites import Hard
 from steeplechase.errors import Unsupported, UserError
@@ -69,7 +68,7 @@ def asked_gradient(
 
             return losses_of(parameters, batch, again, stream, problem)[0]
 
-        return SiteObjective(losses, task.mapped)
+        return Objective(losses, task.mapped)
 
     then: dict[str, tf.Tensor] = {}
     with tf.GradientTape() as tape:
