@@ -4,8 +4,8 @@ Such a file has `spikes/times`, for each example an array of seconds of any leng
 channels, and `labels`. Source: Cramer, Stradmann, Schemmel and Zenke 2020, arXiv:1910.07407.
 
 What a file asks for is held against its bytes before it is read, as in formats, and one example is read at a time. What
-lies in other files (links, external storage, virtual datasets) is refused: no checksum would cover it. How much the
-library of HDF5 itself asks for before it refuses a malformed file is not bounded. Imports NumPy, and h5py only where
+lies in other files (links, external storage, virtual datasets) is refused: no checksum would cover it. What the library
+of HDF5 does with a malformed file is not bounded: most are refused, some crash it. Imports NumPy, and h5py only where
 there is such a file.
 """
 
