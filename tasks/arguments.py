@@ -437,6 +437,9 @@ def spiking_digits(
     duration: int,
     latency: float,
     threshold: float,
+    window: float,
+    inputs: int,
+    units: int,
     membrane: float,
     synapse: float,
     reset: str,
@@ -454,6 +457,9 @@ def spiking_digits(
         duration: steps of time, at least 2.
         latency: a number above 0.
         threshold: above 0 and below 1.
+        window: a number above 0.
+        inputs: at least 1.
+        units: at least as many as inputs.
         membrane: a number above 0.
         synapse: a number of at least 0.
         reset: `to_zero` or `subtract`.
@@ -471,7 +477,10 @@ def spiking_digits(
     """
     at_least(1, hidden=hidden)
     at_least(2, duration=duration)
-    finite(0, latency=latency)
+    finite(0, latency=latency, window=window)
+    at_least(1, inputs=inputs, units=units)
+    if inputs > units:
+        raise UserError(f"task.inputs is {inputs}, but task.units is {units}, and units are pooled to no more inputs.")
     if not 0 < threshold < 1:
         raise UserError(f"task.threshold is {threshold}, but must be a brightness above 0 and below 1.")
     _neuron(membrane, synapse, reset)

@@ -12,7 +12,8 @@ import tensorflow as tf
 from steeplechase.errors import UserError
 from steeplechase.random import Chance
 from tasks.base import Draw
-from tasks.data.sets import Examples, load
+from tasks.data.events import Counting
+from tasks.data.sets import Examples, load_any
 from tasks.data.split import SHUFFLED, part_sizes, split, subset_places
 
 PIECE = 1024
@@ -145,11 +146,12 @@ def labelled(
     subsets: int | None,
     dtype: str,
     piece: int = PIECE,
+    counting: Counting | None = None,
 ) -> Labelled:
     """The examples of a named set or of files, and how they are split.
 
     Args:
-        data: a named set, or the path of a file (tasks.data.sets.load).
+        data: a named set, or the path of a file (tasks.data.sets.load_any).
         labels: the path of the labels, or the name of their column; None: the data have them.
         batch: examples of a step.
         validation: share of the examples that settings are chosen by.
@@ -158,6 +160,7 @@ def labelled(
         subsets: into how many disjoint subsets they are parted, one a draw; None: they are not.
         dtype: of the features.
         piece: examples judged at once: bounds the memory, not the numbers.
+        counting: how recorded events are counted; None: none are taken.
 
     Returns:
         The examples.
@@ -165,7 +168,7 @@ def labelled(
     Raises:
         UserError: for data that cannot be read, or are too few for this.
     """
-    examples = load(data, labels)
+    examples = load_any(data, labels, counting)
     places = None if subsets is None else subset_places(examples, subsets, batch, validation=validation, test=test)
     counts = part_sizes(examples, validation=validation, test=test, subsets=subsets or 1)
     if batch > counts["train"]:

@@ -280,6 +280,19 @@ def step_flops(shapes: Mapping[str, tuple[int, ...]], steps: int, examples: int)
     return 6.0 * steps * examples * sum(map(math.prod, shapes.values()))
 
 
+def counted(x: tf.Tensor, *, steps: int) -> tf.Tensor:
+    """Counts of recorded events as what arrives: more than one at a step is so many spikes at once.
+
+    Args:
+        x: [examples, steps·inputs], as tasks.data.events counts them.
+        steps: over which they were counted.
+
+    Returns:
+        [steps, examples, inputs].
+    """
+    return tf.transpose(tf.reshape(x, [-1, steps, x.shape[1] // steps]), [1, 0, 2])
+
+
 def latency(x: tf.Tensor, *, steps: int, constant: float, threshold: float) -> tf.Tensor:
     """When each pixel spikes, once: the brighter the sooner, as a leaky neuron with its brightness for a current does.
 

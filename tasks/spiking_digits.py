@@ -1,9 +1,10 @@
-"""A network of spiking neurons on images whose pixels spike once, the brighter the sooner."""
+"""A network of spiking neurons on images whose pixels spike once, the brighter the sooner, or on recorded events."""
 
 import tensorflow as tf
 
 from tasks import arguments, layers, spiking
-from tasks.base import Task
+from tasks.base import Task, parameters
+from tasks.data.events import Counting
 from tasks.labelled import labelled
 
 PIECE = 512  # examples judged at once: each is a train of spikes
@@ -13,11 +14,15 @@ def spiking_digits(
     *,
     data: str = "digits",
     labels: str | None = None,
+    test_data: str | None = None,
     hidden: int = 64,
     recurrent: bool = False,
     duration: int = 50,
     latency: float = 20.0,
     threshold: float = 0.2,
+    window: float = 1.4,
+    inputs: int = 70,
+    units: int = 700,
     membrane: float = 10.0,
     synapse: float = 5.0,
     reset: str = "to_zero",
@@ -37,14 +42,23 @@ def spiking_digits(
     7·(1 − β)/√fan-in, with β what is left of a potential after a step. A neuron at rest is 1 from its threshold, and
     `width` is relative to that.
 
+    Data may also be recorded events, in HDF5 files of the layout of the Spiking Heidelberg Digits (Cramer et al. 2020,
+    arXiv:1910.07407). One at t seconds of unit u is a spike at step ⌊t/window·duration⌋ of input ⌊u/units·inputs⌋;
+    several at one place are added up.
+
     Args:
-        data: a named set, or the path of a file (tasks.data.sets.load).
+        data: a named set, or the path of a file (tasks.data.sets.load_any).
         labels: the path of the labels, where the data do not have them; of a CSV the name of their column.
+        test_data: the path of the recorded events that are reported, beside events alone. None: a share of the others.
         hidden: neurons, at least 1.
         recurrent: whether they lead to each other.
         duration: steps of time, at least 2.
-        latency: time constant of the code in steps, above 0.
-        threshold: of brightness, above 0 and below 1: darker pixels do not spike.
+        latency: time constant of the code in steps, above 0; of images alone.
+        threshold: of brightness, above 0 and below 1: darker pixels do not spike; of images alone.
+        window: seconds of recorded events that are seen, above 0; of events alone, and so refused beside images, as are
+            the next two.
+        inputs: to which their units are pooled, at least 1 and at most as many.
+        units: channels that they come from, at least 1.
         membrane: time constant of potentials in steps, above 0.
         synapse: that of currents, at least 0.
         reset: what a spike does to its neuron: `to_zero`, or `subtract` the threshold.
@@ -69,6 +83,9 @@ def spiking_digits(
         duration=duration,
         latency=latency,
         threshold=threshold,
+        window=window,
+        inputs=inputs,
+        units=units,
         membrane=membrane,
         synapse=synapse,
         reset=reset,
@@ -88,15 +105,21 @@ def spiking_digits(
         subsets=subsets,
         dtype=dtype,
         piece=PIECE,
+        counting=Counting(duration, window, inputs, units, test_data),
     )
+    recorded = examples.whole.steps > 0
     neuron = spiking.Neuron(membrane, synapse, reset, detach)
-    sizes = spiking.sizes(examples.features, hidden, examples.classes, recurrent)
+    arriving = inputs if recorded else examples.features
+    sizes = spiking.sizes(arriving, hidden, examples.classes, recurrent)
 
     def start(chance, problem):
         return spiking.start(chance, sizes, neuron, dtype)
 
     def forward(parameters, x, hard):
-        trains = spiking.latency((x + 1) / 2, steps=duration, constant=latency, threshold=threshold)
+        if recorded:
+            trains = spiking.counted(x, steps=duration)
+        else:
+            trains = spiking.latency((x + 1) / 2, steps=duration, constant=latency, threshold=threshold)
         return spiking.network(trains, parameters, hard, neuron)
 
     def losses(outputs, y):
@@ -110,9 +133,12 @@ def spiking_digits(
     def judge(parameters, hard, problem):
         return examples.judge(problem, lambda x: forward(parameters, x, hard)[0], losses)
 
+    own = examples.fields
+    if recorded:
+        own["remarks"] += _unused(data, latency=latency, threshold=threshold)
     return Task(
         name="spiking_digits",
-        label=f"Spiking {'recurrent ' * recurrent}network ({examples.features}-{hidden}-{examples.classes})",
+        label=f"Spiking {'recurrent ' * recurrent}network ({arriving}-{hidden}-{examples.classes})",
         start=start,
         loss=loss,
         judge=judge,
@@ -124,5 +150,15 @@ def spiking_digits(
         through_time=True,
         forwards=("step",),
         spreads={"layer1/activations": 1.0},
-        **examples.fields,
+        **own,
+    )
+
+
+def _unused(data, **of_images):
+    """A remark on each argument of images that was set beside recorded events."""
+    defaults = parameters(spiking_digits)
+    return tuple(
+        f"task.{name} is {value}, but {data} holds recorded events, of which each has its time: it changes nothing."
+        for name, value in of_images.items()
+        if value != defaults[name]
     )

@@ -23,6 +23,7 @@ from runners.optimizer_traits import check_class, traits
 from steeplechase import schedules
 from steeplechase.errors import UserError, did_you_mean
 from tasks import base as tasks
+from tasks.data import events
 
 
 def resolve(cfg: Mapping[str, Any], device: str) -> Run:
@@ -66,8 +67,9 @@ def resolve(cfg: Mapping[str, Any], device: str) -> Run:
 
     task = {k: v for k, v in cfg["task"].items() if k != "steps"}
     optimizer = {k: v for k, v in cfg["optimizer"].items() if k not in ("learning_rate", *GRID_KEYS)}
-    if task.get("subsets", 0) is None:  # an option that is off makes no other program than before there was one
-        del task["subsets"]
+    for option in ("subsets", "test_data"):  # one that is off makes no other program than before there was one
+        if task.get(option, 0) is None:
+            del task[option]
     seeds, rates = _seeds(cfg["seed"]), _rates(cfg["optimizer"]["learning_rate"])
     _check_draws(seeds, cfg["seeds_per_draw"], draws)
     parameters = {
@@ -97,9 +99,11 @@ def resolve(cfg: Mapping[str, Any], device: str) -> Run:
     }
     if cfg["seeds_per_draw"] > 1:
         program["seeds_per_draw"] = cfg["seeds_per_draw"]
-    files = {k: task[k] for k in ("data", "labels") if task.get(k)}
-    if "data" in files:  # labels may be a column; whoever reads them as a file looks at it
-        command.regular(files["data"], "task.data")
+    names = ("data", "labels", "test_data") if events.counting(task) else ("data", "labels")
+    files = {k: task[k] for k in names if task.get(k)}
+    for name, path in files.items():
+        if name != "labels":  # they may be a column; whoever reads them as a file looks at it
+            command.regular(path, f"task.{name}")
     widths = _widths(cfg["width"])
     sites = [(cfg["estimator"], cfg["function"])]
     sites.append((weights or cfg["estimator"], cfg["function_weights"] or cfg["function"]))
@@ -157,7 +161,9 @@ def _allowed(part: str, given: Mapping[str, Any]) -> None:
 
 
 def _kind(key: str, value: Any, default: Any) -> None:
-    if default is None and key == "task.labels":
+    if default is None and key == "task.test_data":
+        fine, kind = value is None or isinstance(value, str), "a path or null"
+    elif default is None and key == "task.labels":
         fine = value is None or isinstance(value, str)
         kind = """a path, the name of a column (a number in quotes: task.labels='"784"') or null"""
     elif default is None:

