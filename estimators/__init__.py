@@ -5,7 +5,7 @@ from estimators.expectation import expectation_registry as expectation_registry
 from estimators.expectations.arm import arm as arm
 from estimators.expectations.disarm import disarm as disarm
 from estimators.expectations.dr_grpo import dr_grpo as dr_grpo
-from estimators.expectations.exact import exact as exact
+from estimators.expectations.enumeration import enumeration as enumeration
 from estimators.expectations.grpo import grpo as grpo
 from estimators.expectations.leave_one_out import leave_one_out as leave_one_out
 from estimators.expectations.muprop import muprop as muprop

@@ -139,12 +139,12 @@ def reason_by_law(name: str, over: tuple[str, ...], function: HardFunction) -> s
     return None if function.law.name in over else f"{name} goes with {allowed}, not with {function.name}."
 
 
-def checked_samples(page: TakesParameters, own: int | None, samples: int) -> int:
+def checked_samples(page: TakesParameters, default: int | None, samples: int) -> int:
     """A number of draws that a page may ask for.
 
     Args:
         page: of either kind that draws.
-        own: what it asks for by default; None: it takes no such number.
+        default: what it asks for by itself; None: it takes no such number.
         samples: what is wanted of it.
 
     Returns:
@@ -153,7 +153,7 @@ def checked_samples(page: TakesParameters, own: int | None, samples: int) -> int
     Raises:
         UserError: where it cannot be.
     """
-    if own is None:
+    if default is None:
         raise UserError(f"{page.name} asks for no number of samples.")
     if samples not in page.needs["samples"]:
         raise UserError(f"{page.name}.samples is {samples}, but must be {page.needs['samples']}.")
@@ -182,6 +182,10 @@ def sampled(**traits) -> Callable:
 
 def check_laws(name: str, over: tuple[str, ...]) -> None:
     """Refuses laws that there are not.
+
+    Args:
+        name: of the estimator.
+        over: the laws that it is for.
 
     Raises:
         UserError: with those that there are.

@@ -6,10 +6,12 @@ from tasks.base import load
 
 registry = Registry(
     "task",
+    "bandit",
     "bernoulli_toy",
     "binarized_convnet",
     "binarized_mlp",
     "gates",
+    "ising",
     "oscillation",
     "polynomial_programming",
     "quantized_mlp",

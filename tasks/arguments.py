@@ -145,6 +145,63 @@ def polynomial_programming(
     return 1
 
 
+def ising(*, spins: int, couplings: str, batch: int, start: float, **_) -> int | None:
+    """Refuses arguments that make no such task; others than these are not looked at.
+
+    Args:
+        spins: 2 to 16.
+        couplings: `gaussian` or `cut`.
+        batch: at least 1.
+        start: a finite number of at least 0.
+
+    Returns:
+        How many draws there are (tasks.base.check).
+
+    Raises:
+        UserError: with the argument, its value and what is allowed.
+    """
+    at_least(2, spins=spins)
+    at_least(1, batch=batch)
+    one_of("gaussian", "cut", couplings=couplings)
+    finite(None, 0, start=start)
+    if spins > 16:
+        raise UserError(f"task.spins is {spins}, but all 2^spins states are tried: at most 16.")
+    return None
+
+
+MOST_ANSWERS = 2**12  # whose rewards are summed over
+
+
+def bandit(*, tokens: int, words: int, rewarded: int, batch: int, start: float, **_) -> int | None:
+    """Refuses arguments that make no such task; others than these are not looked at.
+
+    Args:
+        tokens: at least 1.
+        words: at least 2.
+        rewarded: at least 1, and fewer than the answers that there are.
+        batch: at least 1.
+        start: a finite number of at least 0.
+
+    Returns:
+        How many draws there are (tasks.base.check).
+
+    Raises:
+        UserError: with the argument, its value and what is allowed.
+    """
+    at_least(1, tokens=tokens, rewarded=rewarded, batch=batch)
+    at_least(2, words=words)
+    finite(None, 0, start=start)
+    answers = words**tokens
+    if answers > MOST_ANSWERS:
+        raise UserError(
+            f"{tokens} tokens of {words} words are {answers:,} answers, but at most {MOST_ANSWERS:,} are summed over: "
+            "set task.tokens or task.words to a smaller number."
+        )
+    if rewarded >= answers:
+        raise UserError(f"task.rewarded is {rewarded}, but there are {answers} answers, and not all may be rewarded.")
+    return None
+
+
 def quantized_mlp(
     *,
     hidden: Sequence[int],

@@ -114,7 +114,7 @@ def same_compiled(page: Drawn) -> None:
 
         def rows(logits, law=law):
             return tf.vectorized_map(
-                lambda own: one_estimate(page, law, own[0], own[1]),
+                lambda given: one_estimate(page, law, given[0], given[1]),
                 (logits, tf.range(4)),
                 fallback_to_while_loop=False,
             )
@@ -149,7 +149,9 @@ def chance_is_an_argument(page: Drawn) -> None:
     for law in laws_of(page):
         logits = _logits(law, _ROWS)
         if not np.array_equal(*(one_estimate(page, law, logits, 7) for _ in range(2))):
-            raise ContractError(f"{page.name} gives another estimate for the same chance: it draws from elsewhere.")
+            raise ContractError(
+                f"{page.name} gives another estimate for the same chance: it draws from something else."
+            )
 
 
 def parameters_act(page: Drawn) -> None:
@@ -260,7 +262,17 @@ def over_laws(page: Drawn) -> np.ndarray:
 
 
 def handed_down(page: Sampled, law: Law, logits: tf.Tensor, upstream: np.ndarray) -> np.ndarray:
-    """What a sampled estimator makes of a gradient from above, at one draw."""
+    """What a sampled estimator makes of a gradient from above, at one draw.
+
+    Args:
+        page: the estimator.
+        law: of what is drawn.
+        logits: of one event, or of several.
+        upstream: the gradient from above, of their shape.
+
+    Returns:
+        float64 or float32, of the shape of the logits.
+    """
     with tf.GradientTape() as tape:
         tape.watch(logits)
         y = _drawn(page, law, logits)

@@ -108,7 +108,7 @@ def _check_entered(group: str, name: str) -> None:
         UserError: with the line that is missing there.
     """
     if group == "estimator" and name not in estimator_files.listed_names():
-        file = estimator_files.house_file(name)
+        file = estimator_files.listed_file(name)
         line = f"from estimators.{file.parent.name if file else 'surrogates'}.{name} import {name} as {name}"
         raise UserError(f"'{name}' is in conf/estimator, but not in the book: add `{line}` to estimators/__init__.py.")
     if group == "function" and name not in estimator_files.function_names():

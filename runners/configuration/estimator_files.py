@@ -146,7 +146,7 @@ def entry_points() -> dict[str, list[importlib.metadata.EntryPoint]]:
     """What installed packages announce, by the page's name; a name of the book's own stays the book's."""
     found: dict[str, list[importlib.metadata.EntryPoint]] = {}
     for point in importlib.metadata.entry_points(group=GROUP):
-        if house_file(point.name) is None:
+        if listed_file(point.name) is None:
             found.setdefault(point.name, []).append(point)
     return found
 
@@ -245,7 +245,7 @@ def widening_parameters(name: str) -> tuple[str, ...]:
 
 @functools.cache
 def _listed(name: str) -> EstimatorFile:
-    path = house_file(name)
+    path = listed_file(name)
     assert path is not None, f"{name} is an estimator of the house"
     return read(path)
 
@@ -286,7 +286,7 @@ def listed_names() -> frozenset[str]:
     return frozenset(name for folder, _, name in parted if folder in folders)
 
 
-def house_file(name: str) -> Path | None:
+def listed_file(name: str) -> Path | None:
     """The file of an estimator of the house; None where it has none of this name."""
     paths = [ESTIMATORS_DIR / folder / f"{name}.py" for folder, _ in KINDS.values()]
     return next((path for path in paths if path.is_file()), None)
@@ -338,7 +338,7 @@ def files_named(named: str) -> dict[str, EstimatorFile]:
         if str(path.parent) not in sys.path:
             sys.path.append(str(path.parent))  # its neighbours can be imported, as where Python runs it
         page = read(path)
-        if house_file(page.name):
+        if listed_file(page.name):
             raise UserError(
                 f"{page.place}: the book has an estimator '{page.name}' already; call yours something else."
             )

@@ -42,7 +42,7 @@ def check(estimator: Estimator) -> Iterator[Check]:
     return drawn.check_all(estimator, DRAWN_CHECKS)
 
 
-def mean_as_declared(page: drawn.Drawn) -> None:
+def mean_as_declared(estimator: drawn.Drawn) -> None:
     """Its mean over 100,000 calls is the true gradient of every objective, within 5 % of its length, where it says so;
     where it does not, it is another one; and of polynomials up to the degree that it says, it is the true one.
 
@@ -51,27 +51,29 @@ def mean_as_declared(page: drawn.Drawn) -> None:
     Raises:
         ContractError: with how far the mean is from what was promised.
     """
-    for law in drawn.laws_of(page):
+    for law in drawn.laws_of(estimator):
         event = objectives.EVENTS[law.name]
-        degree = page.exact_to if isinstance(page, Sampled) else 0
-        kinds = [(objectives.objective(law, event), isinstance(page, Expectation) and page.unbiased)]
+        degree = estimator.exact_to if isinstance(estimator, Sampled) else 0
+        kinds = [(objectives.objective(law, event), isinstance(estimator, Expectation) and estimator.unbiased)]
         kinds += [(objectives.polynomial(law, event, degree), True)] if degree else []
         for values, exact in kinds:
-            found = bias_of(page, law, values, CALLS, DELTA)
+            found = bias_of(estimator, law, values, CALLS, DELTA)
             if exact and found.verdict != bias.BELOW:
                 raise ContractError(
-                    f"{page.name} ({law.name}) has a mean that is off by {found.relative:.1%} of the true gradient, at "
-                    f"most {found.bound:.1%}, and promises less than {DELTA:.0%}."
+                    f"{estimator.name} ({law.name}) has a mean that is off by {found.relative:.1%} of the true "
+                    f"gradient, at most {found.bound:.1%}, and promises less than {DELTA:.0%}."
                 )
             if not exact and found.verdict != bias.BIASED:
-                raise ContractError(f"{page.name} ({law.name}) says that it is biased, and is not seen to be.")
+                raise ContractError(f"{estimator.name} ({law.name}) says that it is biased, and is not seen to be.")
 
 
-def bias_of(page: drawn.Drawn, law: Law, values: Callable, calls: int, delta: float, **parameters: float) -> bias.Bias:
+def bias_of(
+    estimator: drawn.Drawn, law: Law, values: Callable, calls: int, delta: float, **parameters: float
+) -> bias.Bias:
     """What many calls say of the bias of an estimator, on one event with fixed logits.
 
     Args:
-        page: the estimator.
+        estimator: of either kind.
         law: of what is drawn.
         values: the objective, of [..., *event] the values [...].
         calls: how many at least.
@@ -84,10 +86,10 @@ def bias_of(page: drawn.Drawn, law: Law, values: Callable, calls: int, delta: fl
     logits = np.random.default_rng(1).normal(size=objectives.EVENTS[law.name])
     at_states = values(tf.constant(law.all_states(tuple(logits.shape)))).numpy()
     truth = objectives.gradient(law, logits, at_states).ravel()
-    if isinstance(page, Expectation):
-        truth = truth * page.scale
+    if isinstance(estimator, Expectation):
+        truth = truth * estimator.scale
     given = tf.constant(logits, tf.float32)
-    found = moments(lambda chance: estimate(page, law, given, values, chance, **parameters), calls)
+    found = moments(lambda stream: estimate(estimator, law, given, values, stream, **parameters), calls)
     return bias.bias(found.mean, found.covariance, found.calls, truth, delta=delta)
 
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from runners.configuration.estimator_files import ESTIMATORS_DIR, KINDS, find, house_file
+from runners.configuration.estimator_files import ESTIMATORS_DIR, KINDS, find, listed_file
 from runners.planning import sources
 from runners.planning.file_sources import Reads, files_and_packages
 from steeplechase.errors import UserError
@@ -22,7 +22,7 @@ def code_files(name: str) -> list[Path]:
     external = find(name)
     if external:
         return list(files_and_packages(external)[0].values())
-    page, base = house_file(name), sources.closure(*(ESTIMATORS_DIR / f"{kind}.py" for kind in KINDS))
+    page, base = listed_file(name), sources.closure(*(ESTIMATORS_DIR / f"{kind}.py" for kind in KINDS))
     return [path for path in sources.closure(*([page] if page else [])) if path not in base]
 
 
@@ -31,7 +31,7 @@ reads = Reads("estimator", code_files)
 
 def known(name: str) -> bool:
     """Whether there is a file of this estimator: of the book, named, or in an installed package."""
-    return find(name) is not None or house_file(name) is not None
+    return find(name) is not None or listed_file(name) is not None
 
 
 def refuse_unknown(name: str) -> None:

@@ -167,7 +167,7 @@ def files(run: Run) -> dict[str, Path]:
     for name in estimators(run):
         if estimator_files.find(name):
             continue
-        page = estimator_files.house_file(name)
+        page = estimator_files.listed_file(name)
         if page:
             roots.append(page)
         else:

@@ -87,15 +87,23 @@ def asked_gradient(
     return gradients, tf.reduce_mean(losses), measures, then
 
 
-def refuse_other_shape(task: Task, page: Expectation, law: Law, at: str, logits, losses) -> None:
+def refuse_other_shape(task: Task, estimator: Expectation, law: Law, at: str, logits, losses) -> None:
     """Refuses losses that are not one for each draw of a site.
+
+    Args:
+        task: whose losses they are.
+        estimator: that asks for them.
+        law: of what is drawn.
+        at: the site.
+        logits: their shape.
+        losses: the shape of the losses.
 
     Raises:
         Unsupported: with both shapes.
     """
     if tuple(losses) != law.values(logits):
         raise Unsupported(
-            f"{page.name} needs a loss for each draw: the draws at {at} of {task.name} have the shape "
+            f"{estimator.name} needs a loss for each draw: the draws at {at} of {task.name} have the shape "
             f"{law.values(logits)}, and its losses {tuple(losses)}."
         )
 

@@ -222,22 +222,22 @@ def _estimator(name: str, samples: int | None = None) -> Estimator:
 
 
 def _refuse_drawn(
-    task: Task, page: Sampled | Expectation, function: HardFunction, site: str, described: Mapping
+    task: Task, estimator: Sampled | Expectation, function: HardFunction, site: str, described: Mapping
 ) -> None:
     """Refuses an estimator for drawn values where it cannot stand."""
     if site == "weights" and not task.weights:
         return  # there is no such place
-    if reason := page.unsupported_reason(function):
+    if reason := estimator.unsupported_reason(function):
         raise Unsupported(reason)
-    if site == "weights" and isinstance(page, Expectation):
+    if site == "weights" and isinstance(estimator, Expectation):
         raise Unsupported(
-            f"{page.name} asks for the loss of each draw, and all examples share the weights of {task.name}: choose "
-            "another one for weights by estimator@estimator_weights=."
+            f"{estimator.name} asks for the loss of each draw, and all examples share the weights of {task.name}: "
+            "choose another one for weights by estimator@estimator_weights=."
         )
     if described["normalize"] != "none":
-        raise Unsupported(f"{page.name} has no slope that could be normalised.")
-    if described["gradient_flow"] and isinstance(page, Expectation):
-        raise Unsupported(f"{page.name} has no gradient that flows through a site: leave gradient_flow out.")
+        raise Unsupported(f"{estimator.name} has no slope that could be normalised.")
+    if described["gradient_flow"] and isinstance(estimator, Expectation):
+        raise Unsupported(f"{estimator.name} has no gradient that flows through a site: leave gradient_flow out.")
     if task.through_time:
         raise Unsupported(f"the neurons of {task.name} spike by what they did before, and not by a draw.")
 

@@ -178,7 +178,7 @@ def undocumented(site, f):
 @pytest.mark.parametrize(
     ("rule", "check", "fault"),
     [
-        (clockless, drawn.chance_is_an_argument, "draws from elsewhere"),
+        (clockless, drawn.chance_is_an_argument, "draws from something else"),
         (closed_end, drawn.finite_far_out, "not finite at logits of ±200"),
         (mixed_up, drawn.rows_are_apart, "depends on another event"),
         (of_another_shape, drawn.shape_and_type, "returned float32"),
@@ -463,16 +463,18 @@ def test_what_cannot_be_is_refused_in_a_sentence():
     with pytest.raises(Unsupported, match="is for values that are drawn, and sign is not"):
         PAGES["st_gumbel"].hard([0.0], forward="sign", noise=[0.0])
     with pytest.raises(Unsupported, match=r"here there are 32,768, but 16,384 are the most"):
-        estimate(PAGES["exact"], BERNOULLI, tf.zeros([15]), lambda bits: bits[..., 0], Chance(tf.constant(key(0))))
+        estimate(
+            PAGES["enumeration"], BERNOULLI, tf.zeros([15]), lambda bits: bits[..., 0], Chance(tf.constant(key(0)))
+        )
 
 
 def test_the_exact_gradient_is_that_of_numpy_also_in_several_chunks():
     for law, logits in ((BERNOULLI, np.random.default_rng(3).normal(size=10)), (CATEGORICAL, CHOICES)):
         values = objectives.objective(law, logits.shape)
         known = objectives.gradient(law, logits, values(tf.constant(law.all_states(logits.shape))).numpy())
-        np.testing.assert_allclose(found_of("exact", law, logits, values), known, atol=1e-10)
+        np.testing.assert_allclose(found_of("enumeration", law, logits, values), known, atol=1e-10)
         several = np.stack([logits, logits + 0.5])
-        np.testing.assert_allclose(found_of("exact", law, several, values)[0], known, atol=1e-10)
+        np.testing.assert_allclose(found_of("enumeration", law, several, values)[0], known, atol=1e-10)
 
 
 def test_surrogates_draw_going_forward_and_have_their_slope_at_the_logits_going_backward():

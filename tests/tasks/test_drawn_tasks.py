@@ -1,5 +1,7 @@
 """Tasks whose values are drawn: closed forms, published numbers, and where straight-through comes to rest."""
 
+import itertools
+
 import numpy as np
 import pytest
 import tensorflow as tf
@@ -12,6 +14,7 @@ from runners.training.hard_sites import Hard
 from runners.training.programs import Program, Replica
 from runners.training.trainer import Trainer
 from steeplechase.errors import UserError
+from tests.helpers.tasks import problem_of
 
 
 def judged(task, logits):
@@ -116,9 +119,76 @@ def test_the_noise_free_path_ends_where_a_search_says():
     assert special.softmax(tilt * values) @ values == pytest.approx(0.45)
 
 
+def spins_of(logits):
+    return np.where(np.asarray(logits) > 0, 1.0, -1.0)
+
+
+@pytest.mark.parametrize("couplings", ["gaussian", "cut"])
+def test_the_energies_of_spins_are_those_of_a_loop(couplings):
+    task = tasks.registry["ising"](spins=6, couplings=couplings, dtype="float64")
+    problem = problem_of(task, 3)
+    matrix = problem["matrix"].numpy()
+    assert (matrix == matrix.T).all() and (np.diag(matrix) == 0).all()
+    assert couplings == "gaussian" or {*matrix[np.triu_indices(6, 1)]} == {-1.0, 0.0}
+    states = [np.array(state) for state in itertools.product([-1.0, 1.0], repeat=6)]
+
+    def energy(s):
+        return -sum(matrix[i, j] * s[i] * s[j] for i in range(6) for j in range(i + 1, 6)) / np.sqrt(6)
+
+    known = np.array([energy(state) for state in states])
+    np.testing.assert_allclose(problem["energies"], known, atol=1e-12)
+    logits = np.random.default_rng(0).normal(size=6)
+    p = special.expit(logits)
+    chances = [np.prod(np.where(state > 0, p, 1 - p)) for state in states]
+    found = {n: float(x) for n, x in task.judge({"logits": tf.constant(logits)}, bits_of, problem).items()}
+    assert found["expected_energy"] == pytest.approx(np.dot(chances, known) - known.min(), abs=1e-12)
+    assert found["excess"] == pytest.approx(energy(spins_of(logits)) - known.min(), abs=1e-12)
+    assert found["place"] == (known < energy(spins_of(logits)) - 1e-5).sum()
+    best = tf.constant(states[known.argmin()])
+    assert float(task.judge({"logits": best}, bits_of, problem)["place"]) == 0
+
+
+def bits_of(x, *, at):
+    return functions["bernoulli"].value(x)
+
+
+def test_a_bandit_rewards_as_many_answers_as_it_says_and_its_success_is_a_sum():
+    task = tasks.registry["bandit"](tokens=3, words=4, rewarded=5, dtype="float64")
+    rewards = problem_of(task, 1)["rewards"].numpy()
+    assert rewards.shape == (64,) and rewards.sum() == 5 and {*rewards} == {0.0, 1.0}
+    assert (problem_of(task, 2)["rewards"].numpy() != rewards).any()
+    logits = np.random.default_rng(0).normal(size=[3, 4])
+    p = special.softmax(logits, -1)
+    known = sum(
+        rewards[16 * a + 4 * b + c] * p[0, a] * p[1, b] * p[2, c] for a, b, c in itertools.product(range(4), repeat=3)
+    )
+    found = task.judge({"logits": tf.constant(logits)}, bits_of, problem_of(task, 1))
+    assert float(found["success"]) == pytest.approx(known, abs=1e-12)
+    answers = np.stack([np.eye(4)[[0, 2, 3]], np.eye(4)[[3, 3, 1]]])
+    losses, _ = task.losses(
+        {"logits": tf.constant(logits)}, (), lambda x, at: tf.constant(answers), None, problem_of(task, 1)
+    )
+    np.testing.assert_array_equal(losses, 1 - rewards[[16 * 0 + 4 * 2 + 3, 16 * 3 + 4 * 3 + 1]])
+
+
+def test_policy_gradients_find_rewarded_answers():
+    """Leave-one-out with SGD, 8 instances of 64 answers, one in eight of them rewarded: from 0.13 to above 0.9."""
+    task, page = tasks.registry["bandit"](tokens=2, words=8, rewarded=8), estimators.find("leave_one_out")
+    hard = Hard(page, page, functions["categorical"])
+    trainer = Trainer(Program(task, hard, "Adam", (), (), 8, "float32", "cpu"))
+    trainer.begin([Replica(seed, 0.1) for seed in range(8)], 300)
+    before = trainer.evaluate()["success"].mean()
+    trainer.advance(300)
+    assert before < 0.25 and trainer.evaluate()["success"].mean() > 0.9
+
+
 @pytest.mark.parametrize(
     "name, arguments, said",
     [
+        ("ising", {"spins": 17}, r"task.spins is 17, but all 2\^spins states are tried: at most 16"),
+        ("ising", {"couplings": "random"}, "task.couplings is 'random'"),
+        ("bandit", {"tokens": 5}, "5 tokens of 8 words are 32,768 answers, but at most 4,096 are summed over"),
+        ("bandit", {"rewarded": 512}, "task.rewarded is 512, but there are 512 answers"),
         ("bernoulli_toy", {"target": 0.5}, "task.target is 0.5, but must be above 0, below 1, and not 0.5"),
         ("bernoulli_toy", {"dim": 0}, "task.dim is 0"),
         ("bernoulli_toy", {"spread": -1.0}, "task.spread is -1.0"),

@@ -88,7 +88,7 @@ def exact_gradient():
 
 @pytest.mark.parametrize(
     "name",
-    ["disarm", *(pytest.param(name, marks=pytest.mark.long) for name in ("reinforce", "leave_one_out", "exact"))],
+    ["disarm", *(pytest.param(name, marks=pytest.mark.long) for name in ("reinforce", "leave_one_out", "enumeration"))],
 )
 def test_two_layers_have_the_gradient_of_an_enumeration(name):
     """20,000 calls: no element of 27 is further than 4.5 standard errors from the truth (2 false alarms in 10,000)."""
@@ -101,7 +101,7 @@ def test_two_layers_have_the_gradient_of_an_enumeration(name):
         assert not memory
         return tf.concat([tf.reshape(gradients[n], [-1]) for n in SIZES], 0)
 
-    calls = 2_000 if name == "exact" else 20_000
+    calls = 2_000 if name == "enumeration" else 20_000
     found = moments(call, calls, chunk=1000)
     truth = np.concatenate([exact_gradient()[1][n].numpy().ravel() for n in SIZES])
     error = np.sqrt(np.diag(found.covariance) / found.calls)
@@ -133,7 +133,7 @@ def trained(store, **changes) -> pd.DataFrame:
 
 def test_training_with_the_exact_gradient_is_gradient_descent_on_the_expected_loss(tmp_path):
     optimizer = yaml.safe_load((CONF / "optimizer/sgd.yaml").read_text(encoding="utf-8")) | {"learning_rate": 0.5}
-    rows = trained(tmp_path, estimator={"name": "exact"}, optimizer=optimizer)
+    rows = trained(tmp_path, estimator={"name": "enumeration"}, optimizer=optimizer)
     begin = tf.function(
         tasks.registry["bernoulli_toy"](dim=3, target=0.4, start=0.2, spread=0.5, dtype="float64").start,
         jit_compile=True,
@@ -161,7 +161,7 @@ def test_evaluations_are_counted(name, samples, calls, tmp_path):
 def test_two_sites_share_what_the_network_computes_anyway():
     found = asked_sites(task_of(), hard_of("disarm"))
     assert [site.name for site in found] == [*LAYERS] and evaluations(found) == 3
-    assert evaluations(asked_sites(task_of(), hard_of("exact"))) == 1 + 2 * 7
+    assert evaluations(asked_sites(task_of(), hard_of("enumeration"))) == 1 + 2 * 7
     assert asked_sites(task_of(), hard_of("tanh_slope")) == ()
 
 
@@ -255,17 +255,17 @@ BERNOULLI = {"name": "bernoulli"}
             "st_gumbel has no slope that could be normalised",
         ),
         (
-            {"estimator": {"name": "exact"}, "task": "bernoulli_toy", "task__dim": 20, "function": BERNOULLI},
-            "exact sums over all states of a site, and here there are 1,048,576",
+            {"estimator": {"name": "enumeration"}, "task": "bernoulli_toy", "task__dim": 20, "function": BERNOULLI},
+            "enumeration sums over all states of a site, and here there are 1,048,576",
         ),
         (
             {
-                "estimator": {"name": "exact"},
+                "estimator": {"name": "enumeration"},
                 "task": "bernoulli_toy",
                 "function": BERNOULLI,
                 "gradient_flow": True,
             },
-            "exact has no gradient that flows through a site",
+            "enumeration has no gradient that flows through a site",
         ),
     ],
     ids=["not drawn", "other law", "normalised", "too many states", "flow"],

@@ -8,14 +8,14 @@ CHUNK = 256  # states at once
 
 
 @expectation(
-    label="Exact",
+    label="Exact gradient",
     source="the definition of the expectation",
     over=("bernoulli", "categorical"),
     evaluations=lambda samples, states: states,
     most={"bernoulli": 2**14, "categorical": 4096},
-    aliases=("enumeration",),
+    aliases=("exact", "exact_gradient"),
 )
-def exact(site, f):
+def enumeration(site, f):
     """The score function times the objective, summed over all states with their probabilities.
 
     Estimates  ∂ E f(b) / ∂ φ, without error
