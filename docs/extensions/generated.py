@@ -249,6 +249,23 @@ class Tasks(Generated):
         return tasks_markdown.sections()
 
 
+class Drawn(Generated):
+    """The estimators for drawn values, each with its formula and what is promised of its mean."""
+
+    optional_arguments = 0
+
+    def sources(self) -> Iterable[Path]:
+        """The estimators, and what writes them down."""
+        folders = ("estimators/sampling", "estimators/expectations", "runners/docs")
+        return [Path(__file__), *(path for folder in folders for path in (ROOT / folder).glob("*.py"))]
+
+    def lines(self) -> list[str]:
+        """The table and the sections."""
+        from runners.docs import drawn_markdown
+
+        return [*_table(*drawn_markdown.overview()), "", *drawn_markdown.sections()]
+
+
 class Experiments(Generated):
     """The recipes of conf/experiment, each in the words of its first lines."""
 
@@ -346,8 +363,8 @@ def setup(app: Sphinx) -> dict[str, object]:
     app.connect("autodoc-process-docstring", _plain, priority=100)  # before napoleon's
     app.connect("autodoc-process-signature", _signature)
     for name, directive in {
-        "keys": Keys, "arguments": Arguments, "experiments": Experiments, "tasks": Tasks, "columns": Columns,
-        "command": Command,
+        "keys": Keys, "arguments": Arguments, "experiments": Experiments, "tasks": Tasks, "drawn": Drawn,
+        "columns": Columns, "command": Command,
     }.items():  # fmt: skip
         app.add_directive(name, directive)
     return {"parallel_read_safe": True, "parallel_write_safe": True}

@@ -33,6 +33,27 @@ def draw(results: ResultSet, columns: int = 2) -> Figure:
     Raises:
         RecordError: for incomplete results.
     """
+    return draw_over(results, columns, "step")
+
+
+CLOCKS = {"step": "step (updates)", "evaluations": "evaluations of the objective, for an example"}
+APART = 20  # times as long as the shortest training the longest one is: from there on the axis is logarithmic
+
+
+def draw_over(results: ResultSet, columns: int, clock: str) -> Figure:
+    """The same over another clock than updates.
+
+    Args:
+        results: what it is drawn of.
+        columns: 1 or 2, of a page.
+        clock: the column of records that is the horizontal axis: one of CLOCKS.
+
+    Returns:
+        The figure, not yet saved.
+
+    Raises:
+        RecordError: for incomplete results.
+    """
     results.complete()
     accounts, settings = results.runs(), selection.chosen_settings(results)
     settings["entry"], marks = lookup.methods(settings), lookup.bound_methods(results)
@@ -48,13 +69,13 @@ def draw(results: ResultSet, columns: int = 2) -> Figure:
             of_task = settings[settings["task_label"] == task]
             account = accounts[of_task["run"].iloc[0]]
             measure = measures.measure(account["reports"], account)
-            curves = _curves(results.rows, of_task, measure)
+            curves = _curves(results.rows, of_task, measure, clock)
             lost = [measure] if (curves["lost"] > 0).any() and math.isfinite(measure.worst) else []
             curves, measure = layout.as_error(curves, measure)
             for optimizer, axes in zip(optimizers, row, strict=True):
                 here = of_task[of_task["optimizer_label"] == optimizer]
                 _panel(axes, curves[curves["run"].isin(here["run"])], handles)
-                axes.set(xlabel="step (updates)", ylabel="")
+                axes.set(xlabel=CLOCKS[clock], ylabel="")
                 named = here[here["run"].isin(list(compared["run"]))]
                 lines = _rates(axes, named, handles, columns) if shown else 0
                 axes.set_title(axes.get_title(), pad=3 + 10 * lines)
@@ -73,21 +94,25 @@ def draw(results: ResultSet, columns: int = 2) -> Figure:
     return figure
 
 
-def _curves(rows: pd.DataFrame, settings: pd.DataFrame, measure: measures.Measure) -> pd.DataFrame:
+def _curves(rows: pd.DataFrame, settings: pd.DataFrame, measure: measures.Measure, clock: str) -> pd.DataFrame:
     """The measure over the seeds of each chosen setting, a row for each run and step.
 
     Returns:
-        `run, entry, step, mean, low, high`, and how many of the seeds are `lost`: not finite.
+        `run, entry, step`, what the clock says `at` it, `mean, low, high`, and how many of the seeds are `lost`: not
+        finite.
     """
     kept = rows[rows["replica"].isin(settings["replicas"].explode())]
     whole, met = kept[measure.name].to_numpy("float64"), draws.draws_of(kept).to_numpy()
+    clocks = kept[clock].to_numpy()
     entry, found = settings.set_index("run")["entry"].to_dict(), []
     for (run, step), at in sorted(kept.groupby(["run", "step"]).indices.items()):
         values = whole[at]
         lost = int((~np.isfinite(values)).sum())
         means = draws.averaged(values, met[at], measure.worst)
-        found.append((run, entry[run], int(step), *intervals.t_interval(means, measure.worst), lost))
-    return pd.DataFrame(found, columns=["run", "entry", "step", "mean", "low", "high", "lost"])
+        found.append(
+            (run, entry[run], int(step), int(clocks[at[0]]), *intervals.t_interval(means, measure.worst), lost)
+        )
+    return pd.DataFrame(found, columns=["run", "entry", "step", "at", "mean", "low", "high", "lost"])
 
 
 def _scale(axes: Axes, curves: pd.DataFrame, measure: measures.Measure) -> list[str]:
@@ -149,7 +174,7 @@ def _cut_controls(
 
 def _panel(axes: Axes, curves: pd.DataFrame, handles: dict[str, Line2D]) -> None:
     """Bands, lines, and a cross where a line ends because a replica has diverged."""
-    columns = [curves[name].to_numpy() for name in ("step", "mean", "low", "high")]
+    columns = [curves[name].to_numpy() for name in ("at", "mean", "low", "high")]
     rows = curves.groupby("entry", sort=False).indices
     axes.set_autoscale_on(False)  # or each of hundreds of bands would settle the limits anew
     for entry in [entry for entry in handles if entry in rows]:
@@ -168,8 +193,13 @@ def _panel(axes: Axes, curves: pd.DataFrame, handles: dict[str, Line2D]) -> None
     axes.set_autoscale_on(True)
     axes.autoscale_view()
     if len(curves):
-        steps = curves["step"].max()
-        axes.set_xlim(-0.03 * max(1, steps), 1.03 * max(1, steps))
+        ends = curves.groupby("entry")["at"].max()
+        if ends.max() > APART * max(1, ends.min()):
+            begin = curves.loc[curves["at"] > 0, "at"].min()
+            axes.set_xscale("log")
+            axes.set_xlim(begin / 1.1, 1.1 * ends.max())
+        else:
+            axes.set_xlim(-0.03 * max(1, ends.max()), 1.03 * max(1, ends.max()))
     if curves["mean"].notna().sum() == 0:
         layout.note(axes, "diverged" if len(curves) else "not run")
 
