@@ -156,7 +156,7 @@ def load(
     Raises:
         RecordError: for records that are damaged.
         StoreError: for an unknown plan and what cannot be read.
-        UserError: for a file that cannot be read.
+        UserError: for a folder that there is not, and for a file that cannot be read.
     """
     results = public.load(store, plan)
     if plan is not None:
