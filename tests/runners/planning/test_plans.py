@@ -48,6 +48,14 @@ def test_where_nothing_is_trained_a_name_is_refused_as_well(store, name, fault, 
         plan_and_launch([["task=sign_fitting"]], lambda _: own, lambda *_: [], "none", [])
 
 
+@pytest.mark.parametrize("reference", ["ste", "tanh_slope", ""])
+def test_a_reference_that_is_not_run_is_told(store, reference, capsys):
+    own = BASE | {"reference": reference, "store": str(store.root), "steps": 100, "record_points": 1}
+    plans.plan_runs([["task=sign_fitting"]], lambda _: own, lambda _: None)
+    absent = reference not in ("", BASE["estimator"]["name"])
+    assert (f"reference is {reference}, which is no estimator" in capsys.readouterr().err) == absent
+
+
 def test_an_experiments_own_name_is_refused(store):
     with pytest.raises(UserError, match="name is control, which an experiment has"):
         check_name("control", store, {})
