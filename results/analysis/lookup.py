@@ -99,8 +99,8 @@ def methods(labels: pd.DataFrame) -> pd.Series:
 
 
 def short_names(parameters: str) -> str:
-    """The parameters of a setting without the groups' names, for where there is little room: "scale=2". An estimator's
-    own `width` has its group's, since the key `width` is another."""
+    """The parameters of a setting without the groups' names, for where there is little room: "scale=2"."""
+    # An estimator's own `width` has its group's name, since the key `width` is another.
     return re.sub(r"estimator\.(?!width\b)|optimizer\.", "", parameters)
 
 
