@@ -32,6 +32,12 @@ def check_key(key: str, values: list[str]) -> None:
             if value == "null" and (not optional or values[1:]):
                 needs = f"{key}: null stands alone" if optional else f"{group} needs a page"
                 raise UserError(f"{needs}, and null is none.")
+            names = value.strip("[]'\"")
+            if names != value and "," in names:
+                raise UserError(
+                    f"{key} is {value}, which is one value: several are typed as {key}={names.replace(' ', '')}, and "
+                    "given as a list from Python."
+                )
             if value != "null":
                 defaults_of(group, value)
         return
