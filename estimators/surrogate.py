@@ -439,7 +439,7 @@ class Surrogate:
         self,
         x,
         *,
-        forward: str | HardFunction = "sign",
+        forward: str | HardFunction | Mapping = "sign",
         at_zero: int | None = None,
         normalize="none",
         stretch=None,
@@ -454,7 +454,7 @@ class Surrogate:
 
         Args:
             x: as in `slope`.
-            forward: the hard function, or its name.
+            forward: the hard function, or its name, or a mapping as {"name": "round", "bits": 4}.
             at_zero: the sign that zero is given, as in `function.value`; None: the function's own.
             normalize: as in `gain`.
             stretch: as in `slope`.
