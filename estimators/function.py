@@ -200,12 +200,13 @@ def hard_function(**traits) -> Callable:
     return register
 
 
-def as_hard_function(given: str | HardFunction | Mapping) -> HardFunction:
+def as_hard_function(given: str | HardFunction | Mapping, key: str = "forward") -> HardFunction:
     """The hard function itself, or the one of this name.
 
     Args:
         given: a HardFunction, the name of one that is registered, or a mapping with its `name` and what its parameters
             are fixed to, as a configuration has it.
+        key: what the argument is called, for the sentence.
 
     Returns:
         The HardFunction, with its parameters as they were fixed.
@@ -216,8 +217,9 @@ def as_hard_function(given: str | HardFunction | Mapping) -> HardFunction:
     if isinstance(given, HardFunction):
         return given
     if isinstance(given, Mapping) and "name" in given:
-        return as_hard_function(given["name"]).fixed(**{name: own for name, own in given.items() if name != "name"})
-    check_one_of("forward", given, tuple(functions))
+        own = {name: value for name, value in given.items() if name != "name"}
+        return as_hard_function(given["name"], key).fixed(**own)
+    check_one_of(key, given, tuple(functions))
     return functions[str(given)]
 
 

@@ -7,7 +7,7 @@ import inspect
 import math
 import warnings
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, fields
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -18,7 +18,7 @@ from estimators.function import HardFunction, as_hard_function, floating
 from estimators.parameters import Range, TakesParameters, as_constant, one_number, positive, short_repr
 from estimators.step_size import LSQ, StepSize
 from estimators.width import half_width
-from steeplechase.errors import Unsupported, UserError
+from steeplechase.errors import Unsupported, UserError, did_you_mean
 from steeplechase.registry import Registry
 
 _RENAMED_METHODS = {"settings": "example_parameters", "decline": "unsupported_reason"}
@@ -388,7 +388,7 @@ class Surrogate(TakesParameters):
         self,
         x,
         *,
-        forward: str | HardFunction = "sign",
+        forward: str | HardFunction | Mapping = "sign",
         at_zero: int | None = None,
         normalize="none",
         stretch=None,
@@ -404,7 +404,7 @@ class Surrogate(TakesParameters):
 
         Args:
             x: as in `slope`.
-            forward: the hard function, or its name.
+            forward: the hard function, or its name, or a mapping as {"name": "round", "bits": 4}.
             at_zero: the sign that zero is given, as in `function.value`; None: the function's own.
             normalize: as in `gain`.
             stretch: as in `slope`.
@@ -533,7 +533,15 @@ def surrogate(**traits) -> Callable:
 
     Returns:
         The decorator of a rule. It gives the rule as it is, and raises UserError where the name is taken.
+
+    Raises:
+        UserError: for a trait that there is not, and for `known` in another form.
     """
+    names = {one.name for one in fields(Surrogate)} - {"name", "rule"}
+    for name in traits.keys() - names:
+        raise UserError(f"@surrogate has no trait '{name}'{did_you_mean(name, names)}")
+    if any(np.shape(pair) != (2,) for pair in traits.get("known", ())):
+        raise UserError(f"known is {traits['known']!r}, but must be pairs of x and m(x), as ((0.0, 1.0), (2.0, 0.5)).")
 
     def register(rule):
         registry.register(rule.__name__, Surrogate(name=rule.__name__, rule=rule, **traits))

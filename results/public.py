@@ -146,7 +146,13 @@ def load(store: str | Path | Store = DEFAULT, plan: str | Plan | None = None) ->
     Raises:
         RecordError: for records that are damaged.
         StoreError: for an unknown plan and what cannot be read.
+        UserError: where there is no such folder.
     """
+    folder = store.root if isinstance(store, Store) else Path(store)
+    if not folder.is_dir():
+        meant = isinstance(store, str) and plan is None and folder.name == store != DEFAULT
+        hint = f"; did you mean the plan of this name, load(plan={store!r})?" if meant else "."
+        raise UserError(f"there is no store {folder}: a store is the folder that a sweep has written{hint}")
     return ResultSet(**vars(reading.load(store, plan)))
 
 

@@ -86,7 +86,7 @@ def sweep(
 
     Args:
         task: name of a task, or several.
-        estimator: name of an estimator, or several.
+        estimator: name of an estimator, or one of `sc.estimators`, or several.
         optimizer: name of an optimizer, or several.
         seed: of the replicas: `range(16)` is sixteen draws.
         learning_rate: of the optimizers, short for `optimizer.learning_rate`.
@@ -156,7 +156,7 @@ def load(
     Raises:
         RecordError: for records that are damaged.
         StoreError: for an unknown plan and what cannot be read.
-        UserError: for a file that cannot be read.
+        UserError: for a folder that there is not, and for a file that cannot be read.
     """
     results = public.load(store, plan)
     if plan is not None:
@@ -297,7 +297,9 @@ def _is_list(key: str) -> bool:
 
 
 def _literal(key: str, value: Any) -> str:
-    """A value in Hydra's grammar."""
+    """A value in Hydra's grammar; of an estimator its name."""
+    if key.partition("@")[0] == "estimator" and isinstance(getattr(value, "name", None), str):
+        value = value.name
     if isinstance(value, os.PathLike):
         value = os.fspath(value)
     if isinstance(value, (np.generic, np.ndarray)) and value.shape == ():

@@ -94,8 +94,9 @@ def main(arguments: list[str] | None = None) -> int:
             options.names = [_joined(options, store)]
         except UserError as error:
             return command.fail(str(error), 1 if isinstance(error, (RecordError, StoreError)) else 2)
-    failed = 0
-    for name in options.names or known:  # one plan that cannot be drawn does not keep the others back
+    refused: dict[str, list[str]] = {}  # by what is said, of which plans
+    drawn = options.names or known
+    for name in drawn:  # one plan that cannot be drawn does not keep the others back
         try:
             plan = store.plan(name)
             if not options.stale:
@@ -108,8 +109,10 @@ def main(arguments: list[str] | None = None) -> int:
         except UserError as error:
             faults = [str(error)]
         for fault in faults:
-            failed = command.fail(fault, 1)
-    return failed
+            refused.setdefault(fault, []).append(name)
+    for fault, names in refused.items():
+        command.say(f"{', '.join(dict.fromkeys(names))}: {fault}" if drawn[1:] else fault)
+    return 1 if refused else 0
 
 
 def _joined(options: argparse.Namespace, store: Store) -> str:

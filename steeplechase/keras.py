@@ -102,7 +102,9 @@ class HardActivation(_Ours, keras.layers.Layer):
         if keras.backend.backend() != "tensorflow":
             raise UserError(f"Keras computes with {keras.backend.backend()} here, but these layers need tensorflow.")
         self.estimator = _estimator(estimator)
-        self.function = as_hard_function(function)
+        if "forward" in settings:
+            raise UserError("there is no forward here: the hard function of a layer is its function.")
+        self.function = as_hard_function(function, "function")
         if at_zero is not None:
             self.function = self.function.fixed(at_zero=at_zero)
         self.normalize, self.seed = normalize, seed

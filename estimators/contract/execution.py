@@ -32,15 +32,15 @@ def finite_at_extremes(page: Surrogate) -> None:
     stays NaN.
 
     Raises:
-        Unbounded: where it is infinite at a point of the grid, so that nothing can be compared there.
+        Unbounded: where it is infinite or NaN at a point of the grid, so that nothing can be compared there.
         ContractError: where it is not finite in one of the types, or hides a NaN.
     """
     for chosen in page.example_parameters():
         x = np.unique([*EXTREMES[:3], *GRID, *corners_of(page, chosen)])
-        endless = np.isinf(slope_at(page, x, **chosen))
-        if endless.any():
-            at = min(x[endless], key=abs)
-            raise Unbounded(f"{page.name}{format_parameters(chosen)} has no finite bound at x = {at:g}.")
+        m = slope_at(page, x, **chosen)
+        for fault, points in (("has no finite bound", np.isinf(m)), ("is NaN", np.isnan(m))):
+            if points.any():
+                raise Unbounded(f"{page.name}{format_parameters(chosen)} {fault} at x = {min(x[points], key=abs):g}.")
     for dtype in FLOATS:
         for chosen in page.example_parameters():
             x = tf.cast(tf.constant([*EXTREMES, *(-x for x in EXTREMES)], tf.float64), dtype)
@@ -122,9 +122,9 @@ def chance_decides(page: Surrogate) -> None:
     """
     x = tf.constant(GRID)
     slopes = [page.slope(x, chance=contract_stream(seed)).numpy() for seed in (0, 0, 1)]
-    if not (slopes[0] == slopes[1]).all():
+    if not np.array_equal(slopes[0], slopes[1], equal_nan=True):
         raise ContractError(f"{page.name} gives other slopes for the same chance: it draws from something else.")
-    if page.random == (slopes[0] == slopes[2]).all():
+    if page.random == np.array_equal(slopes[0], slopes[2], equal_nan=True):
         raise ContractError(f"{page.name} {'does not use' if page.random else 'uses'} chance.")
 
 

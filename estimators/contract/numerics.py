@@ -21,7 +21,7 @@ GRID = np.concatenate([-_SIDE[::-1], [0.0], _SIDE])  # dense where slopes are na
 
 
 class Unbounded(ContractError):
-    """The slope is infinite somewhere."""
+    """The slope is infinite or NaN somewhere."""
 
 
 def over_grid(page: Surrogate) -> np.ndarray:

@@ -51,8 +51,8 @@ from steeplechase.errors import Unsupported, UserError, first_line
 def check_all(page: Surrogate, checks: Sequence[Callable[[Surrogate], None]] | None = None) -> Iterator[Check]:
     """Each promise in words, and how the page breaks it, or "" where it keeps it.
 
-    What follows from a fault that is told is left out: that the slope is no tensor, or that it has no bound, which
-    breaks whatever compares its values.
+    What follows from a fault that is told is left out: that the slope is no tensor, or that it has no bound or is NaN,
+    which breaks whatever compares its values.
 
     Args:
         page: the surrogate.
@@ -402,4 +402,4 @@ _OF_NO_VALUES = (
     can_be_checked,
     chance_decides,
     respects_its_ranges,
-)  # what can be held though the slope has no bound
+)  # what can be held though the slope has no value somewhere

@@ -8,6 +8,7 @@ from __future__ import annotations
 import contextlib
 import json
 import math
+import re
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
@@ -99,7 +100,8 @@ def methods(labels: pd.DataFrame) -> pd.Series:
 
 def short_names(parameters: str) -> str:
     """The parameters of a setting without the groups' names, for where there is little room: "scale=2"."""
-    return parameters.replace("estimator.", "").replace("optimizer.", "")
+    # An estimator's own `width` has its group's name, since the key `width` is another.
+    return re.sub(r"estimator\.(?!width\b)|optimizer\.", "", parameters)
 
 
 def bounds(results: ResultSet) -> dict[str, str]:

@@ -34,10 +34,11 @@ def findings(verdicts: Verdicts) -> list[str]:
         rows = frame[(frame["task_label"] == task) & (frame["optimizer_label"] == optimizer)]
         where = f"{task}, {optimizer}"
         if rows.empty:
-            alone = order[0] if order else "anybody"
-            said.append(
-                f"{where}: there is nobody to compare {alone} with, since controls (a slope of 0) take no part."
-            )
+            alone = {
+                0: "there is nobody to compare: bounds and controls take no part.",
+                1: f"there is nobody to compare {''.join(order)} with, which is the only method here.",
+            }
+            said.append(f"{where}: {alone.get(len(order), f'none of its {len(order)} methods is compared.')}")
             continue
         seeds = int(rows["draws"].min())
         if seeds < resampling.FEWEST:

@@ -92,7 +92,8 @@ def bounds(
     to what it says.
 
     A line that names a task or an optimizer is run for those of them that the sweep has. What else the command sets, it
-    sets for bounds as well; where it chooses estimators or functions itself, or settings of a table, there are none.
+    sets for an experiment's bounds as well; where it chooses estimators or functions itself, or settings of a table,
+    there are none. Lines of the command itself are run whatever else it sets.
 
     Args:
         lines: by key, what each sets it to, as text.
@@ -106,18 +107,28 @@ def bounds(
     Raises:
         UserError: as `split` does.
     """
-    if any(re.split("[@.]", key)[0] in (*OF_SITES, "settings") for key in typed if not qualified(key)):
+    asked = "bounds" in typed
+    if not asked and any(re.split("[@.]", key)[0] in (*OF_SITES, "settings") for key in typed if not qualified(key)):
         return []
-    shared = {key: values for key, values in axes.items() if re.split("[@.]", key)[0] not in OF_SITES}
     jobs = []
     for line in lines:
-        own = {key: values for key, values in line.items() if key not in typed or key in ("task", "optimizer")}
+        own = {key: values for key, values in line.items() if asked or key not in typed or key in ("task", "optimizer")}
         for key in ("task", "optimizer"):
             if key in own:
                 own[key] = [value for value in own[key] if value in axes.get(key, [choices.get(key)])]
+        set_by_line = {*map(_part, line)} if asked else OF_SITES
+        shared = {k: values for k, values in axes.items() if _part(k) not in OF_SITES or _part(k) not in set_by_line}
         if all(own.values()):
             jobs += _product(shared | own, choices)
+        elif asked:
+            [key, *_] = [key for key in own if not own[key]]
+            command.say(f"bounds: {key}={','.join(line[key])} is none of this sweep, so that its line is not run.")
     return jobs
+
+
+def _part(key: str) -> str:
+    """What a key sets of the configuration: `estimator` of `estimator.scale`, PART of `GROUP@PART`."""
+    return key.partition("@")[2] or key.split(".")[0]
 
 
 def _jobs(axes: Mapping[str, Sequence[str]], choices: Mapping[str, str | None], optimizers: int) -> list[list[str]]:

@@ -75,7 +75,8 @@ def defaults_of(group: str, name: str) -> dict[str, Any]:
         Its keys with their values, `name` included; schedules as the YAML has them (`unquoted`).
 
     Raises:
-        UserError: where there is none, with the nearest name; and for a page that no table of contents lists.
+        UserError: where there is none, with the nearest name; for a page that no table of contents lists; and for a
+            file that is no YAML.
     """
     if not isinstance(name, str) or not _NAME.fullmatch(name):
         known = ", ".join(options(group))
@@ -122,7 +123,11 @@ def _check_entered(group: str, name: str) -> None:
 
 @functools.cache
 def _read(path: Path) -> dict[str, Any]:
-    return yaml.safe_load(path.read_text(encoding="utf-8")) or {}
+    try:
+        return yaml.safe_load(path.read_text(encoding="utf-8")) or {}
+    except yaml.MarkedYAMLError as error:
+        line = f" (line {error.problem_mark.line + 1})" if error.problem_mark else ""
+        raise UserError(f"{path} is no YAML: {error.problem}{line}.") from None
 
 
 def unquoted(value: Any) -> Any:

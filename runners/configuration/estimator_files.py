@@ -58,8 +58,8 @@ class EstimatorFile:
         package: that package, with its version; "" for a file.
         kind: of KINDS.
         has_width: whether its slope can be made as wide as asked (Surrogate.has_width).
-        widens: the parameters that say how wide it is (Surrogate.roles), and so nothing where it is made as wide as
-            asked.
+        widens: the parameters that say how wide it is, by their role (Surrogate.roles) or, where they have none, by the
+            name `width`, and so nothing where it is made as wide as asked.
     """
 
     name: str
@@ -188,17 +188,19 @@ def read(path: Path, name: str = "") -> EstimatorFile:
         if not isinstance(value, bool):
             raise UserError(f"{path.name}, line {node.lineno}: {name} must be written out as True or False.")
     roles = _written(call, "roles", {})
+    roles = roles if isinstance(roles, dict) else {}
+    parameters = _parameters(node, call, path)
     random = any(argument.arg == "chance" for argument in node.args.kwonlyargs)
     kind = _kind(call)
     return EstimatorFile(
         node.name,
-        _parameters(node, call, path),
+        parameters,
         tuple(aliases),
         path,
         node.lineno,
         kind=kind,
         has_width=kind == "surrogate" and all(traits.values()) and not random,
-        widens=tuple(own for own, role in roles.items() if role == "width") if isinstance(roles, dict) else (),
+        widens=tuple(own for own, _ in parameters if roles.get(own, own) == "width"),
     )
 
 

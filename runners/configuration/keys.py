@@ -9,7 +9,7 @@ from typing import Any
 
 from runners import command
 from runners.configuration.choices import GRID_KEYS, defaults_of, options
-from runners.configuration.schema import AT_WEIGHTS, GROUPS, PARTS, Sweep
+from runners.configuration.schema import AT_WEIGHTS, BY_NAME, GROUPS, PARTS, Sweep
 from steeplechase.errors import UserError, did_you_mean
 
 
@@ -32,6 +32,12 @@ def check_key(key: str, values: list[str]) -> None:
             if value == "null" and (not optional or values[1:]):
                 needs = f"{key}: null stands alone" if optional else f"{group} needs a page"
                 raise UserError(f"{needs}, and null is none.")
+            names = value.strip("[]'\"")
+            if names != value and "," in names:
+                raise UserError(
+                    f"{key} is {value}, which is one value: several are typed as {key}={names.replace(' ', '')}, and "
+                    "given as a list from Python."
+                )
             if value != "null":
                 defaults_of(group, value)
         return
@@ -127,15 +133,53 @@ def translate_error(error: Exception) -> str:
     Returns:
         The sentence.
     """
+    page = re.match(r"In '.*': Could not find '(\w+)/(.+)'", str(error))
+    if page and page[1] in GROUPS:
+        return f"there is no {page[1]} '{page[2]}'{did_you_mean(page[2], options(page[1]))}"
+    of_file = re.match(r"In '(\S+)': (?:\w+ raised while composing config:)?", str(error))
+    if of_file:
+        return f"{of_file[1]}.yaml: {_translate_file(error, str(error)[of_file.end() :].strip())}"
+    several = re.match(r"Multiple values for (\S+)\. To override a value use 'override (.*)'", str(error))
+    if several:
+        return f"under defaults {several[1]} is chosen twice: a recipe writes `- override /{several[2]}`."
     cause = error.__cause__ if getattr(error.__cause__, "full_key", None) else error
-    key, first = getattr(cause, "full_key", None), " ".join(str(cause).split("\n")[0].split())
+    return _translate_value(getattr(cause, "full_key", None), " ".join(str(cause).split("\n")[0].split()))
+
+
+def _translate_file(error: Exception, text: str) -> str:
+    """The same of what a file has that cannot be: what is likely wrong there. text: without the file."""
+    key, first = str(getattr(error.__context__, "full_key", None) or ""), " ".join(text.split("\n")[0].split())
+    top = key.partition(".")[0]
+    choice = re.match(r"Could not override '(?:experiment/)?([^'@]+).*No match in the defaults list", first)
+    if choice and choice[1] in GROUPS:
+        return f"under defaults write `- override /{choice[1]}: NAME`."
+    if choice:
+        return f"under defaults nothing is called {choice[1]}{did_you_mean(choice[1], GROUPS)}"
+    if "Cannot assign" in first and top in GROUPS:
+        return (
+            f"{top} is one word, but which {top} stands under hydra.sweeper.params, or under defaults as "
+            f"`- override /{top}: NAME`."
+        )
+    if "Cannot assign" in first and top in BY_NAME:
+        return f"{key} is one value, but needs a line of its own for each name below it."
+    if top == "experiment" and "not in" in first:
+        return "its first line must be `# @package _global_`, without which its keys are looked for under experiment."
+    if "not in" in first and top in ("hydra", "sweeper", "params"):
+        return f"there is no key '{key}': what is swept stands under hydra.sweeper.params."
+    if "is not a ListConfig" in first:
+        return f"{key} is a list: write it in brackets, as `{key}: [A, B]`."
+    return _translate_value(key or None, first)
+
+
+def _translate_value(key: str | None, first: str) -> str:
+    """The same of one value. first: the first line of what is said of it."""
     kinds = {"Integer": "a whole number", "Float": "a number", "Boolean": "true or false"}
     wrong = re.match(r"Value '(.*)' of type '.*' could not be converted to (\w+)", first)
     if wrong and key:
         return f"{key} is '{wrong[1]}', but must be {kinds.get(wrong[2], wrong[2])}."
     if key and "is not a ListConfig" in first:
         return f"{key} is a list: write it in brackets and quotes, as '{key}=[A,B]'."
-    if key and "is not in" in first:
+    if key and ("is not in" in first or "' not in '" in first):
         if "." in key:  # of a page, where another one may have it
             return f"{key}: there is no such key in the {key.split('.')[0]} that is chosen."
         return f"there is no key '{key}'{_meant(key, [f.name for f in fields(Sweep)])}"

@@ -55,7 +55,7 @@ class Sweep:
         looks: by estimator, or by method as it is printed, what figures and tables give it: colour, marker, label,
             order (results/drawing/looks.py).
         bounds: runs beside the product of the axes, a line of overrides each, which are drawn as bounds of what is
-            compared; none where the command itself chooses estimators or functions.
+            compared; those of an experiment are left out where the command itself chooses estimators or functions.
         name: of the plan, and so of its figures and its report; empty: the experiment's own, with a hash of what the
             command changes.
         compare: keys of swept numbers, as `estimator.scale` or of one page `estimator.tanh_slope.scale`: each value is

@@ -114,7 +114,7 @@ def files_named(named: str) -> dict[str, TaskFile]:
 
 
 def holds_task(path: Path) -> bool:
-    """Whether a file has a function of its own name, and so may hold a task.
+    """Whether a file has a function of its own name, and so may hold a task: not one of x, as a slope is.
 
     Args:
         path: of a Python file.
@@ -125,7 +125,8 @@ def holds_task(path: Path) -> bool:
     Raises:
         UserError: for a file that cannot be read.
     """
-    return _function(python_files.parse(path, KEY), path) is not None
+    node = _function(python_files.parse(path, KEY), path)
+    return node is not None and [argument.arg for argument in node.args.args] != ["x"]
 
 
 def read(path: Path) -> TaskFile:

@@ -52,6 +52,9 @@ def plan_and_launch(
     console = Console(soft_wrap=not sys.stdout.isatty(), width=None if sys.stdout.isatty() else 140)
     states, common = plan_runs(jobs, compose, worker.learn)
     outputs.check_names(common["figures"], common["tables"])
+    store = Store(common["store"])
+    if common["name"]:
+        check_name(common["name"], store, {state.planned.name: {*state.planned.ids} for state in states})
     if common["plan"] == "json":
         sys.stdout.buffer.write(shards.as_json(states, command_line(arguments), named_files.trained()) + b"\n")
         return []
@@ -59,9 +62,6 @@ def plan_and_launch(
         answer.report(runs=plan_rows(states))
         show_plan(console, states)
         return []
-    store = Store(common["store"])
-    if common["name"]:
-        check_name(common["name"], store, {state.planned.name: {*state.planned.ids} for state in states})
     name = common["name"] or plan_name(experiment, arguments)
     store.make_writable()
     plan = as_plan(name, arguments, states, common, now())

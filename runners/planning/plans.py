@@ -102,6 +102,12 @@ def plan_runs(
     check_looks(common["looks"], common["compare"])
     for remark in without_effect([state.planned.run for state in states]):
         command.say(remark)
+    estimators = {state.planned.run.program["estimator"]["name"] for state in states}
+    if common["reference"] and common["reference"] not in estimators:
+        command.say(
+            f"reference is {common['reference']}, which is no estimator of this sweep, and so counts for nothing: add "
+            "it to estimator=, or leave it out."
+        )
     return states, common
 
 

@@ -3,6 +3,7 @@
 import ast
 import functools
 import math
+import re
 from dataclasses import replace
 from pathlib import Path
 
@@ -608,6 +609,28 @@ def test_a_slope_without_bound_is_told_once():
         return scale / tf.sqrt(tf.abs(scale * x))
 
     assert faults(rule) == ["sigmoid_derivative has no finite bound at x = 0."]
+
+
+def test_a_slope_that_is_nan_somewhere_is_told_once():
+    def rule(x, *, scale=1.0):
+        """Replaces With Needs shape"""
+        return tf.sqrt(scale - tf.abs(x))
+
+    [fault] = faults(rule)
+    assert re.match(r"sigmoid_derivative is NaN at x = -?1\.\d", fault)
+
+
+@pytest.mark.parametrize(
+    ("traits", "said"),
+    [
+        ({"knwon": ()}, "@surrogate has no trait 'knwon'; did you mean 'known'"),
+        ({"known": {0.0: 1.0}}, "must be pairs of x and m"),
+        ({"known": (0.0, 1.0)}, "must be pairs of x and m"),
+    ],
+)
+def test_a_trait_that_cannot_be_is_told_in_a_sentence(traits, said):
+    with pytest.raises(UserError, match=said):
+        surrogate(label="Mine", source="mine", **traits)
 
 
 def test_a_page_that_returns_no_tensor_is_told_once():

@@ -67,3 +67,16 @@ def test_a_figure_is_matplotlibs(results, tmp_path):
 def test_no_records_have_tables_without_rows():
     nothing = ResultSet(pd.DataFrame(columns=list(schema.COLUMNS)))
     assert nothing.summary().empty and nothing.verdicts().empty and len(nothing.columns()) == len(schema.COLUMNS)
+
+
+def test_a_store_that_is_no_folder_is_refused(monkeypatch, tmp_path):
+    """The name of a plan, typed where the store stands, gave an empty result set."""
+    monkeypatch.chdir(tmp_path)
+    with pytest.raises(sc.UserError, match=r"no store mine: .* load\(plan='mine'\)\?$"):
+        sc.load("mine")
+    with pytest.raises(sc.UserError, match=r"no store results: .* has written\.$"):
+        sc.load()
+    with pytest.raises(sc.UserError, match=r"no store a/b: .* has written\.$"):
+        sc.load("a/b", "mine")
+    (tmp_path / "mine").mkdir()
+    assert sc.load("mine").rows.empty

@@ -15,7 +15,7 @@ from omegaconf import OmegaConf
 import steeplechase as sc
 from results.records.store import Store
 from runners import api
-from runners.configuration.overrides import parse
+from runners.configuration.overrides import check_overrides, parse
 from tests.helpers.slopes import PAGE
 from tests.oracles.command import QUIET, ROOT, sweep
 
@@ -93,6 +93,20 @@ def test_a_sweep_is_that_of_the_command(tmp_path, capfd):
     assert done.returncode == 0 and "nothing to train" in done.stdout, done.stdout + done.stderr
     pd.testing.assert_frame_equal(sc.load(tmp_path, "both").rows, results.rows)
     assert (sc.plan(**own, store=tmp_path)["missing"] == 0).all()
+
+
+def test_an_estimator_is_taken_as_its_name():
+    named = api.overrides(estimator=["ste", "tanh_slope"], estimator_weights="ste")
+    assert named == api.overrides(
+        estimator=[sc.estimators["ste"], sc.estimators["tanh_slope"]], estimator_weights=sc.estimators["ste"]
+    )
+
+
+@pytest.mark.parametrize("typed", ["estimator=[ste,tanh_slope]", "estimator='ste, tanh_slope'", "python"])
+def test_several_in_one_word_are_told_how_they_are_typed(typed):
+    words = [typed] if typed != "python" else api.overrides(estimator="ste,tanh_slope")[1:]
+    with pytest.raises(sc.UserError, match="several are typed as estimator=ste,tanh_slope, and given as a list"):
+        check_overrides(words)
 
 
 def test_what_nobody_foresaw_is_told_with_the_commands_last_words(monkeypatch, tmp_path):

@@ -320,3 +320,15 @@ def test_a_multiplier_is_the_slope_without_tensors(page):
 def test_a_formula_is_what_the_page_says(page):
     assert page.formula and " ".join(page.formula.split()) in " ".join(page.rule.__doc__.split())
     assert "Needs" not in page.formula and "Replaces" not in page.formula
+
+
+@pytest.mark.parametrize(
+    ("given", "said"),
+    [
+        ({"function": "sgn"}, r"^function is 'sgn', but must be one of"),
+        ({"forward": "sign"}, r"^there is no forward here: .* is its function"),
+    ],
+)
+def test_a_layers_function_is_told_by_the_word_function(given, said):
+    with pytest.raises(UserError, match=said):
+        HardActivation("ste", **given)

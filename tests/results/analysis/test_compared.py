@@ -133,6 +133,17 @@ def test_widths_may_be_compared_too():
     assert [axes.get_xlabel() for axes in figures.drawn("sensitivity", apart).axes] == ["width"]
 
 
+def test_an_estimators_own_width_is_told_apart_from_the_key():
+    results = swept((), tasks=("binarized_mlp",))
+    wide = results.rows.rename(columns={"estimator.scale": "estimator.width"})
+    apart = compared.apart(declaring(results.with_rows(wide), compare=("estimator.tanh_slope.width",)))
+    names = [f"Tanh slope (estimator.width={scale:g})" for scale in SCALES]
+    assert [m for g in comparison.groups(apart) for m in g.methods] == ["Straight-through", *names]
+    assert (
+        lookup.short_names("estimator.width=2, width=1, estimator.widths=3") == "estimator.width=2, width=1, widths=3"
+    )
+
+
 def test_a_value_at_which_a_seed_diverged_is_marked():
     results = swept(tasks=("sign_fitting",))
     rows = results.rows.copy()

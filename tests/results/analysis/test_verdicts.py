@@ -14,7 +14,7 @@ from results.records.result_set import ResultSet
 from results.statistics import paired
 from results.tables import verdicts as verdicts_table
 from steeplechase.errors import RecordError
-from tests.helpers.worlds import world
+from tests.helpers.worlds import MERITS, world
 from tests.oracles.records import ACCURACY, LOSS, declaring, make
 
 MLP, SIGNS = ACCURACY["label"], LOSS["label"]
@@ -117,7 +117,14 @@ def test_many_methods_are_contrasted_with_the_reference():
     assert set(found.rows["verdict"]) >= {"better", "worse"}
     lacking = verdicts.verdicts(declaring(results, reference=""))
     assert lacking.rows.empty and any("declare a reference" in remark for remark in lacking.remarks)
-    assert "nobody to compare" in verdicts_table.findings(lacking)[0]
+    assert "none of its 11 methods is compared." in verdicts_table.findings(lacking)[0]
+
+
+def test_one_method_alone_is_told_without_speaking_of_controls():
+    alone = verdicts.verdicts(make(estimators=("ste",), tasks=["binarized_mlp"], seeds=4))
+    said = verdicts_table.findings(alone)
+    assert said and all(one.endswith("compare Straight-through with, which is the only method here.") for one in said)
+    assert "bounds and controls" in verdicts_table.findings(verdicts.verdicts(world(controls=[*MERITS])))[0]
 
 
 def test_few_methods_are_contrasted_with_the_reference_alone_where_it_is_there():

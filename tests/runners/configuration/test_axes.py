@@ -56,6 +56,21 @@ def test_where_the_command_chooses_what_stands_at_hard_sites_there_are_none(key)
     assert jobs(FROZEN, ZERO, typed=[key]) == [] != jobs(FROZEN, ZERO, typed=["seed"])
 
 
+def test_lines_of_the_command_itself_are_run_whatever_else_it_sets(capsys):
+    """What stands at hard sites they set themselves, and what they do not name there is the sweep's."""
+    typed, weights = ["bounds", "estimator", "estimator.scale", "function", "seed"], "estimator@estimator_weights"
+    sites = {"function": ["ternary"], weights: ["ste"], "seed": ["7"]}
+    common = {"optimizer=adam", "estimator=zero", "steps=50", "function=ternary", f"{weights}=ste"}
+    assert jobs(ZERO, typed=typed, **sites) == [common | {f"task={task}", "seed=7"} for task in AXES["task"]]
+    line = {**FROZEN, "function": ["sign"]}
+    [job] = jobs(line, typed=typed, **sites)
+    assert job == common - {"function=ternary"} | {"function=sign", "task=binarized_mlp", "seed=[0,1]"}
+    assert jobs(ZERO, typed=[key for key in typed if key != "bounds"]) == [] == jobs(typed=typed)
+    assert not capsys.readouterr().err
+    assert jobs(FROZEN, typed=typed, task=["sign_fitting"]) == []
+    assert "bounds: task=binarized_mlp is none of this sweep" in capsys.readouterr().err
+
+
 def test_the_lines_of_the_experiments_are_overrides():
     seen = 0
     for path in (CONF / "experiment").glob("*.yaml"):

@@ -328,3 +328,13 @@ def test_all_faults_of_all_files_are_told_at_once(tmp_path):
     assert done.returncode == 2 and not list((tmp_path / "store").rglob("run-*.json"))
     assert "cauchy.py, line 6 breaks the contract: cauchy has another area" in done.stderr
     assert "rough.py, line 21 breaks the contract: rough" in done.stderr and "0.7" in done.stderr
+
+
+@pytest.mark.parametrize(
+    ("roles", "widens"), [("", ("width",)), ("roles={'a': 'width'}", ("width", "a")), ("roles={'width': 'other'}", ())]
+)
+def test_a_parameter_called_width_widens_unless_its_role_says_otherwise(tmp_path, roles, widens):
+    """So that one is told whose file declares no roles that the key `width` takes its place."""
+    path = tmp_path / "my_slope.py"
+    path.write_text(f"@surrogate({roles})\ndef my_slope(x, *, width=1.0, a=1.0):\n    pass\n", encoding="utf-8")
+    assert estimator_files.read(path).widens == widens

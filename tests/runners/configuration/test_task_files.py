@@ -196,3 +196,11 @@ assert "add task.file=PATH" in str(caught[-1].message)
         check=False,
     )
     assert done.returncode == 0, done.stderr
+
+
+@pytest.mark.parametrize(("head", "holds"), [("@surogate()\ndef mine(x, *, a=1.0)", False), ("def mine(size)", True)])
+def test_a_slope_without_its_decorator_is_taken_for_no_task(tmp_path, head, holds):
+    """The contract then says that a function under @surrogate is missing, and nothing of tasks."""
+    path = tmp_path / "mine.py"
+    path.write_text(f"{head}:\n    pass\n", encoding="utf-8")
+    assert task_files.holds_task(path) is holds

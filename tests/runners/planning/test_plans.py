@@ -7,9 +7,11 @@ import pytest
 
 from results.records.plan import Plan
 from results.records.store import Store
+from runners.execution.launch import plan_and_launch
 from runners.planning import plans
 from runners.planning.plans import check_looks, check_name, plan_name
 from steeplechase.errors import UserError
+from tests.helpers.configurations import BASE
 
 
 @pytest.fixture
@@ -36,6 +38,22 @@ def test_the_name_of_another_plan_is_refused(store, other):
 def test_what_is_no_name_is_told(store, name):
     with pytest.raises(UserError, match="but must be up to 61 letters"):
         check_name(name, store, {})
+
+
+@pytest.mark.parametrize(("name", "fault"), [("a b", "but must be up to 61 letters"), ("tonight", "another plan has")])
+@pytest.mark.parametrize("plan", [True, "json"])
+def test_where_nothing_is_trained_a_name_is_refused_as_well(store, name, fault, plan):
+    own = BASE | {"name": name, "plan": plan, "store": str(store.root), "steps": 100, "record_points": 1}
+    with pytest.raises(UserError, match=fault):
+        plan_and_launch([["task=sign_fitting"]], lambda _: own, lambda *_: [], "none", [])
+
+
+@pytest.mark.parametrize("reference", ["ste", "tanh_slope", ""])
+def test_a_reference_that_is_not_run_is_told(store, reference, capsys):
+    own = BASE | {"reference": reference, "store": str(store.root), "steps": 100, "record_points": 1}
+    plans.plan_runs([["task=sign_fitting"]], lambda _: own, lambda _: None)
+    absent = reference not in ("", BASE["estimator"]["name"])
+    assert (f"reference is {reference}, which is no estimator" in capsys.readouterr().err) == absent
 
 
 def test_an_experiments_own_name_is_refused(store):
