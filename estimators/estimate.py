@@ -29,8 +29,8 @@ def estimate(
     Args:
         page: the estimator.
         law: of what is drawn, whose hard function has its name.
-        logits: [..., *event].
-        losses: of what is drawn, [..., *event], the values [...].
+        logits: [..., event].
+        losses: of what is drawn, [..., event], the values [...].
         chance: what it is drawn from: the same for every estimator gives each the same first draw.
         **parameters: of the estimator.
 

@@ -23,7 +23,7 @@ class Objective:
     """The objective of one site, all other draws being fixed.
 
     Attributes:
-        losses: of what the site draws, [..., *event], the values [...].
+        losses: of what the site draws, [..., event], the values [...].
         mapped: whether several draws are asked for by one operation on all of them, or else one after another.
     """
 
@@ -31,11 +31,11 @@ class Objective:
     mapped: bool = True
 
     def __call__(self, drawn: tf.Tensor) -> tf.Tensor:
-        """Its values [...] at what was drawn, [..., *event]."""
+        """Its values [...] at what was drawn, [..., event]."""
         return self.losses(drawn)
 
     def each(self, drawn: tf.Tensor) -> tf.Tensor:
-        """Its values [n, ...] at several draws, [n, ..., *event], one evaluation each."""
+        """Its values [n, ...] at several draws, [n, ..., event], one evaluation each."""
         if self.mapped:
             return tf.vectorized_map(self.losses, drawn, fallback_to_while_loop=False)
         return tf.stack([self.losses(one) for one in tf.unstack(drawn)])

@@ -24,7 +24,7 @@ class Law:
         mean: the mean of the hard value, a function of the logits.
         pull: pull(mean, G): the gradient by the logits of what has the gradient G by this mean.
         states: how many there are for the shape of the last `axes` axes.
-        state: the states of such a shape by their numbers from 0, int32 [n] -> [n, *shape], of a dtype.
+        state: the states of such a shape by their numbers from 0, int32 [n] -> [n, shape], of a dtype.
     """
 
     name: str
@@ -58,7 +58,7 @@ class Law:
         return tuple(shape)[: -self.axes]
 
     def all_states(self, shape: tuple[int, ...]) -> np.ndarray:
-        """Every hard value of these last axes, float64 [states, *shape], in the order of `state`."""
+        """Every hard value of these last axes, float64 [states, shape], in the order of `state`."""
         return self.state(tf.range(self.states(shape)), shape, tf.float64).numpy()
 
     def times(self, values: tf.Tensor, of_each: tf.Tensor) -> tf.Tensor:
@@ -66,7 +66,7 @@ class Law:
 
         Args:
             values: [...].
-            of_each: [..., *event].
+            of_each: [..., event].
 
         Returns:
             The shape of `of_each`.
@@ -120,7 +120,7 @@ class Site:
 
     Attributes:
         law: of what is drawn.
-        logits: [..., *event].
+        logits: [..., event].
         noise: what decides the draw that goes forward, of the shape of the logits. Whoever asks for the objective there
             asks for what the network has computed anyway.
         chance: a stream of the estimator's own, for all further draws (steeplechase.random.Chance).
@@ -141,7 +141,7 @@ class Site:
         return self.law.decide(self.logits + self.noise)
 
     def draws(self, count: int) -> tf.Tensor:
-        """Independent draws, [count, ..., *event]; the first of them is `draw`."""
+        """Independent draws, [count, ..., event]; the first of them is `draw`."""
         shape = (count - 1, *self.logits.shape)
         others = self.law.noise(self.chance.of("draws"), shape, self.logits.dtype)
         return self.law.decide(self.logits + tf.concat([self.noise[None], others], 0))

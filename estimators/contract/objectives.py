@@ -24,7 +24,7 @@ def objective(law: Law, event: tuple[int, ...], seed: int = 0) -> Callable[[tf.T
         seed: of the numbers.
 
     Returns:
-        A function of [..., *event], of any floating dtype, that gives [...].
+        A function of [..., event], of any floating dtype, that gives [...].
     """
     draw = np.random.default_rng([seed, *event])
     size = math.prod(event)

@@ -23,7 +23,7 @@ def overview() -> tuple[list[str], list[list[str]]]:
         (its head, its rows), cells of Markdown.
     """
     head = ["Name", "Label", "Draws", "Mean", "Evaluations", "Parameters"]
-    return head, [_row(page) for page in _pages()]
+    return head, [_row(estimator) for estimator in _drawn_estimators()]
 
 
 def sections() -> list[str]:
@@ -35,44 +35,51 @@ def sections() -> list[str]:
     lines: list[str] = []
     for (heading, text), kind in zip(HEADINGS.items(), (Sampled, Expectation), strict=True):
         lines += [f"## {heading}", "", text, ""]
-        for page in _pages():
-            if isinstance(page, kind):
-                lines += [*_section(page), ""]
+        for estimator in _drawn_estimators():
+            if isinstance(estimator, kind):
+                lines += [*_section(estimator), ""]
     return lines
 
 
-def _pages() -> Iterator[Sampled | Expectation]:
+def _drawn_estimators() -> Iterator[Sampled | Expectation]:
     for registry in (estimators.sampled_registry, estimators.expectation_registry):
         yield from (registry[name] for name in sorted(registry))
 
 
-def _row(page: Sampled | Expectation) -> list[str]:
+def _row(estimator: Sampled | Expectation) -> list[str]:
     asks = "1"
-    if isinstance(page, Expectation):
-        asks = str(page.evaluations) if isinstance(page.evaluations, int) else "`samples`"
-        asks = "all states" if page.most else asks
-    numbers = {**page.parameters, **({"samples": page.samples} if page.samples is not None else {})}
+    if isinstance(estimator, Expectation):
+        asks = str(estimator.evaluations) if isinstance(estimator.evaluations, int) else "`samples`"
+        asks = "all states" if estimator.most else asks
+    numbers = {**estimator.parameters, **({"samples": estimator.samples} if estimator.samples is not None else {})}
     listed = ", ".join(f"`{name}` = {value:g}" for name, value in numbers.items())
-    return [f"[{page.name}](#{page.name})", plain(page.label), ", ".join(page.over), _mean(page), asks, listed or "–"]
+    return [
+        f"[{estimator.name}](#{estimator.name})",
+        plain(estimator.label),
+        ", ".join(estimator.over),
+        _mean(estimator),
+        asks,
+        listed or "–",
+    ]
 
 
-def _mean(page: Sampled | Expectation) -> str:
-    if isinstance(page, Expectation):
-        if not page.unbiased:
+def _mean(estimator: Sampled | Expectation) -> str:
+    if isinstance(estimator, Expectation):
+        if not estimator.unbiased:
             return "another one"
-        return "the gradient" if page.scale == 1 else "a multiple of it"
-    return f"the gradient of polynomials up to degree {page.exact_to}" if page.exact_to else "another one"
+        return "the gradient" if estimator.scale == 1 else "a multiple of it"
+    return f"the gradient of polynomials up to degree {estimator.exact_to}" if estimator.exact_to else "another one"
 
 
-def _section(page: Sampled | Expectation) -> list[str]:
-    text = page.text
+def _section(estimator: Sampled | Expectation) -> list[str]:
+    text = estimator.text
     formula = [f"{word:<11}{line}" for word in text.words for line in text.words[word]]
     facts = {
-        "Also called": ", ".join(page.aliases),
-        "In libraries": "; ".join(f"{library}: {what}" for library, what in page.ships.items()),
-        "Source": page.source,
+        "Also called": ", ".join(estimator.aliases),
+        "In libraries": "; ".join(f"{library}: {what}" for library, what in estimator.ships.items()),
+        "Source": estimator.source,
     }
-    lines = [f"### {page.name}", "", f"**{plain(page.label)}.** {plain(text.summary)}", ""]
+    lines = [f"### {estimator.name}", "", f"**{plain(estimator.label)}.** {plain(text.summary)}", ""]
     lines += ["```text", *formula, "```", ""]
     for remark in text.remarks:
         lines += [plain(remark), ""]

@@ -75,7 +75,7 @@ def bias_of(
     Args:
         estimator: of either kind.
         law: of what is drawn.
-        values: the objective, of [..., *event] the values [...].
+        values: the objective, of [..., event] the values [...].
         calls: how many at least.
         delta: what counts, as a share of the true gradient's length.
         **parameters: of the estimator, in place of the defaults.
