@@ -15,6 +15,7 @@ from steeplechase.errors import UserError
 from steeplechase.registry import Registry
 
 functions = Registry("hard function")
+EQUAL_STEPS = "a hard function here rises by the same at each jump, and its jumps are equally far apart"
 
 
 @dataclass(frozen=True)
@@ -28,12 +29,13 @@ class HardFunction:
         rule: its values: a function of x, a tensor of a floating dtype, and of the parameters by keyword.
         levels: the values that it has between its jumps, in rising order, or a function of its parameters that gives
             them; none of a real function. `outputs` has them.
-        rise: what it rises by over a jump: the area of its derivative there. Of a real function by how much it rises in
-            all.
+        rise: what it rises by over a jump, the same at each of them: the area of its derivative there. Of a real
+            function by how much it rises in all.
         jump: x less the nearest jump, of the shape and dtype of x, as a function of x and the parameters; there a
             surrogate's slope is centred.
-        period: how far two neighbouring jumps are apart, or a function of its parameters that gives it; 0 where there
-            is one jump alone.
+        period: how far two neighbouring jumps are apart, all of them equally far, or a function of its parameters that
+            gives it; 0 where there is one jump alone. Slopes are normalised by it and by `rise`, so that a staircase of
+            unequal steps cannot be one.
         passes: where a gradient passes at all: a function of x and the parameters that gives truth values of the shape
             of x. None: everywhere, and the slope alone decides.
         mixes: whether it looks at all elements of the last axis to decide on each, so that it has no slope and what
@@ -75,7 +77,8 @@ class HardFunction:
     @property
     def step_length(self) -> float:
         """How far two neighbouring jumps are apart, with its parameters as they are; 0 where there is one alone."""
-        return float(self.period(**self.parameters) if callable(self.period) else self.period)
+        period = self.period(**self.parameters) if callable(self.period) else self.period
+        return one_number(f"{self.name}'s period", period, f"one number: {EQUAL_STEPS}")
 
     @property
     def parameters(self) -> dict[str, float | str]:
