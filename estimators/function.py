@@ -188,11 +188,27 @@ def hard_function(**traits) -> Callable:
         **traits: the fields of HardFunction, but `name` and `rule`.
 
     Returns:
-        The decorator of a rule. It gives the HardFunction, and raises UserError where the name is taken.
+        The decorator of a rule. It gives the HardFunction, and raises UserError where the name is taken, or is not that
+        of its file among ours, and where `allowed` and `needs` are not of the rule's parameters, each of them.
     """
 
     def register(rule):
         function = HardFunction(name=rule.__name__, rule=rule, **traits)
+        folder, _, file = rule.__module__.rpartition(".")
+        if folder == "estimators.functions" and file != function.name:
+            raise UserError(
+                f"estimators/functions/{file}.py has a hard function '{function.name}': give both the same name."
+            )
+        ranges = [*function.allowed, *function.needs]
+        for name in function.parameters:
+            if name not in ranges:
+                raise UserError(
+                    f"{function.name} does not say what its parameter '{name}' may be: list its values in `allowed`, "
+                    "or give its range in `needs`."
+                )
+        for name in ranges:
+            if name not in function.parameters:
+                raise UserError(f"{function.name} says what '{name}' may be, but has no such parameter.")
         functions.register(function.name, function)
         return function
 

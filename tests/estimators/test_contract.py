@@ -16,7 +16,7 @@ from estimators.contract import function as function_contract
 from estimators.contract import numerics
 from estimators.contract import surrogate as surrogate_contract
 from estimators.excluded import EXCLUDED
-from estimators.function import EQUAL_STEPS, HardFunction, functions, value
+from estimators.function import EQUAL_STEPS, HardFunction, functions, hard_function, value
 from estimators.parameters import Range
 from estimators.step_size import LSQ
 from estimators.surrogate import Surrogate, registry, surrogate
@@ -321,6 +321,28 @@ def test_a_hard_function_has_parameters_of_its_own():
         for call in (sign.fixed, functools.partial(sign.value, 0.0)):
             with pytest.raises(UserError, match=said):
                 call(**wrong)
+
+
+@pytest.mark.parametrize(
+    "fields, said",
+    [
+        ({}, "halved does not say what its parameter 'low' may be: list its values in `allowed`, or give its range in"),
+        ({"needs": {"low": Range(), "high": Range()}}, "halved says what 'high' may be, but has no such parameter"),
+        (
+            {"allowed": {"low": (0, 1)}, "module": "halves"},
+            "halves.py has a hard function 'halved': give both the same",
+        ),
+    ],
+)
+def test_a_hard_function_that_is_not_of_the_form_is_refused_when_it_is_registered(fields, said):
+    def halved(x, *, low=0):
+        return x
+
+    halved.__module__ = f"estimators.functions.{fields.get('module', 'halved')}"
+    traits = {name: given for name, given in fields.items() if name != "module"}
+    with pytest.raises(UserError, match=said):
+        hard_function(label="x", levels=(0.0, 1.0), rise=1.0, **traits)(halved)
+    assert "halved" not in functions
 
 
 def test_a_slope_is_centred_where_a_hard_function_jumps():
