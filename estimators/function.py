@@ -16,6 +16,7 @@ from steeplechase.errors import UserError
 from steeplechase.registry import Registry
 
 functions = Registry("hard function")
+EQUAL_STEPS = "a hard function here rises by the same at each jump, and its jumps are equally far apart"
 
 
 @dataclass(frozen=True)
@@ -29,12 +30,13 @@ class HardFunction:
         rule: its values: a function of x, a tensor of a floating dtype, and of the parameters by keyword.
         levels: the values that it has between its jumps, in rising order, or a function of its parameters that gives
             them; none of a real function. `outputs` has them.
-        rise: what it rises by over a jump: the area of its derivative there. Of a real function by how much it rises in
-            all.
+        rise: what it rises by over a jump, the same at each of them: the area of its derivative there. Of a real
+            function by how much it rises in all.
         jump: x less the nearest jump, of the shape and dtype of x, as a function of x and the parameters; there a
             surrogate's slope is centred.
-        period: how far two neighbouring jumps are apart, or a function of its parameters that gives it; 0 where there
-            is one jump alone.
+        period: how far two neighbouring jumps are apart, all of them equally far, or a function of its parameters that
+            gives it; 0 where there is one jump alone. Slopes are normalised by it and by `rise`, so that a staircase of
+            unequal steps cannot be one.
         passes: where a gradient passes at all: a function of x and the parameters that gives truth values of the shape
             of x. None: everywhere, and the slope alone decides.
         mixes: whether it looks at all elements of the last axis to decide on each, so that it has no slope and what
@@ -79,7 +81,8 @@ class HardFunction:
     @property
     def step_length(self) -> float:
         """How far two neighbouring jumps are apart, with its parameters as they are; 0 where there is one alone."""
-        return float(self.period(**self.parameters) if callable(self.period) else self.period)
+        period = self.period(**self.parameters) if callable(self.period) else self.period
+        return one_number(f"{self.name}'s period", period, f"one number: {EQUAL_STEPS}")
 
     @property
     def parameters(self) -> dict[str, float | str]:
@@ -189,11 +192,27 @@ def hard_function(**traits) -> Callable:
         **traits: the fields of HardFunction, but `name` and `rule`.
 
     Returns:
-        The decorator of a rule. It gives the HardFunction, and raises UserError where the name is taken.
+        The decorator of a rule. It gives the HardFunction, and raises UserError where the name is taken, or is not that
+        of its file among ours, and where `allowed` and `needs` are not of the rule's parameters, each of them.
     """
 
     def register(rule):
         function = HardFunction(name=rule.__name__, rule=rule, **traits)
+        folder, _, file = rule.__module__.rpartition(".")
+        if folder == "estimators.functions" and file != function.name:
+            raise UserError(
+                f"estimators/functions/{file}.py has a hard function '{function.name}': give both the same name."
+            )
+        ranges = [*function.allowed, *function.needs]
+        for name in function.parameters:
+            if name not in ranges:
+                raise UserError(
+                    f"{function.name} does not say what its parameter '{name}' may be: list its values in `allowed`, "
+                    "or give its range in `needs`."
+                )
+        for name in ranges:
+            if name not in function.parameters:
+                raise UserError(f"{function.name} says what '{name}' may be, but has no such parameter.")
         functions.register(function.name, function)
         return function
 

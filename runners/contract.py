@@ -10,7 +10,8 @@ from rich.console import Console
 from rich.markup import escape
 
 from runners import command
-from runners.configuration import choices, estimator_files, named_files, task_files
+from runners.configuration import choices, estimator_files, keys, named_files, task_files
+from steeplechase import registry
 from steeplechase.contract import Check
 from steeplechase.errors import UserError
 
@@ -58,23 +59,25 @@ def _as_arguments(files: Iterable[str]) -> Iterable[str]:
         key, equals, _ = part.partition("=")
         if equals and key in _KEYS:
             yield part
+        elif equals and key == "function.file":
+            keys.check_key(key, [])  # which refuses it
         else:
-            of_task = task_files.holds_task(Path(part)) and not estimator_files.holds_estimator(Path(part))
+            path = Path(part)
+            of_task = task_files.holds_task(path) and not estimator_files.holds_entry(path)
             yield f"{task_files.KEY if of_task else estimator_files.KEY}={part}"
 
 
 def _known(name: str) -> tuple[str, str]:
     """(group, name) of what there is by this name; a name that is none is answered here, in no time."""
-    if name in choices.options("task"):
-        return "task", name
-    if name in _hard_functions():
-        return "function", name
-    try:
-        choices.defaults_of("estimator", name)
-    except UserError as error:
-        others = f"Hard functions are: {', '.join(_hard_functions())}. Tasks are: {', '.join(choices.options('task'))}."
-        raise UserError(f"{error} {others}") from None
-    return "estimator", name
+    names = {"task": choices.options("task"), "function": _hard_functions(), "estimator": choices.options("estimator")}
+    for group in names:
+        if name in names[group]:
+            choices.defaults_of(group, name)
+            return group, name
+    aliases, excluded = estimator_files.field_names()
+    every = {one: aliases.get(one, ()) for group in names for one in names[group]}
+    sentence = registry.unknown("estimator, hard function or task", name, every, excluded)
+    raise UserError(f"{sentence} One in a file of your own is named by its path.")
 
 
 def _hard_functions() -> list[str]:

@@ -13,12 +13,15 @@ import numpy as np
 import tensorflow as tf
 
 from estimators.contract import mixing
-from estimators.contract.numerics import FLOATS, format_parameters
-from estimators.function import HardFunction
+from estimators.contract.numerics import FLOATS, GRID, format_parameters
+from estimators.function import EQUAL_STEPS, HardFunction
+from estimators.parameters import one_number
 from steeplechase.contract import Check, ContractError, first_sentence
 from steeplechase.errors import UserError, first_line
 
 _FAR = (1e5, 3e38, math.inf)
+_OUT = 1e9  # beyond all jumps
+_EPSILON = dict(zip(FLOATS, (2.0**-10, 2.0**-7, 2.0**-23, 2.0**-52), strict=True))
 
 
 def check_all(
@@ -67,29 +70,35 @@ def has_its_levels_alone(function: HardFunction) -> None:
     Raises:
         ContractError: with the x where it has another value, or the level that it never has.
     """
-    levels, x = np.array(function.outputs), _between_jumps(function)
+    levels = np.array(function.outputs)
     if levels.size < 2 or not (np.diff(levels) > 0).all():
         raise ContractError(f"{_named(function)} declares the levels {function.outputs}, but they must rise.")
-    values = function.value(tf.constant(x, tf.float64)).numpy()
-    if (other := ~np.isin(values, levels)).any():
+    x, _, places = _tried(function)
+    values = function.value(tf.constant(x)).numpy()
+    which = _which(levels, values, _rounding(levels, "float64"))
+    if (other := which < 0).any():
         raise ContractError(
             f"{_named(function)} is {values[other][0]:g} at x = {x[other][0]:g}, which is none of its levels."
         )
-    if lacking := sorted({*levels} - {*values}):
-        raise ContractError(f"{_named(function)} declares the level {lacking[0]:g}, but never has it.")
-    if (np.diff(values) < 0).any():
+    if lacking := sorted({*range(levels.size)} - {*which}):
+        raise ContractError(
+            f"{_named(function)} declares the level {levels[lacking[0]]:g}, but never has it, at points "
+            f"{_period(function) / 8:g} apart: an eighth of its period."
+        )
+    if (np.diff(which) < 0).any():
         raise ContractError(f"{_named(function)} falls somewhere.")
+    at_jumps = np.unique(function.value(tf.constant(places)))  # which need be none of its levels: sign's 0 at 0
     for dtype in FLOATS:
-        kind = tf.as_dtype(dtype)
-        held = tf.cast(tf.cast(levels, kind), tf.float64).numpy()
-        if not (held == levels).all():
-            continue  # a short type does not hold these levels
+        kind, rounding, least = tf.as_dtype(dtype), _rounding(levels, dtype), np.diff(levels).min()
+        if rounding > least / 4 and not _holds(dtype, levels).all():
+            continue  # a short type does not tell these levels apart
+        allowed = min(rounding, least / 4)
         far = function.value(tf.cast([-end for end in _FAR], kind)), function.value(tf.cast(list(_FAR), kind))
-        for value, level in zip(far, (levels[0], levels[-1]), strict=True):
-            if value.dtype != kind or (tf.cast(value, tf.float64).numpy() != level).any():
-                raise ContractError(f"{_named(function)} is not {level:g} far out in {dtype}.")
-        near = tf.cast(tf.constant(x[np.abs(x) < 1e3]), kind)
-        if not {*tf.cast(function.value(near), tf.float64).numpy()} <= {*levels, *_at_jumps(function)}:
+        for value, at in zip(far, (0, levels.size - 1), strict=True):
+            if value.dtype != kind or (_which(levels, tf.cast(value, tf.float64).numpy(), allowed) != at).any():
+                raise ContractError(f"{_named(function)} is not {levels[at]:g} far out in {dtype}.")
+        near = tf.cast(function.value(tf.cast(tf.constant(x[np.abs(x) < 1e3]), kind)), tf.float64).numpy()
+        if (np.maximum(_which(levels, near, allowed), _which(at_jumps, near, allowed)) < 0).any():
             raise ContractError(f"{_named(function)} has values of its own in {dtype}.")
 
 
@@ -98,23 +107,28 @@ def jumps_where_it_declares(function: HardFunction) -> None:
 
     Raises:
         ContractError: with the place where it does not.
+        UserError: where it declares several rises or periods.
     """
-    x = _between_jumps(function)
-    away, places = function.from_jump(tf.constant(x)).numpy(), _jumps(function)
+    rise = one_number(f"{_named(function)}'s rise", function.rise, f"one number: {EQUAL_STEPS}")
+    x, away, places = _tried(function)
     if len(places) != len(function.outputs) - 1:
         raise ContractError(f"{_named(function)} has {len(function.outputs)} levels, but {len(places)} jumps.")
-    low, high = (function.value(tf.constant(places + side, tf.float64)).numpy() for side in (-1e-8, 1e-8))
-    if (other := high - low != function.rise).any():
+    beside = 1e-6 * _period(function)
+    low, high = (function.value(tf.constant(places + side)).numpy() for side in (-beside, beside))
+    if (other := ~np.isclose(high - low, rise, rtol=1e-9, atol=0)).any():
         raise ContractError(
-            f"{_named(function)} rises by {(high - low)[other][0]:g} at x = {places[other][0]:g}, and not by "
-            f"{function.rise:g}."
+            f"{_named(function)} rises by {(high - low)[other][0]:.9g} at x = {places[other][0]:g}, and not by "
+            f"{rise:.9g}: {EQUAL_STEPS}."
         )
     middles = (places[1:] + places[:-1]) / 2
-    if not np.allclose(np.abs(away), np.abs(x - places[np.searchsorted(middles, x)]), atol=1e-9):
+    if not np.allclose(np.abs(away), np.abs(x - places[np.searchsorted(middles, x)]), atol=beside):
         raise ContractError(f"{_named(function)} does not find the nearest jump.")
-    if not np.allclose(np.diff(places), function.step_length):
+    apart = np.diff(places)
+    if not np.allclose(apart, function.step_length, rtol=1e-6, atol=0):
+        several = "" if np.allclose(apart, apart[0]) else f" to {apart.max():g}"
         raise ContractError(
-            f"{_named(function)} declares a period of {function.step_length:g}, but its jumps are not so far apart."
+            f"{_named(function)} declares a period of {function.step_length:g}, but its jumps are "
+            f"{apart.min():g}{several} apart: {EQUAL_STEPS}."
         )
 
 
@@ -124,11 +138,11 @@ def passes_gradients_between_its_jumps(function: HardFunction) -> None:
     Raises:
         ContractError: with the x where none passes.
     """
-    x, places = tf.constant(_between_jumps(function)), _jumps(function)
-    passed = function.masked(tf.ones_like(x), x).numpy() != 0
-    inside = (x.numpy() > places[0]) & (x.numpy() < places[-1])
+    x, _, places = _tried(function)
+    passed = function.masked(tf.ones_like(x), tf.constant(x)).numpy() != 0
+    inside = (x > places[0]) & (x < places[-1])
     if not passed[inside].all():
-        raise ContractError(f"{_named(function)} lets no gradient pass at x = {x.numpy()[inside & ~passed][0]:g}.")
+        raise ContractError(f"{_named(function)} lets no gradient pass at x = {x[inside & ~passed][0]:g}.")
     if (np.diff(passed.astype(int)) != 0).sum() > 2 or not passed.any():
         raise ContractError(f"{_named(function)} lets gradients pass in several places.")
 
@@ -153,8 +167,12 @@ def same_everywhere(function: HardFunction) -> None:
     Raises:
         ContractError: with the way in which it is another one.
     """
-    x = _between_jumps(function)
-    x = tf.constant(np.resize([*_jumps(function), -0.0, 0.0, *x[:: max(1, len(x) // 100)]], [4, 60]), tf.float32)
+    points, _, places = _tried(function)
+    levels = np.array(function.outputs)
+    # Where float32 rounds its levels or its jumps, the last digit decides on which side of a jump x is.
+    sharp = places[_holds("float32", places) & _holds("float32", levels).all()]
+    chosen = [*sharp[:: len(sharp) // 100 + 1], -0.0, 0.0, *points[:: len(points) // 100 + 1]]
+    x = tf.constant(np.resize(chosen, [4, 60]), tf.float32)
 
     def all_of_it(x):
         return function.value(x), function.from_jump(x), function.masked(tf.ones_like(x), x)
@@ -163,11 +181,13 @@ def same_everywhere(function: HardFunction) -> None:
         return tf.vectorized_map(all_of_it, x, fallback_to_while_loop=False)
 
     eager = [part.numpy() for part in all_of_it(x)]
+    near = 4 * _EPSILON["float32"] * (np.abs(x) + _period(function))
     ways = {"in a graph": tf.function(all_of_it, autograph=False), "vectorised": rows}
     ways["under XLA"] = tf.function(rows, jit_compile=True, autograph=False)
     for way, call in ways.items():
-        if not all((part.numpy() == one).all() for part, one in zip(call(x), eager, strict=True)):
-            raise ContractError(f"{_named(function)} is another one {way}.")
+        for part, one, allowed in zip(call(x), eager, (_rounding(levels, "float32"), near, 0), strict=True):
+            if not (np.abs(part - one) <= allowed).all():
+                raise ContractError(f"{_named(function)} is another one {way}.")
 
 
 CHECKS: tuple[Callable[[HardFunction], None], ...] = (
@@ -188,18 +208,41 @@ def _named(function: HardFunction) -> str:
     return f"{function.name}{format_parameters(numbers)}{words}"
 
 
-def _between_jumps(function: HardFunction) -> np.ndarray:
-    """Points from well below the lowest level to well above the highest, none of them at a jump: float64, rising."""
-    low, high = min(*function.outputs, -4.0), max(*function.outputs, 4.0)
-    return np.arange(low - 4, high + 4, 0.125) + 1e-3 * math.sqrt(2)
+def _period(function: HardFunction) -> float:
+    """The length in which it is tried: how far its jumps are apart, and 1 where it declares one jump alone."""
+    return function.step_length or 1.0
 
 
-def _jumps(function: HardFunction) -> np.ndarray:
-    """Where it declares its jumps: float64, rising, to 9 decimals."""
-    x = _between_jumps(function)
-    return np.unique(np.round(x - function.from_jump(tf.constant(x)).numpy(), 9))
+def _tried(function: HardFunction) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+    """Where it is tried: from well below its jumps to well above at eighths of a period, and at some points far beyond.
+
+    Returns:
+        (the points, rising and none of them at a jump; each of them less the nearest jump; the jumps, rising and to
+        9 decimals of a period): float64, as it declares them.
+    """
+    period, ends = _period(function), np.array([-_OUT, _OUT])
+    first, last = np.sort(ends - function.from_jump(tf.constant(ends)).numpy())
+    stride = max(1.0, np.ceil((last - first) / (8 * len(function.outputs) * period)))  # what is wrong has its end, too
+    fine = np.arange(first - 4 * period, last + 4 * period, stride * period / 8) + 1e-3 * math.sqrt(2) * period
+    x = np.union1d(fine, GRID)
+    away = function.from_jump(tf.constant(x)).numpy()
+    near = np.abs(away) < 8 * period  # what is far from a jump knows fewer digits of it
+    places = period * np.unique(np.round((x - away)[near] / period, 9))
+    between = np.abs(away) > 1e-6 * period
+    return x[between], away[between], places
 
 
-def _at_jumps(function: HardFunction) -> set[float]:
-    """The values that it has exactly at its jumps, which need be none of its levels: sign's 0 at 0."""
-    return {*function.value(tf.constant(_jumps(function))).numpy()}
+def _holds(dtype: str, numbers: np.ndarray) -> np.ndarray:
+    """Which of these numbers a type has exactly."""
+    return tf.cast(tf.cast(numbers, dtype), tf.float64).numpy() == numbers
+
+
+def _rounding(levels: np.ndarray, dtype: str) -> float:
+    """How far from a level a value may be that was computed in this type."""
+    return 4 * _EPSILON[dtype] * np.abs(levels).max()
+
+
+def _which(levels: np.ndarray, values: np.ndarray, allowed: float) -> np.ndarray:
+    """Which of the rising levels each value is, to within what is allowed; −1 where it is none."""
+    nearest = np.searchsorted((levels[1:] + levels[:-1]) / 2, values)
+    return np.where(np.abs(values - levels[nearest]) <= allowed, nearest, -1)

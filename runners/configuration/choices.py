@@ -92,6 +92,11 @@ def defaults_of(group: str, name: str) -> dict[str, Any]:
         return page
     if group == "estimator" and name in estimator_files.listed_names():
         raise UserError(f"'{name}' is in the book, but has no conf/estimator/{name}.yaml: its name and parameters.")
+    if group == "function" and name in estimator_files.function_names():
+        there = f"estimators/functions/{name}.py"
+        raise UserError(f"there is {there}, but no conf/function/{name}.yaml: its name and parameters.")
+    if group == "task" and name in task_files.listed_names():
+        raise UserError(f"'{name}' is in the book, but has no conf/task/{name}.yaml: its name, arguments and steps.")
     find: Callable[[str], Any] = {"estimator": estimator_files.find, "task": task_files.find}.get(group, lambda _: None)
     external = find(name)
     if external:
@@ -114,6 +119,9 @@ def _check_entered(group: str, name: str) -> None:
         raise UserError(f"'{name}' is in conf/estimator, but not in the book: add `{line}` to estimators/__init__.py.")
     if group == "function" and name not in estimator_files.function_names():
         raise UserError(f"'{name}' is in conf/function, but has no file estimators/functions/{name}.py.")
+    if group == "function" and name not in estimator_files.listed_functions():
+        line = f"from estimators.functions.{name} import {name} as {name}"
+        raise UserError(f"'{name}' is in conf/function, but not in the book: add `{line}` to estimators/__init__.py.")
     if group == "task":
         import tasks
 

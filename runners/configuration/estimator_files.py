@@ -16,7 +16,7 @@ import json
 import os
 import re
 import sys
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
@@ -37,6 +37,7 @@ FUNCTIONS_DIR = ESTIMATORS_DIR / "functions"
 GROUP = "steeplechase.estimators"
 KEY = "estimator.file"
 NAMED = "STEEPLECHASE_ESTIMATORS"  # in the environment: the files that the user named
+CHECKOUT = "one of your own needs a checkout of the repository, in which CONTRIBUTING.md lists its files"
 _WORD = re.compile("[A-Za-z_][A-Za-z0-9_]*")
 # No page and no parameter can be called so: the command line or the machinery means something else by it.
 RESERVED_NAMES = ("null", "true", "false", "inf", "nan", "none", "name", "file", "forward", "at_zero", "normalize")
@@ -165,9 +166,11 @@ def read(path: Path, name: str = "") -> EstimatorFile:
         UserError: with the file and the line where it holds none, several, or one that is not of the form.
     """
     tree = python_files.parse(path, KEY)
-    found = [(node, call) for node in tree.body if isinstance(node, ast.FunctionDef) for call in [_entry(node)] if call]
+    found = _under(KINDS, tree)
     if name:
         found = [(node, call) for node, call in found if node.name == name]
+    if not found and _under(["hard_function"], tree):
+        raise UserError(f"{path.name} has a hard function, but no command reads one: {CHECKOUT}.")
     if not found:
         raise UserError(f"{path.name} has no page{f' named {name}' if name else ''}: a function under {_ENTRIES}.")
     if len(found) > 1:
@@ -204,8 +207,8 @@ def read(path: Path, name: str = "") -> EstimatorFile:
     )
 
 
-def holds_estimator(path: Path) -> bool:
-    """Whether a file has a function under @surrogate(...), or what enters one of another kind.
+def holds_entry(path: Path) -> bool:
+    """Whether a file has an estimator of any kind, or a function under @hard_function(...), which it is refused for.
 
     Args:
         path: of a Python file.
@@ -216,7 +219,8 @@ def holds_estimator(path: Path) -> bool:
     Raises:
         UserError: for a file that cannot be read.
     """
-    return any(isinstance(node, ast.FunctionDef) and _entry(node) for node in python_files.parse(path, KEY).body)
+    tree = python_files.parse(path, KEY)
+    return bool(_under([*KINDS, "hard_function"], tree))
 
 
 def has_width(name: str) -> bool:
@@ -230,6 +234,18 @@ def has_width(name: str) -> bool:
     """
     external = find(name)
     return external.has_width if external else _listed(name).has_width
+
+
+def parameter_names(name: str) -> tuple[str, ...]:
+    """The parameters of an estimator, as its file says.
+
+    Args:
+        name: of an estimator that there is.
+
+    Returns:
+        Their names.
+    """
+    return tuple(parameter for parameter, _ in (find(name) or _listed(name)).parameters)
 
 
 def widening_parameters(name: str) -> tuple[str, ...]:
@@ -281,11 +297,20 @@ def explain_unknown(name: str) -> str:
 @functools.cache
 def listed_names() -> frozenset[str]:
     """The pages that estimators/__init__.py imports, read and not run."""
+    return frozenset().union(*(_imported(f"estimators.{folder}") for folder, _ in KINDS.values()))
+
+
+@functools.cache
+def listed_functions() -> frozenset[str]:
+    """The hard functions that estimators/__init__.py imports, read and not run."""
+    return _imported("estimators.functions")
+
+
+def _imported(package: str) -> frozenset[str]:
+    """What the table of contents imports from a package."""
     tree = ast.parse((ESTIMATORS_DIR / "__init__.py").read_bytes())
-    imported = [node.module for node in tree.body if isinstance(node, ast.ImportFrom)]
-    folders = {f"estimators.{folder}" for folder, _ in KINDS.values()}
-    parted = [name.rpartition(".") for name in imported if name]
-    return frozenset(name for folder, _, name in parted if folder in folders)
+    places = [(node.module or "").rpartition(".") for node in tree.body if isinstance(node, ast.ImportFrom)]
+    return frozenset(module for folder, _, module in places if folder == package)
 
 
 def listed_file(name: str) -> Path | None:
@@ -314,15 +339,35 @@ def mixes(name: str) -> bool:
     return _function_traits(name).get("mixes", False)
 
 
+def function_parameters(name: str) -> tuple[str, ...]:
+    """The parameters of a hard function, as its file says. Nothing is run."""
+    node, _ = _function(name)
+    return tuple(argument.arg for argument in node.args.kwonlyargs)
+
+
 @functools.cache
 def _function_traits(name: str) -> dict[str, Any]:
     """What the file of a function writes out of the traits that plans read."""
-    tree = ast.parse((FUNCTIONS_DIR / f"{name}.py").read_bytes())
-    calls = [node for node in ast.walk(tree) if isinstance(node, ast.Call)]
-    [call] = [call for call in calls if getattr(call.func, "id", "") == "hard_function"]
-    return {
-        word.arg: ast.literal_eval(word.value) for word in call.keywords if word.arg in ("allowed", "exact", "mixes")
-    }
+    found = {}
+    for word in _function(name)[1].keywords:
+        if word.arg in ("allowed", "exact", "mixes"):
+            try:
+                found[word.arg] = ast.literal_eval(word.value)
+            except ValueError:
+                place = f"estimators/functions/{name}.py, line {word.value.lineno}"
+                raise UserError(f"{place}: {word.arg} must be written out, since plans read it.") from None
+    return found
+
+
+@functools.cache
+def _function(name: str) -> tuple[ast.FunctionDef, ast.Call]:
+    """The hard function in the file of this name, and its `@hard_function(...)`."""
+    found = _under(["hard_function"], python_files.parse(FUNCTIONS_DIR / f"{name}.py", "function"))
+    if [node.name for node, _ in found] != [name]:
+        raise UserError(
+            f"estimators/functions/{name}.py must have one function under @hard_function(...), of the name {name}."
+        )
+    return found[0]
 
 
 @functools.cache
@@ -374,9 +419,11 @@ def _installed(name: str) -> EstimatorFile:
     return replace(page, path=path, module=point.module, package=package)
 
 
-def _entry(node: ast.FunctionDef) -> ast.Call | None:
-    """The `@surrogate(...)` over a function, or what enters one of another kind, if it is there."""
-    return next((each for each in node.decorator_list if isinstance(each, ast.Call) and _kind(each) in KINDS), None)
+def _under(names: Iterable[str], tree: ast.Module) -> list[tuple[ast.FunctionDef, ast.Call]]:
+    """The functions of a file that stand under `@NAME(...)`, of one of these names, each with that."""
+    functions = [node for node in tree.body if isinstance(node, ast.FunctionDef)]
+    entered = [(node, one) for node in functions for one in node.decorator_list if isinstance(one, ast.Call)]
+    return [(node, one) for node, one in entered if _kind(one) in names]
 
 
 def _kind(call: ast.Call) -> str:

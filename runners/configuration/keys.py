@@ -9,6 +9,7 @@ from typing import Any
 
 from runners import command
 from runners.configuration.choices import GRID_KEYS, defaults_of, options
+from runners.configuration.estimator_files import CHECKOUT
 from runners.configuration.schema import AT_WEIGHTS, BY_NAME, GROUPS, PARTS, Sweep
 from steeplechase.errors import UserError, did_you_mean
 
@@ -47,6 +48,8 @@ def check_key(key: str, values: list[str]) -> None:
     pool = AT_WEIGHTS.get(group, group)
     if pool in ("estimator", "task") and rest == "file":
         raise UserError(f"{pool}.file is read from the command line only, as {pool}.file=PATH.")
+    if pool == "function" and rest == "file":
+        raise UserError(f"{key} cannot be: a hard function is read from no file; {CHECKOUT}.")
     of_page = qualified(key)
     if of_page:
         page, plain = of_page

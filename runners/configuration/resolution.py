@@ -15,10 +15,18 @@ from typing import Any
 
 from runners import command
 from runners.configuration.choices import GRID_KEYS, defaults_of, unquoted
-from runners.configuration.estimator_files import SAMPLES, allowed_values, exact_estimator, has_width
+from runners.configuration.estimator_files import (
+    SAMPLES,
+    allowed_values,
+    exact_estimator,
+    function_parameters,
+    has_width,
+    parameter_names,
+)
 from runners.configuration.keys import check_choice_key
 from runners.configuration.run import ReplicaValues, Run
 from runners.configuration.schema import AT_WEIGHTS, DECAYS, INT32_MAX, PARTS, refuse_too_many
+from runners.configuration.task_files import argument_names
 from runners.optimizer_traits import check_class, traits
 from steeplechase import schedules
 from steeplechase.errors import UserError, did_you_mean
@@ -143,6 +151,7 @@ def _typed(group: str, given: Mapping[str, Any], part: str) -> None:
     if not isinstance(name, str):
         raise UserError(f"{part}.name is {name!r}, but must be the name of one; choose it by {group}=NAME.")
     defaults = defaults_of(group, name)
+    _check_keys(group, name, defaults)
     for name, value in given.items():
         key = f"{part}.{name}"
         check_choice_key(defaults, given["name"], name, key)
@@ -154,10 +163,24 @@ def _typed(group: str, given: Mapping[str, Any], part: str) -> None:
             _kind(key, value, defaults[name])
 
 
+_TAKES = {"estimator": parameter_names, "function": function_parameters, "task": argument_names}
+
+
+def _check_keys(group: str, name: str, defaults: Mapping[str, Any]) -> None:
+    """Holds the keys in conf of a page against what its code takes, which would be found out only where it trains."""
+    if group not in _TAKES:
+        return
+    keys = {*defaults} - {"name", *(["steps"] if group == "task" else [])}
+    if keys != {*_TAKES[group](name)}:
+        has, takes = (", ".join(names) or "none" for names in (sorted(keys), _TAKES[group](name)))
+        raise UserError(f"conf/{group}/{name}.yaml has the keys: {has}; but {name} takes: {takes}. Make them the same.")
+
+
 def _allowed(part: str, given: Mapping[str, Any]) -> None:
     """Holds a hard function's parameters against the values that they may have."""
     for name, values in allowed_values(given["name"]).items():
-        _one_of(f"{part}.{name}", given[name], *values)
+        if name in given:  # of what it does not have it is told where it is registered
+            _one_of(f"{part}.{name}", given[name], *values)
 
 
 def _kind(key: str, value: Any, default: Any) -> None:

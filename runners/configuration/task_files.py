@@ -21,6 +21,7 @@ import tasks
 from runners.configuration import python_files
 from steeplechase.errors import UserError
 
+TASKS_DIR = Path(tasks.__file__).parent
 KEY = "task.file"
 NAMED = "STEEPLECHASE_TASKS"  # in the environment: the files that the user named
 STEPS = "STEPS"  # what a file calls the number of steps
@@ -87,6 +88,33 @@ def files() -> dict[str, TaskFile]:
 def find(name: str) -> TaskFile | None:
     """The task of this name, where the user named a file of it."""
     return files().get(name)
+
+
+def listed_names() -> list[str]:
+    """The tasks of the house: those of the registry that have a file there."""
+    return [name for name in tasks.registry if (TASKS_DIR / f"{name}.py").is_file()]
+
+
+def argument_names(name: str) -> tuple[str, ...]:
+    """The arguments of a task but `dtype`, as its file says. Nothing is run.
+
+    Args:
+        name: of a task that there is.
+
+    Returns:
+        Their names.
+    """
+    external = find(name)
+    return tuple(argument for argument, _ in external.arguments) if external else _listed_arguments(name)
+
+
+@functools.cache
+def _listed_arguments(name: str) -> tuple[str, ...]:
+    path = TASKS_DIR / f"{name}.py"
+    node = _function(python_files.parse(path, KEY), path)
+    if node is None:
+        raise UserError(f"tasks/{name}.py has no function {name}(*, ...), of the file's name, which returns a Task.")
+    return tuple(argument.arg for argument in node.args.kwonlyargs if argument.arg != "dtype")
 
 
 @functools.cache

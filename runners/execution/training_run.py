@@ -97,7 +97,8 @@ def _execute(
     except Unsupported as declined:
         outcome.unsupported = str(declined)
         lock.require()
-        store.write_unsupported(planned.name, planned.fingerprint, outcome.unsupported)
+        if not isinstance(declined, programs.NotListed):
+            store.write_unsupported(planned.name, planned.fingerprint, outcome.unsupported)
         return
     if task.checksum != identity.configuration(run).get("data", ""):
         raise UserError(

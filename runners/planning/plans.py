@@ -14,8 +14,8 @@ from results import figures
 from results.analysis.lookup import column_of
 from results.records.plan import Plan
 from results.records.store import Store
-from runners import command
-from runners.configuration import choices, estimator_files, keys, named_files, resolution
+from runners import command, forwards
+from runners.configuration import choices, estimator_files, keys, named_files, resolution, task_files
 from runners.configuration.run import Run
 from runners.planning import device, identity
 from runners.planning.identity import PlannedRun, identify
@@ -223,7 +223,7 @@ def _state(planned: PlannedRun, overrides: list[str], set_aside: bool) -> Planne
         faults.append((path, fault))
 
     parts = store.accounts(planned.name, planned.fingerprint, damaged, planned.covers)
-    declined = store.unsupported_reason(planned.name, planned.fingerprint, damaged)
+    declined = store.unsupported_reason(planned.name, planned.fingerprint, damaged) or _not_listed(planned.run)
     if set_aside:
         for path, fault in faults:
             print(f"{path} does not count: {fault}; it is set aside as {store.set_aside(path).name}.")
@@ -233,6 +233,18 @@ def _state(planned: PlannedRun, overrides: list[str], set_aside: bool) -> Planne
     sentences = tuple(f"{path.name} does not count: {fault}" for path, fault in faults)
     kinds = {part["instructions"] for part in parts if part.get("instructions") and done}
     return PlannedState(planned, overrides, len(done), stale, sentences, declined, frozenset(kinds))
+
+
+def _not_listed(run: Run) -> str:
+    """Why the run's task takes no such hard function, as far as its file says; "" where it does not say so."""
+    name = run.program["task"]["name"]
+    external = task_files.find(name)
+    listed = forwards.listed(external.path if external else task_files.TASKS_DIR / f"{name}.py")
+    for part in ("function", "function_weights"):
+        chosen = run.program[part]
+        if chosen and listed is not None and chosen["name"] not in listed:
+            return forwards.refusal(name, listed, chosen["name"])
+    return ""
 
 
 def _why_stale(store: Store, planned: PlannedRun, missing: set[str]) -> str:

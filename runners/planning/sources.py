@@ -15,8 +15,8 @@ from steeplechase.errors import UserError
 ROOT = observing.PROJECT_DIR
 # Tables of contents: what they only list (pages that do nothing but enter themselves) is not part of every closure.
 CONTENTS = {ROOT / "estimators/__init__.py", ROOT / "tasks/__init__.py"}
-# Of an entry: what is said and moves no number.
-PRINTED = ("label", "source", "family", "aliases", "ships", "sites")
+# Of an entry: what is said and moves no number, and what only decides what is refused.
+PRINTED = ("label", "source", "family", "aliases", "ships", "sites", "forwards")
 _KNOWN = {*sys.stdlib_module_names, "tensorflow", "keras", "numpy", "ml_dtypes", "jaxtyping"}
 # What a page may import that does nothing but enter itself, or that only computes.
 _COMPUTING: tuple[str, ...] = (

@@ -16,6 +16,7 @@ from estimators.function import HardFunction, as_hard_function
 from estimators.sampled import Sampled
 from estimators.step_size import LSQ
 from estimators.surrogate import SITES, Surrogate
+from runners import forwards
 from runners.optimizer_traits import traits
 from runners.training import optimizers
 from runners.training.asking import asked_sites
@@ -133,6 +134,10 @@ class Program:
     sites: bool = False
 
 
+class NotListed(Unsupported):
+    """A hard function that is not in a task's `forwards`, which is part of no identity: no record may say so."""
+
+
 @functools.cache
 def build(text: str, replicas: int) -> tuple[Task, Program]:
     """The task and the program of a run.
@@ -145,7 +150,7 @@ def build(text: str, replicas: int) -> tuple[Task, Program]:
         The same objects for the same description, so that nothing compiles twice.
 
     Raises:
-        Unsupported: for a pair that cannot be.
+        Unsupported: for a pair that cannot be; NotListed: for a hard function that the task does not list.
         UserError: what the wings and the optimizers raise for what a user got wrong.
     """
     described = json.loads(text)
@@ -261,10 +266,10 @@ def _with_levels(task: Task, levels: tuple[float, ...]) -> Task:
 
 
 def _function(task: Task, described: Mapping) -> HardFunction:
-    """The hard function of this name, its parameters fixed. Raises Unsupported where the task is not written for it."""
+    """The hard function of this name, its parameters fixed. Raises NotListed where the task is not written for it."""
     function = as_hard_function(described)
     if function.name not in task.forwards:
-        raise Unsupported(f"{task.name} is written for {' or '.join(task.forwards)}, not for {function.name}.")
+        raise NotListed(forwards.refusal(task.name, task.forwards, function.name))
     return function
 
 

@@ -17,7 +17,7 @@ from estimators.contract import function as function_contract
 from estimators.contract import numerics
 from estimators.contract import surrogate as surrogate_contract
 from estimators.excluded import EXCLUDED
-from estimators.function import HardFunction, functions, value
+from estimators.function import EQUAL_STEPS, HardFunction, functions, hard_function, value
 from estimators.parameters import Range
 from estimators.step_size import LSQ
 from estimators.surrogate import Surrogate, registry, surrogate
@@ -128,6 +128,30 @@ def stairs(**fields):
     )
 
 
+def scaled(function, parts):
+    """The same staircase in steps of 1/parts, by sums that a type may round; in no registry."""
+    step, own = 1 / parts, function.parameters
+    period = function.period(**own) if callable(function.period) else function.period
+
+    def rule(x):
+        return step * function.rule(x / step, **own)
+
+    rule.__doc__ = function.rule.__doc__
+    return replace(
+        function,
+        rule=rule,
+        levels=tuple(level / parts for level in function.outputs),
+        rise=function.rise * step,
+        jump=lambda x: x - step * (x / step - function.from_jump(x / step)),
+        period=lambda: np.multiply(period, step),
+        passes=lambda x: function.masked(tf.ones_like(x), x / step) != 0,
+        allowed={},
+        needs={},
+        agree=None,
+        given={},
+    )
+
+
 def rounded(x):
     """Rounds."""
     return tf.clip_by_value(tf.round(x), -1.0, 1.0)
@@ -185,6 +209,12 @@ def test_every_promise_of_a_choice_has_a_fault_that_breaks_it():
     assert {name for name, _ in CHOICE_FAULTS.values()} == {check.__name__ for check in function_contract.MIXING}
 
 
+def unequal(x):
+    """Rises by 1, and then by 2."""
+    return tf.cast(x > -0.5, x.dtype) + 2 * tf.cast(x > 0.5, x.dtype)
+
+
+UNEQUAL = {"rule": unequal, "levels": (0.0, 1.0, 3.0)}
 FUNCTION_FAULTS = {
     "no words": ("is_documented", {"rule": undocumented}),
     "a label that figures cannot print": ("is_documented", {"label": "$x$"}),
@@ -196,6 +226,15 @@ FUNCTION_FAULTS = {
     "it falls": ("has_its_levels_alone", {"rule": lambda x: rounded(-x)}),
     "no end": ("has_its_levels_alone", {"rule": lambda x: tf.where(tf.abs(x) < 1e3, rounded(x), x * 0)}),
     "another rise": ("jumps_where_it_declares", {"rise": 2.0}),
+    "unequal rises": ("jumps_where_it_declares", UNEQUAL),
+    "unequal distances": (
+        "jumps_where_it_declares",
+        {
+            "rule": lambda x: tf.cast(x > 0, x.dtype) + tf.cast(x > 1, x.dtype) + tf.cast(x > 3, x.dtype),
+            "levels": (0.0, 1.0, 2.0, 3.0),
+            "jump": lambda x: x - tf.where(x < 0.5, 0.0, tf.where(x < 2, 1.0, 3 * tf.ones_like(x))),
+        },
+    ),
     "a jump elsewhere": (
         "jumps_where_it_declares",
         {"jump": lambda x: x - tf.where(x < 0, -0.4, 0.4 * tf.ones_like(x))},
@@ -207,6 +246,7 @@ FUNCTION_FAULTS = {
     ),
     "another period": ("jumps_where_it_declares", {"period": 2.0}),
     "no period": ("jumps_where_it_declares", {"period": 0.0}),
+    "a period for each jump": ("jumps_where_it_declares", {"period": lambda: (1.0, 1.0)}),
     "no gradient in the middle": ("passes_gradients_between_its_jumps", {"passes": lambda x: tf.abs(x) > 0.2}),
     "a gradient in two places": ("passes_gradients_between_its_jumps", {"passes": lambda x: tf.sin(x) > -0.9}),
     "no gradient at all": ("passes_gradients_between_its_jumps", {"passes": lambda x: x > 1e9}),
@@ -224,18 +264,43 @@ class Wide(HardFunction):
         return tf.cast(super().value(x, **parameters), tf.float64)
 
 
+@pytest.mark.parametrize("parts", [1, 10, 32])
 @pytest.mark.parametrize("fault", FUNCTION_FAULTS)
-def test_a_planted_fault_of_a_hard_function_is_caught(fault):
+def test_a_planted_fault_of_a_hard_function_is_caught(fault, parts):
     name, change = FUNCTION_FAULTS[fault]
     check = getattr(function_contract, name)
-    check(stairs())
+    check(scaled(stairs(), parts))
     kind = {"hides NaN": Hidden, "another type": Wide}.get(change, HardFunction) if isinstance(change, str) else None
-    broken = kind(**vars(stairs())) if kind else stairs(**change)
-    with pytest.raises(ContractError) as caught:
+    broken = kind(**vars(scaled(stairs(), parts))) if kind else scaled(stairs(**change), parts)
+    with pytest.raises((ContractError, UserError)) as caught:
         check(broken)
     assert str(caught.value).startswith("stairs")
     [kept] = function_contract.check_all(broken, [check])
     assert kept.fault == str(caught.value)
+
+
+@pytest.mark.parametrize("fault", [fault for fault in FUNCTION_FAULTS if "unequal" in fault or "each jump" in fault])
+def test_that_steps_are_equal_here_is_said_where_they_are_not(fault):
+    broken = stairs(**FUNCTION_FAULTS[fault][1])
+    assert [check.fault for check in function_contract.check_all(broken) if EQUAL_STEPS in check.fault]
+
+
+def test_a_rise_for_each_jump_is_refused():
+    """NumPy would hold each jump to its own. The field is set past its class, whose types tests alone check."""
+    broken = stairs(**UNEQUAL)
+    object.__setattr__(broken, "rise", (1.0, 2.0))
+    with pytest.raises(UserError, match=rf"^stairs's rise is \(1.0, 2.0\), but must be one number: {EQUAL_STEPS}.$"):
+        function_contract.jumps_where_it_declares(broken)
+
+
+@pytest.mark.parametrize("parts", [10, 32])
+@pytest.mark.parametrize("name", ["round", "midrise", "ternary", "step"])
+def test_a_fine_staircase_keeps_the_contract(name, parts):
+    """Of steps that a float holds, and of steps that it rounds."""
+    many = {"bits": 5} if "bits" in functions[name].parameters else {}
+    fine = scaled(functions[name].fixed(**many), parts)
+    assert len(fine.outputs) == {"round": 32, "midrise": 32, "ternary": 3, "step": 2}[name]
+    assert not [check.fault for check in function_contract.check_all(fine) if check.fault]
 
 
 def test_every_promise_of_a_hard_function_has_a_fault_that_breaks_it():
@@ -257,6 +322,28 @@ def test_a_hard_function_has_parameters_of_its_own():
         for call in (sign.fixed, functools.partial(sign.value, 0.0)):
             with pytest.raises(UserError, match=said):
                 call(**wrong)
+
+
+@pytest.mark.parametrize(
+    "fields, said",
+    [
+        ({}, "halved does not say what its parameter 'low' may be: list its values in `allowed`, or give its range in"),
+        ({"needs": {"low": Range(), "high": Range()}}, "halved says what 'high' may be, but has no such parameter"),
+        (
+            {"allowed": {"low": (0, 1)}, "module": "halves"},
+            "halves.py has a hard function 'halved': give both the same",
+        ),
+    ],
+)
+def test_a_hard_function_that_is_not_of_the_form_is_refused_when_it_is_registered(fields, said):
+    def halved(x, *, low=0):
+        return x
+
+    halved.__module__ = f"estimators.functions.{fields.get('module', 'halved')}"
+    traits = {name: given for name, given in fields.items() if name != "module"}
+    with pytest.raises(UserError, match=said):
+        hard_function(label="x", levels=(0.0, 1.0), rise=1.0, **traits)(halved)
+    assert "halved" not in functions
 
 
 def test_a_slope_is_centred_where_a_hard_function_jumps():
@@ -337,10 +424,7 @@ def test_x_is_real_numbers():
     for normalize in (None, 7, -1, 0.5, [1], True, math.nan, tf.constant(4.0)):
         with pytest.raises(UserError, match="normalize is .* but must be one of: none, peak, area"):
             page.slope(0.5, normalize=normalize)
-    with pytest.raises(
-        UserError,
-        match="forward is 'sine', but must be one of: argmax, hard_tanh, identity, midrise, round, sign, step, ternary",
-    ):
+    with pytest.raises(UserError, match=f"forward is 'sine', but must be one of: {', '.join(functions)}"):
         page.slope(0.5, forward="sine")
 
 

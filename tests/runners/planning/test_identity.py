@@ -168,6 +168,14 @@ def test_what_only_prints_does_not_count(source):
     assert source("draw(label='a')") != source("draw(label='b')"), "elsewhere a label may be anything"
 
 
+@pytest.mark.parametrize("name", ["quantized_regression", "oscillation", "quantized_mlp"])
+def test_listing_a_function_in_a_task_makes_none_of_its_records_stale(house, name):
+    path, named = f"tasks/{name}.py", f'name="{name}",'
+    before = house(root=path)
+    assert house(path, 'forwards=("round", ', 'forwards=("round", "five_levels", ', root=path) == before
+    assert house(path, named, f"{named} mapped=False,", root=path) != before, "another field is still seen"
+
+
 def test_the_closure_is_what_the_training_process_executes():
     _, covers = identity.fingerprint(changed())
     files = {name for name in covers if name.endswith(".py")}

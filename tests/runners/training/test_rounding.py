@@ -20,6 +20,7 @@ from steeplechase.errors import Unsupported, UserError
 from tests.helpers.configurations import changed
 
 TASK = yaml.safe_load((CONF / "task/quantized_regression.yaml").read_text(encoding="utf-8"))
+WRITTEN_FOR = tasks.registry["quantized_regression"](dim=2).forwards
 ROUND = yaml.safe_load((CONF / "function/round.yaml").read_text(encoding="utf-8"))
 
 
@@ -124,7 +125,7 @@ def start_of():
         (
             {"task": TASK, "function": {"name": "identity"}},
             Unsupported,
-            "written for round or ternary or midrise or sign or step",
+            f"written for {' or '.join(WRITTEN_FOR)}, not for identity: these are: ",
         ),
     ],
 )
