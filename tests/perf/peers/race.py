@@ -44,7 +44,7 @@ def _write_start(path, name, replicas):
     problem = PROBLEMS[name]
     with problem_files() as files:
         size = len(training_part(problem, files)[0])
-        start = draw_start(problem, files, replicas if problem.hidden else FOLLOWED)
+        start = draw_start(problem, files, max(replicas, FOLLOWED) if problem.hidden else FOLLOWED)
     np.savez(path, **start, batches=draw_batches(problem, size, FOLLOWED, STEPS + 1))
 
 
