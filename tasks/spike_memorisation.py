@@ -69,7 +69,7 @@ def spike_memorisation(
         return spiking.start(chance, sizes, neuron, dtype)
 
     def outputs(parameters, hard, problem):
-        return spiking.network(problem["spikes"], parameters, hard, neuron)
+        return spiking.network(problem["spikes"], parameters, hard, neuron, mapped=False)
 
     def mean_loss(logits, problem):
         return tf.reduce_mean(layers.losses("cross_entropy", logits, problem["labels"]))

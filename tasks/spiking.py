@@ -48,7 +48,13 @@ class Neuron:
 
 
 def spikes(
-    currents: tf.Tensor, hard: Callable, neuron: Neuron, *, at: str, recurrent: tf.Tensor | None = None
+    currents: tf.Tensor,
+    hard: Callable,
+    neuron: Neuron,
+    *,
+    at: str,
+    recurrent: tf.Tensor | None = None,
+    mapped: bool = True,
 ) -> tf.Tensor:
     """What a layer of neurons does over time.
 
@@ -63,6 +69,7 @@ def spikes(
         neuron: its equations.
         at: the site.
         recurrent: [neurons, neurons]: what a spike of the first adds to the current of the second; None: nothing.
+        mapped: as in `over_time`.
 
     Returns:
         [steps, examples, neurons]: 1 where a neuron spikes.
@@ -71,11 +78,11 @@ def spikes(
 
     @tf.custom_gradient
     def potentials(currents, *back):
-        above, *driven = _potentials(currents, neuron, *back)
+        above, *driven = _potentials(currents, neuron, mapped, *back)
 
         def through_time(direct):
             assert slope[0] is not None  # nothing comes down an operation that passes nothing
-            arriving = _arriving(direct, slope[0], above, driven, neuron, *back)
+            arriving = _arriving(direct, slope[0], above, driven, neuron, mapped, *back)
             if not back:
                 return arriving
             fired = tf.cast(above >= 0, above.dtype)
@@ -91,7 +98,7 @@ def spikes(
     return fired
 
 
-def _potentials(currents, neuron, recurrent=None):
+def _potentials(currents, neuron, mapped, recurrent=None):
     """The potentials less the threshold, and where a gradient asks for it what a reset took away."""
     outputs = 2 if _through_reset(neuron) else 1
 
@@ -105,10 +112,10 @@ def _potentials(currents, neuron, recurrent=None):
         return (_reset(driven, fired, neuron), i), (v - 1, driven)[:outputs]
 
     zeros = tf.zeros_like(currents[0])
-    return over_time(step, (zeros, zeros), (currents,), outputs)
+    return over_time(step, (zeros, zeros), (currents,), outputs, mapped=mapped)
 
 
-def _arriving(direct, slope, above, driven, neuron, recurrent=None):
+def _arriving(direct, slope, above, driven, neuron, mapped, recurrent=None):
     """The gradient to what arrived at each step.
 
     Args:
@@ -117,10 +124,11 @@ def _arriving(direct, slope, above, driven, neuron, recurrent=None):
         above: the potentials less the threshold.
         driven: what they were to become but for the reset, where a gradient passes through one to zero; else empty.
         neuron: its equations.
+        mapped: as in `over_time`.
         recurrent: as in `spikes`.
 
     Returns:
-        As all of these but the last, [steps, examples, neurons].
+        As `direct`, [steps, examples, neurons].
     """
 
     def step(state, now):
@@ -135,7 +143,8 @@ def _arriving(direct, slope, above, driven, neuron, recurrent=None):
         return (neuron.beta * to_driven + own + slope * to_fired, neuron.alpha * to_i + to_driven), (to_i,)
 
     zeros = tf.zeros_like(direct[0])
-    [found] = over_time(step, (zeros, zeros), (direct, slope, above, *driven), 1, backwards=True)
+    inputs = (direct, slope, above, *driven)
+    [found] = over_time(step, (zeros, zeros), inputs, 1, backwards=True, mapped=mapped)
     return found
 
 
@@ -155,21 +164,48 @@ def over_time(
     outputs: int,
     *,
     backwards: bool = False,
+    mapped: bool = True,
 ) -> list[tf.Tensor]:
-    """What a recurrence makes of a sequence, by a loop that compiles and works on many replicas at once.
+    """What a recurrence makes of a sequence, by a loop that compiles.
 
-    No tape follows it: TensorFlow has no gradient of a loop there.
+    No tape follows it: TensorFlow has no gradient of a loop over many replicas at once.
 
     Args:
-        step: (state, what each input is at this step) -> (state, outputs). It is also asked beyond the end, with zeros.
+        step: (state, what each input is at this step) -> (state, outputs). It may also be asked beyond the end, with zeros.
         state: before the first step that is taken, tensors of the shape of an output.
         inputs: [steps, ...] each, of one shape.
         outputs: how many there are, of the shape that an input has at a step.
         backwards: whether the last step is taken first.
+        mapped: whether it works on many replicas at once. There an array of TensorFlow's, which XLA writes to in place,
+            does not compile.
 
     Returns:
         [steps, ...] for each output.
     """
+    return (_in_chunks if mapped else _in_place)(step, state, inputs, outputs, backwards)
+
+
+def _in_place(step, state, inputs, outputs, backwards):
+    """`over_time` of one replica."""
+    steps, dtype, inner = inputs[0].shape[0], state[0].dtype, inputs[0].shape[1:]
+
+    def array():
+        return tf.TensorArray(dtype, steps, element_shape=inner)
+
+    read = [array().unstack(each) for each in inputs]
+
+    def one(number, state, stores):
+        at = steps - 1 - number if backwards else number
+        state, made = step(state, [each.read(at) for each in read])
+        return number + 1, state, tuple(own.write(at, each) for own, each in zip(stores, made, strict=True))
+
+    begin = (tf.constant(0), state, tuple(array() for _ in range(outputs)))
+    _, _, stores = tf.while_loop(lambda number, *_: number < steps, one, begin)
+    return [own.stack() for own in stores]
+
+
+def _in_chunks(step, state, inputs, outputs, backwards):
+    """`over_time` of many replicas, or of one."""
     steps = inputs[0].shape[0]
     chunks = -(-steps // CHUNK)
     shape = [chunks, CHUNK, *inputs[0].shape[1:]]
@@ -247,7 +283,7 @@ def start(chance: Chance, shapes: Mapping[str, tuple[int, ...]], neuron: Neuron,
 
 
 def network(
-    trains: tf.Tensor, parameters: Mapping[str, tf.Tensor], hard: Callable, neuron: Neuron
+    trains: tf.Tensor, parameters: Mapping[str, tf.Tensor], hard: Callable, neuron: Neuron, *, mapped: bool = True
 ) -> tuple[tf.Tensor, tf.Tensor]:
     """What a network of one hidden layer says of trains of spikes.
 
@@ -256,12 +292,14 @@ def network(
         parameters: by the names of `sizes`.
         hard: the hard operation.
         neuron: of both layers; those that are read out do not spike.
+        mapped: as in `over_time`.
 
     Returns:
         (the largest potential of each output over time [examples, outputs], the mean of all spikes).
     """
     arriving = tf.tensordot(trains, parameters["layer1/weights"], 1)
-    fired = spikes(arriving, hard, neuron, at="layer1/activations", recurrent=parameters.get("layer1/recurrent"))
+    recurrent = parameters.get("layer1/recurrent")
+    fired = spikes(arriving, hard, neuron, at="layer1/activations", recurrent=recurrent, mapped=mapped)
     potentials = leaky_sums(neuron, tf.tensordot(fired, parameters["layer2/weights"], 1))
     return tf.reduce_max(potentials, 0), tf.reduce_mean(fired)
 

@@ -12,7 +12,19 @@ from runners.training.trainer import trainer
 from tests.perf import contest, figures, gpu, limits, machine, peers
 from tests.perf.peers import __main__ as command
 from tests.perf.peers import race, rows
-from tests.perf.problems import PROBLEMS, Problem, build_program, build_task, draw_batches, draw_start, replica
+from tests.perf.problems import (
+    ADAM,
+    ALPHA,
+    BETA,
+    PROBLEMS,
+    Problem,
+    build_program,
+    build_task,
+    draw_batches,
+    draw_start,
+    replica,
+    training_part,
+)
 
 SMALL = Problem("small", (6,), 0.003, (1,))
 
@@ -51,6 +63,13 @@ def test_counts_are_those_of_the_task(files):
         assert problem.numbers() == sum(math.prod(shape) for shape in task.sizes.values())
 
 
+def test_counts_of_spikes_are_those_of_the_task_less_what_nobody_needs(files):
+    spikes = PROBLEMS["spikes"]
+    task, first = build_task(spikes, files), 64 * 64
+    assert spikes.numbers() == sum(math.prod(shape) for shape in task.sizes.values()) == first + 64 * 10
+    assert spikes.flops() == task.flops - 2 * 50 * 64 * first
+
+
 # The same start and the same batches
 
 
@@ -71,6 +90,69 @@ def test_the_start_and_the_batches_are_those_of_the_trainer(files):
         assert len(np.unique(batches[: size // 64, one])) == size // 64 * 64
     x, y = (array[batches[0, 0]] for array in task.examples)
     assert heart.evaluate()["train_loss"][0] == pytest.approx(_loss(start, x, y), abs=1e-4)
+
+
+def test_spikes_train_as_a_loop_over_time_does(files):
+    """In NumPy, there and back: three steps of everything that the peers are to train as well."""
+    problem, steps = PROBLEMS["spikes"], 3
+    heart = trainer(build_program(problem, files, 1, "float64"))
+    heart.begin([replica(problem, 0)], steps)
+    start = draw_start(problem, files, 1)
+    held = [start[f"layer{i}/weights"][0].astype(np.float64) for i in (1, 2)]
+    shapes = [weights.shape for weights in held]
+    for i, weights in enumerate(held, 1):  # drawn in float32, to the bit
+        np.testing.assert_array_equal(heart.state()[f"parameters/layer{i}/weights"].reshape(weights.shape), weights)
+
+    x, y = training_part(problem, files)
+    batches = draw_batches(problem, len(x), 1, steps)[:, 0]
+    moments = [[np.zeros(shape), np.zeros(shape)] for shape in shapes]
+    one, two, epsilon = ADAM.values()
+    for step, picks in enumerate(batches, 1):
+        gradients = _spiking_gradients(*held, x[picks], y[picks])
+        for weights, gradient, (first, second) in zip(held, gradients, moments, strict=True):
+            first += (1 - one) * (gradient - first)
+            second += (1 - two) * (gradient**2 - second)
+            rate = problem.rate * math.sqrt(1 - two**step) / (1 - one**step)
+            weights -= rate * first / (np.sqrt(second) + epsilon)
+    heart.advance(steps)
+    for i, weights in enumerate(held, 1):
+        found = heart.state()[f"parameters/layer{i}/weights"].reshape(weights.shape)
+        np.testing.assert_allclose(found, weights, rtol=0, atol=1e-12)
+
+
+def _spiking_gradients(into, out, x, y):
+    """By both weights, of the loss at trains x [examples, steps, pixels]; one step of time after the other."""
+    arriving = np.moveaxis(x.astype(np.float64), 1, 0) @ into
+    v = i = np.zeros_like(arriving[0])
+    above, fired = np.empty_like(arriving), np.empty_like(arriving)
+    for t, now in enumerate(arriving):
+        above[t], fired[t] = v - 1, v >= 1
+        v, i = (BETA * v + i) * (1 - fired[t]), ALPHA * i + now
+    v = i = np.zeros_like(fired[0] @ out)
+    potentials = [v]
+    for now in fired @ out:
+        v, i = BETA * v + i, ALPHA * i + now
+        potentials.append(v)
+    logits = np.max(potentials, 0)
+    chances = np.exp(logits - logits.max(1, keepdims=True))
+    chances /= chances.sum(1, keepdims=True)
+
+    largest = potentials == logits  # several share what comes down
+    *direct, to_v = largest / largest.sum(0) * (chances - np.eye(10)[y]) / len(y)
+    to_i, arrived = np.zeros_like(to_v), np.empty([len(direct), *to_v.shape])
+    for t in reversed(range(len(direct))):
+        arrived[t] = to_i
+        to_v, to_i = BETA * to_v + direct[t], ALPHA * to_i + to_v
+    by_out = np.einsum("tbi,tbj->ij", fired, arrived)
+    s = 1 / (1 + np.exp(-above))
+    direct = arrived @ out.T * s * (1 - s)
+    to_v = to_i = np.zeros_like(direct[0])
+    arrived = np.empty_like(direct)
+    for t in reversed(range(len(direct))):
+        arrived[t] = to_i
+        driven = to_v * (1 - fired[t])
+        to_v, to_i = BETA * driven + direct[t], ALPHA * to_i + driven
+    return np.einsum("bti,tbj->ij", x, arrived), by_out
 
 
 def _loss(start, x, y):

@@ -53,9 +53,10 @@ def step_by_step(currents, neuron, recurrent, hard, stop):
     return fired
 
 
+@pytest.mark.parametrize("mapped", [False, True], ids=["in place", "in chunks"])
 @pytest.mark.parametrize("back", [False, True], ids=["", "recurrent"])
 @pytest.mark.parametrize("name", NEURONS)
-def test_they_spike_when_their_equations_say(name, back):
+def test_they_spike_when_their_equations_say(name, back, mapped):
     currents, recurrent = drawn()
     neuron, recurrent = NEURONS[name], recurrent if back else None
     found = spiking.spikes(
@@ -64,6 +65,7 @@ def test_they_spike_when_their_equations_say(name, back):
         neuron,
         at="a/activations",
         recurrent=None if recurrent is None else tf.constant(recurrent),
+        mapped=mapped,
     ).numpy()
     known = step_by_step(currents, neuron, recurrent, lambda x: (x >= 0).astype(float), lambda s: s)
     assert 0.02 < found.mean() < 0.9
@@ -79,9 +81,10 @@ def gradients(currents, recurrent, out, network):
     return [gradient.numpy() for gradient in tape.gradient(loss, inputs)]
 
 
+@pytest.mark.parametrize("mapped", [False, True], ids=["in place", "in chunks"])
 @pytest.mark.parametrize("back", [False, True], ids=["", "recurrent"])
 @pytest.mark.parametrize("name", NEURONS)
-def test_their_gradient_is_that_of_a_tape_through_all_steps(name, back):
+def test_their_gradient_is_that_of_a_tape_through_all_steps(name, back, mapped):
     """Which TensorFlow has outside of a compiled loop alone."""
     currents, recurrent = drawn(seed=1)
     neuron, recurrent = NEURONS[name], recurrent if back else None
@@ -91,7 +94,7 @@ def test_their_gradient_is_that_of_a_tape_through_all_steps(name, back):
         return registry["fast_sigmoid"].hard(x, forward=STEP, scale=3.0)
 
     def ours(currents, recurrent=None):
-        return spiking.spikes(currents, hard, neuron, at="a/activations", recurrent=recurrent)
+        return spiking.spikes(currents, hard, neuron, at="a/activations", recurrent=recurrent, mapped=mapped)
 
     def theirs(currents, recurrent=None):
         return tf.stack(step_by_step(tf.unstack(currents), neuron, recurrent, hard, tf.stop_gradient))

@@ -19,7 +19,8 @@ import numpy as np
 from tests.perf.problems import Problem
 
 EVERYWHERE = ("notebook", "mlp-256", "mlp-1024")
-CONVNET = (*EVERYWHERE, "convnet")
+SPIKES = (*EVERYWHERE, "spikes")
+CONVNET = (*SPIKES, "convnet")
 
 
 @dataclass(frozen=True)
@@ -42,16 +43,23 @@ class Peer:
 PEERS = {
     peer.name: peer
     for peer in (
-        Peer("ours", "Steeplechase", "ours", ("tensorflow", "keras"), "", CONVNET, EVERYWHERE),
+        Peer("ours", "Steeplechase", "ours", ("tensorflow", "keras"), "", CONVNET, SPIKES),
         Peer(
             "eager", "TensorFlow eager (the notebook)", "tf_loop", ("tensorflow", "keras"), "eager", ("notebook",), ()
         ),
         Peer("keras", "Keras fit", "keras_fit", ("tensorflow", "keras"), "", CONVNET),
-        Peer("keras_steps", "Keras fit, jit, many steps per execution", "keras_fit", ("tensorflow", "keras"), "steps"),
+        Peer(
+            "keras_steps",
+            "Keras fit, jit, many steps per execution",
+            "keras_fit",
+            ("tensorflow", "keras"),
+            "steps",
+            SPIKES,
+        ),
         Peer("tf_function", "tf.function loop", "tf_loop", ("tensorflow", "keras")),
-        Peer("torch", "PyTorch eager", "torch_loop", ("torch",)),
-        Peer("torch_compile", "torch.compile", "torch_loop", ("torch",), "compile"),
-        Peer("jax", "JAX jit + vmap + scan", "jax_scan", ("jax", "optax"), together=EVERYWHERE),
+        Peer("torch", "PyTorch eager", "torch_loop", ("torch",), "", SPIKES),
+        Peer("torch_compile", "torch.compile", "torch_loop", ("torch",), "compile", SPIKES),
+        Peer("jax", "JAX jit + vmap + scan", "jax_scan", ("jax", "optax"), "", SPIKES, SPIKES),
     )
 }
 OURS = "ours"
@@ -61,9 +69,10 @@ OURS = "ours"
 class Case:
     """What a peer is given: a problem, how many replicas to train together, where and how precisely, and the numbers.
 
-    x [n, features], y int [n]; start: each parameter [replicas, *shape]. keras_epsilon: whether Adam's epsilon is to
-    stand where Keras has it, so that trainings can be compared. Keras adds it before the bias of the second moment is
-    corrected, others add it after, as if Keras' were EPSILON / √(1 − β₂ᵗ) at step t: 32 times as much at first.
+    x [n, features], of spikes [n, steps of time, features], y int [n]; start: each parameter [replicas, *shape].
+    keras_epsilon: whether Adam's epsilon is to stand where Keras has it, so that trainings can be compared. Keras adds
+    it before the bias of the second moment is corrected, others add it after, as if Keras' were EPSILON / √(1 − β₂ᵗ)
+    at step t: 32 times as much at first.
     """
 
     problem: Problem
@@ -76,9 +85,10 @@ class Case:
     start: dict[str, np.ndarray]
     keras_epsilon: bool = False
 
-    def layers(self) -> list[tuple[np.ndarray, np.ndarray, np.ndarray]]:
-        """(weights, scale, shift) of each layer at the start, every one with the replicas as its first axis."""
-        names = ("weights", "scale", "shift")
+    def layers(self) -> list[tuple[np.ndarray, ...]]:
+        """(weights, scale, shift) of each layer at the start, of spikes (weights,), every one with the replicas as its
+        first axis."""
+        names = ("weights",) if self.problem.duration else ("weights", "scale", "shift")
         return [
             tuple(self.start[f"layer{i}/{name}"].astype(self.precision) for name in names)
             for i in range(1, len(self.problem.layers) + 1)

@@ -27,7 +27,7 @@ class Entrant:
         self.x, self.y = np.zeros([0, 0], np.float32), np.zeros([0], np.int32)
         if self.problem.hidden:
             with problem_files() as files:
-                self.x, self.y = training_part(files)
+                self.x, self.y = training_part(self.problem, files)
 
     def first(self, replicas: int) -> int:
         """Builds the peer for so many replicas and trains one unit, whatever must be compiled included."""

@@ -5,7 +5,7 @@ import jax.numpy as jnp
 import optax
 from jax import lax
 
-from tests.perf.problems import ADAM, BATCH, BATCH_NORM_EPSILON
+from tests.perf.problems import ADAM, ALPHA, BATCH, BATCH_NORM_EPSILON, BETA
 
 jax.config.update("jax_default_matmul_precision", "highest")  # on a GPU the default is not float32
 
@@ -22,13 +22,20 @@ def notebook_sign(x):
     return jnp.where(x > 0, 1.0, -1.0).astype(x.dtype)
 
 
+@jax.custom_vjp
+def spike(x):
+    """1 from zero on, else 0, with the same slope."""
+    return (x >= 0).astype(x.dtype)
+
+
 def slope(x, upstream):
-    """The backward pass of both."""
+    """The backward pass of all."""
     return (upstream * jax.nn.sigmoid(x) * jax.nn.sigmoid(-x),)
 
 
 sign.defvjp(lambda x: (sign(x), x), slope)
 notebook_sign.defvjp(lambda x: (notebook_sign(x), x), slope)
+spike.defvjp(lambda x: (spike(x), x), slope)
 
 
 def network_loss(layers, x, y):
@@ -38,6 +45,27 @@ def network_loss(layers, x, y):
         h = (h - h.mean(0)) * lax.rsqrt(h.var(0) + BATCH_NORM_EPSILON) * scale + shift
         x = sign(h) if i < len(layers) - 1 else h
     return optax.softmax_cross_entropy_with_integer_labels(x, y).mean()
+
+
+def spiking_loss(layers, x, y):
+    """The cross-entropy of the network that spikes, read out by the largest potentials over time."""
+
+    def spiking(state, now):
+        v, i = state
+        fired = spike(v - 1)
+        return ((BETA * v + i) * (1 - lax.stop_gradient(fired)), ALPHA * i + now), fired
+
+    def leaking(state, now):
+        v, i = state
+        return (BETA * v + i, ALPHA * i + now), v
+
+    (first,), (second,) = layers
+    arriving = x.swapaxes(0, 1) @ first
+    _, fired = lax.scan(spiking, (jnp.zeros_like(arriving[0]),) * 2, arriving)
+    arriving = fired @ second
+    (last, _), potentials = lax.scan(leaking, (jnp.zeros_like(arriving[0]),) * 2, arriving)
+    logits = jnp.concatenate([potentials, last[None]]).max(0)
+    return optax.softmax_cross_entropy_with_integer_labels(logits, y).mean()
 
 
 def notebook_loss(x):
@@ -57,7 +85,7 @@ def steps(loss, optimizer, state, batches, length=None):
 
 
 class Network:
-    """The binarized MLP, `replicas` of them in one program."""
+    """The binarized MLP, or the network that spikes, `replicas` of them in one program."""
 
     def __init__(self, case):
         jax.config.update("jax_enable_x64", case.precision == "float64")
@@ -67,10 +95,11 @@ class Network:
         layers = jax.tree.map(jnp.asarray, case.layers())
         self.state = layers, jax.vmap(optimizer.init)(layers)
         self.keys = jax.random.split(jax.random.key(0), case.replicas)
+        self.loss = spiking_loss if case.problem.duration else network_loss
 
         def follow(state, picks, x, y):
             def loss(layers, picks):
-                return network_loss(layers, x[picks], y[picks])
+                return self.loss(layers, x[picks], y[picks])
 
             return steps(loss, optimizer, state, (picks,))
 
@@ -94,7 +123,7 @@ class Network:
 
     def losses(self, batches):
         """Each replica's loss at its batch."""
-        return jax.vmap(network_loss)(self.state[0], self.x[batches], self.y[batches]).tolist()
+        return jax.vmap(self.loss)(self.state[0], self.x[batches], self.y[batches]).tolist()
 
 
 class Notebook:
@@ -129,7 +158,8 @@ class Notebook:
 
 def adam(case):
     """Optax's own; where it is asked for, with Keras' epsilon, which depends on the step."""
+    b1, b2, epsilon = ADAM.values()
     if not case.keras_epsilon:
-        return optax.adam(case.problem.rate, eps=ADAM["epsilon"])
-    epsilon = lambda count: ADAM["epsilon"] / jnp.sqrt(1 - ADAM["beta_2"] ** (count + 1.0))  # noqa: E731
-    return optax.inject_hyperparams(optax.adam)(case.problem.rate, eps=epsilon)
+        return optax.adam(case.problem.rate, b1, b2, epsilon)
+    of_step = lambda count: epsilon / jnp.sqrt(1 - b2 ** (count + 1.0))  # noqa: E731
+    return optax.inject_hyperparams(optax.adam)(case.problem.rate, b1, b2, of_step)

@@ -5,7 +5,13 @@ import numpy as np
 import tensorflow as tf
 
 from tests.perf.peers.tf_loop import notebook_sign, sign
-from tests.perf.problems import ADAM, BATCH, BATCH_NORM_EPSILON
+from tests.perf.problems import ADAM, ALPHA, BATCH, BATCH_NORM_EPSILON, BETA
+
+
+@tf.custom_gradient
+def spike(x):
+    """1 from zero on, else 0; the sigmoid's derivative backward."""
+    return tf.cast(x >= 0, x.dtype), lambda up: up * tf.sigmoid(x) * tf.sigmoid(-x)
 
 
 class HardDense(keras.layers.Layer):
@@ -43,6 +49,28 @@ class HardActivation(keras.layers.Layer):
         return sign(x)
 
 
+class Leaky(keras.layers.Layer):
+    """A cell of leaky neurons, in which every product is done before: their potentials."""
+
+    def __init__(self, units):
+        super().__init__()
+        self.state_size, self.output_size = [units, units], units
+
+    def call(self, arriving, states):
+        v, i = states
+        v, i = BETA * v + i, ALPHA * i + arriving
+        return v, [v, i]
+
+
+class Spiking(Leaky):
+    """A cell of those that spike, and are reset: their spikes."""
+
+    def call(self, arriving, states):
+        fired = spike(states[0] - 1)
+        _, [v, i] = super().call(arriving, states)
+        return fired, [v * (1 - tf.stop_gradient(fired)), i]
+
+
 class Scalars(keras.layers.Layer):
     """The notebook's scalars, of which the model's input tells nothing."""
 
@@ -55,7 +83,7 @@ class Scalars(keras.layers.Layer):
 
 
 class Network:
-    """The binarized MLP, or the binarized network of convolutions."""
+    """The binarized MLP, the binarized network of convolutions, or the network that spikes."""
 
     def __init__(self, case):
         keras.config.set_floatx(case.precision)
@@ -64,18 +92,8 @@ class Network:
         used = self.unit * BATCH  # whole batches
         self.x, self.y = case.x.astype(case.precision), case.y
         self.epoch = self.x[:used], self.y[:used]
-        layers, filters = [keras.Input([self.x.shape[1]])], len(case.problem.hidden)
-        pooled = range(filters - (case.problem.pools or 0), filters)
-        for i, (weights, _, _) in enumerate(case.layers()):
-            if weights.ndim == 5:  # a filter for each replica
-                layers += [] if i else [keras.layers.Reshape([28, 28, 1])]
-                layers += [HardConvolution(weights.shape[-1])]
-                layers += [keras.layers.MaxPooling2D()] if i in pooled else []
-            else:
-                layers += [] if case.problem.pools is None else [keras.layers.Flatten()]
-                layers += [HardDense(weights.shape[2])]
-            layers += [keras.layers.BatchNormalization(epsilon=BATCH_NORM_EPSILON), HardActivation()]
-        self.model = keras.Sequential(layers[:-1])
+        layers = spiking(case) if case.problem.duration else binarized(case)
+        self.model = keras.Sequential([keras.Input(self.x.shape[1:]), *layers])
         for variable, value in zip(self.model.trainable_variables, sum(case.layers(), ()), strict=True):
             variable.assign(value[0])
         loss = keras.losses.SparseCategoricalCrossentropy(from_logits=True)
@@ -94,6 +112,30 @@ class Network:
         """One loss, with the batch's statistics."""
         outputs = self.model(self.x[batches[0]], training=True)
         return [float(self.model.loss(self.y[batches[0]], outputs))]
+
+
+def binarized(case):
+    """The layers of what has hard weights."""
+    layers, filters = [], len(case.problem.hidden)
+    pooled = range(filters - (case.problem.pools or 0), filters)
+    for i, (weights, _, _) in enumerate(case.layers()):
+        if weights.ndim == 5:  # a filter for each replica
+            layers += [] if i else [keras.layers.Reshape([28, 28, 1])]
+            layers += [HardConvolution(weights.shape[-1])]
+            layers += [keras.layers.MaxPooling2D()] if i in pooled else []
+        else:
+            layers += [] if case.problem.pools is None else [keras.layers.Flatten()]
+            layers += [HardDense(weights.shape[2])]
+        layers += [keras.layers.BatchNormalization(epsilon=BATCH_NORM_EPSILON), HardActivation()]
+    return layers[:-1]
+
+
+def spiking(case):
+    """The layers of what spikes, read out by the largest potential over time; the padding is that of the begin."""
+    layers = []
+    for units, cell in zip(case.problem.widths[1:], (Spiking, Leaky), strict=True):
+        layers += [keras.layers.Dense(units, use_bias=False), keras.layers.RNN(cell(units), return_sequences=True)]
+    return [*layers, keras.layers.ZeroPadding1D((1, 0)), keras.layers.GlobalMaxPooling1D()]
 
 
 class Notebook:
@@ -124,7 +166,7 @@ class Notebook:
 
 def adam(case):
     """Keras' own."""
-    return keras.optimizers.Adam(case.problem.rate, epsilon=ADAM["epsilon"])
+    return keras.optimizers.Adam(case.problem.rate, **ADAM)
 
 
 def execution(case, steps):

@@ -43,8 +43,8 @@ def _write_start(path, name, replicas):
     setup.start_tensorflow("cpu")
     problem = PROBLEMS[name]
     with problem_files() as files:
-        size = len(training_part(files)[0])
-        start = draw_start(problem, files, replicas if problem.hidden else FOLLOWED)
+        size = len(training_part(problem, files)[0])
+        start = draw_start(problem, files, max(replicas, FOLLOWED) if problem.hidden else FOLLOWED)
     np.savez(path, **start, batches=draw_batches(problem, size, FOLLOWED, STEPS + 1))
 
 
@@ -111,7 +111,7 @@ def verdict(apart: Mapping[str, float]) -> dict:
         "float32": "",
         "float64": "rounding to float32 turns signs, and from there on trainings part",
         EARLY: "Keras and tf.nn evaluate batch norm as h·s + (b − mean·s), whose rounding turns signs in float64 too",
-        KERAS: "rounding to float32 turns signs, and its Adam adds epsilon in another place than Keras'",
+        KERAS: "rounding to float32 may turn signs, and its Adam adds epsilon in another place than Keras'",
     }
     for form, reason in reasons.items():
         if apart.get(form, math.inf) <= bound(form):

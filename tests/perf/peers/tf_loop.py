@@ -112,6 +112,6 @@ class Notebook:
 
 def adam(case, variables):
     """Keras' Adam, ready for these variables."""
-    optimizer = keras.optimizers.Adam(case.problem.rate, epsilon=ADAM["epsilon"])
+    optimizer = keras.optimizers.Adam(case.problem.rate, **ADAM)
     optimizer.build(variables)
     return optimizer

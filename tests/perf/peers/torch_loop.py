@@ -2,6 +2,7 @@
 
 import math
 import os
+from itertools import pairwise
 
 os.environ.setdefault("TORCHINDUCTOR_FORCE_DISABLE_CACHES", "1")  # else a second process would compile nothing
 
@@ -9,7 +10,7 @@ import torch
 from torch import nn
 from torch.nn import functional as F
 
-from tests.perf.problems import ADAM, BATCH, BATCH_NORM_EPSILON
+from tests.perf.problems import ADAM, ALPHA, BATCH, BATCH_NORM_EPSILON, BETA
 
 
 class Sign(torch.autograd.Function):
@@ -27,6 +28,20 @@ class Sign(torch.autograd.Function):
         return upstream * s * (1 - s), None
 
 
+class Spike(torch.autograd.Function):
+    """1 from zero on, else 0; the sigmoid's derivative backward."""
+
+    @staticmethod
+    def forward(ctx, x):
+        ctx.save_for_backward(x)
+        return (x >= 0).to(x.dtype)
+
+    @staticmethod
+    def backward(ctx, upstream):
+        s = torch.sigmoid(ctx.saved_tensors[0])
+        return upstream * s * (1 - s)
+
+
 class HardLinear(nn.Linear):
     """A product with the signs of its weights."""
 
@@ -41,24 +56,41 @@ class HardActivation(nn.Module):
         return Sign.apply(x)
 
 
+class Spiking(nn.Module):
+    """Leaky neurons that spike, read out by the largest potential over time of those that do not."""
+
+    def __init__(self, widths):
+        super().__init__()
+        self.first, self.second = (nn.Linear(*pair, bias=False) for pair in pairwise(widths))
+
+    def forward(self, x):
+        arriving = self.first(x)
+        v = i = torch.zeros_like(arriving[:, 0])
+        fired = []
+        for now in arriving.unbind(1):
+            fired.append(Spike.apply(v - 1))
+            v, i = (BETA * v + i) * (1 - fired[-1].detach()), ALPHA * i + now
+        arriving = self.second(torch.stack(fired, 1))
+        v = i = torch.zeros_like(arriving[:, 0])
+        potentials = [v]
+        for now in arriving.unbind(1):
+            v, i = BETA * v + i, ALPHA * i + now
+            potentials.append(v)
+        return torch.stack(potentials, 1).amax(1)
+
+
 class Network:
-    """The binarized MLP."""
+    """The binarized MLP, or the network that spikes."""
 
     def __init__(self, case):
         place = "cuda" if case.device == "gpu" else "cpu"
         kind = {"dtype": getattr(torch, case.precision), "device": place}
         self.x, self.y = torch.tensor(case.x, **kind), torch.tensor(case.y, dtype=torch.int64, device=place)
         self.unit = len(case.x) // BATCH
-        layers = []
-        for weights, scale, shift in case.layers():
-            product, norm = (
-                HardLinear(*weights.shape[1:], bias=False),
-                nn.BatchNorm1d(len(scale[0]), BATCH_NORM_EPSILON),
-            )
-            product.weight.data = torch.tensor(weights[0].T.copy())
-            norm.weight.data, norm.bias.data = torch.tensor(scale[0]), torch.tensor(shift[0])
-            layers += [product, norm, HardActivation()]
-        self.model = nn.Sequential(*layers[:-1]).to(**kind)
+        self.model = (Spiking if case.problem.duration else binarized)(case.problem.widths)
+        for parameter, value in zip(self.model.parameters(), sum(case.layers(), ()), strict=True):
+            parameter.data = torch.tensor(value[0].T.copy())
+        self.model.to(**kind)
         self.adam = Adam(self.model.parameters(), case)
         self.loss = torch.compile(self._loss) if case.variant == "compile" else self._loss
 
@@ -87,6 +119,14 @@ class Network:
         """One loss, with the batch's statistics."""
         picks = torch.as_tensor(batches[0]).long()
         return [self._loss(self.x[picks], self.y[picks]).item()]
+
+
+def binarized(widths):
+    """The binarized MLP of these widths."""
+    layers = []
+    for pair in pairwise(widths):
+        layers += [HardLinear(*pair, bias=False), nn.BatchNorm1d(pair[1], BATCH_NORM_EPSILON), HardActivation()]
+    return nn.Sequential(*layers[:-1])
 
 
 class Notebook:
@@ -128,7 +168,8 @@ class Adam(torch.optim.Adam):
     """PyTorch's own; where it is asked for, with Keras' epsilon, which depends on the step."""
 
     def __init__(self, parameters, case):
-        super().__init__(parameters, lr=case.problem.rate, eps=ADAM["epsilon"], fused=True)
+        betas = ADAM["beta_1"], ADAM["beta_2"]
+        super().__init__(parameters, lr=case.problem.rate, betas=betas, eps=ADAM["epsilon"], fused=True)
         if case.keras_epsilon:
             self.done = 0
             self.register_step_pre_hook(self._place_epsilon)

@@ -202,7 +202,7 @@ def house(tmp_path, monkeypatch):
         shutil.copytree(sources.ROOT / wing, tmp_path / wing, ignore=shutil.ignore_patterns("__pycache__", "frozen"))
     monkeypatch.setattr(sources, "ROOT", tmp_path)
     monkeypatch.setattr(sources, "CONTENTS", {tmp_path / f"{wing}/__init__.py" for wing in ("estimators", "tasks")})
-    monkeypatch.setattr(estimator_files, "SURROGATES_DIR", tmp_path / "estimators/surrogates")
+    monkeypatch.setattr(estimator_files, "ESTIMATORS_DIR", tmp_path / "estimators")
 
     def write(path="", old="", new="", root="tasks/sign_fitting.py"):
         if path:
