@@ -171,7 +171,8 @@ def over_time(
     No tape follows it: TensorFlow has no gradient of a loop over many replicas at once.
 
     Args:
-        step: (state, what each input is at this step) -> (state, outputs). It may also be asked beyond the end, with zeros.
+        step: (state, what each input is at this step) -> (state, outputs). It may be asked beyond the end, too, with
+            zeros.
         state: before the first step that is taken, tensors of the shape of an output.
         inputs: [steps, ...] each, of one shape.
         outputs: how many there are, of the shape that an input has at a step.
