@@ -144,7 +144,7 @@ class Site:
         """Independent draws, [count, ..., event]; the first of them is `draw`."""
         shape = (count - 1, *self.logits.shape)
         others = self.law.noise(self.chance.of("draws"), shape, self.logits.dtype)
-        return self.law.decide(self.logits + tf.concat([self.noise[None], others], 0))
+        return tf.concat([self.draw()[None], self.law.decide(self.logits + others)], 0)
 
     def score(self, drawn: tf.Tensor) -> tf.Tensor:
         """The derivative of the log-probability of what was drawn by the logits: drawn − mean."""

@@ -36,7 +36,7 @@ def draw(results: ResultSet, columns: int = 2) -> Figure:
     return draw_over(results, columns, "step")
 
 
-CLOCKS = {"step": "step (updates)", "evaluations": "evaluations of the objective, for an example"}
+CLOCKS = {"step": "step (updates)", "evaluations": "evaluations"}
 APART = 20  # times as long as the shortest training the longest one is: from there on the axis is logarithmic
 
 

@@ -7,8 +7,12 @@ from steeplechase.random import key
 
 # A task whose default is large is tested at these arguments; one that is not listed, at its defaults.
 SMALL = {
+    "bandit": {"tokens": 2, "words": 4, "rewarded": 3},
+    "bernoulli_toy": {"dim": 3, "spread": 1.0},
     "binarized_convnet": {"channels": [4, 6], "batch": 16},
     "binarized_mlp": {"hidden": [12, 8], "batch": 16},
+    "ising": {"spins": 5},
+    "polynomial_programming": {"variables": 4, "batch": 8},
     "quantized_mlp": {"hidden": [12, 8], "batch": 16},
     "quantized_regression": {"dim": 4, "equations": 12},
     "router": {"tokens": 3, "experts": 3},

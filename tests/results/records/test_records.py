@@ -26,7 +26,7 @@ from results.records.store import Store
 from runners import sweep
 from runners.configuration.schema import CONF, Sweep
 from runners.execution import worker
-from steeplechase.errors import RecordError, StoreError
+from steeplechase.errors import RecordError, StoreError, UserError
 from tests.oracles.records import make
 
 
@@ -420,13 +420,17 @@ def test_a_store_that_cannot_be_written_says_so(tmp_path):
     for action in (store.make_writable, lambda: store.write(*made), lambda: store.write_plan(plan(made))):
         with pytest.raises(StoreError, match="cannot be written|could not be written"):
             action()
-    assert done(store, made) == (set(), []) and results.load(store).rows.empty and store.plans() == []
+    assert done(store, made) == (set(), []) and store.plans() == []
+    with pytest.raises(UserError, match="there is no store"):
+        results.load(store)
 
 
 def test_a_store_is_made_where_there_is_none(store):
-    assert results.load(store).rows.empty and not store.root.exists(), "reading makes nothing"
+    with pytest.raises(UserError, match="there is no store"):
+        results.load(store)
+    assert not store.root.exists(), "reading makes nothing"
     store.make_writable()
-    assert (store.root / "runs").is_dir() and not files(store)
+    assert (store.root / "runs").is_dir() and not files(store) and results.load(store).rows.empty
 
 
 # Fingerprints and plans
@@ -577,7 +581,8 @@ def test_there_is_one_default_and_it_is_made_absolute_once(tmp_path, monkeypatch
     monkeypatch.chdir(tmp_path / "elsewhere")
     store.write(*made)
     assert store.root == tmp_path / "results" and not list((tmp_path / "elsewhere").iterdir())
-    assert results.load().rows.empty
+    with pytest.raises(UserError, match="there is no store results"):
+        results.load()
     monkeypatch.chdir(tmp_path)
     assert len(results.load().rows) == len(made[2])
 

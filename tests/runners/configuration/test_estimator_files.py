@@ -65,7 +65,7 @@ WRONG_WHEN_RUN = {
     "None": (PAGE.replace("    return 2", "    2"), "line 6: cauchy returned None for a float16 x"),
     "another type": (PAGE.replace("return 2", "return tf.cast(x, tf.float64)\n    2"), "cauchy returned float64"),
     "another shape": (PAGE.replace("return 2", "return tf.reduce_sum(x)\n    2"), "cauchy returned the shape ()"),
-    "an unknown trait": (PAGE.replace("area=2", "aera=2"), "line 4 does not import: TypeError"),
+    "an unknown trait": (PAGE.replace("area=2", "aera=2"), "has no trait 'aera'; did you mean 'area'?"),
 }  # fmt: skip
 
 
