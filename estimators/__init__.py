@@ -3,9 +3,12 @@
 from estimators.expectation import Expectation
 from estimators.expectation import expectation_registry as expectation_registry
 from estimators.expectations.arm import arm as arm
+from estimators.expectations.arms import arms as arms
 from estimators.expectations.disarm import disarm as disarm
 from estimators.expectations.dr_grpo import dr_grpo as dr_grpo
 from estimators.expectations.enumeration import enumeration as enumeration
+from estimators.expectations.evolution_strategy import evolution_strategy as evolution_strategy
+from estimators.expectations.finite_difference import finite_difference as finite_difference
 from estimators.expectations.grpo import grpo as grpo
 from estimators.expectations.leave_one_out import leave_one_out as leave_one_out
 from estimators.expectations.muprop import muprop as muprop
@@ -13,6 +16,8 @@ from estimators.expectations.rebar import rebar as rebar
 from estimators.expectations.reinforce import reinforce as reinforce
 from estimators.expectations.reinforce_moving import reinforce_moving as reinforce_moving
 from estimators.expectations.reinforce_optimal import reinforce_optimal as reinforce_optimal
+from estimators.expectations.relax import relax as relax
+from estimators.expectations.spsa import spsa as spsa
 from estimators.functions.argmax import argmax as argmax
 from estimators.functions.bernoulli import bernoulli as bernoulli
 from estimators.functions.categorical import categorical as categorical

@@ -23,6 +23,8 @@ class Law:
         decide: the hard value of logits with noise; of logits alone it is the likeliest.
         mean: the mean of the hard value, a function of the logits.
         pull: pull(mean, G): the gradient by the logits of what has the gradient G by this mean.
+        given: given(logits, drawn, u): logits with noise, drawn again by uniform numbers u among those that decide as
+            they did; of choices less the logarithm of the sum of exp(logits). Differentiable by the logits.
         states: how many there are for the shape of the last `axes` axes.
         state: the states of such a shape by their numbers from 0, int32 [n] -> [n, shape], of a dtype.
     """
@@ -33,6 +35,7 @@ class Law:
     decide: Callable[[tf.Tensor], tf.Tensor]
     mean: Callable[[tf.Tensor], tf.Tensor]
     pull: Callable[[tf.Tensor, tf.Tensor], tf.Tensor]
+    given: Callable[[tf.Tensor, tf.Tensor, tf.Tensor], tf.Tensor]
     states: Callable[[tuple[int, ...]], int]
     state: Callable[[tf.Tensor, tuple[int, ...], tf.DType], tf.Tensor]
 
@@ -79,6 +82,23 @@ def first_largest(x: tf.Tensor) -> tf.Tensor:
     return tf.one_hot(tf.argmax(x, -1, tf.int32), x.shape[-1], dtype=x.dtype)
 
 
+def _bits_given(logits, drawn, u):
+    """By logarithms of what is small, so that nothing rounds to infinity."""
+    half = tf.fill(drawn.shape, tf.constant(0.5, logits.dtype))  # where the other formula holds
+    p, q = tf.where(drawn > 0, tf.sigmoid(logits), half), tf.where(drawn > 0, half, tf.sigmoid(-logits))
+    above = tf.math.log1p(-p * (1 - u)) - tf.math.log(p * (1 - u))
+    below = tf.math.log(u * q) - tf.math.log1p(-u * q)
+    return logits + tf.where(drawn > 0, above, below)
+
+
+def _choices_given(logits, drawn, u):
+    """With E of exponential numbers and Z = 1: −log E_b at the choice b, and −log(E_i/exp(φ_i) + E_b) elsewhere."""
+    log = tf.math.log(-tf.math.log(u))
+    chosen = tf.reduce_sum(drawn * log, -1, keepdims=True)
+    others = chosen + tf.math.softplus(log - tf.nn.log_softmax(logits) - chosen)
+    return -tf.where(drawn > 0, chosen, others)
+
+
 def _state_of_bits(number, shape, dtype):
     [bits] = shape
     places = tf.range(bits - 1, -1, -1)
@@ -98,6 +118,7 @@ BERNOULLI = Law(
     decide=lambda x: tf.where(x > 0, tf.ones_like(x), tf.zeros_like(x)),
     mean=tf.sigmoid,
     pull=lambda mean, upstream: mean * (1 - mean) * upstream,
+    given=_bits_given,
     states=lambda shape: 2 ** shape[0],
     state=_state_of_bits,
 )
@@ -108,6 +129,7 @@ CATEGORICAL = Law(
     decide=first_largest,
     mean=tf.nn.softmax,
     pull=lambda mean, upstream: mean * (upstream - tf.reduce_sum(mean * upstream, -1, keepdims=True)),
+    given=_choices_given,
     states=lambda shape: shape[1] ** shape[0],
     state=_state_of_choices,
 )

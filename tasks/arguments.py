@@ -169,6 +169,134 @@ def ising(*, spins: int, couplings: str, batch: int, start: float, **_) -> int |
     return None
 
 
+def parity(*, bits: int, hidden: int, **_) -> int | None:
+    """Refuses arguments that make no such task; others than these are not looked at.
+
+    Args:
+        bits: 2 to 12.
+        hidden: at least as many as bits.
+
+    Returns:
+        How many draws there are (tasks.base.check).
+
+    Raises:
+        UserError: with the argument, its value and what is allowed.
+    """
+    at_least(2, bits=bits)
+    if bits > 12:
+        raise UserError(f"task.bits is {bits}, but all 2^bits inputs are tried: at most 12.")
+    at_least(1, hidden=hidden)
+    if hidden < bits:
+        raise UserError(f"task.hidden is {hidden}, but {bits} bits need as many units for every answer to be right.")
+    return 1
+
+
+def stochastic_mlp(
+    *,
+    hidden: Sequence[int],
+    batch: int,
+    validation: float,
+    test: float,
+    split_seed: int | None,
+    subsets: int | None = None,
+    **_,
+) -> int | None:
+    """Refuses arguments that make no such task; others than these are not looked at.
+
+    Args:
+        hidden: widths of the hidden layers, each at least 1; at least one.
+        batch: as of binarized_mlp; so are the next four.
+        validation: a share.
+        test: a share.
+        split_seed: of the split.
+        subsets: that the examples are parted into.
+
+    Returns:
+        How many draws there are (tasks.base.check).
+
+    Raises:
+        UserError: with the argument, its value and what is allowed.
+    """
+    if not hidden:
+        raise UserError("task.hidden is [], but without a hidden layer nothing is drawn.")
+    return _labelled(hidden, batch, validation, test, 1, split_seed, subsets)
+
+
+def structured_prediction(
+    *,
+    hidden: int,
+    batch: int,
+    draws: int,
+    judge_seed: int,
+    validation: float,
+    test: float,
+    split_seed: int | None,
+    subsets: int | None = None,
+    **_,
+) -> int | None:
+    """Refuses arguments that make no such task; others than these are not looked at.
+
+    Args:
+        hidden: at least 1.
+        batch: as of binarized_mlp; so are those from validation on.
+        draws: at least 1.
+        judge_seed: at least 0.
+        validation: a share.
+        test: a share.
+        split_seed: of the split.
+        subsets: that the examples are parted into.
+
+    Returns:
+        How many draws there are (tasks.base.check).
+
+    Raises:
+        UserError: with the argument, its value and what is allowed.
+    """
+    at_least(1, hidden=hidden, draws=draws)
+    at_least(0, judge_seed=judge_seed)
+    return _labelled((), batch, validation, test, 1, split_seed, subsets)
+
+
+def categorical_vae(
+    *,
+    variables: int,
+    categories: int,
+    hidden: int,
+    batch: int,
+    draws: int,
+    judge_seed: int,
+    validation: float,
+    test: float,
+    split_seed: int | None,
+    subsets: int | None = None,
+    **_,
+) -> int | None:
+    """Refuses arguments that make no such task; others than these are not looked at.
+
+    Args:
+        variables: at least 1.
+        categories: at least 2.
+        hidden: at least 1.
+        batch: as of binarized_mlp; so are those from validation on.
+        draws: at least 1.
+        judge_seed: at least 0.
+        validation: a share.
+        test: a share.
+        split_seed: of the split.
+        subsets: that the examples are parted into.
+
+    Returns:
+        How many draws there are (tasks.base.check).
+
+    Raises:
+        UserError: with the argument, its value and what is allowed.
+    """
+    at_least(1, variables=variables, hidden=hidden, draws=draws)
+    at_least(2, categories=categories)
+    at_least(0, judge_seed=judge_seed)
+    return _labelled((), batch, validation, test, 1, split_seed, subsets)
+
+
 MOST_ANSWERS = 2**12  # whose rewards are summed over
 
 

@@ -47,10 +47,7 @@ def _drawn_estimators() -> Iterator[Sampled | Expectation]:
 
 
 def _row(estimator: Sampled | Expectation) -> list[str]:
-    asks = "1"
-    if isinstance(estimator, Expectation):
-        asks = str(estimator.evaluations) if isinstance(estimator.evaluations, int) else "`samples`"
-        asks = "all states" if estimator.most else asks
+    asks = _asks(estimator) if isinstance(estimator, Expectation) else "1"
     numbers = {**estimator.parameters, **({"samples": estimator.samples} if estimator.samples is not None else {})}
     listed = ", ".join(f"`{name}` = {value:g}" for name, value in numbers.items())
     return [
@@ -61,6 +58,17 @@ def _row(estimator: Sampled | Expectation) -> list[str]:
         asks,
         listed or "–",
     ]
+
+
+def _asks(estimator: Expectation) -> str:
+    if isinstance(estimator.evaluations, int):
+        return str(estimator.evaluations)
+    if estimator.most:
+        return "all states"
+    of_one = estimator.evaluations(1, 2)  # with one sample, of one bit
+    if estimator.samples is None:
+        return f"{of_one} for each bit"
+    return "`samples`" if of_one == 1 else f"{of_one} × `samples`"
 
 
 def _mean(estimator: Sampled | Expectation) -> str:

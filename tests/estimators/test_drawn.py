@@ -26,8 +26,9 @@ TRUE_OF_SOME = [name for name, page in PAGES.items() if not page.unbiased]
 
 
 def marked(names):
-    """Those that are leave_one_out but for one division have long forms alone."""
-    return [pytest.param(name, marks=pytest.mark.long) if name in ("dr_grpo", "grpo") else name for name in names]
+    """Those that share nearly all of their code with another one have long forms alone."""
+    short = ("dr_grpo", "grpo", "evolution_strategy", "relax")
+    return [pytest.param(name, marks=pytest.mark.long) if name in short else name for name in names]
 
 
 @pytest.mark.parametrize("name", marked(sorted(PAGES)))

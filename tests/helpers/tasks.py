@@ -11,7 +11,9 @@ SMALL = {
     "bernoulli_toy": {"dim": 3, "spread": 1.0},
     "binarized_convnet": {"channels": [4, 6], "batch": 16},
     "binarized_mlp": {"hidden": [12, 8], "batch": 16},
+    "categorical_vae": {"variables": 2, "categories": 3, "hidden": 8, "batch": 16, "draws": 3},
     "ising": {"spins": 5},
+    "parity": {"bits": 3, "hidden": 4},
     "polynomial_programming": {"variables": 4, "batch": 8},
     "quantized_mlp": {"hidden": [12, 8], "batch": 16},
     "quantized_regression": {"dim": 4, "equations": 12},
@@ -20,6 +22,8 @@ SMALL = {
     "sorting": {"numbers": 4, "features": 6, "examples": 24},
     "spike_memorisation": {"hidden": 3, "examples": 12, "inputs": 8, "duration": 25, "rate": 0.2},
     "spiking_digits": {"hidden": 6, "duration": 12, "latency": 6.0, "batch": 16},
+    "stochastic_mlp": {"hidden": [12], "batch": 16},
+    "structured_prediction": {"hidden": 8, "batch": 16, "draws": 3},
     "two_layer_gaussian": {"inputs": 5, "units": 4, "batch": 32},
 }
 

@@ -135,6 +135,7 @@ def test_what_is_being_trained_is_not_removed_and_status_says_by_whom(ask, store
         assert folder.parent.name[:20] in said and "25%" in said and "15" in said and "has not moved" not in said
 
 
+@pytest.mark.long
 def test_a_record_is_explained_field_by_field(tmp_path, capsys):
     """What its name stands for, and what of its fingerprint has changed since."""
     store, asked = tmp_path / "store", ["experiment=null", "task=sign_fitting", "estimator=ste", "optimizer=sgd"]

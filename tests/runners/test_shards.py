@@ -34,6 +34,7 @@ def rows(store):
     return table.sort_values(["replica", "step"], ignore_index=True)
 
 
+@pytest.mark.long  # merging is tried below, and shards by tests/slurm
 def test_two_shells_carry_a_sweep_and_their_stores_are_merged(tmp_path):
     """Each shard on a store of its own, as on machines that share nothing; then all is there, bit for bit."""
     alone, first, second = tmp_path / "alone", tmp_path / "first", tmp_path / "second"

@@ -75,6 +75,7 @@ def test_the_second_time_nothing_is_trained(finished):
     assert before == {path: path.stat().st_mtime_ns for path in (store / "runs").rglob("*") if path.is_file()}
 
 
+@pytest.mark.long  # identities and blocks are tried without a sweep
 def test_more_seeds_train_the_new_ones_only_and_equal_a_sweep_of_all(finished, tmp_path):
     store, _, _ = finished
     some = [*ONE[:5], "seed=0", *ONE[6:]]

@@ -135,6 +135,7 @@ def test_a_training_is_that_of_an_eager_loop_in_double_precision():
         np.testing.assert_allclose(found, np.ravel(wanted), rtol=1e-7, atol=1e-9, err_msg=name)
 
 
+@pytest.mark.long
 def test_flips_are_changes_of_level_in_units_of_the_step():
     trainer, start = trained(steps=12)
     rate, after = trainer.evaluate()["flip_rate"], trainer.state()

@@ -2,6 +2,7 @@
 
 import importlib.metadata
 import os
+import re
 import subprocess
 import sys
 
@@ -215,8 +216,12 @@ def test_the_contract_is_one_command(tmp_path):
     swept = sweep(*ONE_RUN, f"estimator.file={mine}", store=tmp_path / "store")
     assert swept.returncode == 2 and "my_slope.py, line 6 breaks the contract: cauchy has another area" in swept.stderr
     assert not list((tmp_path / "store").rglob("run-*.json"))
-    plan = sweep("experiment=surrogates", f"estimator.file={mine}", "plan=true", store=tmp_path / "store")
-    assert "312 runs" in plan.stdout, "the book and this one, each once"
+    planned = [
+        sweep("experiment=surrogates", *own, "plan=true", store=tmp_path / "store").stdout
+        for own in ((), (f"estimator.file={mine}",))
+    ]
+    runs = [int(re.search(r"(\d+) runs", plan)[1]) for plan in planned]
+    assert runs[1] == runs[0] + 2 and "cauchy" in planned[1], "the experiment's own, and this one on both of its tasks"
     mine.write_text(PAGE.replace("return 2 ", "return None"), encoding="utf-8")
     wrong = command("runners.contract", mine)
     assert wrong.returncode == 2 and "Traceback" not in wrong.stderr and len(wrong.stderr.splitlines()) == 1

@@ -152,6 +152,7 @@ def test_a_real_function_goes_with_its_own_derivative_alone(changes, said):
         built(**{"estimator": {"name": "tanh_slope", "scale": 1.0}} | changes)
 
 
+@pytest.mark.long
 def test_a_record_says_which_bound_it_is_of(tmp_path):
     """And a slope that is no derivative is refused: the clipped one is that of hard tanh with its default alone."""
     short = MLP | {"steps": 2, "store": str(tmp_path)}

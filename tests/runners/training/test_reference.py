@@ -83,6 +83,7 @@ def show(rows):
     return table
 
 
+@pytest.mark.long  # tests/steeplechase/test_keras.py compares single steps
 def test_means_agree_and_a_fault_would_show():
     """One estimator on digits, 300 steps, 8 seeds of ours and 4 of Keras; and Keras with a slope of zero.
 
