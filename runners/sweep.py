@@ -17,7 +17,7 @@ from omegaconf import DictConfig, OmegaConf
 from omegaconf.errors import OmegaConfBaseException
 
 from runners import answer, command
-from runners.configuration import choices, keys, resolution, schema, shell_text
+from runners.configuration import choices, keys, schema, shell_text
 from runners.configuration.overrides import check_overrides, defer, join
 from steeplechase.errors import UserError
 
@@ -31,12 +31,12 @@ def main(cfg: DictConfig):
     """One job: one run. Returns its Outcome (runners/execution/outcome.py), in which any error is told."""
     from runners.execution import worker
     from runners.execution.progress import Bar
-    from runners.planning import device
+    from runners.planning.references import run_of
 
     composed: Any = OmegaConf.to_container(cfg, resolve=True)
     content = {k: v for k, v in composed.items() if k != "hydra"}
     with contextlib.chdir(get_original_cwd()):  # hydra.job.chdir moves no store and no data
-        run = resolution.resolve(content, device.find(cfg.device))
+        run = run_of(content)
         with Bar(run.names, run.progress) as bar:
             return worker.train(run, bar)
 

@@ -1,6 +1,7 @@
 """A variational autoencoder whose code is a few choices: small enough for its gradient to be summed over all codes."""
 
 import math
+from typing import Any
 
 import numpy as np
 import tensorflow as tf
@@ -59,7 +60,13 @@ def categorical_vae(
     Raises:
         UserError: for arguments that make no such task, and for data that cannot be read.
     """
-    split = {"batch": batch, "validation": validation, "test": test, "split_seed": split_seed, "subsets": subsets}
+    split: dict[str, Any] = {
+        "batch": batch,
+        "validation": validation,
+        "test": test,
+        "split_seed": split_seed,
+        "subsets": subsets,
+    }
     arguments.categorical_vae(
         variables=variables, categories=categories, hidden=hidden, draws=draws, judge_seed=judge_seed, **split
     )

@@ -16,8 +16,8 @@ def parity(*, bits: int = 5, hidden: int = 16, dtype: str = "float32") -> Task:
 
     out = v·hard(Wx/√bits + c) + d, the loss log(1 + exp(−y·out)) with y = ±1. W, v are N(0, 1) at the start, v divided
     by √hidden, c and d are 0. No input alone says anything of the answer: a network that has learned nothing is right
-    in half of the cases, and so is one that counts some of the bits. `bits` threshold units suffice for no mistake (unit k
-    says whether more than k inputs are 1), so that 0 mistakes are known to be possible.
+    in half of the cases, and so is one that counts some of the bits. `bits` threshold units suffice for no mistake
+    (unit k says whether more than k inputs are 1), so that 0 mistakes are known to be possible.
 
     Args:
         bits: of an input, 2 to 12.

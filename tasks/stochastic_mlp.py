@@ -1,6 +1,7 @@
 """A multilayer perceptron whose hidden units are drawn, on images of digits or clothes."""
 
 import math
+from typing import Any
 
 import numpy as np
 import tensorflow as tf
@@ -50,7 +51,13 @@ def stochastic_mlp(
         UserError: for arguments that make no such task, and for data that cannot be read.
     """
     hidden = tuple(hidden)
-    split = {"batch": batch, "validation": validation, "test": test, "split_seed": split_seed, "subsets": subsets}
+    split: dict[str, Any] = {
+        "batch": batch,
+        "validation": validation,
+        "test": test,
+        "split_seed": split_seed,
+        "subsets": subsets,
+    }
     arguments.stochastic_mlp(hidden=hidden, **split)
     examples = labelled(data, labels, **split, dtype=dtype)
     widths = (examples.features, *hidden, examples.classes)

@@ -1,5 +1,7 @@
 """The lower half of an image from its upper half, through hidden units that are drawn: many answers are right."""
 
+from typing import Any
+
 import numpy as np
 import tensorflow as tf
 
@@ -53,7 +55,13 @@ def structured_prediction(
     Raises:
         UserError: for arguments that make no such task, and for data that cannot be read or have no two halves.
     """
-    split = {"batch": batch, "validation": validation, "test": test, "split_seed": split_seed, "subsets": subsets}
+    split: dict[str, Any] = {
+        "batch": batch,
+        "validation": validation,
+        "test": test,
+        "split_seed": split_seed,
+        "subsets": subsets,
+    }
     arguments.structured_prediction(hidden=hidden, draws=draws, judge_seed=judge_seed, **split)
     examples = labelled(data, labels, **split, dtype=dtype)
     half = examples.features // 2

@@ -195,11 +195,8 @@ def orphans(store: Store) -> list[Path]:
         store: that is looked through. A run that is being trained is passed over, and so is what was written of late.
 
     Returns:
-        Files, sorted: what was half written, tables that no account names, states of blocks that are recorded, and
-        locks but the last of each run. What was damaged and set aside stays: nobody has looked at it yet.
-
-    Raises:
-        StoreError: for what cannot be read.
+        Files, sorted: what was half written, tables and states that no account names, states of blocks that are
+        recorded, and locks but the last of each run. What was damaged and set aside stays: nobody has looked at it yet.
     """
     found: list[Path] = []
     for folder in (folder for run in store.runs() for folder in sealed.listed(store.root / "runs" / run, folders=True)):
@@ -215,7 +212,8 @@ def _orphans_of(store: Store, folder: Path) -> list[Path]:
     recorded, tables = {name for one in accounts for name in one["replicas"]}, {one["table"] for one in accounts}
     found = list(folder.glob(".writing-*"))
     if not faults:  # else a table may belong to an account that is damaged
-        found += [path for path in files if path.name.startswith("record-") and path.name not in tables]
+        named = tables | {one["kept"] for one in accounts if one.get("kept")}
+        found += [path for path in files if path.name.startswith(("record-", "kept-")) and path.name not in named]
     found += [path for path in files if path.name.startswith("state-") and checkpoint.replicas(path) <= recorded]
     return found + sorted(path for path in files if path.name.startswith("lock-"))[:-1]
 

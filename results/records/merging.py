@@ -3,17 +3,19 @@
 from __future__ import annotations
 
 import io
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
+import numpy as np
 import pandas as pd
 
-from results.records import locks
+from results.records import locks, sealed
 from results.records.plan import Plan
 from results.records.store import Store
 from steeplechase.errors import StoreError
 
-CLOCKS = ("train_s",)  # columns that differ each time
+CLOCKS = ("train_s", "call_s")  # columns that differ each time
 
 
 @dataclass
@@ -60,7 +62,12 @@ def merge(store: Store, other: Store, name: str) -> Merged:
                 if account is None:
                     merged.left.append(f"{path} does not count: {fault}.")
                 else:
-                    _take(store, account, pd.read_parquet(io.BytesIO(content)), name, merged)
+                    try:
+                        kept = other.states(account)
+                    except sealed.Damaged as damage:
+                        merged.left.append(f"{path} does not count: it {damage}.")
+                        continue
+                    _take(store, account, pd.read_parquet(io.BytesIO(content)), kept, name, merged)
             reason = other.unsupported_reason(run, fingerprint)
             if reason and not store.unsupported_reason(run, fingerprint):
                 store.write_unsupported(run, fingerprint, reason)
@@ -68,7 +75,14 @@ def merge(store: Store, other: Store, name: str) -> Merged:
     return merged
 
 
-def _take(store: Store, account: dict[str, Any], table: pd.DataFrame, name: str, merged: Merged) -> None:
+def _take(
+    store: Store,
+    account: dict[str, Any],
+    table: pd.DataFrame,
+    kept: Mapping[str, np.ndarray],
+    name: str,
+    merged: Merged,
+) -> None:
     """Takes over a part, or what of it is not here yet."""
     run, fingerprint = account["run"], account["fingerprint"]
     here = _rows(store, run, fingerprint)
@@ -87,7 +101,9 @@ def _take(store: Store, account: dict[str, Any], table: pd.DataFrame, name: str,
     if new:
         info = {key: value for key, value in account.items() if key not in ("schema", "table", "sha256", "seal")}
         rows = table[table["replica"].isin(new)].reset_index(drop=True)
-        store.write(run, fingerprint, rows, {**info, "replicas": new, "merged_from": name})
+        places = [account["replicas"].index(one) for one in new]
+        states = {of: array[places] for of, array in kept.items()}
+        store.write(run, fingerprint, rows, {**info, "replicas": new, "merged_from": name}, states or None)
         merged.replicas += len(new)
 
 
@@ -103,7 +119,7 @@ def _rows(store: Store, run: str, fingerprint: str) -> pd.DataFrame | None:
 
 def _sorted(rows: pd.DataFrame, replicas: set[str]) -> pd.DataFrame:
     """The rows of these replicas, in an order and with columns that do not depend on who wrote them."""
-    own = rows[rows["replica"].isin(replicas)].drop(columns=list(CLOCKS))
+    own = rows[rows["replica"].isin(replicas)].drop(columns=list(CLOCKS), errors="ignore")
     return own.sort_values(["replica", "step"], ignore_index=True).dropna(axis=1, how="all").sort_index(axis=1)
 
 

@@ -81,8 +81,27 @@ MEASURES = {
         False,
     ),
 }
-COLUMNS = {**IDENTITY, **CLOCK, **MEASURES}
-PARTS = ("estimator", "estimator_weights", "function", "function_weights", "task", "optimizer")
+FIDELITY = {  # of runs that measure how far estimates are from a reference gradient, at the states of a training
+    "calls": Column("count", "independent calls of the estimator at this state", "calls", "", False),
+    "truth_norm": Column("number", "length of the reference gradient; missing where it may be 0", "1", "", False),
+    "truth_error": Column("number", "its standard error, as a share of it; 0 where it is exact", "1", "", False),
+    "bias_square": Column(
+        "number", "squared bias, unbiased and so maybe negative, in squared lengths of the reference", "1", "", False
+    ),
+    "bias_square_se": Column("number", "its standard error", "1", "", False),
+    "bias_bound": Column("number", "95 % bound of the bias, in lengths of the reference", "1", "lower", False),
+    "bias_p": Column("number", "p of there being no bias, over 17 directions for each parameter", "1", "", False),
+    "calls_needed": Column("number", "calls that would show a bias below delta where there is none", "1", "", False),
+    "variance": Column("number", "of one call, in squared lengths of the reference", "1", "lower", False),
+    "cosine": Column("number", "of the mean of all calls with the reference", "1", "higher", False, (-1.0, 1.0)),
+    "cosine_se": Column("number", "its standard error", "1", "", False),
+    "call_cosine": Column(
+        "number", "mean over calls of the cosine of one call with the reference", "1", "higher", False, (-1.0, 1.0)
+    ),
+    "call_s": Column("number", "seconds of one call, many at once", "s", "lower", False),
+}
+COLUMNS = {**IDENTITY, **CLOCK, **MEASURES, **FIDELITY}
+PARTS = ("estimator", "estimator_weights", "function", "function_weights", "task", "optimizer", "fidelity")
 PREFIXES = tuple(f"{part}." for part in PARTS)  # a parameter each, as the configuration has it
 # Of the slopes, in spreads of what arrives at a site: a parameter without a part, that replicas differ in.
 WIDTH = "width"
@@ -106,6 +125,7 @@ SITES = {
     "flip_rate": Column(
         "number", "share of the site's hard weights whose hard value changed since the row before", "1", "", False
     ),
+    **{name: FIDELITY[name] for name in ("bias_square", "variance", "cosine")},  # of a parameter, by its name
 }
 
 _DTYPES = {"text": "string", "count": "Int64", "number": "float64"}

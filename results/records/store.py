@@ -2,6 +2,7 @@
 
     STORE/runs/RUN/FINGERPRINT/run-*.json        how a part came to be; names its table and its SHA-256; sealed
     STORE/runs/RUN/FINGERPRINT/record-*.parquet  the part's rows; the name is the beginning of its SHA-256
+    STORE/runs/RUN/FINGERPRINT/kept-*.npz        states of its replicas, for runs that begin there; named likewise
     STORE/runs/RUN/FINGERPRINT/state-*.npz       where a block that is being trained was last (checkpoint.py)
     STORE/runs/RUN/FINGERPRINT/lock-*.json       who trains it now (locks.py)
     STORE/runs/RUN/FINGERPRINT/declined.json     why this run cannot be, where it cannot; sealed
@@ -29,6 +30,7 @@ from dataclasses import fields
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pandas as pd
 
 from results.records import schema, sealed
@@ -41,6 +43,7 @@ from steeplechase.errors import RecordError, StoreError
 # What a part's account must say, and of what kind it is: what is taken from it, and which table is the part's.
 _ACCOUNT = {**needed_kinds(), "table": str, "sha256": str}
 _TABLE = re.compile(r"record-[0-9a-f]{16}\.parquet")
+_KEPT = re.compile(r"kept-[0-9a-f]{16}\.npz")
 
 
 class Store:
@@ -80,7 +83,14 @@ class Store:
 
     # Parts
 
-    def write(self, run: str, fingerprint: str, table: pd.DataFrame, info: Mapping) -> None:
+    def write(
+        self,
+        run: str,
+        fingerprint: str,
+        table: pd.DataFrame,
+        info: Mapping,
+        kept: Mapping[str, np.ndarray] | None = None,
+    ) -> None:
         """Adds one part.
 
         Args:
@@ -88,6 +98,7 @@ class Store:
             fingerprint: of the code and the numeric stack.
             table: the part's rows (schema.check).
             info: its account (the keys of account.Account); `replicas` and `measures` are needed.
+            kept: states that belong to it, [replicas, ...] by name; None: it keeps none.
 
         Raises:
             RecordError: for a table that is no record.
@@ -98,6 +109,8 @@ class Store:
         schema.check(table, info["measures"]).to_parquet(buffer, index=False)
         digest = hashlib.sha256(buffer.getvalue()).hexdigest()
         account = {"schema": schema.VERSION, **info, "table": f"record-{digest[:16]}.parquet", "sha256": digest}
+        states = _as_bytes(kept) if kept else b""
+        account |= {"kept": f"kept-{hashlib.sha256(states).hexdigest()[:16]}.npz"} if kept else {}
         name = hashlib.sha256("".join(sorted(info["replicas"])).encode()).hexdigest()[:16]
         with self._writing(f"the record of {run}"):
             folder.mkdir(parents=True, exist_ok=True)
@@ -105,6 +118,11 @@ class Store:
             if not sealed.publish(path, buffer.getvalue()) and sealed.read(path) != buffer.getvalue():
                 sealed.set_aside(path)  # named like these bytes, but damaged since
                 sealed.publish(path, buffer.getvalue())
+            if kept:
+                path = folder / account["kept"]
+                if not sealed.publish(path, states) and sealed.read(path) != states:
+                    sealed.set_aside(path)
+                    sealed.publish(path, states)
             path, content = folder / f"run-{name}.json", sealed.text(account)
             if not sealed.publish(path, content) and self._part(path, run, fingerprint, info.get("sources"))[1] is None:
                 sealed.set_aside(path)  # where the account belongs lies something that does not count
@@ -203,6 +221,61 @@ class Store:
             else:
                 found.append(account)
         return found
+
+    def kept(
+        self, run: str, fingerprint: str, damaged: Callable[[Path, str], None], sources: Mapping | None = None
+    ) -> dict[str, dict[str, np.ndarray]]:
+        """The states that the parts of a run keep.
+
+        Args:
+            run: its name.
+            fingerprint: of the code and the numeric stack.
+            damaged: is told of each part that does not count, and of each whose states are not what was written: the
+                path of its JSON and the reason, which begins with "it".
+            sources: as in `contents`.
+
+        Returns:
+            By the id of a replica its arrays, by name; none of a part that keeps none.
+        """
+        found: dict[str, dict[str, np.ndarray]] = {}
+        for path, account, fault in self.parts(run, fingerprint, sources):
+            if account is None:
+                damaged(path, fault)
+                continue
+            try:
+                arrays = self.states(account)
+            except sealed.Damaged as fault_of_states:
+                damaged(path, f"it {fault_of_states}")
+                continue
+            for at, name in enumerate(account["replicas"]):
+                found[name] = {of: array[at] for of, array in arrays.items()}
+        return {name: arrays for name, arrays in found.items() if arrays}
+
+    def states(self, account: Mapping[str, Any]) -> dict[str, np.ndarray]:
+        """The states that one part keeps.
+
+        Args:
+            account: of the part.
+
+        Returns:
+            [replicas, ...] by name, the replicas in the order of the account; nothing where it keeps none.
+
+        Raises:
+            sealed.Damaged: where they are not what was written.
+        """
+        name = account.get("kept")
+        if not name:
+            return {}
+        if not _KEPT.fullmatch(name):
+            raise sealed.Damaged(f"names states that are not in its folder ({name!r:.80})")
+        try:
+            content = sealed.read(self.folder(account["run"], account["fingerprint"]) / name)
+        except FileNotFoundError:
+            raise sealed.Damaged(f"was damaged ({name} is not there)") from None
+        if f"kept-{hashlib.sha256(content).hexdigest()[:16]}.npz" != name:
+            raise sealed.Damaged(f"was damaged ({name} is not what was written)")
+        with np.load(io.BytesIO(content), allow_pickle=False) as arrays:
+            return {of.replace("|", "/"): arrays[of] for of in arrays.files}
 
     def stale(self, run: str, fingerprint: str) -> dict[str, dict]:
         """By each other fingerprint of this run, the account of its newest part, with the replicas of all its parts.
@@ -445,6 +518,14 @@ class Store:
             raise
         except OSError as error:
             raise StoreError(f"{what} could not be written to the store {self.root}: {error.strerror}.") from None
+
+
+def _as_bytes(arrays: Mapping[str, np.ndarray]) -> bytes:
+    """Arrays as one file, the same bytes for the same arrays; a slash would make folders in it."""
+    buffer = io.BytesIO()
+    named: dict[str, Any] = {of.replace("/", "|"): np.asarray(array) for of, array in sorted(arrays.items())}
+    np.savez(buffer, **named)
+    return buffer.getvalue()
 
 
 def uncounted(path: Path, fault: str) -> RecordError:

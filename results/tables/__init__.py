@@ -9,6 +9,7 @@ from typing import NamedTuple
 from rich.console import Console
 
 from results.analysis import aggregates as aggregates_analysis
+from results.analysis import fidelity as fidelity_analysis
 from results.analysis import notebook as notebook_analysis
 from results.analysis import ranking as ranking_analysis
 from results.analysis import spread as spread_analysis
@@ -17,7 +18,7 @@ from results.analysis import surrogates as surrogates_analysis
 from results.analysis import tuning as tuning_analysis
 from results.analysis import verdicts as verdicts_analysis
 from results.records.result_set import ResultSet
-from results.tables import aggregates, notebook, printing, ranking, summary, surrogates, tuning, verdicts
+from results.tables import aggregates, fidelity, notebook, printing, ranking, summary, surrogates, tuning, verdicts
 
 
 class Kind(NamedTuple):
@@ -63,6 +64,9 @@ TABLES = {
         aggregates.show,
         aggregates.write,
         aggregates.parts,
+    ),
+    "fidelity": Kind(
+        lambda results: (fidelity_analysis.fidelity(results),), fidelity.show, fidelity.write, fidelity.parts
     ),
     "ranking": Kind(lambda results: (ranking_analysis.stability(results),), ranking.show, ranking.write, ranking.parts),
     "tuning": Kind(

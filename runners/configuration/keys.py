@@ -10,7 +10,7 @@ from typing import Any
 from runners import command
 from runners.configuration.choices import GRID_KEYS, defaults_of, options
 from runners.configuration.estimator_files import CHECKOUT
-from runners.configuration.schema import AT_WEIGHTS, BY_NAME, GROUPS, PARTS, Sweep
+from runners.configuration.schema import AT_WEIGHTS, BY_NAME, GROUPS, PARTS, Fidelity, Sweep
 from steeplechase.errors import UserError, did_you_mean
 
 
@@ -45,6 +45,8 @@ def check_key(key: str, values: list[str]) -> None:
     known = [f.name for f in fields(Sweep)]
     if group not in known:
         raise UserError(f"there is no key '{key}'{_meant(key, [*known, *GROUPS, *_choice_keys()])}")
+    if group == "fidelity" and rest not in (own := [f.name for f in fields(Fidelity)]):
+        raise UserError(f"there is no key '{key}'{did_you_mean(key, [f'fidelity.{name}' for name in own])}")
     pool = AT_WEIGHTS.get(group, group)
     if pool in ("estimator", "task") and rest == "file":
         raise UserError(f"{pool}.file is read from the command line only, as {pool}.file=PATH.")

@@ -107,6 +107,8 @@ def resolve(cfg: Mapping[str, Any], device: str) -> Run:
     }
     if cfg["seeds_per_draw"] > 1:
         program["seeds_per_draw"] = cfg["seeds_per_draw"]
+    if cfg["fidelity"]["calls"]:
+        program["fidelity"] = _fidelity(cfg)
     names = ("data", "labels", "test_data") if events.counting(task) else ("data", "labels")
     files = {k: task[k] for k in names if task.get(k)}
     for name, path in files.items():
@@ -120,6 +122,28 @@ def resolve(cfg: Mapping[str, Any], device: str) -> Run:
     replicas = _replicas(seeds, rates, parameters, widths)
     store = str(Path(cfg["store"]).absolute())  # the process that trains may have another folder
     return Run(program, replicas, files, store, cfg["checkpoint"], cfg["progress"], cfg["parallel_blocks"])
+
+
+def _fidelity(cfg: Mapping[str, Any]) -> dict[str, Any]:
+    """What of a measurement of fidelity makes its program."""
+    own = cfg["fidelity"]
+    for name, least in (("calls", 40), ("truth_calls", 40), ("warm_up", 0)):
+        if not least <= own[name] <= INT32_MAX:
+            raise UserError(f"fidelity.{name} is {own[name]}, but must be a whole number from {least} to {INT32_MAX}.")
+    for name in ("smoothing", "delta"):
+        if not 0 < own[name] < math.inf:
+            raise UserError(f"fidelity.{name} is {own[name]}, but must be a finite number above 0.")
+    if not own["at"] or not all(0 <= share <= 1 for share in own["at"]):
+        raise UserError(f"fidelity.at is {own['at']}, but must list shares of the training, from 0 to 1.")
+    _one_of("fidelity.role", own["role"], "estimate", "truth", "training")
+    for name in ("along", "truth"):
+        if (name, own[name]) != ("truth", "smoothed"):
+            defaults_of("estimator", own[name])
+    if cfg["gradient_flow"] or cfg["width"] is not None:
+        raise UserError("fidelity.calls measures estimators as they are: leave gradient_flow and width out.")
+    found = {name: own[name] for name in ("calls", "along", "truth", "truth_calls", "warm_up", "delta")}
+    found |= {"role": "estimate", "at": sorted({round(share * cfg["steps"]) for share in own["at"]})}
+    return found | ({"smoothing": own["smoothing"]} if own["truth"] == "smoothed" else {})
 
 
 def _of_program(estimator: Mapping[str, Any]) -> dict[str, Any]:

@@ -23,6 +23,34 @@ INT32_MAX = 2**31 - 1  # seeds and sizes are int32
 
 
 @dataclass
+class Fidelity:
+    """What is measured of estimators, where `calls` is above 0: nothing is trained but the reference.
+
+    Attributes:
+        calls: independent calls of each estimator at each state; 0: estimators are raced, and not measured.
+        at: where on the way of the reference training the states are, shares of its steps.
+        along: the estimator of that training.
+        truth: the estimator whose mean is the reference gradient, or smoothed: the gradient of the loss, averaged over
+            normal noise around the parameters.
+        truth_calls: calls of that one, where they differ from each other.
+        smoothing: standard deviation of the noise of `truth=smoothed`, in root mean squares of each parameter.
+        warm_up: calls before the first, by which an estimator with a memory fills it; during the calls it stays.
+        delta: the share of the reference's length that counts as a bias.
+        role: what the run is: estimate; training or truth, which the others rest on, are planned by themselves.
+    """
+
+    calls: int = 0
+    at: list[float] = field(default_factory=lambda: [0.0, 0.1, 0.5, 1.0])
+    along: str = "enumeration"
+    truth: str = "enumeration"
+    truth_calls: int = 100_000
+    smoothing: float = 0.3
+    warm_up: int = 200
+    delta: float = 0.01
+    role: str = "estimate"
+
+
+@dataclass
 class Sweep:
     """Every key of conf/config.yaml. A list where the type is Any makes replicas.
 
@@ -60,6 +88,7 @@ class Sweep:
             command changes.
         compare: keys of swept numbers, as `estimator.scale` or of one page `estimator.tanh_slope.scale`: each value is
             a method of its own, rather than one that validation may choose.
+        fidelity: how far estimates are from the gradient, in place of a race: calls, and what they are held against.
         settings: a frozen table: each run is trained at the setting that it has chosen there, on other seeds.
         untuned: with `settings`: at its optimizer's default rate and, where widths were swept, at a width of 1 instead.
         strict: refuse tables that would compare against a rule, rather than say so in them.
@@ -96,6 +125,7 @@ class Sweep:
     bounds: list[str] = field(default_factory=list)
     name: str = ""
     compare: list[str] = field(default_factory=list)
+    fidelity: Fidelity = field(default_factory=Fidelity)
     settings: str = ""
     untuned: bool = False
     strict: bool = False

@@ -21,17 +21,18 @@ FIRST = 200  # steps of a training whose speed is not known yet
 SHARE = 0.02  # of the time of training, the most that saving its state may take
 
 
-def recorded(steps: int, rows: int) -> list[int]:
+def recorded(steps: int, rows: int, keep: Sequence[int] = ()) -> list[int]:
     """The steps at which rows are taken.
 
     Args:
         steps: the length of the training, in updates.
         rows: how many rows there are after the start.
+        keep: steps whose states are kept.
 
     Returns:
-        0, and `rows` more up to the last, evenly spread.
+        0, and `rows` more up to the last, evenly spread; and those that are kept.
     """
-    return [int(step) for step in np.unique(np.round(np.linspace(0, steps, rows + 1)))]
+    return [int(step) for step in np.unique([*np.round(np.linspace(0, steps, rows + 1)), *keep])]
 
 
 def check_parameters(run: Run, program: Program) -> None:
@@ -120,7 +121,8 @@ def train(
     checkpoint: Checkpoint,
     checkpoint_interval: float,
     report: Callable[[int], None],
-) -> tuple[dict[str, np.ndarray], list[float]]:
+    keep: Sequence[int] = (),
+) -> tuple[dict[str, np.ndarray], list[float], dict[str, np.ndarray]]:
     """Trains a block to its end, from its start or from where it was saved.
 
     Args:
@@ -132,19 +134,21 @@ def train(
         checkpoint_interval: seconds after which it is saved, also between two rows; later where saving itself takes
             long (SHARE). 0: after every row.
         report: report(steps done) is called after every row, and whenever the training is looked at between two.
+        keep: steps whose states are kept.
 
     Returns:
-        (measures {name: [rows + 1, replicas]}, seconds per step of each chunk), with `train_s` among the measures.
+        (measures {name: [rows + 1, replicas]}, seconds per step of each chunk, states {STEP/NAME: [replicas, ...]}),
+        with `train_s` among the measures.
 
     Raises:
         OSError: what `checkpoint` raises where it cannot be read or written.
         UserError: where the task measures what it does not declare.
     """
-    marks = recorded(steps, rows)
+    marks = recorded(steps, rows, keep)
     history, seconds_per_step = _restore(trainer, replicas, steps, checkpoint)
     if not history:
         trainer.begin(replicas, steps)
-        history, seconds_per_step = [_row(trainer, len(replicas))], []
+        history, seconds_per_step = [_row(trainer, len(replicas), keep)], []
         check_declared(history[0], trainer.program.task)
     saving = Saving(checkpoint_interval)
     for mark in marks[len(history) :]:
@@ -155,13 +159,15 @@ def train(
             saving.trained(trainer.step - started, time.perf_counter() - before)
             if trainer.step == mark:
                 seconds_per_step.append(seconds / (mark - began))
-                history.append(_row(trainer, len(replicas)))
+                history.append(_row(trainer, len(replicas), keep))
             if saving.due and trainer.step < steps:
                 saving.save(lambda: _save(trainer, history, seconds_per_step, checkpoint))
             report(trainer.step)
-    names = sorted({name for row in history for name in row})
+    states = {f"{mark}/{name}": a for mark, row in zip(marks, history, strict=True) for name, a in _kept(row).items()}
+    names = sorted({name for row in history for name in row if not name.startswith(_KEPT)})
     missing = np.full(len(replicas), np.nan)
-    return {name: np.stack([row.get(name, missing) for row in history]) for name in names}, seconds_per_step
+    measures = {name: np.stack([row.get(name, missing) for row in history]) for name in names}
+    return measures, seconds_per_step, states
 
 
 class Saving:
@@ -225,15 +231,23 @@ def check_declared(measures: Iterable[str], task: Task) -> None:
         UserError: for the first name that nobody declared.
     """
     for name in measures:
-        if name not in schema.COLUMNS and name not in task.measures and not name.startswith(schema.SITE):
+        if name not in schema.COLUMNS and name not in task.measures and not name.startswith((schema.SITE, _KEPT)):
             raise UserError(
                 f"{task.name} measures '{name}', which it does not declare among its measures, and which is none "
                 f"of {', '.join(schema.MEASURES)}."
             )
 
 
-def _row(trainer, replicas):
-    return trainer.evaluate() | {"train_s": np.full(replicas, trainer.train_s / replicas)}
+_KEPT = "kept/"  # of a row what is no measure: the state there
+
+
+def _row(trainer, replicas, keep):
+    states = {f"{_KEPT}{name}": array for name, array in trainer.kept().items()} if trainer.step in keep else {}
+    return trainer.evaluate() | {"train_s": np.full(replicas, trainer.train_s / replicas)} | states
+
+
+def _kept(row):
+    return {name.removeprefix(_KEPT): array for name, array in row.items() if name.startswith(_KEPT)}
 
 
 def _save(trainer, history, seconds_per_step, checkpoint):

@@ -104,7 +104,7 @@ def constant_columns(planned: PlannedRun, latent: bool) -> dict[str, Any]:
         columns["function_weights.name"] = weights["name"]
     elsewhere = ("name", "task.data", "function.at_zero")  # in columns of their own
     for group in schema.PARTS:
-        for name, value in (program[group] or {}).items():
+        for name, value in (program.get(group) or {}).items():
             if not {name, f"{group}.{name}"} & {*elsewhere} and value is not None:
                 columns[f"{group}.{name}"] = json.dumps(value) if isinstance(value, list) else value
     return columns

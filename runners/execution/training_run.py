@@ -3,37 +3,37 @@
 from __future__ import annotations
 
 import json
-import math
 import time
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from functools import partial
 from typing import Any
 
+import numpy as np
 import pandas as pd
 from tensorflow.errors import OpError, ResourceExhaustedError
 
 from estimators.digest import digest
 from estimators.surrogate import Surrogate
-from results.records import declared, locks
-from results.records.account import Account
+from results.records import locks
 from results.records.checkpoint import Checkpoint
 from results.records.store import Store
 from runners.configuration.run import Run
-from runners.execution import block, loading, provenance, record_rows
+from runners.execution import block, fidelity_run, loading, provenance, record_rows
+from runners.execution.accounts import Accounts, Clocks
 from runners.execution.outcome import Outcome
 from runners.execution.parallel import default_parallel_blocks, train_in_parallel
 from runners.execution.progress import Progress
-from runners.planning import estimator_sources, identity, observing, sources
+from runners.planning import estimator_sources, identity, observing, references, sources
 from runners.planning.identity import PlannedRun, identify
 from runners.training import programs
 from runners.training import trainer as trainers
 from runners.training.asking import asked_sites, evaluations
-from runners.training.hard_sites import is_control
 from runners.training.programs import Program, Replica
-from runners.training.trainer import Trainer
 from steeplechase.errors import Unsupported, UserError
 from tasks.base import Task
+
+POLL = 0.5  # seconds between two looks at a run that another process has
 
 
 def execute(run: Run, report: Callable[[int, int, float], None], expected: tuple[str, str] | None = None) -> Outcome:
@@ -86,6 +86,13 @@ def _execute(
     missing = _missing(planned, store, outcome)
     if not missing:
         return
+    for needed in references.needed(run):
+        reason = _have(needed, store, outcome, report)
+        if reason:
+            outcome.unsupported = reason
+            lock.require()
+            store.write_unsupported(planned.name, planned.fingerprint, reason)
+            return
 
     for name in identity.estimators(run):
         loading.register(name)
@@ -115,7 +122,44 @@ def _execute(
     block.check_parameters(run, program)
     every = [block.replica_of(values, run, program) for values in run.replicas]
     replicas = {i: every[i] for i in missing}
+    if references.measures_fidelity(run):
+        fidelity_run.measure(planned, store, outcome, task, program, replicas, report, lock)
+        return
     _Training(planned, store, outcome, task, program, replicas, slopes(program, every), report, lock).train()
+
+
+def _have(needed: Run, store: Store, outcome: Outcome, report: Callable[[int, int, float], None]) -> str:
+    """Sees to it that a run is recorded on which another rests: whoever has it, it is waited for, else it is run here.
+
+    Args:
+        needed: the run.
+        store: that has it then.
+        outcome: of the run that rests on it, to which its seconds and remarks are added.
+        report: as in `execute`.
+
+    Returns:
+        Why there can be no such run; "" where it is recorded.
+
+    Raises:
+        UserError: where it fails.
+    """
+    planned = identify(needed)
+    damaged: list[tuple] = []
+    store.kept(planned.name, planned.fingerprint, lambda *fault: damaged.append(fault), planned.covers)
+    for path, fault in damaged:
+        outcome.remarks.append(f"{path.name} does not count: {fault}; it is set aside as {store.set_aside(path).name}")
+    while True:
+        own = execute(needed, report)
+        for clock in ("compile_s", "train_s", "judge_s"):
+            setattr(outcome, clock, getattr(outcome, clock) + getattr(own, clock))
+        outcome.remarks.extend(own.remarks)
+        if own.error:
+            raise UserError(f"{own.run}, on which this rests, could not be run: {own.error}")
+        if own.unsupported or not own.held:
+            return own.unsupported
+        watch = locks.Watch(store.folder(planned.name, planned.fingerprint))
+        while watch.holder() is not None:
+            time.sleep(POLL)
 
 
 def _missing(planned: PlannedRun, store: Store, outcome: Outcome) -> list[int]:
@@ -143,6 +187,7 @@ class _TrainedBlock:
         account: what is recorded beside them.
         checkpoint: where its state was saved.
         seconds: by the name of a clock, those of this process alone.
+        kept: the states that were asked for (block.train).
     """
 
     indices: list[int]
@@ -150,6 +195,7 @@ class _TrainedBlock:
     account: dict[str, Any]
     checkpoint: Checkpoint
     seconds: dict[str, float]
+    kept: dict[str, np.ndarray]
 
 
 class _Training:
@@ -182,9 +228,8 @@ class _Training:
             report(done, total, seconds)
 
         self.progress = Progress(report_both, len(replicas) * steps)
-        self.surroundings = provenance.surroundings(run.program["device"])
-        self.slopes = slopes
-        self.claims = declared.standing()  # before anything is trained: what stands only afterwards was found there
+        self.accounts = Accounts(planned, task, program, slopes)
+        self.keep = tuple(run.program.get("keep", ()))
 
     def train(self) -> None:
         """Trains and records all replicas, in smaller blocks where the memory is too small, down to two.
@@ -229,8 +274,8 @@ class _Training:
         def report(step):
             self.progress.update(indices[0], len(indices) * step, trainer.train_s)
 
-        measures, seconds_per_step = block.train(
-            trainer, replicas, self.steps, self.rows, checkpoint, run.checkpoint, report
+        measures, seconds_per_step, kept = block.train(
+            trainer, replicas, self.steps, self.rows, checkpoint, run.checkpoint, report, self.keep
         )
         table = record_rows.table(
             run,
@@ -239,63 +284,14 @@ class _Training:
             measures,
             record_rows.constant_columns(planned, latent=program.hard.weights is not None),
             self.task,
-            block.recorded(self.steps, self.rows),
+            block.recorded(self.steps, self.rows, self.keep),
             size,
             evaluations(asked_sites(self.task, program.hard)),
         )
-        account = self._account(trainer, ids, seconds_per_step, sharing, began)
+        clocks = Clocks(trainer.compile_s, trainer.train_s, trainer.judge_s, began, seconds_per_step, sharing)
+        account = self.accounts.account(ids, clocks, trainer.program.block)
         seconds = {clock: getattr(trainer, clock) - trainer.before[clock] for clock in trainer.before}
-        return _TrainedBlock(indices, table, account, checkpoint, seconds)
-
-    def _account(
-        self, trainer: Trainer, ids: list[str], seconds_per_step: list[float], sharing: int, began: str
-    ) -> dict[str, Any]:
-        """What is recorded of a trained block beside its rows. sharing: how many blocks were trained at a time."""
-        planned, run, task, program = self.planned, self.planned.run, self.task, self.program
-        page = program.hard.activations
-        surroundings = self.surroundings
-        speed = provenance.rates(
-            seconds_per_step, len(ids), task.batch, task.flops, surroundings["matrix_product_flops"]
-        )
-        account = {
-            **surroundings,
-            "tf32": program.tf32,
-            **speed,
-            "run": planned.name,
-            "fingerprint": planned.fingerprint,
-            "sources": planned.covers,
-            "configuration": identity.configuration(run),
-            "replicas": ids,
-            "labels": {
-                "task": task.label,
-                "estimator": program.hard.label(task.spreads),
-                "optimizer": run.program["optimizer"]["name"],
-                "family": page.family if isinstance(page, Surrogate) else page.kind,
-            },
-            "claims": self.claims,
-            "control": is_control(page),
-            "bound": program.hard.bound(task.spreads),
-            "slopes": self.slopes,
-            "outside_spread": page.outside_spread if isinstance(page, Surrogate) else "it has no slope",
-            "measures": {name: measure.described() for name, measure in task.measures.items()},
-            "selects": task.selects,
-            "reports": task.reports,
-            "target": list(task.target),
-            "can_fail": task.can_fail,
-            "draw": task.draw.described(),
-            "optimum": task.optimum,
-            "parameters": sum(math.prod(shape) for shape in task.sizes.values()),
-            "flops_per_step": task.flops,
-            "block": trainer.program.block,
-            "lanes": sharing,
-            "compile_s": trainer.compile_s,
-            "train_s": trainer.train_s,
-            "judge_s": trainer.judge_s,
-            "peak_memory_bytes": provenance.peak_memory_bytes(),
-            "started": began,
-            "ended": provenance.now(),
-        }
-        return vars(Account(**account))  # which refuses a key that nobody knows, and one that is left out
+        return _TrainedBlock(indices, table, account, checkpoint, seconds, kept)
 
     def record_block(self, trained: _TrainedBlock) -> None:
         """Writes a trained block down.
@@ -310,7 +306,7 @@ class _Training:
             programs.release()
             raise UserError(unknown)
         self.lock.require()
-        self.store.write(planned.name, planned.fingerprint, trained.table, trained.account)
+        self.store.write(planned.name, planned.fingerprint, trained.table, trained.account, trained.kept)
         trained.checkpoint.discard()
         outcome.trained += len(trained.indices)
         outcome.resumed += len(trained.indices) if trained.checkpoint.resumed else 0

@@ -15,9 +15,9 @@ from results.analysis.lookup import column_of
 from results.records.plan import Plan
 from results.records.store import Store
 from runners import command, forwards
-from runners.configuration import choices, estimator_files, keys, named_files, resolution, task_files
+from runners.configuration import choices, estimator_files, keys, named_files, task_files
 from runners.configuration.run import Run
-from runners.planning import device, identity
+from runners.planning import device, identity, references
 from runners.planning.identity import PlannedRun, identify
 from steeplechase.errors import UserError
 
@@ -89,6 +89,11 @@ def plan_runs(
             cfg = compose(overrides)
         run = _resolved(cfg, alone=len(jobs) == 1)
         learn(run)
+        for needed, role in zip(references.needed(run), ("training", "truth"), strict=False):
+            planned = identify(needed)  # once for all that rest on it, and before them
+            if planned.name not in names:
+                names.add(planned.name)
+                states.append(_state(planned, [*overrides, f"fidelity.role={role}"], set_aside=not cfg["plan"]))
         planned = identify(run)
         if planned.name in names:
             raise UserError(f"two runs of this sweep are the same: {' '.join(overrides)}.")
@@ -208,7 +213,7 @@ def _resolved(cfg: Mapping[str, Any], alone: bool) -> Run:
         UserError: which says which run it was, unless it is alone.
     """
     try:
-        return resolution.resolve(cfg, device.find(cfg["device"]))
+        return references.run_of(cfg)
     except UserError as mistake:
         words = " · ".join(str(cfg[group].get("name", "?")) for group in ("task", "estimator", "optimizer"))
         raise UserError(str(mistake) if alone else f"{mistake} (first seen in the run {words})") from None

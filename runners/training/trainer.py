@@ -122,6 +122,12 @@ class Trainer:
         clocks = np.array([self.compile_s, self.train_s, self.judge_s])
         return arrays | {"clocks": clocks, "step": np.array(self.step)}
 
+    def kept(self) -> dict[str, np.ndarray]:
+        """The parameters and the problems of the block's replicas now, [replicas, ...] by PARAMETER or problem/NAME."""
+        arrays = {name: v.numpy() for name, v in self._state.parameters.items()}
+        arrays |= {f"problem/{name}": tensor.numpy() for name, tensor in self._replicas.problem.items()}
+        return {name: array[: self._count] for name, array in arrays.items()}
+
     def restore(self, replicas: Sequence[Replica], steps: int, state: Mapping[str, np.ndarray]) -> None:
         """Goes on where a state was taken.
 

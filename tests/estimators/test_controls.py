@@ -159,9 +159,9 @@ def variance_after(name, updates, calls=20_000, **chosen):
 
 
 def test_what_is_learned_lowers_the_variance_and_leaves_the_mean():
-    """On the toy (b − 0.45)², whose gradient at 0 is 0.025, by 500 updates: the mean stays within 4.5 standard errors. A
-    control that is learned whole comes to less than a tenth of REINFORCE's variance. The relaxed objective says little
-    of this one, and REBAR learns to take less of it."""
+    """On the toy (b − 0.45)², whose gradient at 0 is 0.025, by 500 updates: the mean stays within 4.5 standard errors.
+    A control that is learned whole comes to less than a tenth of REINFORCE's variance. The relaxed objective says
+    little of this one, and REBAR learns to take less of it."""
     plain, _, _ = variance_after("reinforce", 0)
     before, _, _ = variance_after("rebar", 0)
     for name, most in (("rebar", 0.85 * before), ("relax", 0.1 * plain)):

@@ -61,7 +61,7 @@ def only(store, pattern):
 
 
 def test_every_column_is_defined_once_and_fully():
-    groups = (schema.IDENTITY, schema.CLOCK, schema.MEASURES)
+    groups = (schema.IDENTITY, schema.CLOCK, schema.MEASURES, schema.FIDELITY)
     assert len(schema.COLUMNS) == sum(map(len, groups))
     for name, column in schema.COLUMNS.items():
         assert (

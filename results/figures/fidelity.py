@@ -1,0 +1,94 @@
+"""Fidelity: bias against the deviation of one call at equal cost, at each state; or directions over a smoothing."""
+
+from __future__ import annotations
+
+import pandas as pd
+from matplotlib.axes import Axes
+from matplotlib.figure import Figure
+from matplotlib.lines import Line2D
+
+from results import wording
+from results.analysis.fidelity import fidelity
+from results.drawing import layout, style
+from results.records.result_set import ResultSet
+
+ARROW = 0.35  # of a bound's height, how far down its arrow reaches
+
+
+def draw(results: ResultSet, columns: int = 2) -> Figure:
+    """A row a task, a column a state. The lower and the further to the left a method is, the better.
+
+    Where the reference is smoothed by several spreads of noise, the cosine with it is drawn over them.
+
+    Args:
+        results: what it is drawn of.
+        columns: 1 or 2, of a page.
+
+    Returns:
+        The figure, not yet saved.
+
+    Raises:
+        RecordError: for incomplete results, and where nothing was measured of fidelity.
+    """
+    found = fidelity(results)
+    smoothed = found["smoothing"].nunique() > 1
+    tasks = list(dict.fromkeys(found["task_label"]))
+    states = sorted(found["step"].unique())
+    with style.context(columns):
+        methods = found[["estimator", "method"]].drop_duplicates().itertuples(index=False, name=None)
+        handles = layout.lines(methods, plan=results.plan)
+        titles = ["start" if not step else f"step {step:,}" for step in states]
+        figure, panels = layout.grid(tasks, titles, list(handles), 1.9, columns, sharex="row", sharey="row")
+        for task, row in zip(tasks, panels, strict=True):
+            for step, axes in zip(states, row, strict=True):
+                own = found[(found["task_label"] == task) & (found["step"] == step)]
+                if own.empty:
+                    layout.note(axes, "not measured")
+                elif smoothed:
+                    _ladder(axes, own, handles)
+                else:
+                    _plane(axes, own, handles)
+            layout.ylabel(row, "cosine with the gradient" if smoothed else "relative bias")
+        figure.align_ylabels()
+        layout.legend(figure, list(handles.values()), list(handles))
+        layout.caption(figure, _caption(found, smoothed), results)
+    return figure
+
+
+def _plane(axes: Axes, rows: pd.DataFrame, handles: dict[str, Line2D]) -> None:
+    for row in rows.to_dict("records"):
+        line, seen = handles[row["method"]], row["bias_low"] > 0
+        x, y = row["deviation"] * row["evaluations"] ** 0.5, row["bias"] if seen else row["bound"]
+        mark = {**layout.marks(line), "color": line.get_color(), "linestyle": "", "markersize": 5}
+        if seen:
+            axes.plot([x, x], [row["bias_low"] ** 0.5, row["bias_high"] ** 0.5], color=line.get_color(), linewidth=0.8)
+        else:
+            mark["markerfacecolor"] = "none"
+            arrow = {"arrowstyle": "-|>", "color": line.get_color(), "linewidth": 0.7, "shrinkA": 2, "shrinkB": 0}
+            axes.annotate("", (x, y * ARROW), (x, y), arrowprops=arrow)
+        axes.plot(x, y, **mark)
+    axes.set(xscale="log", yscale="log", xlabel="relative standard deviation\nof one evaluation")
+    axes.margins(0.12)
+
+
+def _ladder(axes: Axes, rows: pd.DataFrame, handles: dict[str, Line2D]) -> None:
+    for method, curve in rows.groupby("method", sort=False):
+        of = curve.rename(columns={"cosine": "mean", "cosine_low": "low", "cosine_high": "high"})
+        layout.curve(axes, curve["smoothing"], of.sort_values("smoothing"), handles[str(method)])
+    axes.set(xscale="log", xlabel="σ of the smoothing")
+    axes.axhline(0, color="#808080", linewidth=0.6)
+
+
+def _caption(found: pd.DataFrame, smoothed: bool) -> str:
+    seeds = wording.how_many(found["seeds"].unique(), "seed")
+    if smoothed:
+        return (
+            f"Cosine of the estimate with the gradient of the loss, averaged over normal noise of σ (in root mean "
+            f"squares of each parameter) around the states of one training; mean over {seeds} with 95 % t interval. "
+            "Gaps: the reference cannot be told from 0."
+        )
+    return (
+        f"At states of one training, {found['calls'].max():,.0f} calls, in lengths of the true gradient. Bias: mean "
+        f"over {seeds} with 95 % interval; open, with an arrow: below that, at 95 %. Deviation: of one call, times the "
+        "root of its evaluations of the objective, geometric mean over seeds."
+    )

@@ -1,0 +1,82 @@
+"""Knobs: bias and the deviation of one call over a number of an estimator: its temperature, its samples."""
+
+from __future__ import annotations
+
+import pandas as pd
+from matplotlib.figure import Figure
+
+from results import wording
+from results.analysis import lookup
+from results.analysis.fidelity import fidelity
+from results.drawing import layout, style
+from results.figures.sensitivity import log_spaced
+from results.records.result_set import ResultSet
+from steeplechase.errors import RecordError
+
+ROWS = {"bias": "relative bias", "deviation": "relative standard deviation"}
+
+
+def draw(results: ResultSet, columns: int = 2) -> Figure:
+    """Two rows, bias and deviation; a column for each task and number that differs, a line an estimator.
+
+    No line is fitted: neither is monotone in every number.
+
+    Args:
+        results: what it is drawn of.
+        columns: 1 or 2, of a page.
+
+    Returns:
+        The figure, not yet saved.
+
+    Raises:
+        RecordError: for incomplete results, where nothing was measured of fidelity, and where no number differs.
+    """
+    found = fidelity(results)
+    numbers = [name for name in map(str, found) if name.startswith("estimator.")]
+    if not numbers:
+        raise RecordError("no number of an estimator differs: list several, as estimator.temperature=0.5,1,2.")
+    steps = sorted(found["step"].unique())
+    found = found[found["step"] == steps[len(steps) // 2]]
+    places = [
+        (task, number)
+        for task in dict.fromkeys(found["task_label"])
+        for number in numbers
+        if found.loc[found["task_label"] == task].groupby("estimator")[number].nunique().max() > 1
+    ]
+    with style.context(columns):
+        methods = found[["estimator", "estimator_label"]].drop_duplicates().itertuples(index=False, name=None)
+        handles = layout.lines(methods, plan=results.plan)
+        titles = [f"{task}, {lookup.short_names(number)}" for task, number in places]
+        figure, panels = layout.grid([*ROWS.values()], titles, list(handles), 1.7, columns)
+        for (column, words), row in zip(ROWS.items(), panels, strict=True):
+            for (task, number), axes in zip(places, row, strict=True):
+                for label, own in found[found["task_label"] == task].groupby("estimator_label"):
+                    if own[number].nunique() > 1:
+                        _curve(axes, own.sort_values(number), number, column, handles[str(label)])
+                values = pd.to_numeric(found.loc[found["task_label"] == task, number]).dropna()
+                axes.set(xlabel=lookup.short_names(number), yscale="log")
+                if log_spaced(values):
+                    axes.set_xscale("log")
+                    different = sorted(values.unique())
+                    axes.set_xticks(different, [f"{value:g}" for value in different])
+                    axes.set_xticks([], minor=True)
+            layout.ylabel(row, words)
+        figure.align_ylabels()
+        layout.legend(figure, list(handles.values()), list(handles))
+        seeds = wording.how_many(found["seeds"].unique(), "seed")
+        text = (
+            f"At step {found['step'].iloc[0]:,} of one training, {found['calls'].max():,.0f} calls, over {seeds}, in "
+            "lengths of the true gradient. Open: a bias that cannot be told from 0, at its 95 % bound."
+        )
+        layout.caption(figure, text, results)
+    return figure
+
+
+def _curve(axes, rows: pd.DataFrame, number: str, column: str, line) -> None:
+    x = rows[number].astype("float64")
+    seen = (rows["bias_low"] > 0) | (column != "bias")
+    y = rows[column].where(seen, rows["bound"])
+    axes.plot(x, y, **{**layout.strokes(line), "linewidth": 1.0})
+    mark = {**layout.marks(line), "color": line.get_color(), "linestyle": "", "markersize": 4}
+    axes.plot(x[seen], y[seen], **mark)
+    axes.plot(x[~seen], y[~seen], **{**mark, "markerfacecolor": "none"})
