@@ -48,7 +48,9 @@ def fidelity(results: ResultSet) -> pd.DataFrame:
     rows["verdict"] = [_verdict(*own) for own in rows[["bias_bound", "bias_p", "delta"]].itertuples(index=False)]
     for run, own in rows.groupby("run"):
         rows.loc[own.index, "reported"] = own[described[str(run)]["reports"]].astype("float64")
-    knobs = [c for c in rows if c.startswith("estimator.") and rows.groupby("estimator")[c].nunique().max() > 1]
+    knobs = [
+        c for c in map(str, rows) if c.startswith("estimator.") and rows.groupby("estimator")[c].nunique().max() > 1
+    ]
     keys = ["task_label", "estimator", "estimator_label", "method", "step", "smoothing"]
     found = [
         dict(zip(keys, where, strict=True)) | _over_seeds(own) | {knob: own[knob].iloc[0] for knob in knobs}
@@ -65,7 +67,7 @@ def _measured(results: ResultSet) -> ResultSet:
         raise RecordError("nothing was measured of fidelity: fidelity.calls says how many calls of each estimator.")
     runs = {*rows["run"]}
     accounts = tuple(account for account in results.accounts if account["run"] in runs)
-    several = rows.groupby("run")[[c for c in rows if c.startswith("estimator.")]].nunique().max() > 1
+    several = rows.groupby("run")[[c for c in map(str, rows) if c.startswith("estimator.")]].nunique().max() > 1
     plan = replace(results.plan, compare=tuple(several[several].index))
     return compared.apart(replace(results, rows=rows, accounts=accounts, plan=plan))
 

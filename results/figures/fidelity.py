@@ -63,8 +63,8 @@ def _plane(axes: Axes, rows: pd.DataFrame, handles: dict[str, Line2D]) -> None:
         if seen:
             axes.plot([x, x], [row["bias_low"] ** 0.5, row["bias_high"] ** 0.5], color=line.get_color(), linewidth=0.8)
         else:
-            mark["markerfacecolor"] = "none"
-            arrow = {"arrowstyle": "-|>", "color": line.get_color(), "linewidth": 0.7, "shrinkA": 2, "shrinkB": 0}
+            mark |= {"markerfacecolor": "none", "markeredgecolor": line.get_color(), "markeredgewidth": 0.9}
+            arrow = {"arrowstyle": "->", "color": line.get_color(), "linewidth": 0.7, "shrinkA": 2, "shrinkB": 0}
             axes.annotate("", (x, y * ARROW), (x, y), arrowprops=arrow)
         axes.plot(x, y, **mark)
     axes.set(xscale="log", yscale="log", xlabel="relative standard deviation\nof one evaluation")

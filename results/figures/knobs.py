@@ -46,7 +46,8 @@ def draw(results: ResultSet, columns: int = 2) -> Figure:
     with style.context(columns):
         methods = found[["estimator", "estimator_label"]].drop_duplicates().itertuples(index=False, name=None)
         handles = layout.lines(methods, plan=results.plan)
-        titles = [f"{task}, {lookup.short_names(number)}" for task, number in places]
+        several = found["task_label"].nunique() > 1
+        titles = [(f"{task}\n" if several else "") + lookup.short_names(number) for task, number in places]
         figure, panels = layout.grid([*ROWS.values()], titles, list(handles), 1.7, columns)
         for (column, words), row in zip(ROWS.items(), panels, strict=True):
             for (task, number), axes in zip(places, row, strict=True):
@@ -61,12 +62,17 @@ def draw(results: ResultSet, columns: int = 2) -> Figure:
                     axes.set_xticks(different, [f"{value:g}" for value in different])
                     axes.set_xticks([], minor=True)
             layout.ylabel(row, words)
+        if columns != 1:  # what rows show stands at their axes
+            for row in panels:
+                for words, axes in zip(titles, row, strict=True):
+                    axes.set_title(words if axes in panels[0] else "")
         figure.align_ylabels()
         layout.legend(figure, list(handles.values()), list(handles))
         seeds = wording.how_many(found["seeds"].unique(), "seed")
+        begin = "" if several else f"{places[0][0]}. "
         text = (
-            f"At step {found['step'].iloc[0]:,} of one training, {found['calls'].max():,.0f} calls, over {seeds}, in "
-            "lengths of the true gradient. Open: a bias that cannot be told from 0, at its 95 % bound."
+            f"{begin}At step {found['step'].iloc[0]:,} of one training, {found['calls'].max():,.0f} calls, over {seeds}, "
+            "in lengths of the true gradient. Open: a bias that cannot be told from 0, at its 95 % bound."
         )
         layout.caption(figure, text, results)
     return figure
@@ -79,4 +85,5 @@ def _curve(axes, rows: pd.DataFrame, number: str, column: str, line) -> None:
     axes.plot(x, y, **{**layout.strokes(line), "linewidth": 1.0})
     mark = {**layout.marks(line), "color": line.get_color(), "linestyle": "", "markersize": 4}
     axes.plot(x[seen], y[seen], **mark)
-    axes.plot(x[~seen], y[~seen], **{**mark, "markerfacecolor": "none"})
+    open_ = {"markerfacecolor": "none", "markeredgecolor": line.get_color(), "markeredgewidth": 0.9}
+    axes.plot(x[~seen], y[~seen], **mark | open_)

@@ -52,32 +52,59 @@ def parts(frame: pd.DataFrame) -> Iterator[printing.Part]:
         Of each method at each state bias, verdict, deviation, directions and costs.
     """
     for task, rows in frame.groupby("task_label", sort=False):
-        smoothed = rows["smoothing"].notna()
         rows = rows.sort_values(["step", "smoothing", "method"])
-        printed = pd.DataFrame(
-            {
-                "method": rows["method"],
-                "step": rows["step"].astype(str),
-                **({"σ": rows["smoothing"].map("{:g}".format)} if smoothed.any() else {}),
-                "bias": [_bias(row) for row in rows.itertuples()],
-                "verdict": [f"{row.verdict} ({row.agreeing}/{row.seeds})" for row in rows.itertuples()],
-                "deviation": rows["deviation"].map("{:.3g}".format),
-                "cosine": rows["cosine"].map(_cosine),
-                "of one call": rows["call_cosine"].map(_cosine),
-                "evaluations": rows["evaluations"].map("{:,.0f}".format),
-                "µs": [f"{1e6 * s:.3g}" if s == s else "–" for s in rows["call_s"]],
-            }
-        )
-        delta, seeds = rows["delta"].iloc[0], wording.count(int(rows["seeds"].max()), "seed")
-        caption = (
-            f"In lengths of the reference gradient, over {seeds}. Bias: of the mean of {rows['calls'].max():,.0f} "
-            "calls; where it cannot be told from 0, what it is below (95 %, median over seeds). Verdict at δ = "
-            f"{delta:g}: that of most seeds. Deviation: standard deviation of one call. Cosine: of the mean with the "
-            "reference, and mean over calls. µs: of one call, many at once."
-        )
-        if smoothed.any():
-            caption += " Reference: the gradient of the loss, averaged over normal noise of σ around the parameters."
+        printed, caption = (_smoothed if rows["smoothing"].notna().any() else _whole)(rows)
         yield printing.Part(f"{task}: how far estimates are from the gradient", printed.astype(str), caption, ORDER)
+
+
+def _whole(rows: pd.DataFrame) -> tuple[pd.DataFrame, str]:
+    """Beside a reference that the mean of an estimator may be."""
+    printed = pd.DataFrame(
+        {
+            "method": rows["method"],
+            "step": rows["step"],
+            "bias": [_bias(row) for row in rows.itertuples()],
+            "verdict": [f"{row.verdict} ({row.agreeing}/{row.seeds})" for row in rows.itertuples()],
+            "deviation": rows["deviation"].map("{:.3g}".format),
+            "cosine": rows["cosine"].map(_cosine),
+            "of one call": rows["call_cosine"].map(_cosine),
+            "evaluations": rows["evaluations"].map("{:,.0f}".format),
+            "µs": [f"{1e6 * s:.3g}" if s == s else "–" for s in rows["call_s"]],
+        }
+    )
+    calls, seeds = wording.count(int(rows["calls"].max()), "call"), _seeds(rows)
+    caption = (
+        f"In lengths of the true gradient, over {seeds}. Bias: of the mean of {calls}; where it cannot be told from 0, "
+        "what it is below (95 %, median over seeds). Verdict at δ = "
+        f"{rows['delta'].iloc[0]:g}: that of most seeds. Deviation: standard deviation of one call. Cosine: of the mean "
+        "with the true gradient, and mean over calls. µs: of one call, many at once."
+    )
+    return printed, caption
+
+
+def _smoothed(rows: pd.DataFrame) -> tuple[pd.DataFrame, str]:
+    """Beside the gradient of a smoothed loss, which no slope is meant to be: directions and lengths."""
+    printed = pd.DataFrame(
+        {
+            "method": rows["method"],
+            "step": rows["step"],
+            "σ": rows["smoothing"].map("{:g}".format),
+            "cosine": [
+                wording.aggregate(row.cosine, row.cosine_low, row.cosine_high, "share") for row in rows.itertuples()
+            ],
+            "length": rows["length"].map("{:.3g}".format),
+        }
+    )
+    caption = (
+        "Beside the gradient of the loss, averaged over normal noise of σ (in root mean squares of each parameter) "
+        f"around the parameters; mean over {_seeds(rows)} with 95 % t interval. Length: in lengths of that gradient, "
+        "geometric mean. Unknown: the reference cannot be told from 0."
+    )
+    return printed, caption
+
+
+def _seeds(rows: pd.DataFrame) -> str:
+    return wording.count(int(rows["seeds"].max()), "seed")
 
 
 def _bias(row) -> str:

@@ -102,7 +102,6 @@ class Caller:
             self.slices[name] = slice(at, at + math.prod(shape))
             at += math.prod(shape)
         self.size = at
-        self.chunk = max(1, min(CHUNK, BUDGET // at)) if task.mapped else 1
         self.directions = {name: _directions(name, part.stop - part.start) for name, part in self.slices.items()}
         self._remembered = dict(one for site in asked_sites(task, hard) for one in site.remembered)
         self._run = tf.function(self._sums, jit_compile=task.xla, autograph=False)
@@ -151,14 +150,20 @@ class Caller:
                 return {n: s.numpy() if n != "parts" else {k: v.numpy() for k, v in s.items()} for n, s in sums.items()}
 
             if self._may_be_constant():
-                two = ask(min(2, self.chunk), 0, max(1, 2 // self.chunk))
+                pair = 2 if self.task.mapped else 1
+                two = ask(pair, 0, 2 // pair)
                 if _never_varies(two):
                     return self._found([two], 2, along, compile_s, 0.0, one=True)
-            count = max(1, -(-calls // (BATCHES * self.chunk)))
+            chunk = self.chunk(calls)
+            count = -(-calls // (BATCHES * chunk))
             began, compiled = time.perf_counter(), compile_s
-            batches = [ask(self.chunk, at * count * self.chunk, count) for at in range(BATCHES)]
+            batches = [ask(chunk, at * count * chunk, count) for at in range(BATCHES)]
             seconds = time.perf_counter() - began - (compile_s - compiled)
-        return self._found(batches, count * self.chunk, along, compile_s, seconds)
+        return self._found(batches, count * chunk, along, compile_s, seconds)
+
+    def chunk(self, calls: int) -> int:
+        """How many of so many calls are made at once."""
+        return max(1, min(CHUNK, BUDGET // self.size, calls // BATCHES)) if self.task.mapped else 1
 
     def _along(self, name: str, truth: np.ndarray) -> np.ndarray:
         """The directions of a parameter, [1 + DIRECTIONS, size]: the reference's first."""
@@ -255,18 +260,19 @@ class Caller:
             return flat, loss
 
         def add(at, sums):
-            own = first + at * chunk + tf.range(chunk)
+            numbers_of = first + at * chunk + tf.range(chunk)
             if self.task.mapped:
-                flat, loss = tf.vectorized_map(one, own, fallback_to_while_loop=False)
+                flat, loss = tf.vectorized_map(one, numbers_of, fallback_to_while_loop=False)
             else:
-                flat, loss = (tensor[None] for tensor in one(own[0]))
+                flat, loss = (tensor[None] for tensor in one(numbers_of[0]))
             norms = tf.norm(flat, axis=1)
             cosine = tf.where(norms > 0, tf.linalg.matvec(flat, towards) / tf.where(norms > 0, norms, 1.0), 0.0)
             parts = {}
             for name, part in self.slices.items():
                 projected = tf.matmul(flat[:, part], along[name], transpose_b=True)
-                each = [tf.reduce_sum(tf.square(flat[:, part]), 1, keepdims=True), projected, tf.square(projected)]
-                parts[name] = sums["parts"][name] + _total(tf.concat(each, 1))
+                square = tf.reduce_sum(tf.square(tf.cast(flat[:, part], tf.float64)), [0, 1])
+                own = tf.concat([[square], _total(projected), _total(tf.square(projected))], 0)
+                parts[name] = sums["parts"][name] + own
             then = {"total": sums["total"] + _total(flat), "parts": parts}
             then |= {n: sums[n] + _total(own) for n, own in (("cosine", cosine), ("loss", loss))}
             return at + 1, then
