@@ -33,10 +33,17 @@ class Chance:
 
     Attributes:
         key: uint32 [2], by which the stream is told from all others.
+        looped: whether the rounds are a loop, which gives the same numbers. XLA writes them out again wherever a draw
+            is used: of groups of draws, each used several times, it compiles for minutes, and then draws everything
+            several times over. What is drawn once is quicker without.
     """
 
-    def __init__(self, key):
-        self.key = key
+    def __init__(self, key, looped: bool = False):
+        self.key, self.looped = key, looped
+
+    def in_loops(self) -> Chance:
+        """The same stream, for draws that are used several times."""
+        return Chance(self.key, looped=True)
 
     def of(self, *names: object) -> Chance:
         """The stream named by these words."""
@@ -50,7 +57,7 @@ class Chance:
     def bits(self, shape) -> tf.Tensor:
         """uint32 of this shape."""
         count = tf.range(math.prod(shape), dtype=tf.int32)
-        low, _ = threefry(self.key[0], self.key[1], tf.cast(count, tf.uint32), tf.zeros_like(count, tf.uint32))
+        low, _ = self._mix(self.key[0], self.key[1], tf.cast(count, tf.uint32), tf.zeros_like(count, tf.uint32))
         return tf.reshape(low, shape)
 
     def uniform(self, shape) -> tf.Tensor:
@@ -71,8 +78,12 @@ class Chance:
         return tf.argsort(keys, stable=True)
 
     def _fold(self, low, high):
-        low, high = threefry(self.key[0], self.key[1], low, high)
-        return Chance(tf.stack([low, high]))
+        low, high = self._mix(self.key[0], self.key[1], low, high)
+        return Chance(tf.stack([low, high]), self.looped)
+
+    @property
+    def _mix(self):
+        return threefry_loop if self.looped else threefry
 
 
 def open_unit(bits: tf.Tensor) -> tf.Tensor:
@@ -97,16 +108,50 @@ def threefry(key0, key1, x0, x1):
     Returns:
         The two mixed words, uint32 of that shape.
     """
-    keys = (key0, key1, tf.bitwise.bitwise_xor(tf.bitwise.bitwise_xor(key0, key1), tf.constant(0x1BD11BDA, tf.uint32)))
+    keys = _three(key0, key1)
     x0, x1 = x0 + keys[0], x1 + keys[1]
     for group in range(5):
         for r in _ROTATIONS[group % 2]:
-            x0 = x0 + x1
-            turned = tf.bitwise.bitwise_or(
-                tf.bitwise.left_shift(x1, tf.constant(r, tf.uint32)),
-                tf.bitwise.right_shift(x1, tf.constant(32 - r, tf.uint32)),
-            )
-            x1 = tf.bitwise.bitwise_xor(turned, x0)
+            x0, x1 = _round(x0, x1, tf.constant(r, tf.uint32), tf.constant(32 - r, tf.uint32))
         x0 = x0 + keys[(group + 1) % 3]
         x1 = x1 + keys[(group + 2) % 3] + tf.constant(group + 1, tf.uint32)
     return x0, x1
+
+
+def threefry_loop(key0, key1, x0, x1):
+    """The same numbers by a loop over the rounds, which XLA compiles once and runs once.
+
+    Args:
+        key0: as of `threefry`.
+        key1: as of `threefry`.
+        x0: as of `threefry`.
+        x1: as of `threefry`.
+
+    Returns:
+        As `threefry`.
+    """
+    keys, rotations = tf.stack(_three(key0, key1)), tf.constant(_ROTATIONS, tf.int32)
+
+    def rounds(group, x0, x1):
+        turns = tf.cast(rotations[group % 2], tf.uint32)
+        for r in range(4):
+            x0, x1 = _round(x0, x1, turns[r], tf.constant(32, tf.uint32) - turns[r])
+        x0 = x0 + keys[(group + 1) % 3]
+        return group + 1, x0, x1 + keys[(group + 2) % 3] + tf.cast(group + 1, tf.uint32)
+
+    begin = tf.constant(0), x0 + key0, x1 + key1
+    _, x0, x1 = tf.while_loop(lambda group, *_: group < 5, rounds, begin, parallel_iterations=1)
+    return x0, x1
+
+
+def _three(key0, key1):
+    """Two words of a key, and the third that follows from them."""
+    last = tf.bitwise.bitwise_xor(tf.bitwise.bitwise_xor(key0, key1), tf.constant(0x1BD11BDA, tf.uint32))
+    return key0, key1, last
+
+
+def _round(x0, x1, left, right):
+    """One round: x1 turned by `left` bits, which is `right` the other way round."""
+    x0 = x0 + x1
+    turned = tf.bitwise.bitwise_or(tf.bitwise.left_shift(x1, left), tf.bitwise.right_shift(x1, right))
+    return x0, tf.bitwise.bitwise_xor(turned, x0)

@@ -88,7 +88,6 @@ def bandit(
         flops=6.0 * batch * math.fsum(words**k for k in range(1, tokens + 1)),
         optimum=0.0,
         forwards=("categorical",),
-        xla=False,  # which takes minutes to compile groups of draws into this sum
         problem=problem,
         draw=Draw("instance", None, 0.0),
     )

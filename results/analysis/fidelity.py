@@ -42,6 +42,8 @@ def fidelity(results: ResultSet) -> pd.DataFrame:
     rows, described, labels = results.rows, results.runs(), lookup.run_labels(results)
     labels = labels.assign(variant=labels["variant"].map(_without_fidelity))
     labels["method"] = lookup.methods(labels)
+    if labels["optimizer_label"].nunique() > 1:  # which the trainings were by, on whose way the states are
+        labels["method"] += ", " + labels["optimizer_label"]
     rows = rows.merge(labels[["run", "task_label", "estimator_label", "method"]], on="run")
     rows["smoothing"] = rows.get(SIGMA, math.nan)
     rows["delta"] = rows["run"].map(lambda run: described[run]["configuration"]["fidelity"]["delta"])

@@ -13,6 +13,7 @@ from results.drawing import layout, style
 from results.records.result_set import ResultSet
 
 ARROW = 0.35  # of a bound's height, how far down its arrow reaches
+EXACT = 1e-6  # what is drawn of a bias that is smaller: numbers are single
 
 
 def draw(results: ResultSet, columns: int = 2) -> Figure:
@@ -56,9 +57,12 @@ def draw(results: ResultSet, columns: int = 2) -> Figure:
 
 
 def _plane(axes: Axes, rows: pd.DataFrame, handles: dict[str, Line2D]) -> None:
+    cost = rows["deviation"] * rows["evaluations"] ** 0.5
+    edge = 0.5 * cost[cost > 0].min() if (cost > 0).any() else 1.0  # where what never varies stands
     for row in rows.to_dict("records"):
         line, seen = handles[row["method"]], row["bias_low"] > 0
-        x, y = row["deviation"] * row["evaluations"] ** 0.5, row["bias"] if seen else row["bound"]
+        x = row["deviation"] * row["evaluations"] ** 0.5 or edge
+        y = max(row["bias"] if seen else row["bound"], EXACT)
         mark = {**layout.marks(line), "color": line.get_color(), "linestyle": "", "markersize": 5}
         if seen:
             axes.plot([x, x], [row["bias_low"] ** 0.5, row["bias_high"] ** 0.5], color=line.get_color(), linewidth=0.8)
@@ -90,5 +94,5 @@ def _caption(found: pd.DataFrame, smoothed: bool) -> str:
     return (
         f"At states of one training, {found['calls'].max():,.0f} calls, in lengths of the true gradient. Bias: mean "
         f"over {seeds} with 95 % interval; open, with an arrow: below that, at 95 %. Deviation: of one call, times the "
-        "root of its evaluations of the objective, geometric mean over seeds."
+        "root of its evaluations of the objective, geometric mean over seeds; of what never varies at the left edge."
     )

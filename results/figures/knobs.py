@@ -71,8 +71,8 @@ def draw(results: ResultSet, columns: int = 2) -> Figure:
         seeds = wording.how_many(found["seeds"].unique(), "seed")
         begin = "" if several else f"{places[0][0]}. "
         text = (
-            f"{begin}At step {found['step'].iloc[0]:,} of one training, {found['calls'].max():,.0f} calls, over {seeds}, "
-            "in lengths of the true gradient. Open: a bias that cannot be told from 0, at its 95 % bound."
+            f"{begin}At step {found['step'].iloc[0]:,} of one training, {found['calls'].max():,.0f} calls, over "
+            f"{seeds}, in lengths of the true gradient. Open: a bias that cannot be told from 0, at its 95 % bound."
         )
         layout.caption(figure, text, results)
     return figure

@@ -76,8 +76,8 @@ def _whole(rows: pd.DataFrame) -> tuple[pd.DataFrame, str]:
     caption = (
         f"In lengths of the true gradient, over {seeds}. Bias: of the mean of {calls}; where it cannot be told from 0, "
         "what it is below (95 %, median over seeds). Verdict at δ = "
-        f"{rows['delta'].iloc[0]:g}: that of most seeds. Deviation: standard deviation of one call. Cosine: of the mean "
-        "with the true gradient, and mean over calls. µs: of one call, many at once."
+        f"{rows['delta'].iloc[0]:g}: that of most seeds. Deviation: standard deviation of one call. Cosine: of the "
+        "mean with the true gradient, and mean over calls. µs: of one call, many at once."
     )
     return printed, caption
 
@@ -90,7 +90,8 @@ def _smoothed(rows: pd.DataFrame) -> tuple[pd.DataFrame, str]:
             "step": rows["step"],
             "σ": rows["smoothing"].map("{:g}".format),
             "cosine": [
-                wording.aggregate(row.cosine, row.cosine_low, row.cosine_high, "share") for row in rows.itertuples()
+                wording.aggregate(mean, low, high, "share")
+                for mean, low, high in zip(rows["cosine"], rows["cosine_low"], rows["cosine_high"], strict=True)
             ],
             "length": rows["length"].map("{:.3g}".format),
         }

@@ -47,7 +47,7 @@ def asked_gradient(
     Raises:
         Unsupported: where the losses are not one for each draw of a site.
     """
-    page, law, losses_of = hard.activations, hard.function.law, task.losses
+    page, law, losses_of, stream = hard.activations, hard.function.law, task.losses, stream.in_loops()
     assert isinstance(page, Expectation) and law is not None and losses_of is not None  # asked_sites has refused it
     sites: dict[str, tuple[tf.Tensor, tf.Tensor]] = {}  # logits and noise
     slopes = hard.operation(numbers, stream)

@@ -248,6 +248,8 @@ class Hard:
             that are stretched.
         """
         stretch = numbers.get("stretch") or {}
+        if any(function.law for function in self.functions):
+            stream = stream.in_loops()
 
         def hard(x, *, at: str, step_size=None):
             page = self.at(at)

@@ -40,6 +40,7 @@ LOSS = {  # a task with nothing held out and a known optimum
     "block": 64,
     "pace": 3e6,
 }
+MEASURED = ("fidelity", "knobs", "policy")  # figures of what was measured
 TASKS = {"binarized_mlp": ACCURACY, "sign_fitting": LOSS}
 
 
@@ -136,6 +137,44 @@ def make(
     rates_of = {account["run"]: default_rate for account in accounts if default_rate is not None}
     plan = PlanFacts(reference, tuple(map(UnsupportedPair.read, refused)), default_rates=rates_of)
     return ResultSet(made, tuple(accounts), dict(missing or {}), plan)
+
+
+def measured(results: ResultSet, knob: str = "estimator.scale", smoothing: Sequence[float] = ()) -> ResultSet:
+    """Records of `make` as if each replica had measured fidelity: its rows are states, and its rate is a number of its
+    estimator. Of the first estimator the bias is 0.3 of the truth, of the others none is seen.
+
+    Args:
+        results: of `make`.
+        knob: the column that has the rates.
+        smoothing: spreads of a smoothed reference, one a seed in turn; none: it is another one.
+
+    Returns:
+        Rows that are checked by the schema.
+    """
+    rows, first = results.rows.copy(), results.rows["estimator"].iloc[0]
+    biased = (rows["estimator"] == first).to_numpy()
+    rows["fidelity.role"], rows[knob] = "estimate", rows["learning_rate"]
+    rows["learning_rate"], rows["calls"], rows["call_s"], rows["evaluations"] = 0.01, 20_000, 2e-6, 2
+    rows["truth_norm"], rows["truth_error"], rows["bias_square_se"] = 0.1, 0.0, 1e-4
+    rows["bias_square"] = np.where(biased, 0.09, 1e-5) + 1e-6 * rows["seed"]
+    rows["bias_bound"], rows["bias_p"] = np.where(biased, 0.32, 0.008), np.where(biased, 1e-9, 0.7)
+    rows["variance"], rows["calls_needed"] = 4.0 + rows[knob], 1e5
+    rows["cosine"] = np.where(biased, 0.9, 0.999) - 0.001 * rows["seed"]
+    rows["cosine_se"], rows["call_cosine"] = 0.001, 0.3
+    if smoothing:
+        rows["fidelity.smoothing"] = [smoothing[seed % len(smoothing)] for seed in rows["seed"]]
+    accounts = tuple(
+        {**own, "configuration": {**own["configuration"], "fidelity": {"delta": 0.01}}} for own in results.accounts
+    )
+    declared = {name: of for account in accounts for name, of in account["measures"].items()}
+    return replace(results, rows=schema.check(rows, declared), accounts=accounts)
+
+
+def made_for(figure: str, **given: Any) -> ResultSet:
+    """Records of `make` that a figure can be drawn of: measured ones, where it shows what was measured."""
+    if figure not in MEASURED:
+        return make(**given)
+    return measured(make(**given | ({} if figure == "knobs" else {"rates": (0.1,)})))
 
 
 def declaring(results: ResultSet, **facts: Any) -> ResultSet:

@@ -26,6 +26,15 @@ def draws(k):
     return chance.bits([3, 5]), chance.uniform([40]), chance.open_uniform([40]), chance.permutation(50)
 
 
+def test_by_loops_the_bits_are_the_same():
+    stream = Chance(tf.constant(key(5))).at(3)
+    for one in (stream, stream.of("a", 1)):
+        looped = Chance(one.key, looped=True)
+        np.testing.assert_array_equal(looped.bits([7, 31]), one.bits([7, 31]))
+        np.testing.assert_array_equal(looped.of("b").at(2).key, one.of("b").at(2).key)
+        assert looped.of("b").looped and not one.of("b").looped
+
+
 def test_the_same_bits_in_eager_graph_xla_and_vectorized():
     keys = tf.constant(np.stack([key(seed) for seed in range(4)]))
     mapped = tf.vectorized_map(draws, keys, fallback_to_while_loop=False)

@@ -17,7 +17,7 @@ from results.drawing import layout, looks, style
 from results.records.plan import PlanFacts
 from results.tables import TABLES
 from steeplechase.errors import UserError
-from tests.oracles.records import make
+from tests.oracles.records import made_for, make
 
 MINE = {"estimators": ("sigmoid_derivative", "mine", "ste", "tanh_slope"), "tasks": ("binarized_mlp",)}
 
@@ -90,7 +90,8 @@ def test_any_marker_is_drawn_without_a_warning(figure, marker):
 @pytest.mark.parametrize("figure", figures.names())
 def test_the_users_own_method_stands_out_in_every_figure(figure):
     """In its colour, which nothing else has: as the last line of the legend, above the others; or as a bold label."""
-    plain, shown = (figures.drawn(figure, given(make(**MINE), user_estimators=own)) for own in ((), ("mine",)))
+    made = made_for(figure, **MINE)
+    plain, shown = (figures.drawn(figure, given(made, user_estimators=own)) for own in ((), ("mine",)))
     plain.draw_without_rendering()
     shown.draw_without_rendering()
 
@@ -320,7 +321,8 @@ WIDTHS |= {("ieee", 1): 3.5, ("ieee", 2): 7.16}
     [pytest.param(*of, marks=[pytest.mark.long] * (of not in (("icml", 1), ("neurips", 2)))) for of in WIDTHS],
 )
 def test_a_figure_for_a_journal_is_as_wide_as_its_page(figure, journal, columns, tmp_path):
-    shown = figures.drawn(figure, labels.labelled(make(optimizers=("adam", "sgd"), seeds=2, rows=3)), columns, journal)
+    made = made_for(figure, optimizers=("adam", "sgd"), seeds=2, rows=3)
+    shown = figures.drawn(figure, labels.labelled(made), columns, journal)
     style.save(shown, tmp_path, figure, kinds=["svg"], columns=columns, journal=journal)
     assert shown.get_size_inches()[0] == WIDTHS[journal, columns]
     box, (width, height) = shown.get_tightbbox(), shown.get_size_inches()
