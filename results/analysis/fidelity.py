@@ -29,7 +29,8 @@ def fidelity(results: ResultSet) -> pd.DataFrame:
         One row for each task, method, state and smoothing, sorted by them: `task_label, estimator, method, step,
         smoothing`, how many `seeds`; `bias_square` (mean over seeds, with `bias_low` and `bias_high`, a 95 % t interval
         or of one seed two standard errors) and `bias`, its root; `bound`, the median over seeds of what the bias is
-        below; `verdict` and of how many seeds it is true (`agreeing`), at `delta`; the geometric means over seeds of
+        below; `verdict` and of how many seeds it is true (`agreeing`), at `delta`, and whether a bias is `seen`, by most
+        seeds; the geometric means over seeds of
         `deviation`, the standard deviation of one call, and of `length`, that of the mean of all, all in lengths of the
         reference; the means of `cosine` and `call_cosine` with `_low` and `_high`; `evaluations` and `call_s` of one
         call, `calls` of all; `reported`, the task's measure there; and the numbers of the estimator that differ.
@@ -95,6 +96,7 @@ def _over_seeds(rows: pd.DataFrame) -> dict[str, object]:
     out: dict[str, object] = {"seeds": len(rows), "bias_square": mean, "bias_low": low, "bias_high": high}
     out |= {"bias": math.sqrt(max(mean, 0.0)), "bound": float(rows["bias_bound"].median())}
     out |= {"verdict": verdicts.index[0], "agreeing": int(verdicts.iloc[0]), "delta": float(rows["delta"].iloc[0])}
+    out["seen"] = bool(verdicts.index[0] == BIASED)
     with np.errstate(divide="ignore", invalid="ignore"):
         deviation = np.sqrt(rows["variance"].to_numpy("float64"))
         length = (rows["gradient_norm"] / rows["truth_norm"]).to_numpy("float64")

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import pandas as pd
+from matplotlib import ticker
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
@@ -39,7 +40,7 @@ def draw(results: ResultSet, columns: int = 2) -> Figure:
         methods = found[["estimator", "method"]].drop_duplicates().itertuples(index=False, name=None)
         handles = layout.lines(methods, plan=results.plan)
         titles = ["start" if not step else f"step {step:,}" for step in states]
-        figure, panels = layout.grid(tasks, titles, list(handles), 1.9, columns, sharex="row", sharey="row")
+        figure, panels = layout.grid(tasks, titles, list(handles), 2.2, columns, sharex="row", sharey="row")
         for task, row in zip(tasks, panels, strict=True):
             for step, axes in zip(states, row, strict=True):
                 own = found[(found["task_label"] == task) & (found["step"] == step)]
@@ -60,19 +61,22 @@ def _plane(axes: Axes, rows: pd.DataFrame, handles: dict[str, Line2D]) -> None:
     cost = rows["deviation"] * rows["evaluations"] ** 0.5
     edge = 0.5 * cost[cost > 0].min() if (cost > 0).any() else 1.0  # where what never varies stands
     for row in rows.to_dict("records"):
-        line, seen = handles[row["method"]], row["bias_low"] > 0
+        line, seen = handles[row["method"]], row["seen"]
         x = row["deviation"] * row["evaluations"] ** 0.5 or edge
         y = max(row["bias"] if seen else row["bound"], EXACT)
         mark = {**layout.marks(line), "color": line.get_color(), "linestyle": "", "markersize": 5}
         if seen:
-            axes.plot([x, x], [row["bias_low"] ** 0.5, row["bias_high"] ** 0.5], color=line.get_color(), linewidth=0.8)
+            ends = [max(row[end], (y * ARROW) ** 2) ** 0.5 for end in ("bias_low", "bias_high")]
+            axes.plot([x, x], ends, color=line.get_color(), linewidth=0.8)
         else:
             mark |= {"markerfacecolor": "none", "markeredgecolor": line.get_color(), "markeredgewidth": 0.9}
             arrow = {"arrowstyle": "->", "color": line.get_color(), "linewidth": 0.7, "shrinkA": 2, "shrinkB": 0}
             axes.annotate("", (x, y * ARROW), (x, y), arrowprops=arrow)
         axes.plot(x, y, **mark)
-    axes.set(xscale="log", yscale="log", xlabel="relative standard deviation\nof one evaluation")
+    axes.set(xscale="log", yscale="log", xlabel="deviation of\none evaluation")
     axes.margins(0.12)
+    axes.xaxis.set_minor_formatter(ticker.NullFormatter())
+    layout.name_decades(axes, cost[cost > 0], True)
 
 
 def _ladder(axes: Axes, rows: pd.DataFrame, handles: dict[str, Line2D]) -> None:
@@ -83,8 +87,8 @@ def _ladder(axes: Axes, rows: pd.DataFrame, handles: dict[str, Line2D]) -> None:
     axes.axhline(0, color="#808080", linewidth=0.6)
 
 
-def _caption(found: pd.DataFrame, smoothed: bool) -> str:
-    seeds = wording.how_many(found["seeds"].unique(), "seed")
+def _caption(rows: pd.DataFrame, smoothed: bool) -> str:
+    seeds = wording.how_many(rows["seeds"].unique(), "seed")
     if smoothed:
         return (
             f"Cosine of the estimate with the gradient of the loss, averaged over normal noise of σ (in root mean "
@@ -92,7 +96,8 @@ def _caption(found: pd.DataFrame, smoothed: bool) -> str:
             "Gaps: the reference cannot be told from 0."
         )
     return (
-        f"At states of one training, {found['calls'].max():,.0f} calls, in lengths of the true gradient. Bias: mean "
-        f"over {seeds} with 95 % interval; open, with an arrow: below that, at 95 %. Deviation: of one call, times the "
-        "root of its evaluations of the objective, geometric mean over seeds; of what never varies at the left edge."
+        f"At states of one training, {rows['calls'].max():,.0f} calls, in lengths of the true gradient. Bias: mean "
+        f"over {seeds} with 95 % interval; open, with an arrow: below that, at 95 %. Deviation: the standard deviation "
+        "of one call times the root of its evaluations of the objective, geometric mean over seeds; of what never "
+        "varies at the left edge."
     )

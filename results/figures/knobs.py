@@ -80,7 +80,7 @@ def draw(results: ResultSet, columns: int = 2) -> Figure:
 
 def _curve(axes, rows: pd.DataFrame, number: str, column: str, line) -> None:
     x = rows[number].astype("float64")
-    seen = (rows["bias_low"] > 0) | (column != "bias")
+    seen = rows["seen"] | (column != "bias")
     y = rows[column].where(seen, rows["bound"])
     axes.plot(x, y, **{**layout.strokes(line), "linewidth": 1.0})
     mark = {**layout.marks(line), "color": line.get_color(), "linestyle": "", "markersize": 4}

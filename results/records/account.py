@@ -85,7 +85,7 @@ class Account(Needed):
         instructions: the processor's instruction set, as far as numbers may depend on it; "" where unknown.
         cores: that the process may use.
         threads: that one operation may use.
-        kept: the file of the states that the part keeps (Store.kept); "" where it keeps none.
+        states: the file of the states that the part keeps (Store.states_of); "" where it keeps none.
         claims: digests of the claims that stood before the part was trained (results/records/declared.py); None where
             they could not be read.
         commit: of the checkout; None where it is none.
@@ -118,7 +118,7 @@ class Account(Needed):
     instructions: str
     cores: int | None
     threads: int | None
-    kept: str
+    states: str
     claims: list[str] | None
     commit: str | None
     dirty: bool | None

@@ -212,7 +212,7 @@ def _orphans_of(store: Store, folder: Path) -> list[Path]:
     recorded, tables = {name for one in accounts for name in one["replicas"]}, {one["table"] for one in accounts}
     found = list(folder.glob(".writing-*"))
     if not faults:  # else a table may belong to an account that is damaged
-        named = tables | {one["kept"] for one in accounts if one.get("kept")}
+        named = tables | {one["states"] for one in accounts if one.get("states")}
         found += [path for path in files if path.name.startswith(("record-", "kept-")) and path.name not in named]
     found += [path for path in files if path.name.startswith("state-") and checkpoint.replicas(path) <= recorded]
     return found + sorted(path for path in files if path.name.startswith("lock-"))[:-1]

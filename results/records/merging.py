@@ -63,11 +63,11 @@ def merge(store: Store, other: Store, name: str) -> Merged:
                     merged.left.append(f"{path} does not count: {fault}.")
                 else:
                     try:
-                        kept = other.states(account)
+                        states = other.states_in(account)
                     except sealed.Damaged as damage:
                         merged.left.append(f"{path} does not count: it {damage}.")
                         continue
-                    _take(store, account, pd.read_parquet(io.BytesIO(content)), kept, name, merged)
+                    _take(store, account, pd.read_parquet(io.BytesIO(content)), states, name, merged)
             reason = other.unsupported_reason(run, fingerprint)
             if reason and not store.unsupported_reason(run, fingerprint):
                 store.write_unsupported(run, fingerprint, reason)
@@ -79,7 +79,7 @@ def _take(
     store: Store,
     account: dict[str, Any],
     table: pd.DataFrame,
-    kept: Mapping[str, np.ndarray],
+    states: Mapping[str, np.ndarray],
     name: str,
     merged: Merged,
 ) -> None:
@@ -102,8 +102,8 @@ def _take(
         info = {key: value for key, value in account.items() if key not in ("schema", "table", "sha256", "seal")}
         rows = table[table["replica"].isin(new)].reset_index(drop=True)
         places = [account["replicas"].index(one) for one in new]
-        states = {of: array[places] for of, array in kept.items()}
-        store.write(run, fingerprint, rows, {**info, "replicas": new, "merged_from": name}, states or None)
+        own = {of: array[places] for of, array in states.items()}
+        store.write(run, fingerprint, rows, {**info, "replicas": new, "merged_from": name}, own or None)
         merged.replicas += len(new)
 
 

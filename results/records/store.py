@@ -89,7 +89,7 @@ class Store:
         fingerprint: str,
         table: pd.DataFrame,
         info: Mapping,
-        kept: Mapping[str, np.ndarray] | None = None,
+        states: Mapping[str, np.ndarray] | None = None,
     ) -> None:
         """Adds one part.
 
@@ -98,7 +98,7 @@ class Store:
             fingerprint: of the code and the numeric stack.
             table: the part's rows (schema.check).
             info: its account (the keys of account.Account); `replicas` and `measures` are needed.
-            kept: states that belong to it, [replicas, ...] by name; None: it keeps none.
+            states: that belong to it, [replicas, ...] by name; None: it keeps none.
 
         Raises:
             RecordError: for a table that is no record.
@@ -109,8 +109,8 @@ class Store:
         schema.check(table, info["measures"]).to_parquet(buffer, index=False)
         digest = hashlib.sha256(buffer.getvalue()).hexdigest()
         account = {"schema": schema.VERSION, **info, "table": f"record-{digest[:16]}.parquet", "sha256": digest}
-        states = _as_bytes(kept) if kept else b""
-        account |= {"kept": f"kept-{hashlib.sha256(states).hexdigest()[:16]}.npz"} if kept else {}
+        packed = _as_bytes(states) if states else b""
+        account |= {"states": f"kept-{hashlib.sha256(packed).hexdigest()[:16]}.npz"} if states else {}
         name = hashlib.sha256("".join(sorted(info["replicas"])).encode()).hexdigest()[:16]
         with self._writing(f"the record of {run}"):
             folder.mkdir(parents=True, exist_ok=True)
@@ -118,11 +118,11 @@ class Store:
             if not sealed.publish(path, buffer.getvalue()) and sealed.read(path) != buffer.getvalue():
                 sealed.set_aside(path)  # named like these bytes, but damaged since
                 sealed.publish(path, buffer.getvalue())
-            if kept:
-                path = folder / account["kept"]
-                if not sealed.publish(path, states) and sealed.read(path) != states:
+            if states:
+                path = folder / account["states"]
+                if not sealed.publish(path, packed) and sealed.read(path) != packed:
                     sealed.set_aside(path)
-                    sealed.publish(path, states)
+                    sealed.publish(path, packed)
             path, content = folder / f"run-{name}.json", sealed.text(account)
             if not sealed.publish(path, content) and self._part(path, run, fingerprint, info.get("sources"))[1] is None:
                 sealed.set_aside(path)  # where the account belongs lies something that does not count
@@ -222,7 +222,7 @@ class Store:
                 found.append(account)
         return found
 
-    def kept(
+    def states_of(
         self, run: str, fingerprint: str, damaged: Callable[[Path, str], None], sources: Mapping | None = None
     ) -> dict[str, dict[str, np.ndarray]]:
         """The states that the parts of a run keep.
@@ -243,7 +243,7 @@ class Store:
                 damaged(path, fault)
                 continue
             try:
-                arrays = self.states(account)
+                arrays = self.states_in(account)
             except sealed.Damaged as fault_of_states:
                 damaged(path, f"it {fault_of_states}")
                 continue
@@ -251,7 +251,7 @@ class Store:
                 found[name] = {of: array[at] for of, array in arrays.items()}
         return {name: arrays for name, arrays in found.items() if arrays}
 
-    def states(self, account: Mapping[str, Any]) -> dict[str, np.ndarray]:
+    def states_in(self, account: Mapping[str, Any]) -> dict[str, np.ndarray]:
         """The states that one part keeps.
 
         Args:
@@ -263,7 +263,7 @@ class Store:
         Raises:
             sealed.Damaged: where they are not what was written.
         """
-        name = account.get("kept")
+        name = account.get("states")
         if not name:
             return {}
         if not _KEPT.fullmatch(name):

@@ -74,7 +74,7 @@ class Sums:
 
 
 def agreement(
-    found: Sums, reference: Sums, *, delta: float, alpha: float = 0.05, against: np.ndarray | None = None
+    estimate: Sums, reference: Sums, *, delta: float, alpha: float = 0.05, against: np.ndarray | None = None
 ) -> Agreement:
     """Holds the mean of independent calls against a reference that is itself such a mean, or exact.
 
@@ -84,7 +84,7 @@ def agreement(
     estimated from products of differences of batches.
 
     Args:
-        found: of the estimator.
+        estimate: of the estimator.
         reference: of the reference, along the same directions. Calls of both are independent.
         delta: what of the reference's length counts as a bias.
         alpha: of the bound, and of the test.
@@ -93,29 +93,29 @@ def agreement(
     Returns:
         What they say.
     """
-    squared = _statistics(found.means, reference.means)
+    squared = _statistics(estimate.means, reference.means)
     length = math.sqrt(squared[1]) if squared[1] > 0 else math.nan
     error_of_truth = math.sqrt(reference.trace)
     if not length > 2 * error_of_truth:
         length = math.nan
-    jackknifed = _jackknife(found.means, reference.means)
-    trace = found.trace + reference.trace
-    roots = math.sqrt(_squares(found)) + math.sqrt(_squares(reference))
-    squares = min(max(roots**2, trace**2 / max(1, found.means.shape[1])), trace**2)
-    apart = float(np.linalg.norm(found.mean - reference.mean))
-    own = _squares(found)
-    wide = radius(found.trace, own, alpha) + radius(found.trace, own, 0.1)
+    jackknifed = _jackknife(estimate.means, reference.means)
+    trace = estimate.trace + reference.trace
+    roots = math.sqrt(_squares(estimate)) + math.sqrt(_squares(reference))
+    squares = min(max(roots**2, trace**2 / max(1, estimate.means.shape[1])), trace**2)
+    apart = float(np.linalg.norm(estimate.mean - reference.mean))
+    own = _squares(estimate)
+    wide = radius(estimate.trace, own, alpha) + radius(estimate.trace, own, 0.1)
     return Agreement(
         truth=length,
         truth_error=error_of_truth / length,
         square=squared[2] / squared[1] if length > 0 else math.nan,
         square_error=jackknifed[0],
-        variance=found.trace * found.calls / length**2,
+        variance=estimate.trace * estimate.calls / length**2,
         cosine=squared[3],
         cosine_error=jackknifed[1],
         bound=(apart + radius(trace, squares, alpha)) / length,
-        p=math.nan if against is None else _smallest_p(found, reference, against, length),
-        needed=max(2.0, found.calls * (wide / (delta * length)) ** 2),
+        p=math.nan if against is None else _smallest_p(estimate, reference, against, length),
+        needed=max(2.0, estimate.calls * (wide / (delta * length)) ** 2),
     )
 
 
@@ -125,10 +125,10 @@ def _square(means: np.ndarray, total: np.ndarray, inner: float) -> float:
     return float(total @ total) if count == 1 else (float(total @ total) - inner) / (count * (count - 1))
 
 
-def _together(own: float, other: float, product: float) -> tuple[float, float, float, float]:
+def _together(one: float, other: float, product: float) -> tuple[float, float, float, float]:
     """(squared lengths of both, of their difference, their cosine)."""
-    cosine = product / math.sqrt(own * other) if own > 0 and other > 0 else math.nan
-    return own, other, own + other - 2 * product, min(1.0, max(-1.0, cosine)) if cosine == cosine else cosine
+    cosine = product / math.sqrt(one * other) if one > 0 and other > 0 else math.nan
+    return one, other, one + other - 2 * product, min(1.0, max(-1.0, cosine)) if cosine == cosine else cosine
 
 
 def _statistics(means: np.ndarray, truths: np.ndarray) -> tuple[float, float, float, float]:
@@ -170,18 +170,18 @@ def _squares(sums: Sums) -> float:
     return float(min(max(pairs.mean(), trace**2 / size), trace**2))
 
 
-def _smallest_p(found: Sums, reference: Sums, against: np.ndarray, length: float) -> float:
+def _smallest_p(estimate: Sums, reference: Sums, against: np.ndarray, length: float) -> float:
     """The smallest p over directions, times their number: Holm's first step, which decides whether any differs."""
-    own = (found.along_square - found.along**2).clip(0) / max(1, found.calls - 1)
+    own = (estimate.along_square - estimate.along**2).clip(0) / max(1, estimate.calls - 1)
     others = reference.means @ against.T
     batches = len(reference.means)
     other = others.var(0, ddof=1) / batches if batches > 1 else np.zeros(len(against))
-    if len(found.means) == 1:
+    if len(estimate.means) == 1:
         own = np.zeros(len(against))
-    error, apart = np.sqrt(own + other), np.abs(found.along - others.mean(0))
+    error, apart = np.sqrt(own + other), np.abs(estimate.along - others.mean(0))
     alike = ALIKE * length
     with np.errstate(divide="ignore", invalid="ignore"):
-        degrees = (own + other) ** 2 / (other**2 / max(1, batches - 1) + own**2 / max(1, found.calls - 1))
+        degrees = (own + other) ** 2 / (other**2 / max(1, batches - 1) + own**2 / max(1, estimate.calls - 1))
         p = 2 * stats.t.sf(apart / error, degrees)
     p = np.where(error > alike / 10, p, np.where(apart > alike, 0.0, 1.0))
     return float(min(1.0, len(p) * p.min()))

@@ -109,7 +109,7 @@ def _seeds(rows: pd.DataFrame) -> str:
 
 
 def _bias(row) -> str:
-    return f"{row.bias:.3g}" if row.bias_low > 0 else f"< {row.bound:.2g}"
+    return f"{row.bias:.3g}" if row.seen else f"< {row.bound:.2g}"
 
 
 def _cosine(value: float) -> str:

@@ -41,8 +41,8 @@ class Fidelity:
 
     calls: int = 0
     at: list[float] = field(default_factory=lambda: [0.0, 0.1, 0.5, 1.0])
-    along: str = "enumeration"
-    truth: str = "enumeration"
+    along: str = ""
+    truth: str = ""
     truth_calls: int = 100_000
     smoothing: float = 0.3
     warm_up: int = 200

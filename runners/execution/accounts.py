@@ -101,7 +101,7 @@ class Accounts:
             "train_s": clocks.train_s,
             "judge_s": clocks.judge_s,
             "peak_memory_bytes": provenance.peak_memory_bytes(),
-            "kept": "",
+            "states": "",
             "started": clocks.began,
             "ended": provenance.now(),
         }

@@ -163,7 +163,7 @@ def train(
             if saving.due and trainer.step < steps:
                 saving.save(lambda: _save(trainer, history, seconds_per_step, checkpoint))
             report(trainer.step)
-    states = {f"{mark}/{name}": a for mark, row in zip(marks, history, strict=True) for name, a in _kept(row).items()}
+    states = {f"{mark}/{name}": a for mark, row in zip(marks, history, strict=True) for name, a in _states(row).items()}
     names = sorted({name for row in history for name in row if not name.startswith(_KEPT)})
     missing = np.full(len(replicas), np.nan)
     measures = {name: np.stack([row.get(name, missing) for row in history]) for name in names}
@@ -242,11 +242,11 @@ _KEPT = "kept/"  # of a row what is no measure: the state there
 
 
 def _row(trainer, replicas, keep):
-    states = {f"{_KEPT}{name}": array for name, array in trainer.kept().items()} if trainer.step in keep else {}
+    states = {f"{_KEPT}{name}": array for name, array in trainer.snapshot().items()} if trainer.step in keep else {}
     return trainer.evaluate() | {"train_s": np.full(replicas, trainer.train_s / replicas)} | states
 
 
-def _kept(row):
+def _states(row):
     return {name.removeprefix(_KEPT): array for name, array in row.items() if name.startswith(_KEPT)}
 
 

@@ -18,7 +18,7 @@ from runners.execution import provenance, record_rows
 from runners.execution.accounts import Accounts, Clocks
 from runners.execution.outcome import Outcome
 from runners.fidelity import calls
-from runners.fidelity.calls import Caller, Found, State
+from runners.fidelity.calls import Caller, CallSums, State
 from runners.planning import identity, references
 from runners.planning.identity import PlannedRun, identify
 from runners.training.asking import asked_sites, evaluations
@@ -128,7 +128,7 @@ def measure(
 def _states(needed, store: Store) -> tuple[PlannedRun, dict[str, dict[str, np.ndarray]]]:
     """A run that is needed, and by the ids of its replicas what it keeps."""
     planned = identify(needed)
-    return planned, store.kept(planned.name, planned.fingerprint, lambda *_: None, planned.covers)
+    return planned, store.states_of(planned.name, planned.fingerprint, lambda *_: None, planned.covers)
 
 
 def _of(values: ReplicaValues, needed) -> dict[str, np.ndarray]:
@@ -140,22 +140,22 @@ def _of(values: ReplicaValues, needed) -> dict[str, np.ndarray]:
     return kept[name]
 
 
-def _state(task: Task, program: Program, replica: Replica, kept: Mapping[str, np.ndarray], step: int) -> State:
+def _state(task: Task, program: Program, replica: Replica, states: Mapping[str, np.ndarray], step: int) -> State:
     prefix = f"{step}/"
-    own = {name.removeprefix(prefix): array for name, array in kept.items() if name.startswith(prefix)}
+    own = {name.removeprefix(prefix): array for name, array in states.items() if name.startswith(prefix)}
     parameters = {name: tf.constant(own[name].reshape(shape), program.precision) for name, shape in task.sizes.items()}
     problem = {n.removeprefix("problem/"): tf.constant(a) for n, a in own.items() if n.startswith("problem/")}
     return State(parameters, problem, tf.constant(key(replica.seed)), tf.constant(step))
 
 
-def _truth(kept: Mapping[str, np.ndarray], step: int, own: Caller) -> Sums:
+def _truth(states: Mapping[str, np.ndarray], step: int, caller: Caller) -> Sums:
     """The reference gradient at a state, along the directions of the estimator that is held against it."""
-    means = kept[f"{step}/{KEPT}"]
+    means = states[f"{step}/{KEPT}"]
     calls_of_each = 1 if len(means) == 1 else 2  # only their means and their spread are used
     spread = means.var(0, ddof=1).sum() / len(means) if len(means) > 1 else 0.0
     mean = means.mean(0)
     number = len(means) * calls_of_each
-    along = own.against(mean) @ mean
+    along = caller.against(mean) @ mean
     return Sums(number, means, float(mean @ mean) + spread * (number - 1), along, along**2)
 
 
@@ -171,38 +171,38 @@ def _numbers(replica: Replica, program: Program) -> dict[str, Any]:
     return {**numbers, "normalize": tf.constant(NORMALIZATIONS.index(replica.normalize), program.precision)}
 
 
-def _row(found: Found, own: Caller, truth: Sums | None, delta: float) -> dict[str, float]:
+def _row(sums: CallSums, caller: Caller, truth: Sums | None, delta: float) -> dict[str, float]:
     """What is recorded of the calls at one state."""
-    whole, size = found.whole, own.slices
-    row = {"calls": whole.calls, "train_loss": found.loss, "gradient_norm": float(np.linalg.norm(whole.mean))}
-    row["call_s"] = found.seconds / whole.calls if found.seconds else np.nan
+    whole = sums.whole
+    row = {"calls": whole.calls, "train_loss": sums.loss, "gradient_norm": float(np.linalg.norm(whole.mean))}
+    row["call_s"] = sums.seconds / whole.calls if sums.seconds else np.nan
     if truth is None:
         alone = agreement(whole, whole, delta=1.0)
         return row | {"truth_norm": alone.truth, "truth_error": alone.truth_error}
-    said = agreement(whole, truth, delta=delta, against=own.against(truth.mean))
-    row |= _said(said) | {"call_cosine": found.cosine}
-    for name, part in size.items():
+    told = agreement(whole, truth, delta=delta, against=caller.against(truth.mean))
+    row |= _columns(told) | {"call_cosine": sums.cosine}
+    for name, part in caller.slices.items():
         means = truth.means[:, part]
         mean = means.mean(0)
         spread = means.var(0, ddof=1).sum() / len(means) if len(means) > 1 else 0.0
         reference = Sums(truth.calls, means, float(mean @ mean) + spread * (truth.calls - 1), mean[:0], mean[:0])
-        of_part = agreement(found.parts[name], reference, delta=max(delta, 1e-9))
+        of_part = agreement(sums.parts[name], reference, delta=max(delta, 1e-9))
         for measure in ("bias_square", "variance", "cosine"):
-            row[f"site.{measure}.{name}"] = _said(of_part)[measure]
+            row[f"site.{measure}.{name}"] = _columns(of_part)[measure]
     return row
 
 
-def _said(said: Agreement) -> dict[str, float]:
+def _columns(of: Agreement) -> dict[str, float]:
     """The columns of an agreement."""
     return {
-        "truth_norm": said.truth,
-        "truth_error": said.truth_error,
-        "bias_square": said.square,
-        "bias_square_se": said.square_error,
-        "bias_bound": said.bound,
-        "bias_p": said.p,
-        "calls_needed": said.needed,
-        "variance": said.variance,
-        "cosine": said.cosine,
-        "cosine_se": said.cosine_error,
+        "truth_norm": of.truth,
+        "truth_error": of.truth_error,
+        "bias_square": of.square,
+        "bias_square_se": of.square_error,
+        "bias_bound": of.bound,
+        "bias_p": of.p,
+        "calls_needed": of.needed,
+        "variance": of.variance,
+        "cosine": of.cosine,
+        "cosine_se": of.cosine_error,
     }

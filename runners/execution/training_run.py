@@ -145,7 +145,7 @@ def _have(needed: Run, store: Store, outcome: Outcome, report: Callable[[int, in
     """
     planned = identify(needed)
     damaged: list[tuple] = []
-    store.kept(planned.name, planned.fingerprint, lambda *fault: damaged.append(fault), planned.covers)
+    store.states_of(planned.name, planned.fingerprint, lambda *fault: damaged.append(fault), planned.covers)
     for path, fault in damaged:
         outcome.remarks.append(f"{path.name} does not count: {fault}; it is set aside as {store.set_aside(path).name}")
     while True:
@@ -187,7 +187,7 @@ class _TrainedBlock:
         account: what is recorded beside them.
         checkpoint: where its state was saved.
         seconds: by the name of a clock, those of this process alone.
-        kept: the states that were asked for (block.train).
+        states: that were asked for (block.train).
     """
 
     indices: list[int]
@@ -195,7 +195,7 @@ class _TrainedBlock:
     account: dict[str, Any]
     checkpoint: Checkpoint
     seconds: dict[str, float]
-    kept: dict[str, np.ndarray]
+    states: dict[str, np.ndarray]
 
 
 class _Training:
@@ -274,7 +274,7 @@ class _Training:
         def report(step):
             self.progress.update(indices[0], len(indices) * step, trainer.train_s)
 
-        measures, seconds_per_step, kept = block.train(
+        measures, seconds_per_step, states = block.train(
             trainer, replicas, self.steps, self.rows, checkpoint, run.checkpoint, report, self.keep
         )
         table = record_rows.table(
@@ -291,7 +291,7 @@ class _Training:
         clocks = Clocks(trainer.compile_s, trainer.train_s, trainer.judge_s, began, seconds_per_step, sharing)
         account = self.accounts.account(ids, clocks, trainer.program.block)
         seconds = {clock: getattr(trainer, clock) - trainer.before[clock] for clock in trainer.before}
-        return _TrainedBlock(indices, table, account, checkpoint, seconds, kept)
+        return _TrainedBlock(indices, table, account, checkpoint, seconds, states)
 
     def record_block(self, trained: _TrainedBlock) -> None:
         """Writes a trained block down.
@@ -306,7 +306,7 @@ class _Training:
             programs.release()
             raise UserError(unknown)
         self.lock.require()
-        self.store.write(planned.name, planned.fingerprint, trained.table, trained.account, trained.kept)
+        self.store.write(planned.name, planned.fingerprint, trained.table, trained.account, trained.states)
         trained.checkpoint.discard()
         outcome.trained += len(trained.indices)
         outcome.resumed += len(trained.indices) if trained.checkpoint.resumed else 0

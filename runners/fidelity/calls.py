@@ -43,7 +43,7 @@ class State(NamedTuple):
     step: tf.Tensor
 
 
-class Found(NamedTuple):
+class CallSums(NamedTuple):
     """What calls came to.
 
     Attributes:
@@ -110,7 +110,7 @@ class Caller:
 
     def call(
         self, state: State, numbers: Mapping[str, Any], calls: int, warm_up: int, reference: np.ndarray | None
-    ) -> Found:
+    ) -> CallSums:
         """Many independent calls.
 
         Args:
@@ -153,13 +153,13 @@ class Caller:
                 pair = 2 if self.task.mapped else 1
                 two = ask(pair, 0, 2 // pair)
                 if _never_varies(two):
-                    return self._found([two], 2, along, compile_s, 0.0, one=True)
+                    return self._collected([two], 2, along, compile_s, 0.0, one=True)
             chunk = self.chunk(calls)
             count = -(-calls // (BATCHES * chunk))
             began, compiled = time.perf_counter(), compile_s
             batches = [ask(chunk, at * count * chunk, count) for at in range(BATCHES)]
             seconds = time.perf_counter() - began - (compile_s - compiled)
-        return self._found(batches, count * chunk, along, compile_s, seconds)
+        return self._collected(batches, count * chunk, along, compile_s, seconds)
 
     def chunk(self, calls: int) -> int:
         """How many of so many calls are made at once."""
@@ -180,7 +180,7 @@ class Caller:
             return bool(page.most)
         return isinstance(page, Surrogate) and not page.random and not any(f.law for f in self.hard.functions)
 
-    def _found(self, batches, calls, along, compile_s, seconds, one=False) -> Found:
+    def _collected(self, batches, calls, along, compile_s, seconds, one=False) -> CallSums:
         """The sums of batches of so many calls each."""
         number = 1 if one else len(batches) * calls
         means = np.stack([batch["total"] for batch in batches]) / calls
@@ -197,7 +197,7 @@ class Caller:
         whole = Sums(number, means, float(sum(squares.values())), every, twice)
         share = calls * len(batches)
         cosine, loss = (float(sum(batch[name] for batch in batches)) / share for name in ("cosine", "loss"))
-        return Found(whole, parts, cosine, loss, seconds, compile_s)
+        return CallSums(whole, parts, cosine, loss, seconds, compile_s)
 
     def against(self, reference: np.ndarray) -> np.ndarray:
         """The directions along which the sums are taken, over the whole gradient: [directions, size]."""

@@ -71,7 +71,7 @@ def training_of(run: Run) -> Run:
     """
     measured = run.program["fidelity"]
     program = {name: value for name, value in run.program.items() if name != "fidelity"}
-    page, numbers = _page(measured["along"])
+    page, numbers = _with_defaults(measured["along"])
     program |= {"estimator": page, "keep": measured["at"]}
     return _of_each(run, program, numbers)
 
@@ -87,7 +87,7 @@ def truth_of(run: Run) -> Run:
     """
     measured: Mapping[str, Any] = run.program["fidelity"]
     smoothed = measured["truth"] == SMOOTHED
-    page, numbers = _page(measured["along"] if smoothed else measured["truth"])
+    page, numbers = _with_defaults(measured["along"] if smoothed else measured["truth"])
     own = {name: value for name, value in measured.items() if name not in ("calls", "truth_calls", "delta")}
     own |= {"role": TRUTH, "calls": measured["truth_calls"]}
     return _of_each(run, {**run.program, "estimator": page, "fidelity": own}, numbers)
@@ -106,7 +106,7 @@ def basis(values: ReplicaValues, of: Run) -> ReplicaValues:
     return replace(values, estimator=of.replicas[0].estimator, width=None)
 
 
-def _page(name: str) -> tuple[dict[str, Any], dict[str, float]]:
+def _with_defaults(name: str) -> tuple[dict[str, Any], dict[str, float]]:
     """What of an estimator with its defaults makes the program, and its numbers."""
     defaults = {key: unquoted(value) for key, value in defaults_of("estimator", name).items()}
     page = {key: value for key, value in defaults.items() if key in ("name", SAMPLES)}

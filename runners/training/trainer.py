@@ -122,7 +122,7 @@ class Trainer:
         clocks = np.array([self.compile_s, self.train_s, self.judge_s])
         return arrays | {"clocks": clocks, "step": np.array(self.step)}
 
-    def kept(self) -> dict[str, np.ndarray]:
+    def snapshot(self) -> dict[str, np.ndarray]:
         """The parameters and the problems of the block's replicas now, [replicas, ...] by PARAMETER or problem/NAME."""
         arrays = {name: v.numpy() for name, v in self._state.parameters.items()}
         arrays |= {f"problem/{name}": tensor.numpy() for name, tensor in self._replicas.problem.items()}

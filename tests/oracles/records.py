@@ -151,6 +151,8 @@ def measured(results: ResultSet, knob: str = "estimator.scale", smoothing: Seque
     Returns:
         Rows that are checked by the schema.
     """
+    if results.rows.empty:
+        return results
     rows, first = results.rows.copy(), results.rows["estimator"].iloc[0]
     biased = (rows["estimator"] == first).to_numpy()
     rows["fidelity.role"], rows[knob] = "estimate", rows["learning_rate"]
@@ -166,7 +168,7 @@ def measured(results: ResultSet, knob: str = "estimator.scale", smoothing: Seque
     accounts = tuple(
         {**own, "configuration": {**own["configuration"], "fidelity": {"delta": 0.01}}} for own in results.accounts
     )
-    declared = {name: of for account in accounts for name, of in account["measures"].items()}
+    declared = {name: of for has in TASKS.values() for name, of in has["measures"].items()}
     return replace(results, rows=schema.check(rows, declared), accounts=accounts)
 
 

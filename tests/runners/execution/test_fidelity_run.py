@@ -64,7 +64,7 @@ def test_the_truth_and_both_estimators_have_their_closed_forms(measured):
     store, _ = measured
     run = run_of(store, "disarm")
     training = identify(references.training_of(run))
-    kept = Store(store).kept(training.name, training.fingerprint, lambda *_: None)
+    kept = Store(store).states_of(training.name, training.fingerprint, lambda *_: None)
     for at, values in enumerate(training.run.replicas):
         states = kept[training.ids[at]]
         for mark in (0, 40):
@@ -136,8 +136,8 @@ def test_the_smoothed_gradient_of_sign_fitting_is_its_closed_form(tmp_path):
     run = changed(task=task, estimator={"name": "ste"}, seed=[3], fidelity=own, store=str(tmp_path), steps=10)
     measure(run)
     truth, training = (identify(of(run)) for of in (references.truth_of, references.training_of))
-    [state] = Store(tmp_path).kept(training.name, training.fingerprint, lambda *_: None).values()
-    [found] = Store(tmp_path).kept(truth.name, truth.fingerprint, lambda *_: None).values()
+    [state] = Store(tmp_path).states_of(training.name, training.fingerprint, lambda *_: None).values()
+    [found] = Store(tmp_path).states_of(truth.name, truth.fingerprint, lambda *_: None).values()
     x = state["0/x"].astype(float)
     task = tasks.registry["sign_fitting"](dim=6, rows=12)
     problem = {n.removeprefix("0/problem/"): tf.constant(a) for n, a in state.items() if n.startswith("0/problem/")}
