@@ -29,8 +29,8 @@ def fidelity(results: ResultSet) -> pd.DataFrame:
         One row for each task, method, state and smoothing, sorted by them: `task_label, estimator, method, step,
         smoothing`, how many `seeds`; `bias_square` (mean over seeds, with `bias_low` and `bias_high`, a 95 % t interval
         or of one seed two standard errors) and `bias`, its root; `bound`, the median over seeds of what the bias is
-        below; `verdict` and of how many seeds it is true (`agreeing`), at `delta`, and whether a bias is `seen`, by most
-        seeds; the geometric means over seeds of
+        below; `verdict` and of how many seeds it is true (`agreeing`), at `delta`, and whether a bias is `seen` by most
+        of them; the geometric means over seeds of
         `deviation`, the standard deviation of one call, and of `length`, that of the mean of all, all in lengths of the
         reference; the means of `cosine` and `call_cosine` with `_low` and `_high`; `evaluations` and `call_s` of one
         call, `calls` of all; `reported`, the task's measure there; and the numbers of the estimator that differ.
