@@ -78,7 +78,7 @@ def test_the_lines_of_the_experiments_are_overrides():
             check_overrides(line.split())
             assert "optimizer=adam" in line.split()
             seen += 1
-    assert seen == 14
+    assert seen == 17
 
 
 # Numbers of one page
