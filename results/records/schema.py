@@ -136,6 +136,19 @@ def is_parameter(name: str) -> bool:
     return name == WIDTH or name.startswith(PREFIXES)
 
 
+def as_one_kind(column: pd.Series) -> pd.Series:
+    """The column of a parameter, as text where it has numbers beside schedules or words.
+
+    Args:
+        column: as it comes of one part, or of several together.
+
+    Returns:
+        Numbers as they are, or text.
+    """
+    mixed = pd.api.types.infer_dtype(column, skipna=True).startswith("mixed")
+    return column.astype("string") if mixed else column
+
+
 def check(table: pd.DataFrame, declared: Mapping[str, Mapping[str, str]]) -> pd.DataFrame:
     """The table with every column in its type, in the order of this page.
 
@@ -164,8 +177,7 @@ def check(table: pd.DataFrame, declared: Mapping[str, Mapping[str, str]]) -> pd.
             continue
         column = table[name]
         if is_parameter(name):
-            mixed = pd.api.types.infer_dtype(column, skipna=True).startswith("mixed")  # numbers beside schedules
-            typed[name] = column.astype("string") if mixed else column
+            typed[name] = as_one_kind(column)
             continue
         kind = COLUMNS[name].kind if name in COLUMNS else "number"
         try:

@@ -27,7 +27,7 @@ from runners import sweep
 from runners.configuration.schema import CONF, Sweep
 from runners.execution import worker
 from steeplechase.errors import RecordError, StoreError, UserError
-from tests.oracles.records import make
+from tests.oracles.records import LOSS, make
 
 
 @pytest.fixture
@@ -112,6 +112,15 @@ def test_parameters_may_be_numbers_and_schedules(store):
     table["estimator.scale"] = [schedule if seed else 2.0 for seed in table["seed"]]
     store.write(run, fingerprint, table, account)
     assert results.load(store).rows["estimator.scale"].unique().tolist() == ["2.0", schedule]
+
+
+def test_a_parameter_that_is_a_number_here_and_a_list_there_is_text(store):
+    """Two tasks may have an argument of one name: a width, and a list of widths."""
+    for task, hidden in (("parity", 16), ("stochastic_mlp", "[100]")):
+        made = make(tasks={task: LOSS}, estimators=("ste",), seeds=1, rates=(0.1,), rows=2)
+        table = made.rows.assign(**{"task.hidden": hidden})
+        store.write(table["run"].iloc[0], "f" * 16, table, made.accounts[0])
+    assert sorted(results.load(store).rows["task.hidden"].unique()) == ["16", "[100]"]
 
 
 # Accounts
