@@ -47,7 +47,7 @@ def fidelity(results: ResultSet) -> pd.DataFrame:
         labels["method"] += ", " + labels["optimizer_label"]
     rows = rows.merge(labels[["run", "task_label", "estimator_label", "method"]], on="run")
     rows["smoothing"] = rows.get(SIGMA, math.nan)
-    rows["delta"] = rows["run"].map(lambda run: described[run]["configuration"]["fidelity"]["delta"])
+    rows["delta"] = rows["fidelity.delta"].astype("float64")
     rows["verdict"] = [_verdict(*own) for own in rows[["bias_bound", "bias_p", "delta"]].itertuples(index=False)]
     for run, own in rows.groupby("run"):
         rows.loc[own.index, "reported"] = own[described[str(run)]["reports"]].astype("float64")

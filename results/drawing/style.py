@@ -47,8 +47,8 @@ class LineStyle(NamedTuple):
     marker: str
 
 
-# Names whose look was given away by hand, before looks followed from names, and those of estimators for drawn values;
-# such of one kind share a colour. A new name needs no entry: style_of gives it a look of its own.
+# Names whose look was given away by hand, before looks followed from names, and those of estimators for drawn values,
+# of which those that ask the objective are crosses; such of one kind share a colour. A new name needs no entry: style_of gives it a look of its own.
 PINNED = {
     "sigmoid_derivative": LineStyle(BLUE, "o"),
     "sigmoid_n": LineStyle(BLUE, "s"),
@@ -89,26 +89,26 @@ PINNED = {
     "fake_numerical": LineStyle(SKY, "X"),
     "zero": LineStyle(GREY, "p"),
     "fourier": LineStyle(GREY, "o"),
-    "reinforce": LineStyle(GREY, "s"),
-    "reinforce_moving": LineStyle(GREY, "D"),
-    "reinforce_optimal": LineStyle(GREY, "X"),
+    "reinforce": LineStyle(GREY, "x"),
+    "reinforce_moving": LineStyle(GREY, "+"),
+    "reinforce_optimal": LineStyle(GREY, "1"),
     "enumeration": LineStyle(GREY, "*"),
-    "leave_one_out": LineStyle(BLUE, "8"),
-    "arm": LineStyle(ORANGE, "8"),
-    "disarm": LineStyle(RED, "8"),
-    "arms": LineStyle(SKY, "*"),
-    "dr_grpo": LineStyle(SKY, "p"),
-    "grpo": LineStyle(BROWN, "8"),
-    "rebar": LineStyle(PURPLE, "*"),
-    "relax": LineStyle(PURPLE, "p"),
-    "muprop": LineStyle(BROWN, "H"),
-    "spsa": LineStyle(PURPLE, "H"),
-    "evolution_strategy": LineStyle(GREEN, "H"),
-    "finite_difference": LineStyle(SKY, "H"),
+    "leave_one_out": LineStyle(BLUE, "x"),
+    "arm": LineStyle(ORANGE, "x"),
+    "disarm": LineStyle(RED, "x"),
+    "arms": LineStyle(SKY, "x"),
+    "dr_grpo": LineStyle(SKY, "+"),
+    "grpo": LineStyle(BROWN, "+"),
+    "rebar": LineStyle(PURPLE, "x"),
+    "relax": LineStyle(PURPLE, "+"),
+    "muprop": LineStyle(BROWN, "x"),
+    "spsa": LineStyle(GREEN, "+"),
+    "evolution_strategy": LineStyle(GREEN, "x"),
+    "finite_difference": LineStyle(ORANGE, "+"),
     "reinmax": LineStyle(RED, "H"),
-    "gapped_st": LineStyle(PURPLE, "8"),
+    "gapped_st": LineStyle(PURPLE, "*"),
     "st_gumbel": LineStyle(ORANGE, "H"),
-    "gumbel_softmax": LineStyle(SKY, "8"),
+    "gumbel_softmax": LineStyle(SKY, "*"),
     "gumbel_rao": LineStyle(GREEN, "8"),
 }
 

@@ -95,7 +95,7 @@ def _joined(tables: list[pa.Table], accounts: list[dict]) -> pd.DataFrame:
         for parts in forms.values()
     ]
     whole = pd.concat(frames, ignore_index=True)
-    several = [name for name in whole if schema.is_parameter(name) and whole[name].dtype == object]
+    several = [name for name in map(str, whole) if schema.is_parameter(name) and whole[name].dtype == object]
     whole = whole.assign(**{name: schema.as_one_kind(whole[name]) for name in several})  # of tasks that share a name
     stand = [at for parts in forms.values() for at in parts]
     if stand == sorted(stand):

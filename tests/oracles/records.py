@@ -155,7 +155,7 @@ def measured(results: ResultSet, knob: str = "estimator.scale", smoothing: Seque
         return results
     rows, first = results.rows.copy(), results.rows["estimator"].iloc[0]
     biased = (rows["estimator"] == first).to_numpy()
-    rows["fidelity.role"], rows[knob] = "estimate", rows["learning_rate"]
+    rows["fidelity.role"], rows["fidelity.delta"], rows[knob] = "estimate", 0.01, rows["learning_rate"]
     rows["learning_rate"], rows["calls"], rows["call_s"], rows["evaluations"] = 0.01, 20_000, 2e-6, 2
     rows["truth_norm"], rows["truth_error"], rows["bias_square_se"] = 0.1, 0.0, 1e-4
     rows["bias_square"] = np.where(biased, 0.09, 1e-5) + 1e-6 * rows["seed"]
@@ -165,11 +165,8 @@ def measured(results: ResultSet, knob: str = "estimator.scale", smoothing: Seque
     rows["cosine_se"], rows["call_cosine"] = 0.001, 0.3
     if smoothing:
         rows["fidelity.smoothing"] = [smoothing[seed % len(smoothing)] for seed in rows["seed"]]
-    accounts = tuple(
-        {**own, "configuration": {**own["configuration"], "fidelity": {"delta": 0.01}}} for own in results.accounts
-    )
     declared = {name: of for has in TASKS.values() for name, of in has["measures"].items()}
-    return replace(results, rows=schema.check(rows, declared), accounts=accounts)
+    return replace(results, rows=schema.check(rows, declared))
 
 
 def made_for(figure: str, **given: Any) -> ResultSet:
