@@ -96,7 +96,7 @@ def agreement(
     squared = _statistics(estimate.means, reference.means)
     length = math.sqrt(squared[1]) if squared[1] > 0 else math.nan
     error_of_truth = math.sqrt(reference.trace)
-    if not length > 2 * error_of_truth:
+    if not squared[1] > 2 * math.sqrt(2 * _squares(reference)):  # twice the standard error of the squared length of 0
         length = math.nan
     jackknifed = _jackknife(estimate.means, reference.means)
     trace = estimate.trace + reference.trace

@@ -88,18 +88,18 @@ def _smoothed(rows: pd.DataFrame) -> tuple[pd.DataFrame, str]:
         {
             "method": rows["method"],
             "step": rows["step"],
-            "σ": rows["smoothing"].map("{:g}".format),
+            "smoothing": rows["smoothing"].map("{:g}".format),
             "cosine": [
                 wording.aggregate(mean, low, high, "share")
                 for mean, low, high in zip(rows["cosine"], rows["cosine_low"], rows["cosine_high"], strict=True)
             ],
-            "length": rows["length"].map("{:.3g}".format),
+            "length": [f"{own:.3g}" if own == own else "–" for own in rows["length"]],
         }
     )
     caption = (
-        "Beside the gradient of the loss, averaged over normal noise of σ (in root mean squares of each parameter) "
+        "Beside the gradient of the loss, averaged over normal noise (in root mean squares of each parameter) "
         f"around the parameters; mean over {_seeds(rows)} with 95 % t interval. Length: in lengths of that gradient, "
-        "geometric mean. Unknown: the reference cannot be told from 0."
+        "geometric mean; –: of one of them that is not sure to be above 0."
     )
     return printed, caption
 

@@ -40,7 +40,7 @@ def test_the_table_says_what_a_bias_is_below_where_none_is_seen():
     unseen = fidelity(measured(make(tasks=["binarized_mlp"], seeds=1)))
     assert "< 0.008" in kind.parts(unseen.assign(seen=False)).__next__().printed.to_string()
     [part] = kind.parts(fidelity(measured(make(tasks=["binarized_mlp"]), smoothing=(0.1, 1.0))))
-    assert list(part.printed.columns) == ["method", "step", "σ", "cosine", "length"]
+    assert list(part.printed.columns) == ["method", "step", "smoothing", "cosine", "length"]
 
 
 @pytest.mark.parametrize("columns", [1, 2])
