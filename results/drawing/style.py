@@ -47,8 +47,8 @@ class LineStyle(NamedTuple):
     marker: str
 
 
-# Names whose look was given away by hand, before looks followed from names, and those of estimators for drawn values, of
-# which those that ask the objective are crosses; such of one kind share a colour. A new name needs no entry: style_of
+# Names whose look was given away by hand, before looks followed from names, and those of estimators for drawn values,
+# of which those that ask the objective are crosses; such of one kind share a colour. A new name needs no entry: style_of
 # gives it a look of its own.
 PINNED = {
     "sigmoid_derivative": LineStyle(BLUE, "o"),
