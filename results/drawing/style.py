@@ -48,8 +48,8 @@ class LineStyle(NamedTuple):
 
 
 # Names whose look was given away by hand, before looks followed from names, and those of estimators for drawn values,
-# of which those that ask the objective are crosses; such of one kind share a colour. A new name needs no entry: style_of
-# gives it a look of its own.
+# of which those that ask the objective are crosses; such of one kind share a colour. A new name needs no entry:
+# style_of gives it a look of its own.
 PINNED = {
     "sigmoid_derivative": LineStyle(BLUE, "o"),
     "sigmoid_n": LineStyle(BLUE, "s"),
