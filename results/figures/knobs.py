@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import textwrap
+
 import pandas as pd
 from matplotlib.figure import Figure
 
@@ -56,16 +58,19 @@ def draw(results: ResultSet, columns: int = 2) -> Figure:
                         _curve(axes, own.sort_values(number), number, column, handles[str(label)])
                 values = pd.to_numeric(found.loc[found["task_label"] == task, number]).dropna()
                 axes.set(xlabel=lookup.short_names(number), yscale="log")
+                axes.margins(x=0.12)  # so that the numbers at its ends stay within
                 if log_spaced(values):
                     axes.set_xscale("log")
                     different = sorted(values.unique())
                     axes.set_xticks(different, [f"{value:g}" for value in different])
                     axes.set_xticks([], minor=True)
             layout.ylabel(row, words)
-        if columns != 1:  # what rows show stands at their axes
-            for row in panels:
-                for words, axes in zip(titles, row, strict=True):
-                    axes.set_title(words if axes in panels[0] else "")
+        for words, row in zip(ROWS.values(), panels, strict=True):
+            for text, axes in zip(titles, row, strict=True):
+                if columns == 1:  # where rows stand side by side
+                    axes.set_title("\n".join(textwrap.fill(line, 18) for line in (words, *text.split("\n"))))
+                else:  # what rows show stands at their axes
+                    axes.set_title(text if axes in panels[0] else "")
         figure.align_ylabels()
         layout.legend(figure, list(handles.values()), list(handles))
         seeds = wording.how_many(found["seeds"].unique(), "seed")

@@ -69,6 +69,7 @@ def test_draws_that_avoid_each_other_have_the_probabilities_that_the_weights_mak
         assert (1 - q) / (1 - r / q) == pytest.approx(q * (1 - q) / (q - r))
 
 
+@pytest.mark.long
 def test_arms_has_less_variance_than_leave_one_out_of_independent_draws():
     """Of four draws, 40,000 calls: the paper's point, here of some 7 %, where the error of the ratio is near 1 %."""
     logits = tf.zeros([6])
@@ -158,6 +159,7 @@ def variance_after(name, updates, calls=20_000, **chosen):
     return np.trace(found.covariance), found.mean, found.calls
 
 
+@pytest.mark.long
 def test_what_is_learned_lowers_the_variance_and_leaves_the_mean():
     """On the toy (b − 0.45)², whose gradient at 0 is 0.025, by 500 updates: the mean stays within 4.5 standard errors.
     A control that is learned whole comes to less than a tenth of REINFORCE's variance. The relaxed objective says

@@ -13,7 +13,7 @@ SMALL = {
     "binarized_mlp": {"hidden": [12, 8], "batch": 16},
     "categorical_vae": {"variables": 2, "categories": 3, "hidden": 8, "batch": 16, "draws": 3},
     "ising": {"spins": 5},
-    "parity": {"bits": 3, "hidden": 4},
+    "parity": {"bits": 4, "hidden": 6},
     "polynomial_programming": {"variables": 4, "batch": 8},
     "quantized_mlp": {"hidden": [12, 8], "batch": 16},
     "quantized_regression": {"dim": 4, "equations": 12},

@@ -13,7 +13,7 @@ from tests.helpers.configurations import BASE, changed
 STEP = {"name": "step", "at_zero": 1}
 REFUSED = (
     "sign_fitting is written for sign, not for step: these are: binarized_convnet, binarized_mlp, oscillation, "
-    "quantized_regression, sorting, spike_memorisation, spiking_digits, two_layer_gaussian."
+    "parity, quantized_regression, sorting, spike_memorisation, spiking_digits, stochastic_mlp, two_layer_gaussian."
 )
 
 

@@ -95,6 +95,7 @@ def test_the_states_are_those_of_the_training(measured):
     np.testing.assert_allclose(at, own.loc[at.index], rtol=1e-6)
 
 
+@pytest.mark.long
 def test_a_memory_is_filled_before_and_stays(tmp_path):
     """REINFORCE with a settled baseline has far less variance than with none."""
     for name, parameters in (("reinforce", {"baseline": 0.0}), ("reinforce_moving", {"decay": 0.9})):

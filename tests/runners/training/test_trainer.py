@@ -197,7 +197,8 @@ def test_equals_an_eager_loop_over_plain_keras(carried):
     """The independent reference: one replica, eager gradients, a plain Keras optimizer, the same chance."""
     task, trainer = carried
     # Where activations have several levels, single precision parts after a step; test_quantized_mlp has it in double.
-    seed, rate, steps = 7, 0.02, 1 if task.step_sizes else 12
+    # At the start of a parity half of what moves its last shift cancels the other half, but for rounding.
+    seed, rate, steps = 7, 0.02, 1 if task.step_sizes or task.name == "parity" else 12
     chance = Chance(key(seed))
     numbers = {"activations": SCALE, "weights": SCALE, "normalize": "none"}
     hard = trainer.program.hard.operation(numbers, chance)
@@ -229,7 +230,7 @@ def test_equals_an_eager_loop_over_plain_keras(carried):
     _, state = run(trainer, [replica(seed, rate)], marks=(0, steps), total=steps)
     for name, variable in variables.items():
         moved = np.abs(variable.numpy() - begin[name].numpy()).max()
-        assert moved > 0.99 * rate
+        assert moved > 0.99 * rate or (task.name, name) == ("parity", "second_shift")
         # A sign that flips on the last bit moves a coordinate by up to two rates a step; nearly all must agree.
         apart = np.abs(state[f"parameters/{name}"][0] - variable.numpy().ravel())
         assert np.quantile(apart, 0.9) < 2e-4, (name, np.sort(apart)[-5:])
