@@ -54,8 +54,6 @@ def on_parts(
     """
     measures = {}
     for name in ("validation", "test"):
-        count = examples.counts.get(name) or len(examples.parts[name].y)
-        pieces = [(at, min(count, at + examples.piece)) for at in range(0, count, examples.piece)]
-        total = tf.add_n([tf.reduce_sum(bound(examples.part(name, problem, *piece)[0])) for piece in pieces])
-        measures[f"{name}_loss"] = total / count
+        total = tf.add_n([tf.reduce_sum(bound(x)) for x, _ in examples.pieces(name, problem)])
+        measures[f"{name}_loss"] = total / examples.count(name)
     return measures

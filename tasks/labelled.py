@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any
 
@@ -89,6 +89,24 @@ class Labelled:
             x, y = (array[at:end] for array in self.arrays[name])
         return x, y
 
+    def count(self, name: str) -> int:
+        """How many examples a part has."""
+        return self.counts.get(name) or len(self.parts[name].y)
+
+    def pieces(self, name: str, problem: Mapping[str, tf.Tensor]) -> Iterator[tuple[tf.Tensor, tf.Tensor]]:
+        """All examples of a part, as many at once as are judged at once.
+
+        Args:
+            name: `train`, `validation` or `test`.
+            problem: the replica's own.
+
+        Yields:
+            As `part`.
+        """
+        count = self.count(name)
+        for at in range(0, count, self.piece):
+            yield self.part(name, problem, at, min(count, at + self.piece))
+
     def judge(self, problem: Mapping[str, tf.Tensor], outputs: Callable, losses: Callable) -> dict[str, tf.Tensor]:
         """Loss and accuracy on what is held out.
 
@@ -102,10 +120,8 @@ class Labelled:
         """
         measures: dict[str, tf.Tensor] = {}
         for name in ("validation", "test"):
-            count = self.counts.get(name) or len(self.parts[name].y)
-            total, right = tf.zeros([], self.dtype), tf.zeros([], self.dtype)
-            for at in range(0, count, self.piece):
-                x, y = self.part(name, problem, at, min(count, at + self.piece))
+            count, total, right = self.count(name), tf.zeros([], self.dtype), tf.zeros([], self.dtype)
+            for x, y in self.pieces(name, problem):
                 seen = outputs(x)
                 total += tf.reduce_sum(losses(seen, y))
                 right += tf.reduce_sum(tf.cast(tf.argmax(seen, -1, tf.int32) == y, self.dtype))

@@ -197,6 +197,9 @@ def orphans(store: Store) -> list[Path]:
     Returns:
         Files, sorted: what was half written, tables and states that no account names, states of blocks that are
         recorded, and locks but the last of each run. What was damaged and set aside stays: nobody has looked at it yet.
+
+    Raises:
+        StoreError: for what cannot be read.
     """
     found: list[Path] = []
     for folder in (folder for run in store.runs() for folder in sealed.listed(store.root / "runs" / run, folders=True)):

@@ -114,15 +114,9 @@ class Store:
         name = hashlib.sha256("".join(sorted(info["replicas"])).encode()).hexdigest()[:16]
         with self._writing(f"the record of {run}"):
             folder.mkdir(parents=True, exist_ok=True)
-            path = folder / account["table"]
-            if not sealed.publish(path, buffer.getvalue()) and sealed.read(path) != buffer.getvalue():
-                sealed.set_aside(path)  # named like these bytes, but damaged since
-                sealed.publish(path, buffer.getvalue())
+            _publish_named_by_content(folder / account["table"], buffer.getvalue())
             if states:
-                path = folder / account["states"]
-                if not sealed.publish(path, packed) and sealed.read(path) != packed:
-                    sealed.set_aside(path)
-                    sealed.publish(path, packed)
+                _publish_named_by_content(folder / account["states"], packed)
             path, content = folder / f"run-{name}.json", sealed.text(account)
             if not sealed.publish(path, content) and self._part(path, run, fingerprint, info.get("sources"))[1] is None:
                 sealed.set_aside(path)  # where the account belongs lies something that does not count
@@ -518,6 +512,13 @@ class Store:
             raise
         except OSError as error:
             raise StoreError(f"{what} could not be written to the store {self.root}: {error.strerror}.") from None
+
+
+def _publish_named_by_content(path: Path, content: bytes) -> None:
+    """Writes a file whose name follows from its content; one that is there and has been damaged since is set aside."""
+    if not sealed.publish(path, content) and sealed.read(path) != content:
+        sealed.set_aside(path)
+        sealed.publish(path, content)
 
 
 def _as_bytes(arrays: Mapping[str, np.ndarray]) -> bytes:

@@ -60,6 +60,22 @@ class Sums:
     along: np.ndarray
     along_square: np.ndarray
 
+    @classmethod
+    def of_means(cls, means: np.ndarray, against: np.ndarray | None = None) -> Sums:
+        """What is known of a reference by the means of its batches alone, each of which counts as one call.
+
+        Args:
+            means: [batches, size].
+            against: directions of length 1, [directions, size]; None: none.
+
+        Returns:
+            The sums, whose error is that of the mean of these.
+        """
+        mean, along = means.mean(0), means[:, :0] if against is None else means @ against.T
+        spread = means.var(0, ddof=1).sum() / len(means) if len(means) > 1 else 0.0
+        square = float(mean @ mean) + spread * (len(means) - 1)
+        return cls(len(means), means, square, along.mean(0), (along**2).mean(0))
+
     @property
     def mean(self) -> np.ndarray:
         """Of all calls, [size]."""

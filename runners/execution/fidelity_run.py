@@ -40,6 +40,7 @@ def measure(
     replicas: Mapping[int, Replica],
     report: Callable[[int, int, float], None],
     lock: locks.Lock,
+    require_covered: Callable[[PlannedRun], None],
 ) -> None:
     """Measures and records the replicas of this run that are not recorded yet, one after another.
 
@@ -52,9 +53,10 @@ def measure(
         replicas: those that are missing, by their index in the run.
         report: report(replica-steps done, of how many, seconds so far) is called after every state.
         lock: of the run.
+        require_covered: raises UserError where this process has used what the run's identity does not cover.
 
     Raises:
-        UserError: for numbers that are schedules, and where the states are not there.
+        UserError: as require_covered, for numbers that are schedules, and where the states are not there.
         LostLock: where the lock is lost.
     """
     run, measured = planned.run, planned.run.program["fidelity"]
@@ -88,10 +90,10 @@ def measure(
             )
             row = {name: float(tensor.numpy()[0]) for name, tensor in judged.items()}
             clocks[2] += time.perf_counter() - started
-            truth = None if is_truth else _truth(_of(values, needed[1]), step, own)
+            truth = None if is_truth else Sums.of_means(_of(values, needed[1])[f"{step}/{KEPT}"])
             reference = None if truth is None else truth.mean
             found = own.call(state, _numbers(replica, program), measured["calls"], measured["warm_up"], reference)
-            row |= _row(found, own, truth, measured.get("delta", 0.0))
+            row |= _row(found, own, truth, measured.get("delta"))
             if is_truth:
                 kept[f"{step}/{KEPT}"] = found.whole.means[None]
             rows.append({**row, "evaluations": float(asked)})
@@ -114,14 +116,13 @@ def measure(
             asked,
         )
         per_call = max(1e-9, clocks[1]) / max(1, measured["calls"] * len(rows))
-        account = accounts.account(
-            ids, Clocks(float(clocks[0]), float(clocks[1]), float(clocks[2]), began, [per_call]), 1
-        )
+        compile_s, train_s, judge_s = map(float, clocks)
+        account = accounts.account(ids, Clocks(compile_s, train_s, judge_s, began, [per_call]), 1)
+        require_covered(planned)
         lock.require()
         store.write(planned.name, planned.fingerprint, table, account, kept or None)
         outcome.trained += 1
-        for name, seconds in zip(("compile_s", "train_s", "judge_s"), clocks, strict=True):
-            setattr(outcome, name, getattr(outcome, name) + float(seconds))
+        outcome.spend(compile_s, train_s, judge_s)
         outcome.memory_bytes = account["peak_memory_bytes"]
 
 
@@ -148,17 +149,6 @@ def _state(task: Task, program: Program, replica: Replica, states: Mapping[str, 
     return State(parameters, problem, tf.constant(key(replica.seed)), tf.constant(step))
 
 
-def _truth(states: Mapping[str, np.ndarray], step: int, caller: Caller) -> Sums:
-    """The reference gradient at a state, along the directions of the estimator that is held against it."""
-    means = states[f"{step}/{KEPT}"]
-    calls_of_each = 1 if len(means) == 1 else 2  # only their means and their spread are used
-    spread = means.var(0, ddof=1).sum() / len(means) if len(means) > 1 else 0.0
-    mean = means.mean(0)
-    number = len(means) * calls_of_each
-    along = caller.against(mean) @ mean
-    return Sums(number, means, float(mean @ mean) + spread * (number - 1), along, along**2)
-
-
 def _numbers(replica: Replica, program: Program) -> dict[str, Any]:
     """The replica's numbers as tensors. Raises UserError for schedules."""
     if any(name != "learning_rate" for name in replica.scheduled):
@@ -171,24 +161,19 @@ def _numbers(replica: Replica, program: Program) -> dict[str, Any]:
     return {**numbers, "normalize": tf.constant(NORMALIZATIONS.index(replica.normalize), program.precision)}
 
 
-def _row(sums: CallSums, caller: Caller, truth: Sums | None, delta: float) -> dict[str, float]:
+def _row(sums: CallSums, caller: Caller, truth: Sums | None, delta: float | None) -> dict[str, float]:
     """What is recorded of the calls at one state."""
     whole = sums.whole
     row = {"calls": whole.calls, "train_loss": sums.loss, "gradient_norm": float(np.linalg.norm(whole.mean))}
     row["call_s"] = sums.seconds / whole.calls if sums.seconds else np.nan
-    if truth is None:
+    if truth is None or delta is None:
         alone = agreement(whole, whole, delta=1.0)
         return row | {"truth_norm": alone.truth, "truth_error": alone.truth_error}
     told = agreement(whole, truth, delta=delta, against=caller.against(truth.mean))
     row |= _columns(told) | {"call_cosine": sums.cosine}
     for name, part in caller.slices.items():
-        means = truth.means[:, part]
-        mean = means.mean(0)
-        spread = means.var(0, ddof=1).sum() / len(means) if len(means) > 1 else 0.0
-        reference = Sums(truth.calls, means, float(mean @ mean) + spread * (truth.calls - 1), mean[:0], mean[:0])
-        of_part = agreement(sums.parts[name], reference, delta=max(delta, 1e-9))
-        for measure in ("bias_square", "variance", "cosine"):
-            row[f"site.{measure}.{name}"] = _columns(of_part)[measure]
+        of_part = _columns(agreement(sums.parts[name], Sums.of_means(truth.means[:, part]), delta=delta))
+        row |= {f"site.{measure}.{name}": of_part[measure] for measure in ("bias_square", "variance", "cosine")}
     return row
 
 

@@ -46,3 +46,15 @@ class Outcome:
     held: str = ""
     queued: str = ""
     remarks: list[str] = field(default_factory=list)
+
+    def spend(self, compile_s: float, train_s: float, judge_s: float) -> None:
+        """Adds to the three clocks of this process.
+
+        Args:
+            compile_s: seconds of compiling.
+            train_s: seconds of training.
+            judge_s: seconds of judging.
+        """
+        self.compile_s += compile_s
+        self.train_s += train_s
+        self.judge_s += judge_s

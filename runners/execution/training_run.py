@@ -24,6 +24,7 @@ from runners.execution.accounts import Accounts, Clocks
 from runners.execution.outcome import Outcome
 from runners.execution.parallel import default_parallel_blocks, train_in_parallel
 from runners.execution.progress import Progress
+from runners.fidelity import calls
 from runners.planning import estimator_sources, identity, observing, references, sources
 from runners.planning.identity import PlannedRun, identify
 from runners.training import programs
@@ -115,15 +116,12 @@ def _execute(
         raise UserError(
             f"seeds_per_draw is {run.seeds_per_draw}, but all seeds meet one problem of {task.name}: leave it at 1."
         )
-    unknown = used_beyond(planned)  # what building the task has used: told now, and not after hours of training
-    if unknown:
-        programs.release()
-        raise UserError(unknown)
+    require_covered(planned)  # what building the task has used: told now, and not after hours of training
     block.check_parameters(run, program)
     every = [block.replica_of(values, run, program) for values in run.replicas]
     replicas = {i: every[i] for i in missing}
     if references.measures_fidelity(run):
-        fidelity_run.measure(planned, store, outcome, task, program, replicas, report, lock)
+        fidelity_run.measure(planned, store, outcome, task, program, replicas, report, lock, require_covered)
         return
     _Training(planned, store, outcome, task, program, replicas, slopes(program, every), report, lock).train()
 
@@ -150,8 +148,7 @@ def _have(needed: Run, store: Store, outcome: Outcome, report: Callable[[int, in
         outcome.remarks.append(f"{path.name} does not count: {fault}; it is set aside as {store.set_aside(path).name}")
     while True:
         own = execute(needed, report)
-        for clock in ("compile_s", "train_s", "judge_s"):
-            setattr(outcome, clock, getattr(outcome, clock) + getattr(own, clock))
+        outcome.spend(own.compile_s, own.train_s, own.judge_s)
         outcome.remarks.extend(own.remarks)
         if own.error:
             raise UserError(f"{own.run}, on which this rests, could not be run: {own.error}")
@@ -300,19 +297,14 @@ class _Training:
             UserError: where it used anything that the run's identity does not cover.
         """
         planned, outcome = self.planned, self.outcome
-        unknown = used_beyond(planned)
-        if unknown:
-            trainers.release()  # or the next run would take what was traced through it, and nobody would see
-            programs.release()
-            raise UserError(unknown)
+        require_covered(planned)
         self.lock.require()
         self.store.write(planned.name, planned.fingerprint, trained.table, trained.account, trained.states)
         trained.checkpoint.discard()
         outcome.trained += len(trained.indices)
         outcome.resumed += len(trained.indices) if trained.checkpoint.resumed else 0
         outcome.diverged += int((~trained.table.groupby("replica")["diverged"].last().isna()).sum())
-        for clock, seconds in trained.seconds.items():
-            setattr(outcome, clock, getattr(outcome, clock) + seconds)
+        outcome.spend(**trained.seconds)
         outcome.memory_bytes = trained.account["peak_memory_bytes"]
         for i in trained.indices:
             del self.replicas[i]
@@ -351,6 +343,24 @@ def slopes(program: Program, replicas: Sequence[Replica]) -> dict[str, str]:
         except (UserError, TypeError, ValueError, OpError):  # it is written for the run's precision alone
             return {}
     return found if all(found.values()) else {}
+
+
+def require_covered(planned: PlannedRun) -> None:
+    """Lets nothing be recorded where this process has used what a run's identity does not cover.
+
+    Args:
+        planned: the run.
+
+    Raises:
+        UserError: as `used_beyond` says it. What was traced is let go of, or the next run would take it, and nobody
+            would see.
+    """
+    unknown = used_beyond(planned)
+    if unknown:
+        trainers.release()
+        calls.release()
+        programs.release()
+        raise UserError(unknown)
 
 
 def used_beyond(planned: PlannedRun) -> str:
