@@ -29,7 +29,8 @@ sweep: $(READY) ## run the default experiment and show who won (ARGS="..." are h
 PAPER := notebook throughput flow control convergence control_mnist surrogates surrogates_mnist pairings
 PAPER += instance_two eight_splits constant_surrogates wider_clip quantized quantized_4
 PAPER += memorisation spiking convnet choosing
-PAPER += drawn_bits drawn_choices drawn_networks toy fidelity fidelity_choices fidelity_smoothed knobs policy
+PAPER += drawn_bits drawn_choices drawn_networks toy
+PAPER += fidelity fidelity_wide fidelity_choices fidelity_smoothed fidelity_population knobs policy
 
 paper: $(READY) ## run every experiment that is missing, and draw every figure, table and the report (about two hours)
 	@for name in $(PAPER); do $(RUN) -m runners.sweep experiment=$$name || exit 1; done

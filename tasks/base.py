@@ -91,7 +91,8 @@ class Task:
         bounds: by parameter, the interval that its elements are kept in after each update.
         optimum: the smallest possible loss, where it is known.
         each_update: each_update(before, after, hard, problem) -> measures of one update, from the parameters before and
-            after it, with no gradient and no chance. A row has their means over all updates since the row before it;
+            after it, with no gradient and no chance. `hard.step(x, site, step_size)` is the step at a quantizer whose
+            step is learned, None where there is none. A row has their means over all updates since the row before it;
             the first has none. None: nothing is measured at every update.
         mapped: whether its operations work on many replicas at once; else each block is one replica.
         xla: whether its programs are compiled by XLA; else they run as TensorFlow graphs, whose kernels for some
@@ -113,6 +114,8 @@ class Task:
         losses: losses(parameters, batch, hard, chance, problem) -> (losses, measures): those of single examples, or of
             single draws where there are no examples, of which `loss` is the mean (tasks.drawn.mean_of). Estimators that
             ask the objective need them. None: the loss is of all examples together.
+        population: population(parameters, problem) -> the mean loss over all inputs in closed form, with its gradient.
+            None: it has none.
         for_levels: for_levels(levels) -> Task: the same task for hard weights of these values, where it needs to know
             which there are; it is asked for those of the hard function at weights. None: it does not.
         step_sizes: by site of a quantizer whose step is learned, the parameter that is trained for it, which `hard` is
@@ -151,6 +154,7 @@ class Task:
     draw: Draw = Draw()
     can_fail: bool = True
     losses: Callable | None = None
+    population: Callable | None = None
     for_levels: Callable[[tuple[float, ...]], Task] | None = None
     step_sizes: Mapping[str, str] = field(default_factory=dict)
     spreads: Mapping[str, float] = field(default_factory=dict)

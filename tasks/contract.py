@@ -25,6 +25,35 @@ STANDARD = ("train_loss",)  # a measure that is there without being measured
 
 
 @dataclass(frozen=True)
+class Judged:
+    """The hard values without slopes, as `judge` and `each_update` are given them.
+
+    Attributes:
+        value: as of Trial.
+    """
+
+    value: Callable[[tf.Tensor, str], tf.Tensor]
+
+    def __call__(self, x: tf.Tensor, *, at: str, step_size: tf.Tensor | None = None) -> tf.Tensor:
+        """The hard values at a site.
+
+        Args:
+            x: any tensor.
+            at: the site.
+            step_size: of a quantizer whose step is learned.
+
+        Returns:
+            The shape and dtype of x.
+        """
+        y = self.value(x, at) if step_size is None else step_size * self.value(x / step_size, at)
+        return tf.stop_gradient(y)
+
+    def step(self, _x: tf.Tensor, _at: str, step_size: tf.Tensor | None) -> tf.Tensor | None:
+        """The step at a site: that which is learned."""
+        return step_size
+
+
+@dataclass(frozen=True)
 class Trial:
     """A task with what its functions are given while it is held to the contract.
 
@@ -71,19 +100,10 @@ class Trial:
             passed += tf.stop_gradient(judged / step_size) * step_size
         return passed + tf.stop_gradient(judged - passed)
 
-    def judged(self, x: tf.Tensor, *, at: str, step_size: tf.Tensor | None = None) -> tf.Tensor:
-        """The hard operation that passes no gradient.
-
-        Args:
-            x: any tensor.
-            at: the site.
-            step_size: of a quantizer whose step is learned.
-
-        Returns:
-            The hard values.
-        """
-        y = self.value(x, at) if step_size is None else step_size * self.value(x / step_size, at)
-        return tf.stop_gradient(y)
+    @property
+    def judged(self) -> Judged:
+        """The hard operation that passes no gradient."""
+        return Judged(self.value)
 
     def loss(self, parameters: Mapping[str, tf.Tensor], hard: Callable | None = None) -> tuple[tf.Tensor, dict]:
         """The loss at the first batch.

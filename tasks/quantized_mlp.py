@@ -53,7 +53,8 @@ def quantized_mlp(
         dtype: of the parameters and of all products: `float32` or `float64`.
 
     Returns:
-        The task. It is chosen by `validation_accuracy` and reports `test_accuracy`, shares.
+        The task. It is chosen by `validation_accuracy` and reports `test_accuracy`, shares. `switches` is the share of
+        weights whose level another update changed: what oscillates does so again and again.
 
     Raises:
         UserError: for arguments that make no such task, for data that cannot be read, and for a hard function of
@@ -125,13 +126,28 @@ def quantized_mlp(
         whole = [tf.reduce_sum(tf.square(parameters[name])) for name in weights]
         return measures | {"rounding_error": tf.sqrt(tf.add_n(away) / tf.add_n(whole))}
 
+    def each_update(before, after, hard, problem):
+        old, new = ([_levels(of, hard, n) for n in weights] for of in (before, after))
+        other = [tf.reduce_sum(tf.cast(tf.abs(a - b) > 0.5, dtype)) for a, b in zip(old, new, strict=True)]
+        return {"switches": tf.add_n(other) / sum(math.prod(sizes[n]) for n in weights)}
+
+    def _levels(parameters, hard, site):
+        """Hard weights in units of their step; neighbours are 1 apart."""
+        step = hard.step(parameters[site], site, parameters[step_sizes[site]])
+        value = rounded(parameters, parameters[site], hard, site)
+        return value if step is None else value / step
+
     task = Task(
         name="quantized_mlp",
         label=f"Quantized MLP ({'-'.join(map(str, widths))})",
         start=start,
         loss=loss,
         judge=judge,
-        measures={"rounding_error": Measure("Rounding error of weights", "share of their norm", "", (0.0, math.inf))},
+        each_update=each_update,
+        measures={
+            "rounding_error": Measure("Rounding error of weights", "share of their norm", "", (0.0, math.inf)),
+            "switches": Measure("Switches", "per weight and update", "", (0.0, 1.0)),
+        },
         target=("validation_accuracy", 0.9),
         sizes=sizes,
         flops=layers.step_flops(batch, [sizes[f"layer{i}/weights"] for i in numbered]),

@@ -58,15 +58,19 @@ def two_layer_gaussian(
         off = tf.linalg.matvec(hard(rows, at="units/activations"), parameters["v"]) - right
         return tf.reduce_mean(tf.square(off)) / 2, {}
 
+    def population(parameters, problem):
+        return population_loss(parameters["v"], problem["v"], _angle(parameters["w"], problem["w"]))
+
     def judge(parameters, hard, problem):
-        angle = _angle(parameters["w"], problem["w"])
-        return {"population_loss": population_loss(parameters["v"], problem["v"], angle), "angle": angle}
+        measures = {"population_loss": population(parameters, problem)}
+        return measures | {"angle": _angle(parameters["w"], problem["w"])}
 
     return Task(
         name="two_layer_gaussian",
         label=f"Two layers, Gaussian ({inputs}-{units})",
         start=start,
         loss=loss,
+        population=population,
         judge=judge,
         measures={
             "population_loss": Measure("Population loss", "1", "lower", (0.0, math.inf)),

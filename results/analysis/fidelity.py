@@ -15,8 +15,13 @@ from results.statistics.bias import BELOW, BIASED, UNDECIDED
 from steeplechase.errors import RecordError
 
 ALPHA = 0.05  # of being called biased
-SIGMA = "fidelity.smoothing"
-_MEANS = {"cosine": "cosine", "call_cosine": "call_cosine"}  # what is averaged as it is, and under which name
+SIGMA, TRUTH = "fidelity.smoothing", "fidelity.truth"
+SMOOTHED = "smoothed"
+NOISES = {  # over which a loss is averaged, whose gradient depends on how much of it there is
+    SMOOTHED: "normal noise around the parameters (in root mean squares of each)",
+    "noise": "logistic noise at every hard site (in spreads of what arrives there)",
+}
+_MEANS = ("cosine", "call_cosine", "next_step")  # what is averaged as it is
 
 
 def fidelity(results: ResultSet) -> pd.DataFrame:
@@ -26,14 +31,16 @@ def fidelity(results: ResultSet) -> pd.DataFrame:
         results: with runs that measured fidelity; others are passed over.
 
     Returns:
-        One row for each task, method, state and smoothing, sorted by them: `task_label, estimator, method, step,
-        smoothing`, how many `seeds`; `bias_square` (mean over seeds, with `bias_low` and `bias_high`, a 95 % t interval
-        or of one seed two standard errors) and `bias`, its root; `bound`, the median over seeds of what the bias is
-        below; `verdict` and of how many seeds it is true (`agreeing`), at `delta`, and whether a bias is `seen` by most
-        of them; the geometric means over seeds of
+        One row for each task, reference, method, state and smoothing, sorted by them: `task_label` (with the reference
+        where there are several), `truth, estimator, method, step, smoothing`, how many `seeds`; `bias_square` (mean
+        over seeds, with `bias_low` and `bias_high`, a 95 % t interval or of one seed two standard errors) and `bias`,
+        its root; `bound`, the median over seeds of what the bias is below; `verdict` and of how many seeds it is true
+        (`agreeing`), at `delta`, and whether a bias is `seen` by most of them; the geometric means over seeds of
         `deviation`, the standard deviation of one call, and of `length`, that of the mean of all, all in lengths of the
         reference; the means of `cosine` and `call_cosine` with `_low` and `_high`; `evaluations` and `call_s` of one
-        call, `calls` of all; `reported`, the task's measure there; and the numbers of the estimator that differ.
+        call, `calls` of all; `reported`, the task's measure there; `next_step`, the mean of what the optimizer's next
+        step does to the loss over all that is trained on, as a share of that loss, with `_low` and `_high`, of networks
+        that draw nothing; and the numbers of the estimator that differ.
 
     Raises:
         RecordError: for incomplete results, and where nothing was measured.
@@ -46,7 +53,11 @@ def fidelity(results: ResultSet) -> pd.DataFrame:
     if labels["optimizer_label"].nunique() > 1:  # which the trainings were by, on whose way the states are
         labels["method"] += ", " + labels["optimizer_label"]
     rows = rows.merge(labels[["run", "task_label", "estimator_label", "method"]], on="run")
-    rows["smoothing"] = rows.get(SIGMA, math.nan)
+    rows["smoothing"], rows["truth"] = rows.get(SIGMA, math.nan), rows.get(TRUTH, "")
+    if rows["truth"].nunique() > 1:
+        rows["task_label"] += ", " + rows["truth"]
+    full = rows.get("full_loss", rows["step"] * math.nan).astype("float64")
+    rows["next_step"] = rows.get("step_change", full) / full.where(full > 0)
     rows["delta"] = rows["fidelity.delta"].astype("float64")
     rows["verdict"] = [_verdict(*own) for own in rows[["bias_bound", "bias_p", "delta"]].itertuples(index=False)]
     for run, own in rows.groupby("run"):
@@ -54,7 +65,7 @@ def fidelity(results: ResultSet) -> pd.DataFrame:
     knobs = [
         c for c in map(str, rows) if c.startswith("estimator.") and rows.groupby("estimator")[c].nunique().max() > 1
     ]
-    keys = ["task_label", "estimator", "estimator_label", "method", "step", "smoothing"]
+    keys = ["task_label", "truth", "estimator", "estimator_label", "method", "step", "smoothing"]
     found = [
         dict(zip(keys, where, strict=True)) | _over_seeds(own) | {knob: own[knob].iloc[0] for knob in knobs}
         for where, own in rows.groupby(keys, sort=True, dropna=False)
@@ -101,8 +112,8 @@ def _over_seeds(rows: pd.DataFrame) -> dict[str, object]:
         deviation = np.sqrt(rows["variance"].to_numpy("float64"))
         length = (rows["gradient_norm"] / rows["truth_norm"]).to_numpy("float64")
         out |= {name: _geometric(own) for name, own in (("deviation", deviation), ("length", length))}
-    for column, name in _MEANS.items():
-        out[name], out[f"{name}_low"], out[f"{name}_high"] = intervals.t_interval(rows[column].to_numpy("float64"))
+    for name in _MEANS:
+        out[name], out[f"{name}_low"], out[f"{name}_high"] = intervals.t_interval(rows[name].to_numpy("float64"))
     out |= {name: float(rows[name].median()) for name in ("evaluations", "call_s", "calls")}
     return out | {"reported": float(rows["reported"].mean())}
 

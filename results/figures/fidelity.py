@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+
 import pandas as pd
 from matplotlib import ticker
 from matplotlib.axes import Axes
@@ -9,7 +11,7 @@ from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
 
 from results import wording
-from results.analysis.fidelity import fidelity
+from results.analysis.fidelity import NOISES, SMOOTHED, fidelity
 from results.drawing import layout, style
 from results.records.result_set import ResultSet
 
@@ -20,7 +22,7 @@ EXACT = 1e-6  # what is drawn of a bias that is smaller: numbers are single
 def draw(results: ResultSet, columns: int = 2) -> Figure:
     """A row a task, a column a state. The lower and the further to the left a method is, the better.
 
-    Where the reference is smoothed by several spreads of noise, the cosine with it is drawn over them.
+    Where the reference is averaged over noise of several spreads, the cosine with it is drawn over them.
 
     Args:
         results: what it is drawn of.
@@ -33,7 +35,7 @@ def draw(results: ResultSet, columns: int = 2) -> Figure:
         RecordError: for incomplete results, and where nothing was measured of fidelity.
     """
     found = fidelity(results)
-    smoothed = found["smoothing"].nunique() > 1
+    spreads = found.groupby("task_label")["smoothing"].nunique()
     tasks = list(dict.fromkeys(found["task_label"]))
     states = sorted(found["step"].unique())
     with style.context(columns):
@@ -46,14 +48,14 @@ def draw(results: ResultSet, columns: int = 2) -> Figure:
                 own = found[(found["task_label"] == task) & (found["step"] == step)]
                 if own.empty:
                     layout.note(axes, "not measured")
-                elif smoothed:
+                elif spreads[task] > 1:
                     _ladder(axes, own, handles)
                 else:
                     _plane(axes, own, handles)
-            layout.ylabel(row, "cosine with the gradient" if smoothed else "relative bias")
+            layout.ylabel(row, "cosine with the gradient" if spreads[task] > 1 else "relative bias")
         figure.align_ylabels()
         layout.legend(figure, list(handles.values()), list(handles))
-        layout.caption(figure, _caption(found, smoothed), results)
+        layout.caption(figure, " ".join(_captions(found, spreads)), results)
     return figure
 
 
@@ -83,21 +85,26 @@ def _ladder(axes: Axes, rows: pd.DataFrame, handles: dict[str, Line2D]) -> None:
     for method, curve in rows.groupby("method", sort=False):
         of = curve.rename(columns={"cosine": "mean", "cosine_low": "low", "cosine_high": "high"})
         layout.curve(axes, curve["smoothing"], of.sort_values("smoothing"), handles[str(method)])
-    axes.set(xscale="log", xlabel="σ of the smoothing")
+    smoothed = rows["truth"].iloc[0] != "noise"
+    axes.set(xscale="log", xlabel="σ of the smoothing" if smoothed else "scale of the noise")
     axes.axhline(0, color="#808080", linewidth=0.6)
 
 
-def _caption(rows: pd.DataFrame, smoothed: bool) -> str:
+def _captions(rows: pd.DataFrame, spreads: pd.Series) -> Iterator[str]:
     seeds = wording.how_many(rows["seeds"].unique(), "seed")
-    if smoothed:
-        return (
-            f"Cosine of the estimate with the gradient of the loss, averaged over normal noise of σ (in root mean "
-            f"squares of each parameter) around the states of one training; mean over {seeds} with 95 % t interval. "
-            "Gaps: the reference cannot be told from 0."
+    several = rows["task_label"].map(spreads) > 1
+    for truth in rows.loc[several, "truth"].unique():
+        yield (
+            "Cosine of the estimate with the gradient of the loss, averaged over "
+            f"{NOISES.get(truth, NOISES[SMOOTHED])}, at the states of one training; mean over {seeds} with 95 % t "
+            "interval."
         )
-    return (
-        f"At states of one training, {rows['calls'].max():,.0f} calls, in lengths of the true gradient. Bias: mean "
-        f"over {seeds} with 95 % interval; open, with an arrow: below that, at 95 %. Deviation: the standard deviation "
-        "of one call times the root of its evaluations of the objective, geometric mean over seeds; of what never "
-        "varies at the left edge."
-    )
+    if several.any():
+        yield "Gaps: the reference cannot be told from 0."
+    if not several.all():
+        yield (
+            f"At states of one training, {rows['calls'].max():,.0f} calls, in lengths of the true gradient. Bias: mean "
+            f"over {seeds} with 95 % interval; open, with an arrow: below that, at 95 %. Deviation: the standard "
+            "deviation of one call times the root of its evaluations of the objective, geometric mean over seeds; of "
+            "what never varies at the left edge."
+        )

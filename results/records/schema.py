@@ -99,6 +99,10 @@ FIDELITY = {  # of runs that measure how far estimates are from a reference grad
         "number", "mean over calls of the cosine of one call with the reference", "1", "higher", False, (-1.0, 1.0)
     ),
     "call_s": Column("number", "seconds of one call, many at once", "s", "lower", False),
+    "full_loss": Column("number", "loss over all that is trained on, with hard values", "1", "lower", False),
+    "step_change": Column(
+        "number", "what the optimizer's next step, by the mean of all calls, does to that loss", "1", "lower", False
+    ),
 }
 COLUMNS = {**IDENTITY, **CLOCK, **MEASURES, **FIDELITY}
 PARTS = ("estimator", "estimator_weights", "function", "function_weights", "task", "optimizer", "fidelity")

@@ -11,8 +11,10 @@ from rich.console import Console
 from rich.table import Table
 
 from results import wording
+from results.analysis.fidelity import NOISES, SMOOTHED
 from results.tables import printing
 
+NEXT = ["next_step", "next_step_low", "next_step_high"]
 ORDER = "Rows: by step, then by method, in the order of the alphabet."
 
 
@@ -54,6 +56,12 @@ def parts(frame: pd.DataFrame) -> Iterator[printing.Part]:
     for task, rows in frame.groupby("task_label", sort=False):
         rows = rows.sort_values(["step", "smoothing", "method"])
         printed, caption = (_smoothed if rows["smoothing"].notna().any() else _whole)(rows)
+        if rows["next_step"].notna().any():
+            printed["next step"] = [_share(*own) for own in rows[NEXT].itertuples(index=False)]
+            caption += (
+                " Next step: what the optimizer's next step by the mean estimate does to the loss over all that is "
+                "trained on, as a share of that; mean with 95 % t interval."
+            )
         yield printing.Part(f"{task}: how far estimates are from the gradient", printed.astype(str), caption, ORDER)
 
 
@@ -83,7 +91,7 @@ def _whole(rows: pd.DataFrame) -> tuple[pd.DataFrame, str]:
 
 
 def _smoothed(rows: pd.DataFrame) -> tuple[pd.DataFrame, str]:
-    """Beside the gradient of a smoothed loss, which no slope is meant to be: directions and lengths."""
+    """Beside the gradient of an averaged loss, which no slope is meant to be: directions and lengths."""
     printed = pd.DataFrame(
         {
             "method": rows["method"],
@@ -97,15 +105,20 @@ def _smoothed(rows: pd.DataFrame) -> tuple[pd.DataFrame, str]:
         }
     )
     caption = (
-        "Beside the gradient of the loss, averaged over normal noise (in root mean squares of each parameter) "
-        f"around the parameters; mean over {_seeds(rows)} with 95 % t interval. Length: in lengths of that gradient, "
-        "geometric mean; –: of one of them that is not sure to be above 0."
+        f"Beside the gradient of the loss, averaged over {NOISES.get(rows['truth'].iloc[0], NOISES[SMOOTHED])}; mean "
+        f"over {_seeds(rows)} with 95 % t interval. Length: in lengths of that gradient, geometric mean; –: of one of "
+        "them that is not sure to be above 0."
     )
     return printed, caption
 
 
 def _seeds(rows: pd.DataFrame) -> str:
     return wording.count(int(rows["seeds"].max()), "seed")
+
+
+def _share(mean: float, low: float, high: float) -> str:
+    ends = "" if math.isnan(low) else f" [{low:+.1%}, {high:+.1%}]"
+    return "–" if math.isnan(mean) else f"{mean:+.1%}{ends}"
 
 
 def _bias(row) -> str:

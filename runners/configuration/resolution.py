@@ -25,7 +25,16 @@ from runners.configuration.estimator_files import (
 )
 from runners.configuration.keys import check_choice_key
 from runners.configuration.run import ReplicaValues, Run
-from runners.configuration.schema import AT_WEIGHTS, DECAYS, INT32_MAX, PARTS, refuse_too_many
+from runners.configuration.schema import (
+    AT_WEIGHTS,
+    AVERAGES,
+    DECAYS,
+    INT32_MAX,
+    NOISE,
+    PARTS,
+    SMOOTHED,
+    refuse_too_many,
+)
 from runners.configuration.task_files import argument_names
 from runners.optimizer_traits import check_class, traits
 from steeplechase import schedules
@@ -137,13 +146,13 @@ def _fidelity(cfg: Mapping[str, Any]) -> dict[str, Any]:
         raise UserError(f"fidelity.at is {own['at']}, but must list shares of the training, from 0 to 1.")
     _one_of("fidelity.role", own["role"], "estimate", "truth", "training")
     for name in ("along", "truth"):
-        if (name, own[name]) != ("truth", "smoothed"):
+        if name == "along" or own[name] not in AVERAGES:
             defaults_of("estimator", own[name])
     if cfg["gradient_flow"] or cfg["width"] is not None:
         raise UserError("fidelity.calls measures estimators as they are: leave gradient_flow and width out.")
     found = {name: own[name] for name in ("calls", "along", "truth", "truth_calls", "warm_up", "delta")}
     found |= {"role": "estimate", "at": sorted({round(share * cfg["steps"]) for share in own["at"]})}
-    return found | ({"smoothing": own["smoothing"]} if own["truth"] == "smoothed" else {})
+    return found | ({"smoothing": own["smoothing"]} if own["truth"] in (SMOOTHED, NOISE) else {})
 
 
 def _of_program(estimator: Mapping[str, Any]) -> dict[str, Any]:

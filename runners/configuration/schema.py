@@ -20,6 +20,7 @@ PARTS = {**{group: group for group in GROUPS[:-1]}, **AT_WEIGHTS}  # what is cho
 BY_NAME = ("margins", "looks")  # keys that have one of their own for each task, estimator or method
 DECAYS = ("cosine", "linear", "constant")  # shapes of schedules
 INT32_MAX = 2**31 - 1  # seeds and sizes are int32
+SMOOTHED, NOISE, POPULATION = AVERAGES = "smoothed", "noise", "population"  # of a loss without draws
 
 
 @dataclass
@@ -30,10 +31,12 @@ class Fidelity:
         calls: independent calls of each estimator at each state; 0: estimators are raced, and not measured.
         at: where on the way of the reference training the states are, shares of its steps.
         along: the estimator of that training.
-        truth: the estimator whose mean is the reference gradient, or smoothed: the gradient of the loss, averaged over
-            normal noise around the parameters.
+        truth: the estimator whose mean is the reference gradient; or of networks that draw nothing the gradient of the
+            loss, averaged over normal noise around the parameters (smoothed), over logistic noise at every hard site
+            (noise), or over all inputs, where that is a closed form (population).
         truth_calls: calls of that one, where they differ from each other.
-        smoothing: standard deviation of the noise of `truth=smoothed`, in root mean squares of each parameter.
+        smoothing: of that noise: the standard deviation of `truth=smoothed`, in root mean squares of each parameter, or
+            the scale of `truth=noise`, in spreads of what arrives at the site.
         warm_up: calls before the first, by which an estimator with a memory fills it; during the calls it stays.
         delta: the share of the reference's length that counts as a bias.
         role: what the run is: estimate; training or truth, which the others rest on, are planned by themselves.

@@ -18,13 +18,15 @@ from runners.execution import provenance, record_rows
 from runners.execution.accounts import Accounts, Clocks
 from runners.execution.outcome import Outcome
 from runners.fidelity import calls
+from runners.fidelity.averages import Average
 from runners.fidelity.calls import Caller, CallSums, State
+from runners.fidelity.next_step import stepper
 from runners.planning import identity, references
 from runners.planning.identity import PlannedRun, identify
 from runners.training.asking import asked_sites, evaluations
 from runners.training.probes import judgement
 from runners.training.programs import Program, Replica
-from steeplechase.errors import UserError
+from steeplechase.errors import Unsupported, UserError
 from steeplechase.random import key
 from tasks.base import Task
 
@@ -60,19 +62,21 @@ def measure(
         LostLock: where the lock is lost.
     """
     run, measured = planned.run, planned.run.program["fidelity"]
-    smoothed = measured["truth"] == references.SMOOTHED
-    if smoothed and any(function.law for function in program.hard.functions):
-        outcome.unsupported = (
-            f"fidelity.truth is {references.SMOOTHED}, but {program.hard.function.name} is drawn and needs no "
-            "smoothing: take fidelity.truth=enumeration or leave_one_out."
-        )
-        lock.require()
-        store.write_unsupported(planned.name, planned.fingerprint, outcome.unsupported)
-        return
+    average = None
+    if references.averaged(measured):
+        average = Average(measured["truth"], float(measured.get("smoothing", 0.0)))
+        try:
+            average.require(task, program.hard)
+        except Unsupported as declined:
+            outcome.unsupported = str(declined)
+            lock.require()
+            store.write_unsupported(planned.name, planned.fingerprint, outcome.unsupported)
+            return
     began, steps = provenance.now(), run.program["steps"]
     is_truth = measured["role"] == references.TRUTH
-    smoothing = float(measured["smoothing"]) if smoothed and is_truth else None
-    own = calls.caller(task, program.hard, program.precision, program.device, smoothing=smoothing, of=measured["role"])
+    given = average if is_truth else None
+    own = calls.caller(task, program.hard, program.precision, program.device, average=given, of=measured["role"])
+    steps_of = stepper(task, program) if average and not is_truth else None  # of networks that draw nothing
     needed = [(needed, *_states(needed, store)) for needed in references.needed(run)]
     judge = judgement(task, program.hard.values(task), 1, program.tf32)
     accounts = Accounts(planned, task, program, {})
@@ -82,7 +86,8 @@ def measure(
     for i, replica in replicas.items():
         values, rows, kept, clocks = run.replicas[i], [], {}, np.zeros(3)
         for step in measured["at"]:
-            state = _state(task, program, replica, _of(values, needed[0]), step)
+            trained = _of(values, needed[0])
+            state = _state(task, program, replica, trained, step)
             started = time.perf_counter()
             judged = judge(
                 {name: tf.reshape(p, [1, -1]) for name, p in state.parameters.items()},
@@ -94,6 +99,11 @@ def measure(
             reference = None if truth is None else truth.mean
             found = own.call(state, _numbers(replica, program), measured["calls"], measured["warm_up"], reference)
             row |= _row(found, own, truth, measured.get("delta"))
+            if steps_of:
+                before, progress = steps_of.loss(state), step / max(1, steps)
+                own_numbers = replica.learning_rate, replica.optimizer, progress
+                moved = steps_of.after(state, _optimizer(trained, step), *own_numbers, found.whole.mean)
+                row |= {"full_loss": before, "step_change": steps_of.loss(moved) - before}
             if is_truth:
                 kept[f"{step}/{KEPT}"] = found.whole.means[None]
             rows.append({**row, "evaluations": float(asked)})
@@ -147,6 +157,13 @@ def _state(task: Task, program: Program, replica: Replica, states: Mapping[str, 
     parameters = {name: tf.constant(own[name].reshape(shape), program.precision) for name, shape in task.sizes.items()}
     problem = {n.removeprefix("problem/"): tf.constant(a) for n, a in own.items() if n.startswith("problem/")}
     return State(parameters, problem, tf.constant(key(replica.seed)), tf.constant(step))
+
+
+def _optimizer(states: Mapping[str, np.ndarray], step: int) -> list[np.ndarray]:
+    """The optimizer's variables of this step, in its own order."""
+    prefix = f"{step}/optimizer/"
+    own = {int(name.removeprefix(prefix)): array for name, array in states.items() if name.startswith(prefix)}
+    return [own[i] for i in sorted(own)]
 
 
 def _numbers(replica: Replica, program: Program) -> dict[str, Any]:

@@ -24,7 +24,7 @@ from runners.execution.accounts import Accounts, Clocks
 from runners.execution.outcome import Outcome
 from runners.execution.parallel import default_parallel_blocks, train_in_parallel
 from runners.execution.progress import Progress
-from runners.fidelity import calls
+from runners.fidelity import calls, next_step
 from runners.planning import estimator_sources, identity, observing, references, sources
 from runners.planning.identity import PlannedRun, identify
 from runners.training import programs
@@ -359,6 +359,7 @@ def require_covered(planned: PlannedRun) -> None:
     if unknown:
         trainers.release()
         calls.release()
+        next_step.release()
         programs.release()
         raise UserError(unknown)
 

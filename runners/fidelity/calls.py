@@ -14,6 +14,7 @@ import tensorflow as tf
 from estimators.expectation import Expectation
 from estimators.surrogate import Surrogate
 from results.statistics.agreement import Sums
+from runners.fidelity.averages import Average
 from runners.training.asking import asked_gradient, asked_sites
 from runners.training.gradient import gradient
 from runners.training.hard_sites import Hard
@@ -64,7 +65,7 @@ class CallSums(NamedTuple):
 
 
 @functools.cache
-def caller(task: Task, hard: Hard, precision: str, device: str, *, smoothing: float | None, of: str) -> Caller:
+def caller(task: Task, hard: Hard, precision: str, device: str, *, average: Average | None, of: str) -> Caller:
     """What calls this estimator, made once in a process.
 
     Args:
@@ -72,15 +73,14 @@ def caller(task: Task, hard: Hard, precision: str, device: str, *, smoothing: fl
         hard: what stands at its sites.
         precision: of the program.
         device: `cpu` or `gpu`.
-        smoothing: not the estimator is called, but the gradient of the loss, averaged over normal noise around the
-            parameters: its standard deviation, in root mean squares of each. None: the estimator.
+        average: not the estimator is called, but the gradient of the loss, averaged over this. None: the estimator.
         of: a word that names the stream of chance. Of one word all estimators have the same first draws; calls under
             different words are independent.
 
     Returns:
         The same one whenever it is asked for again.
     """
-    return Caller(task, hard, precision, device, smoothing, of)
+    return Caller(task, hard, precision, device, average, of)
 
 
 class Caller:
@@ -90,9 +90,9 @@ class Caller:
         slices: where each parameter stands in a flat gradient.
     """
 
-    def __init__(self, task: Task, hard: Hard, precision: str, device: str, smoothing: float | None, of: str):
+    def __init__(self, task: Task, hard: Hard, precision: str, device: str, average: Average | None, of: str):
         self.task, self.hard, self.precision, self._place = task, hard, precision, f"/{device}:0"
-        self._smoothing, self._of = smoothing, of
+        self._average, self._of = average, of
         with tf.device(self._place):
             self._examples = tuple(
                 tf.constant(a, precision if np.issubdtype(a.dtype, np.floating) else None) for a in task.examples
@@ -174,8 +174,8 @@ class Caller:
     def _may_be_constant(self) -> bool:
         """Whether it may give the same whenever it is asked: what draws nothing, and what sums over all states."""
         page = self.hard.activations
-        if self._smoothing is not None:
-            return False
+        if self._average is not None:
+            return self._average.exact
         if isinstance(page, Expectation):
             return bool(page.most)
         return isinstance(page, Surrogate) and not page.random and not any(f.law for f in self.hard.functions)
@@ -214,8 +214,8 @@ class Caller:
         """(the flat gradient, the loss, what is remembered then) of one call."""
         task, parameters = self.task, state.parameters
         batch = batch_of(self._examples, batch_indices(task, state.key, state.step, state.problem))
-        if self._smoothing is not None:
-            by_name, loss = self._smoothed(parameters, batch, stream, state.problem)
+        if self._average is not None:
+            by_name, loss = self._average.gradient(task, self.hard, parameters, batch, stream, state.problem)
         elif isinstance(self.hard.activations, Expectation):
             by_name, loss, _, memory = asked_gradient(
                 task, self.hard, parameters, batch, numbers, stream, state.problem, memory
@@ -224,25 +224,6 @@ class Caller:
             operation = self.hard.operation(numbers, stream)
             by_name, loss, _ = gradient(task, parameters, batch, operation, stream, state.problem)
         return tf.concat([tf.reshape(by_name[name], [-1]) for name in self.slices], 0), loss, memory
-
-    def _smoothed(self, parameters, batch, stream, problem):
-        """Half the difference of the loss between two mirrored points around the parameters, along the line through
-        them: in the mean the gradient of the loss that is averaged over them.
-
-        Returns:
-            (the estimate by name, the mean loss).
-        """
-        values, task, spread = self.hard.values(self.task), self.task, self._smoothing
-        assert spread is not None
-        sizes = {name: tf.sqrt(tf.reduce_mean(tf.square(p))) for name, p in parameters.items()}
-        sizes = {name: tf.where(size > 0, size, tf.ones_like(size)) for name, size in sizes.items()}
-        noise = {n: tf.cast(stream.of("smoothing", n).normal(p.shape), p.dtype) for n, p in parameters.items()}
-        losses = []
-        for side in (1.0, -1.0):
-            moved = {n: p + side * spread * sizes[n] * noise[n] for n, p in parameters.items()}
-            losses.append(task.loss(moved, batch, values, stream, problem)[0])
-        slope = (losses[0] - losses[1]) / (2 * spread)
-        return {name: slope * noise[name] / sizes[name] for name in parameters}, (losses[0] + losses[1]) / 2
 
     def _stream(self, state, number):
         return Chance(state.key).of("fidelity", self._of).at(state.step).at(number)

@@ -24,7 +24,8 @@ from typing import Any
 
 from runners.configuration import estimator_files, task_files
 from runners.configuration.run import ReplicaValues, Run
-from runners.planning import device, estimator_sources, file_sources, references, sources, task_sources
+from runners.configuration.schema import AVERAGES
+from runners.planning import device, estimator_sources, file_sources, sources, task_sources
 from steeplechase.errors import UserError
 from tasks.data import events, sets
 
@@ -133,7 +134,7 @@ def estimators(run: Run) -> list[str]:
     names = [chosen["name"] for chosen in (run.program["estimator"], run.program["estimator_weights"]) if chosen]
     measured = run.program.get("fidelity", {})
     beside = [measured[name] for name in ("along", "truth") if name in measured]
-    return list(dict.fromkeys([*names, *(name for name in beside if name != references.SMOOTHED)]))
+    return list(dict.fromkeys([*names, *(name for name in beside if name not in AVERAGES)]))
 
 
 def external_files(run: Run) -> list[file_sources.SourceFile]:

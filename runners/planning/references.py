@@ -14,9 +14,9 @@ from runners.configuration import resolution
 from runners.configuration.choices import defaults_of, unquoted
 from runners.configuration.estimator_files import SAMPLES
 from runners.configuration.run import ReplicaValues, Run
+from runners.configuration.schema import AVERAGES
 from runners.planning import device
 
-SMOOTHED = "smoothed"  # the truth of networks that draw nothing: the gradient of the loss averaged around a state
 ESTIMATE, TRUTH = "estimate", "truth"  # what of a measurement a run is
 
 
@@ -86,11 +86,22 @@ def truth_of(run: Run) -> Run:
         A run by the estimator `truth` with its defaults.
     """
     measured: Mapping[str, Any] = run.program["fidelity"]
-    smoothed = measured["truth"] == SMOOTHED
-    page, numbers = _with_defaults(measured["along"] if smoothed else measured["truth"])
+    page, numbers = _with_defaults(measured["along"] if averaged(measured) else measured["truth"])
     own = {name: value for name, value in measured.items() if name not in ("calls", "truth_calls", "delta")}
     own |= {"role": TRUTH, "calls": measured["truth_calls"]}
     return _of_each(run, {**run.program, "estimator": page, "fidelity": own}, numbers)
+
+
+def averaged(measured: Mapping[str, Any]) -> bool:
+    """Whether the truth is the gradient of a loss that is averaged, and no estimator's mean.
+
+    Args:
+        measured: of a run's program what is said of fidelity.
+
+    Returns:
+        True or false.
+    """
+    return measured["truth"] in AVERAGES
 
 
 def basis(values: ReplicaValues, of: Run) -> ReplicaValues:

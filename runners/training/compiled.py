@@ -71,7 +71,7 @@ class Compiled:
                 for a in task.examples
             )
             self.parameters = {
-                name: keras.Variable(np.zeros([block, int(np.prod(shape))]), dtype=program.precision, name=_plain(name))
+                name: keras.Variable(np.zeros([block, int(np.prod(shape))]), dtype=program.precision, name=plain(name))
                 for name, shape in task.sizes.items()
             }
             self.optimizer = optimizers.build(
@@ -79,7 +79,7 @@ class Compiled:
                 dict(program.arguments),
                 lambda: self._rate,
                 list(self.parameters.values()),
-                weights=[_plain(name) for name in task.weights],
+                weights=[plain(name) for name in task.weights],
                 per_replica={name: tf.zeros([block, 1], program.precision) for name in program.per_replica},
             )
             self.fresh = [tf.constant(v.numpy()) for v in self.optimizer.variables]  # not the variables' own memory
@@ -184,5 +184,6 @@ def _finite(parameters):
     return functools.reduce(tf.logical_and, each)
 
 
-def _plain(name):
+def plain(name: str) -> str:
+    """The name of a parameter's variable."""
     return name.replace("/", ".")  # Keras allows no slash in a variable's name

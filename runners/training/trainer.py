@@ -123,8 +123,16 @@ class Trainer:
         return arrays | {"clocks": clocks, "step": np.array(self.step)}
 
     def snapshot(self) -> dict[str, np.ndarray]:
-        """The parameters and the problems of the block's replicas now, [replicas, ...] by PARAMETER or problem/NAME."""
+        """The parameters, the optimizer's variables and the problems of the block's replicas now.
+
+        Returns:
+            [replicas, ...] by PARAMETER, optimizer/NUMBER and problem/NAME; what an optimizer has for all replicas
+            together stands there once for each.
+        """
         arrays = {name: v.numpy() for name, v in self._state.parameters.items()}
+        for i, variable in enumerate(self._state.optimizer):
+            own = variable.numpy()
+            arrays[f"optimizer/{i}"] = own if own.ndim else np.repeat(own, self._count)
         arrays |= {f"problem/{name}": tensor.numpy() for name, tensor in self._replicas.problem.items()}
         return {name: array[: self._count] for name, array in arrays.items()}
 

@@ -40,7 +40,7 @@ LOSS = {  # a task with nothing held out and a known optimum
     "block": 64,
     "pace": 3e6,
 }
-MEASURED = ("fidelity", "knobs", "policy")  # figures of what was measured
+MEASURED = ("fidelity", "knobs", "next_step", "policy")  # figures of what was measured
 TASKS = {"binarized_mlp": ACCURACY, "sign_fitting": LOSS}
 
 
@@ -163,7 +163,9 @@ def measured(results: ResultSet, knob: str = "estimator.scale", smoothing: Seque
     rows["variance"], rows["calls_needed"] = 4.0 + rows[knob], 1e5
     rows["cosine"] = np.where(biased, 0.9, 0.999) - 0.001 * rows["seed"]
     rows["cosine_se"], rows["call_cosine"] = 0.001, 0.3
+    rows["full_loss"], rows["step_change"] = 2.0, -0.02 - 0.001 * rows["seed"]
     if smoothing:
+        rows["fidelity.truth"] = "smoothed"
         rows["fidelity.smoothing"] = [smoothing[seed % len(smoothing)] for seed in rows["seed"]]
     declared = {name: of for has in TASKS.values() for name, of in has["measures"].items()}
     return replace(results, rows=schema.check(rows, declared))

@@ -204,3 +204,20 @@ def test_weights_need_levels_below_zero():
         small().for_levels(ACTIVATIONS.outputs)
     task = small()
     assert task.for_levels(WEIGHTS.outputs) is task
+
+
+@pytest.mark.parametrize("per", ["tensor", "channel"])
+def test_switches_are_weights_whose_level_changed(per):
+    """Of three matrices with 64·9 + 9·7 + 7·10 weights: two moved to another level, one by less than a step, while every
+    step grew as the weights did."""
+    task = small(per=per)
+    problem = problem_of(task, 2)
+    values = Hard(registry["ste"], registry["ste"], ACTIVATIONS, WEIGHTS).values(task)
+    before = dict(task.start(Chance(key(2)).of("start"), problem))
+    before = {n: tf.fill(p.shape, 0.5) if n.endswith("/step") else tf.zeros_like(p) for n, p in before.items()}
+    after = {n: tf.fill(p.shape, 0.6) if n.endswith("/step") else p for n, p in before.items()}
+    moved = np.zeros(before["layer2/weights"].shape, "float32")
+    moved[0, 0], moved[3, 2], moved[1, 1] = 0.4, -0.7, 0.2
+    found = task.each_update(before, {**after, "layer2/weights": tf.constant(moved)}, values, problem)
+    assert float(found["switches"]) == pytest.approx(2 / (64 * 9 + 9 * 7 + 7 * 10))
+    assert float(task.each_update(before, after, values, problem)["switches"]) == 0

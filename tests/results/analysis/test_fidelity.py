@@ -40,7 +40,7 @@ def test_the_table_says_what_a_bias_is_below_where_none_is_seen():
     unseen = fidelity(measured(make(tasks=["binarized_mlp"], seeds=1)))
     assert "< 0.008" in kind.parts(unseen.assign(seen=False)).__next__().printed.to_string()
     [part] = kind.parts(fidelity(measured(make(tasks=["binarized_mlp"]), smoothing=(0.1, 1.0))))
-    assert list(part.printed.columns) == ["method", "step", "smoothing", "cosine", "length"]
+    assert list(part.printed.columns) == ["method", "step", "smoothing", "cosine", "length", "next step"]
 
 
 @pytest.mark.parametrize("columns", [1, 2])
@@ -48,7 +48,7 @@ def test_the_table_says_what_a_bias_is_below_where_none_is_seen():
 def test_figures_of_what_was_measured_are_drawn(figure, columns):
     drawn = figures.drawn(figure, MADE, columns)
     drawn.draw_without_rendering()
-    assert len(drawn.axes) == {"fidelity": 5, "knobs": 2, "policy": 2}[figure]
+    assert len(drawn.axes) == {"fidelity": 5, "knobs": 2, "next_step": 1, "policy": 2}[figure]
     if figure == "fidelity":  # an open marker for each bias that is not seen, here of none
         assert all(axes.get_xscale() == axes.get_yscale() == "log" for axes in drawn.axes)
 
@@ -57,6 +57,25 @@ def test_over_several_smoothings_directions_are_drawn():
     drawn = figures.drawn("fidelity", measured(make(tasks=["binarized_mlp"]), smoothing=(0.1, 1.0)))
     drawn.draw_without_rendering()
     assert all(axes.get_xlabel() == "σ of the smoothing" for axes in drawn.axes)
+
+
+def test_each_reference_stands_in_its_own_row():
+    smoothed = measured(make(tasks=["binarized_mlp"]), smoothing=(0.1, 1.0))
+    smoothed.rows.loc[smoothed.rows["estimator"] == "ste", "fidelity.truth"] = "noise"
+    drawn = figures.drawn("fidelity", smoothed)
+    drawn.draw_without_rendering()
+    assert {axes.get_xlabel() for axes in drawn.axes} >= {"σ of the smoothing", "scale of the noise"}
+
+
+def test_what_the_next_step_does_is_a_share_of_the_loss():
+    found = fidelity(MADE)
+    np.testing.assert_allclose(found["next_step"], -0.0105)  # of 2: 0.02, 0.021 and 0.022
+    kind = TABLES["fidelity"]
+    [part] = kind.parts(found)
+    assert set(part.printed["next step"]) == {"-1.1% [-1.2%, -0.9%]"}
+    without = MADE.rows.drop(columns=["full_loss", "step_change"])
+    with pytest.raises(RecordError, match="no step was taken"):
+        figures.drawn("next_step", ResultSet(without, MADE.accounts, {}, MADE.plan))
 
 
 def test_where_nothing_was_measured_it_is_said():

@@ -13,7 +13,9 @@ from runners.execution.training_run import execute
 from runners.planning import references
 from runners.planning.identity import identify
 from steeplechase.errors import UserError
+from tasks.base import parameters
 from tests.helpers.configurations import BASE, changed
+from tests.helpers.tasks import SMALL
 
 TOY = {
     "task": {"name": "bernoulli_toy", "dim": 3, "target": 0.4, "start": 0.2, "spread": 1.0},
@@ -27,6 +29,11 @@ MEASURED = BASE["fidelity"] | {"calls": 20_000, "at": [0.0, 1.0]}
 def run_of(store, name, numbers=None, **changes):
     given = TOY | {"estimator": {"name": name, **(numbers or {})}, "fidelity": MEASURED, "store": str(store)}
     return changed(**given | changes)
+
+
+def arguments_of(name):
+    """A task's arguments with their defaults, as its configuration has them."""
+    return {key: value for key, value in parameters(tasks.registry[name]).items() if key != "dtype"}
 
 
 def measure(run):
@@ -98,8 +105,8 @@ def test_the_states_are_those_of_the_training(measured):
 @pytest.mark.long
 def test_a_memory_is_filled_before_and_stays(tmp_path):
     """REINFORCE with a settled baseline has far less variance than with none."""
-    for name, parameters in (("reinforce", {"baseline": 0.0}), ("reinforce_moving", {"decay": 0.9})):
-        measure(run_of(tmp_path, name, parameters, seed=[0]))
+    for name, numbers in (("reinforce", {"baseline": 0.0}), ("reinforce_moving", {"decay": 0.9})):
+        measure(run_of(tmp_path, name, numbers, seed=[0]))
     plain, moving = (rows_of(tmp_path, name)["variance"].iloc[0] for name in ("reinforce", "reinforce_moving"))
     assert moving < 0.3 * plain
 
@@ -129,10 +136,12 @@ def test_states_go_along_where_stores_are_merged(tmp_path):
     assert len(load(tmp_path / "other").accounts) == 4, "neither the training nor the truth was run again"
 
 
-def test_the_smoothed_gradient_of_sign_fitting_is_its_closed_form(tmp_path):
-    """Σ (Aᵀ(Aμ − b) − |A_i|² μ_i) · 2φ(x/σr)/σr, μ = 1 − 2Φ(−x/σr), with r the root mean square of x: each element of
-    the mean of 40,000 calls is within 4.5 of its standard errors, and together they are where they should be."""
-    own = BASE["fidelity"] | {"calls": 40, "along": "ste", "truth": "smoothed", "truth_calls": 40_000, "at": [0.0]}
+@pytest.mark.parametrize("over", ["smoothed", "noise"])
+def test_the_averaged_gradient_of_sign_fitting_is_its_closed_form(tmp_path, over):
+    """Of signs that are drawn, each +1 with the chance F(x/s): Φ over root mean squares of x, or the logistic function
+    over its spread at the start. Each element of the mean of 40,000 calls is within 4.5 of its standard errors of the
+    sum over all states, and together they are where they should be."""
+    own = BASE["fidelity"] | {"calls": 40, "along": "ste", "truth": over, "truth_calls": 40_000, "at": [0.0]}
     task = BASE["task"] | {"dim": 6, "rows": 12}
     run = changed(task=task, estimator={"name": "ste"}, seed=[3], fidelity=own, store=str(tmp_path), steps=10)
     measure(run)
@@ -147,8 +156,9 @@ def test_the_smoothed_gradient_of_sign_fitting_is_its_closed_form(tmp_path):
         given = {"x": tf.constant(signs, tf.float32)}
         return float(task.loss(given, (), lambda x, at: x, None, problem)[0])
 
-    spread = 0.3 * np.sqrt((x**2).mean())
-    density, chance = 2 * stats.norm.pdf(x / spread) / spread, stats.norm.cdf(x / spread)
+    spread = 0.3 * np.sqrt((x**2).mean()) if over == "smoothed" else 0.3
+    law = stats.norm if over == "smoothed" else stats.logistic
+    density, chance = 2 * law.pdf(x / spread) / spread, law.cdf(x / spread)
     states = np.array(np.meshgrid(*[[-1.0, 1.0]] * 6)).reshape(6, -1).T
     chances = np.where(states > 0, chance, 1 - chance)
     values = np.array([loss(signs) for signs in states])
@@ -159,6 +169,56 @@ def test_the_smoothed_gradient_of_sign_fitting_is_its_closed_form(tmp_path):
     assert (np.abs(means.mean(0) - known) < 4.5 * error).all() and np.linalg.norm(error) < 0.2 * np.linalg.norm(known)
     row = rows_of(tmp_path, "ste").iloc[0]
     assert row["calls"] == 1 and row["variance"] == 0, "a slope gives the same whenever it is asked"
+
+
+def test_the_gradient_over_all_inputs_is_that_of_the_closed_form(tmp_path):
+    """By differences of the loss over all inputs; what a slope gives is seen to be none of it."""
+    own = BASE["fidelity"] | {"calls": 2000, "along": "ste_clipped", "truth": "population", "at": [0.0, 1.0]}
+    task = {"name": "two_layer_gaussian", "inputs": 4, "units": 3, "batch": 16}
+    given = {"task": task, "estimator": {"name": "ste_clipped"}, "function": {"name": "step"}, "seed": [1]}
+    run = changed(**given, fidelity=own, store=str(tmp_path), steps=20, optimizer__learning_rate=0.02)
+    measure(run)
+    training = identify(references.training_of(run))
+    [state] = Store(tmp_path).states_of(training.name, training.fingerprint, lambda *_: None).values()
+    rows = rows_of(tmp_path, "ste_clipped").set_index("step")
+    for mark in (0, 20):
+        v, w, v_taught, w_taught = (
+            state[f"{mark}/{name}"].astype(float) for name in ("v", "w", "problem/v", "problem/w")
+        )
+
+        def loss(both, v_taught=v_taught, w_taught=w_taught):
+            v, w = np.split(both, [3])
+            angle = np.arccos(w @ w_taught / np.linalg.norm(w) / np.linalg.norm(w_taught))
+            j = np.eye(3) + 1
+            t = j - 2 * angle / np.pi * np.eye(3)
+            return (v @ j @ v - 2 * v @ t @ v_taught + v_taught @ j @ v_taught) / 8
+
+        at, small = np.concatenate([v, w]), 1e-5 * np.eye(7)
+        slope = np.array([loss(at + step) - loss(at - step) for step in small]) / 2e-5
+        assert rows.loc[mark, "truth_norm"] == pytest.approx(np.linalg.norm(slope), rel=1e-3)
+        assert rows.loc[mark, "full_loss"] == pytest.approx(loss(at), rel=1e-4)
+    assert (rows["bias_p"] < 1e-3).all() and (rows["calls"] == 2000).all()
+    rows = load(tmp_path).rows
+    assert set(rows.loc[rows["fidelity.role"] == "truth", "calls"]) == {1}, "a closed form never varies"
+
+
+@pytest.mark.parametrize("optimizer", ["adam", "sgd"])
+@pytest.mark.parametrize("name", ["sign_fitting", "binarized_mlp"])
+def test_the_next_step_is_that_of_the_training(tmp_path, name, optimizer):
+    """By the estimator of the training itself the state after it is where the training was one step later."""
+    own = BASE["fidelity"] | {"calls": 40, "along": "ste", "truth": "smoothed", "truth_calls": 40}
+    own |= {"at": [0.0, 0.05, 0.5, 0.55]}
+    task = arguments_of(name) | {"sign_fitting": {"dim": 6, "rows": 12}, **SMALL}[name]
+    by = {"name": optimizer, "keras": {"adam": "Adam", "sgd": "SGD"}[optimizer], "learning_rate": [0.05]}
+    given = {"task": {"name": name, **task}, "estimator": {"name": "ste"}, "optimizer": by, "decay": "cosine"}
+    run = changed(**given, seed=[3, 4], fidelity=own, store=str(tmp_path), steps=20)
+    measure(run)
+    rows = rows_of(tmp_path, "ste").set_index(["seed", "step"])
+    for seed in (3, 4):
+        for step in (0, 10):
+            now, then = rows.loc[(seed, step)], rows.loc[(seed, step + 1)]
+            assert now["full_loss"] + now["step_change"] == pytest.approx(then["full_loss"], rel=1e-5)
+    assert (rows["step_change"] != 0).any()
 
 
 @pytest.mark.parametrize(
@@ -182,6 +242,17 @@ def test_what_cannot_be_the_truth_is_declined(tmp_path):
     assert "enumeration sums over all states" in outcome.unsupported and "16,384 are the most" in outcome.unsupported
     smoothed = MEASURED | {"truth": "smoothed", "along": "disarm"}
     assert "bernoulli is drawn" in measure(run_of(tmp_path, "disarm", fidelity=smoothed)).unsupported
+    for truth, changes, said in (
+        ("population", {}, "sign_fitting over all inputs is not known in closed form"),
+        (
+            "noise",
+            {"task": {"name": "oscillation", **arguments_of("oscillation")}, "function": {"name": "round"}},
+            "round has 4",
+        ),
+    ):
+        own = BASE["fidelity"] | {"calls": 40, "along": "ste", "truth": truth, "truth_calls": 40}
+        run = changed(**{"estimator": {"name": "ste"}, **changes}, fidelity=own, store=str(tmp_path), steps=10)
+        assert said in measure(run).unsupported
     changing = {"temperature": {"shape": "linear", "from": 1.0, "to": 0.1}}
     small = MEASURED | {"calls": 100}
     outcome = execute(run_of(tmp_path, "st_gumbel", changing, fidelity=small), lambda *_: None)
