@@ -18,12 +18,13 @@ from omegaconf.errors import OmegaConfBaseException
 
 from runners import answer, command
 from runners.configuration import choices, keys, schema, shell_text
-from runners.configuration.overrides import check_overrides, defer, join
+from runners.configuration.overrides import check_overrides, defer, join, parse
 from steeplechase.errors import UserError
 
 # With one of these Hydra answers by itself, or the caller has chosen the mode.
 _OWN = {"-m", "--multirun", "-r", "--run", "-c", "--cfg", "-i", "--info", "-h", "--help", "--hydra-help", "--version"}
 _OWN |= {"-sc", "--shell-completion", "--experimental-rerun"}
+_ONE_JOB = ("--cfg", "-c", "--info", "-i")  # of them those that show one
 
 
 @hydra.main(version_base="1.3", config_path=str(schema.CONF), config_name="config")
@@ -73,6 +74,24 @@ def check_flags(arguments: list[str]) -> list[str]:
     return [*given.overrides, *flags]
 
 
+def refuse_several(arguments: list[str]) -> None:
+    """Refuses several values of a key beside a flag that shows one job.
+
+    Args:
+        arguments: of the command, whose overrides are Hydra's.
+
+    Raises:
+        UserError: with the first such key.
+    """
+    shown = next((flag for flag in _ONE_JOB if flag in arguments), None)
+    for argument in arguments if shown else ():
+        if "=" in argument and not argument.startswith("-") and parse(argument).is_sweep_override():
+            raise UserError(
+                f"{shown} shows the configuration of one job, but {argument} has several values: give it one, or see "
+                "all runs by plan=true."
+            )
+
+
 def cli() -> None:
     """The command. Exit codes: 0 all recorded, 1 a run failed, 2 a mistake in the command, 128 and a signal's number
     where one stopped it."""
@@ -101,6 +120,7 @@ def _sweep() -> int:
         if not completes:
             arguments = join(shell_text.take(arguments))
             check_overrides(arguments)
+            refuse_several(arguments)
         # Hydra takes a group back to nothing by ~group, where everybody writes group=null.
         groups = {*schema.GROUPS, *map(keys.choice_key, schema.PARTS)}
         sys.argv[1:] = [f"~{a[:-5]}" if a.endswith("=null") and a[:-5] in groups else a for a in arguments]

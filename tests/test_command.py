@@ -132,6 +132,7 @@ def test_tab_completion():
 
 
 MISTAKES = {
+    "--cfg job estimator=ste,tanh_slope": "--cfg shows the configuration of one job, but estimator=ste,tanh_slope has",
     "task=binarized_mlp task.hidden=[0]": "task.hidden[0] is 0",
     "estimator=tanh_slop": "did you mean 'tanh_slope'?",
     "task=sign_fiting": "did you mean 'sign_fitting'?",

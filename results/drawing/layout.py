@@ -446,7 +446,8 @@ def name_decades(axes: Axes, values: pd.Series, horizontal: bool) -> None:
 
 
 def curve(axes: Axes, x: pd.Series, of: pd.DataFrame, line: Line2D) -> None:
-    """Draws a method's means over an axis, and their intervals as a band; of a bound the means alone.
+    """Draws a method's means over an axis, and their intervals as a band, or of one mean as a line; of a bound the
+    means alone.
 
     Args:
         axes: where it is drawn.
@@ -456,7 +457,10 @@ def curve(axes: Axes, x: pd.Series, of: pd.DataFrame, line: Line2D) -> None:
     """
     if not is_bound(line):
         low, high = (of[name].where(np.isfinite(of[name])) for name in ("low", "high"))
-        axes.fill_between(x, low, high, color=line.get_color(), alpha=0.18, linewidth=0)
+        if len(x) > 1:
+            axes.fill_between(x, low, high, color=line.get_color(), alpha=0.18, linewidth=0)
+        else:  # a band over one value would not be seen
+            axes.vlines(x, low, high, color=line.get_color(), linewidth=0.8)
     small = {} if is_bound(line) else {"markersize": 3.5}
     axes.plot(x, of["mean"], **{**strokes(line), **marks(line), **small})
 

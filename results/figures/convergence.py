@@ -255,9 +255,10 @@ def _caption(settings: pd.DataFrame, accounts: Mapping[str, Mapping], shown: boo
         by.setdefault(chosen + (", which is also what is reported" if alone else ""), []).append(task)
     words = [how + (f", for {', '.join(tasks)}" if len(by) > 1 else "") for how, tasks in by.items()]
     chosen = f"chosen at the last step by {'; and by '.join(words)}"
+    rates = "learning rates" + ", and what else was swept" * bool(settings["parameters"].astype(bool).any())
     if not shown:
-        return text + f"The learning rates, {chosen}, are too many to stand here: the table `summary` has them."
-    text += f"Above each panel the learning rates, {chosen}."
+        return text + f"The {rates}, {chosen}, are too many to stand here: the table `summary` has them."
+    text += f"Above each panel the {rates}, {chosen}."
     if (settings["edge"] != "").any():
         text += " ▾, ▴: the smallest or the largest rate tried."
     return text

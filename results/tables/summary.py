@@ -165,7 +165,8 @@ def _caption(rows: pd.DataFrame, missing: Mapping[str, int]) -> str:
     first = rows.iloc[0]
     text = f"Mean over {wording.units(rows['seeds'], rows['draws'])}"
     text += " with 95 % t interval" if rows["draws"].max() > 1 else ""
-    text += f"; learning rate chosen by {_called(first, 'selects').lower()} at the last step"
+    chosen = "settings" if rows["parameters"].astype(bool).any() else "learning rate"
+    text += f"; {chosen} chosen by {_called(first, 'selects').lower()} at the last step"
     if first["selects"] == first["reports"]:
         text += ", which is also what is reported: nothing is held out, and the validated step is the best one"
     text += f". Target: {first['target']}; median over seeds, of which one that never reached it counts as the latest."

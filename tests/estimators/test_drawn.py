@@ -25,10 +25,13 @@ UNBIASED = [name for name, page in PAGES.items() if page.unbiased]
 TRUE_OF_SOME = [name for name, page in PAGES.items() if not page.unbiased]
 
 
-def marked(names):
-    """Those that share nearly all of their code with another one have long forms alone."""
-    short = ("dr_grpo", "grpo", "evolution_strategy", "rebar", "relax")
-    return [pytest.param(name, marks=pytest.mark.long) if name in short else name for name in names]
+# Which share nearly all of their code with another one, or take long; planted faults below try leave-one-out's mean.
+LONG = ("dr_grpo", "grpo", "evolution_strategy", "finite_difference", "rebar", "relax", "arm", "arms", "gumbel_rao")
+LONG += ("reinforce", "reinforce_optimal")
+
+
+def marked(names, long=LONG):
+    return [pytest.param(name, marks=pytest.mark.long) if name in long else name for name in names]
 
 
 @pytest.mark.parametrize("name", marked(sorted(PAGES)))
@@ -37,7 +40,7 @@ def test_the_contract_of_estimators_for_drawn_values(name):
     assert len(checks) == len(drawn.CHECKS) and not [check.fault for check in checks if check.fault]
 
 
-@pytest.mark.parametrize("name", [*marked([name for name in UNBIASED if name != "rebar"]), "rebar"])
+@pytest.mark.parametrize("name", marked(UNBIASED, (*LONG, "leave_one_out")))
 def test_the_mean_is_the_true_gradient(name):
     contract.mean_as_declared(PAGES[name])
 
@@ -113,12 +116,14 @@ SEVERAL = {"samples": 4, "evaluations": 4, "needs": {"samples": Range(least=2, w
 @pytest.mark.parametrize(
     ("page", "fault"),
     [
-        (faulty(reused, **SEVERAL), "has a mean that is off by 100.0%"),
-        (faulty(no_pair, evaluations=2), "has a mean that is off by"),
+        pytest.param(faulty(reused, **SEVERAL), "has a mean that is off by 100.0%", marks=pytest.mark.long),
+        pytest.param(faulty(no_pair, evaluations=2), "has a mean that is off by", marks=pytest.mark.long),
         (faulty(contains_itself, **SEVERAL), "has a mean that is off by 2[45]"),
-        (faulty(without_the_half, evaluations=2), "has a mean that is off by"),
+        pytest.param(faulty(without_the_half, evaluations=2), "has a mean that is off by", marks=pytest.mark.long),
         (dataclasses.replace(PAGES["leave_one_out"], unbiased=False), "is not seen to be"),
-        (dataclasses.replace(PAGES["reinmax"], exact_to=3), "has a mean that is off by"),
+        pytest.param(
+            dataclasses.replace(PAGES["reinmax"], exact_to=3), "has a mean that is off by", marks=pytest.mark.long
+        ),
     ],
     ids=["reused", "no_pair", "contains_itself", "no_half", "says_biased", "says_cubic"],
 )
@@ -434,7 +439,7 @@ def test_variances_are_those_of_enumerations():
     np.testing.assert_allclose(variance_of("leave_one_out", LOGITS, OBJECTIVE, samples=2), two, rtol=0.08)
 
 
-@pytest.mark.parametrize("logit", [-1.2, 0.0, 0.6])
+@pytest.mark.parametrize("logit", [-1.2, *(pytest.param(at, marks=pytest.mark.long) for at in (0.0, 0.6))])
 def test_variances_of_antithetic_estimators_are_those_of_closed_forms(logit):
     """Of one bit with f(1) − f(0) = 1: ARM's by an integral over u, DisARM's by the chance that both draws differ."""
     p = special.expit(logit)

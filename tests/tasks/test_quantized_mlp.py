@@ -208,8 +208,7 @@ def test_weights_need_levels_below_zero():
 
 @pytest.mark.parametrize("per", ["tensor", "channel"])
 def test_switches_are_weights_whose_level_changed(per):
-    """Of three matrices with 64·9 + 9·7 + 7·10 weights: two moved to another level, one by less than a step, while every
-    step grew as the weights did."""
+    """Of three matrices with 64·9 + 9·7 + 7·10 weights: two moved to another level, one by less, while steps grew."""
     task = small(per=per)
     problem = problem_of(task, 2)
     values = Hard(registry["ste"], registry["ste"], ACTIVATIONS, WEIGHTS).values(task)

@@ -475,7 +475,10 @@ def test_the_command_writes_the_page_and_notices_when_it_says_something_else(kep
 FROZEN = sorted(path.stem for path in frozen.FOLDER.glob("*.parquet"))
 
 
-@pytest.mark.parametrize("name", FROZEN)
+LARGE = ("choosing", "control_mnist", "drawn_networks", "fidelity_choices", "toy")  # which draw what others draw, too
+
+
+@pytest.mark.parametrize("name", [pytest.param(n, marks=[pytest.mark.long] * (n in LARGE)) for n in FROZEN])
 def test_committed_tables_give_what_is_committed(name):
     """results/frozen is what its tables give today, to the byte."""
     assert outputs.verify(Console(file=io.StringIO()), frozen.FOLDER, [name]) == []

@@ -202,8 +202,8 @@ def test_the_gradient_over_all_inputs_is_that_of_the_closed_form(tmp_path):
     assert set(rows.loc[rows["fidelity.role"] == "truth", "calls"]) == {1}, "a closed form never varies"
 
 
-@pytest.mark.parametrize("optimizer", ["adam", "sgd"])
-@pytest.mark.parametrize("name", ["sign_fitting", "binarized_mlp"])
+@pytest.mark.parametrize("optimizer", ["adam", pytest.param("sgd", marks=pytest.mark.long)])
+@pytest.mark.parametrize("name", [pytest.param("sign_fitting", marks=pytest.mark.long), "binarized_mlp"])
 def test_the_next_step_is_that_of_the_training(tmp_path, name, optimizer):
     """By the estimator of the training itself the state after it is where the training was one step later."""
     own = BASE["fidelity"] | {"calls": 40, "along": "ste", "truth": "smoothed", "truth_calls": 40}

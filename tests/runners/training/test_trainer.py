@@ -63,6 +63,8 @@ MADE = {n: (lambda n=n: tasks.registry[n](**SMALL.get(n, {}))) for n in tasks.re
 MADE |= {"recurrent": tiny.recurrent, "convolutional": tiny.convolutional}
 # Which carry nothing that the others do not, or take XLA long: on a CPU they are trained in another form.
 LONG = ("binarized_convnet", "gates", "router", "sorting", "spike_memorisation", "spiking_digits", "two_layer_gaussian")
+LONG += ("categorical_vae", "structured_prediction")  # which draw as stochastic_mlp does
+LONG += ("quantized_regression",)
 LONG += ("quantized_mlp",)  # tests/tasks/test_quantized_mlp.py trains it beside an eager loop
 CARRIED = [pytest.param(make, id=n, marks=[pytest.mark.long] * (n in LONG)) for n, make in MADE.items()]
 

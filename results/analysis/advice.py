@@ -1,0 +1,117 @@
+"""The analysis `advice`: which method and setting to start from on each task, and which others are not told from it."""
+
+from __future__ import annotations
+
+import math
+
+import numpy as np
+import pandas as pd
+
+from results.analysis import comparison, contrasts, fairness, lookup, same_functions, selection
+from results.analysis.comparison import ANY, Group
+from results.records.result_set import ResultSet
+from results.statistics import intervals, paired
+
+ALPHA = 0.05  # of calling any method worse than the best that is not, on one task with one optimizer
+COLUMNS = {  # of advice(): name and what it holds
+    "task": "name of the task",
+    "task_label": "the task as it is printed",
+    "optimizer": "name of the optimizer",
+    "optimizer_label": "the optimizer as it is printed",
+    "functions": "names of the hard functions of what is compared, as a tuple",
+    "bits": "their bits, as a tuple; empty for functions without",
+    "method": "the method with the best mean, as it is printed",
+    "setting": "what it chose",
+    "edge": "low or high where its rate is the smallest or largest of those tried",
+    "measure_label": "what is compared, as it is printed",
+    "unit": "its unit; empty for a pure number",
+    "mean": "mean over seeds at the last step",
+    "low": "lower end of its 95 % t interval",
+    "high": "upper end",
+    "level": "the methods that are not told from it, the better mean first, as a tuple",
+    "worse": "those that are worse, with how much, as a tuple of (method, difference)",
+    "detectable": "the difference that would be told in 80 of 100 such comparisons, the median over the others",
+    "methods": "how many are compared",
+    "seeds": "how many seeds all of them have",
+    "draws": "how many draws of the problem these met: the unit of all that is said",
+    "estimand": "what the seeds are draws of, in half a sentence",
+}
+
+
+def advice(results: ResultSet) -> pd.DataFrame:
+    """The best method of each task with each optimizer, and what cannot be told from it.
+
+    It was the data that chose the best, so that every pair counts: p values are corrected by Holm for all pairs of
+    methods, whatever reference the plan declares. Where draws split the same examples again, the tests speak of new
+    examples (paired.paired). Controls and bounds take no part, and a function under several names is one method.
+
+    Args:
+        results: complete ones.
+
+    Returns:
+        A row for each task and optimizer with two methods or more (columns: COLUMNS), in the order of
+        comparison.groups.
+
+    Raises:
+        RecordError: for incomplete results, and as comparison.groups and fairness.check do.
+    """
+    results.complete()
+    fairness.check(results)
+    results = same_functions.merged(results)
+    rows = []
+    settings = selection.chosen_settings(results)
+    settings["method"] = lookup.methods(settings)
+    for group in comparison.groups(results):
+        places = contrasts.order(group)
+        if group.optimizer == ANY or len(places) < 2:
+            continue
+        methods = [group.methods[m] for m in places]
+        found, chosen = _held_together(group, places), group.choose()[places[0]]
+        here = (settings["task_label"] == group.task_label) & (settings["optimizer_label"] == group.optimizer)
+        of_group = settings[here].set_index("method").loc[methods]
+        first, own = of_group.iloc[0], results.rows[results.rows["run"].isin(of_group["run"])]
+        mean, low, high = intervals.t_interval(group.values()[places[0]])
+        rows.append(
+            {
+                "task": group.task,
+                "task_label": group.task_label,
+                "optimizer": first["optimizer"],
+                "optimizer_label": group.optimizer,
+                "functions": tuple(sorted(own["forward"].dropna().unique())),
+                "bits": tuple(sorted(own["function.bits"].dropna().unique())) if "function.bits" in own else (),
+                "method": methods[0],
+                "setting": group.settings[places[0]][chosen],
+                "edge": first["edge"],
+                "measure_label": group.reports.label,
+                "unit": group.reports.unit,
+                "mean": mean,
+                "low": low,
+                "high": high,
+                **found,
+                "methods": len(places),
+                **group.counts,
+                "estimand": group.estimand.text,
+            }
+        )
+    return pd.DataFrame(rows, columns=list(COLUMNS))
+
+
+def _held_together(group: Group, places: list[int]) -> dict[str, object]:
+    """The methods that are not told from the first of these places, and those that are."""
+    values, overlap = group.values()[places], group.estimand.overlap if group.estimand.resplits else 0.0
+    pairs = [(i, j) for i in range(len(places)) for j in range(i + 1, len(places))]
+    held = {(i, j): paired.paired(values[i], values[j], overlap=overlap) for i, j in pairs}
+    corrected = dict(zip(pairs, paired.holm([held[pair].p for pair in pairs]), strict=True))
+    level, worse, errors = [], [], []
+    for j in range(1, len(places)):
+        name, contrast = group.methods[places[j]], held[0, j]
+        if corrected[0, j] < ALPHA:
+            worse.append((name, abs(contrast.difference)))
+        else:
+            level.append(name)
+        if np.isfinite(values[[0, j]]).all() and not paired.without_spread(values[0], values[j]):
+            errors.append(intervals.standard_error(values[0] - values[j], overlap))
+    detectable = math.nan
+    if errors and len(group.seeds) > 1:
+        detectable = paired.detectable(float(np.median(errors)), len(group.seeds), len(pairs))
+    return {"level": tuple(level), "worse": tuple(worse), "detectable": detectable}
