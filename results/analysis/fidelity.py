@@ -32,15 +32,15 @@ def fidelity(results: ResultSet) -> pd.DataFrame:
 
     Returns:
         One row for each task, reference, method, state and smoothing, sorted by them: `task_label` (with the reference
-        where there are several), `truth, estimator, method, step, smoothing`, how many `seeds`; `bias_square` (mean
-        over seeds, with `bias_low` and `bias_high`, a 95 % t interval or of one seed two standard errors) and `bias`,
-        its root; `bound`, the median over seeds of what the bias is below; `verdict` and of how many seeds it is true
-        (`agreeing`), at `delta`, and whether a bias is `seen` by most of them; the geometric means over seeds of
-        `deviation`, the standard deviation of one call, and of `length`, that of the mean of all, all in lengths of the
-        reference; the means of `cosine` and `call_cosine` with `_low` and `_high`; `evaluations` and `call_s` of one
-        call, `calls` of all; `reported`, the task's measure there; `next_step`, the mean of what the optimizer's next
-        step does to the loss over all that is trained on, as a share of that loss, with `_low` and `_high`, of networks
-        that draw nothing; and the numbers of the estimator that differ.
+        where there are several), `plain_label` (without), `truth, estimator, method, step, smoothing`, how many
+        `seeds`; `bias_square` (mean over seeds, with `bias_low` and `bias_high`, a 95 % t interval or of one seed two
+        standard errors) and `bias`, its root; `bound`, the median over seeds of what the bias is below; `verdict` and
+        of how many seeds it is true (`agreeing`), at `delta`, and whether a bias is `seen` by most of them; the
+        geometric means over seeds of `deviation`, the standard deviation of one call, and of `length`, that of the mean
+        of all, all in lengths of the reference; the means of `cosine` and `call_cosine` with `_low` and `_high`;
+        `evaluations` and `call_s` of one call, `calls` of all; `reported`, the task's measure there; `next_step`, the
+        mean of what the optimizer's next step does to the loss over all that is trained on, as a share of that loss,
+        with `_low` and `_high`, of networks that draw nothing; and the numbers of the estimator that differ.
 
     Raises:
         RecordError: for incomplete results, and where nothing was measured.
@@ -54,10 +54,13 @@ def fidelity(results: ResultSet) -> pd.DataFrame:
         labels["method"] += ", " + labels["optimizer_label"]
     rows = rows.merge(labels[["run", "task_label", "estimator_label", "method"]], on="run")
     rows["smoothing"], rows["truth"] = rows.get(SIGMA, math.nan), rows.get(TRUTH, "")
+    rows["plain_label"] = rows["task_label"]
     if rows["truth"].nunique() > 1:
         rows["task_label"] += ", " + rows["truth"]
     full = rows.get("full_loss", rows["step"] * math.nan).astype("float64")
-    rows["next_step"] = rows.get("step_change", full) / full.where(full > 0)
+    change = rows.get("step_change", full)
+    moves = change.ne(0).groupby([rows["task_label"], rows["step"]]).transform("any")  # at the end no rate is left
+    rows["next_step"] = (change / full.where(full > 0)).where(moves)
     rows["delta"] = rows["fidelity.delta"].astype("float64")
     rows["verdict"] = [_verdict(*own) for own in rows[["bias_bound", "bias_p", "delta"]].itertuples(index=False)]
     for run, own in rows.groupby("run"):
@@ -65,7 +68,7 @@ def fidelity(results: ResultSet) -> pd.DataFrame:
     knobs = [
         c for c in map(str, rows) if c.startswith("estimator.") and rows.groupby("estimator")[c].nunique().max() > 1
     ]
-    keys = ["task_label", "truth", "estimator", "estimator_label", "method", "step", "smoothing"]
+    keys = ["task_label", "plain_label", "truth", "estimator", "estimator_label", "method", "step", "smoothing"]
     found = [
         dict(zip(keys, where, strict=True)) | _over_seeds(own) | {knob: own[knob].iloc[0] for knob in knobs}
         for where, own in rows.groupby(keys, sort=True, dropna=False)

@@ -29,14 +29,14 @@ def draw(results: ResultSet, columns: int = 2) -> Figure:
     found = found[found["next_step"].notna()].sort_values("smoothing")
     if found.empty:
         raise RecordError("no step was taken: fidelity.truth=smoothed, noise or population takes them.")
-    found = found.drop_duplicates(["task_label", "estimator", "method", "step"])  # no step knows of the reference
-    tasks = list(dict.fromkeys(found["task_label"]))
+    found = found.drop_duplicates(["plain_label", "estimator", "method", "step"])  # no step knows of the reference
+    tasks = list(dict.fromkeys(found["plain_label"]))
     with style.context(columns):
         methods = found[["estimator", "method"]].drop_duplicates().itertuples(index=False, name=None)
         handles = layout.lines(methods, plan=results.plan)
         figure, panels = layout.grid([""], tasks, list(handles), 2.2, columns, sharey=False)
         for task, axes in zip(tasks, panels[0], strict=True):
-            for method, curve in found[found["task_label"] == task].groupby("method", sort=False):
+            for method, curve in found[found["plain_label"] == task].groupby("method", sort=False):
                 of = curve.sort_values("step").rename(
                     columns={"next_step": "mean", "next_step_low": "low", "next_step_high": "high"}
                 )
