@@ -465,6 +465,22 @@ def curve(axes: Axes, x: pd.Series, of: pd.DataFrame, line: Line2D) -> None:
     axes.plot(x, of["mean"], **{**strokes(line), **marks(line), **small})
 
 
+ARROW = 0.35  # of a bound's height, how far down its arrow reaches
+
+
+def below(axes: Axes, x: float, y: float, line: Line2D) -> None:
+    """Marks that what is drawn there is an upper bound, by an arrow downwards.
+
+    Args:
+        axes: whose vertical axis is logarithmic.
+        x: where.
+        y: how high, above 0.
+        line: that stands for the method.
+    """
+    arrow = {"arrowstyle": "->", "color": line.get_color(), "linewidth": 0.7, "shrinkA": 2, "shrinkB": 0}
+    axes.annotate("", (x, y * ARROW), (x, y), arrowprops=arrow)
+
+
 NEAR = 0.8  # a share above it is near 1, where a linear axis does not tell good from better
 
 

@@ -48,8 +48,8 @@ class LineStyle(NamedTuple):
 
 
 # Names whose look was given away by hand, before looks followed from names, and those of estimators for drawn values,
-# of which those that ask the objective are crosses; such of one kind share a colour. A new name needs no entry:
-# style_of gives it a look of its own.
+# of which those that ask the objective are crosses, and of rules for rounding. Those of one kind share a colour, not
+# those that are often drawn together. A new name needs no entry: style_of gives it a look of its own.
 PINNED = {
     "sigmoid_derivative": LineStyle(BLUE, "o"),
     "sigmoid_n": LineStyle(BLUE, "s"),
@@ -111,6 +111,12 @@ PINNED = {
     "st_gumbel": LineStyle(ORANGE, "H"),
     "gumbel_softmax": LineStyle(SKY, "*"),
     "gumbel_rao": LineStyle(GREEN, "8"),
+    "dge": LineStyle(BLUE, "H"),
+    "ewgs": LineStyle(BROWN, "H"),
+    "lsq_log": LineStyle(PURPLE, "8"),
+    "pact": LineStyle(SKY, "8"),
+    "stableqat": LineStyle(ORANGE, "8"),
+    "tqt": LineStyle(GREY, "H"),
 }
 
 

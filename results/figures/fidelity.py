@@ -15,7 +15,6 @@ from results.analysis.fidelity import NOISES, SMOOTHED, fidelity
 from results.drawing import layout, style
 from results.records.result_set import ResultSet
 
-ARROW = 0.35  # of a bound's height, how far down its arrow reaches
 EXACT = 1e-6  # what is drawn of a bias that is smaller: numbers are single
 
 
@@ -68,12 +67,11 @@ def _plane(axes: Axes, rows: pd.DataFrame, handles: dict[str, Line2D]) -> None:
         y = max(row["bias"] if seen else row["bound"], EXACT)
         mark = {**layout.marks(line), "color": line.get_color(), "linestyle": "", "markersize": 5}
         if seen:
-            ends = [max(row[end], (y * ARROW) ** 2) ** 0.5 for end in ("bias_low", "bias_high")]
+            ends = [max(row[end], (y * layout.ARROW) ** 2) ** 0.5 for end in ("bias_low", "bias_high")]
             axes.plot([x, x], ends, color=line.get_color(), linewidth=0.8)
         else:
             mark |= {"markerfacecolor": "none", "markeredgecolor": line.get_color(), "markeredgewidth": 0.9}
-            arrow = {"arrowstyle": "->", "color": line.get_color(), "linewidth": 0.7, "shrinkA": 2, "shrinkB": 0}
-            axes.annotate("", (x, y * ARROW), (x, y), arrowprops=arrow)
+            layout.below(axes, x, y, line)
         axes.plot(x, y, **mark)
     axes.set(xscale="log", yscale="log", xlabel="deviation of\none evaluation")
     axes.margins(0.12)

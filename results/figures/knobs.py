@@ -53,10 +53,11 @@ def draw(results: ResultSet, columns: int = 2) -> Figure:
         figure, panels = layout.grid([*ROWS.values()], titles, list(handles), 1.7, columns)
         for (column, words), row in zip(ROWS.items(), panels, strict=True):
             for (task, number), axes in zip(places, row, strict=True):
-                for label, own in found[found["task_label"] == task].groupby("estimator_label"):
-                    if own[number].nunique() > 1:
-                        _curve(axes, own.sort_values(number), number, column, handles[str(label)])
-                values = pd.to_numeric(found.loc[found["task_label"] == task, number]).dropna()
+                own = found[found["task_label"] == task]
+                own = own[own.groupby("estimator_label")[number].transform("nunique") > 1]
+                for label, curve in own.groupby("estimator_label"):
+                    _curve(axes, curve.sort_values(number), number, column, handles[str(label)])
+                values = pd.to_numeric(own[number])
                 axes.set(xlabel=lookup.short_names(number), yscale="log")
                 axes.margins(x=0.12)  # so that the numbers at its ends stay within
                 if log_spaced(values):
@@ -77,7 +78,7 @@ def draw(results: ResultSet, columns: int = 2) -> Figure:
         begin = "" if several else f"{places[0][0]}. "
         text = (
             f"{begin}At step {found['step'].iloc[0]:,} of one training, {found['calls'].max():,.0f} calls, over "
-            f"{seeds}, in lengths of the true gradient. Open: a bias that cannot be told from 0, at its 95 % bound."
+            f"{seeds}, in lengths of the true gradient. Arrow: the bias is below that, at 95 %, and not told from 0."
         )
         layout.caption(figure, text, results)
     return figure
@@ -92,3 +93,5 @@ def _curve(axes, rows: pd.DataFrame, number: str, column: str, line) -> None:
     axes.plot(x[seen], y[seen], **mark)
     open_ = {"markerfacecolor": "none", "markeredgecolor": line.get_color(), "markeredgewidth": 0.9}
     axes.plot(x[~seen], y[~seen], **mark | open_)
+    for place, height in zip(x[~seen], y[~seen], strict=True):
+        layout.below(axes, place, height, line)
