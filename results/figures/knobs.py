@@ -93,5 +93,6 @@ def _curve(axes, rows: pd.DataFrame, number: str, column: str, line) -> None:
     axes.plot(x[seen], y[seen], **mark)
     open_ = {"markerfacecolor": "none", "markeredgecolor": line.get_color(), "markeredgewidth": 0.9}
     axes.plot(x[~seen], y[~seen], **mark | open_)
+    axes.plot(x[~seen], layout.ARROW * y[~seen], linestyle="")  # room for the arrows
     for place, height in zip(x[~seen], y[~seen], strict=True):
         layout.below(axes, place, height, line)
