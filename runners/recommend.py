@@ -46,11 +46,11 @@ def main(arguments: list[str] | None = None) -> int:
         found, measured = [], []
         for path in _tables(options.frozen or frozen.chosen(Store(options.store).root)):
             results, _ = frozen.read(path)
-            own = _offers(results)
+            own = offers(results)
             measured += own
             if any(_fits(offer, asked) for offer in own):
                 rows = [{str(key): value for key, value in row.items()} for row in advice(results).to_dict("records")]
-                found += [_words(row, path.stem, results) for row in rows if _fits(row, asked)]
+                found += [_sentences(row, path.stem, results) for row in rows if _fits(row, asked)]
     except (RecordError, StoreError) as error:
         return command.fail(error, 1)
     if not found:
@@ -78,8 +78,11 @@ def _tables(folder: Path) -> list[Path]:
     return paths
 
 
-def _offers(results: ResultSet) -> list[dict[str, Any]]:
+def offers(results: ResultSet) -> list[dict[str, Any]]:
     """What may be asked for and was measured.
+
+    Args:
+        results: of a frozen table.
 
     Returns:
         A row for each task and optimizer, with columns of advice; none of a table that measures and races nobody.
@@ -125,14 +128,14 @@ def _not_measured(measured: list[dict[str, Any]], asked: dict[str, Any]) -> str:
     return f"nothing was measured of {words}; with {first} {asked[first]} there is {', and '.join(also) or 'nothing'}."
 
 
-def _others(measured: list[dict[str, Any]], asked: dict[str, Any], key: str, kept: list[str]) -> str:
-    """What was measured of this key where the kept ones, but this, are as they were asked for; "" for nothing."""
-    fixed = {name: asked[name] for name in kept if name != key}
+def _others(measured: list[dict[str, Any]], asked: dict[str, Any], key: str, fixing: list[str]) -> str:
+    """What was measured of this key where the fixing ones, but this, are as they were asked for; "" for nothing."""
+    fixed = {name: asked[name] for name in fixing if name != key}
     values = sorted({value for row in measured if _fits(row, fixed) for value in _values(row, key)})
     return ", ".join(f"{value:g}" if isinstance(value, float) else str(value) for value in values)
 
 
-def _words(row: Mapping[str, Any], table: str, results: ResultSet) -> str:
+def _sentences(row: Mapping[str, Any], table: str, results: ResultSet) -> str:
     """What is said of one task with one optimizer, in a few lines."""
     commits = ", ".join(sorted({str(account["commit"])[:7] for account in results.accounts}))
     unit = row["unit"]

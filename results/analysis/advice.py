@@ -66,7 +66,7 @@ def advice(results: ResultSet) -> pd.DataFrame:
         if group.optimizer == ANY or len(places) < 2:
             continue
         methods = [group.methods[m] for m in places]
-        found, chosen = _held_together(group, places), group.choose()[places[0]]
+        found, chosen = held_together(group, places), group.choose()[places[0]]
         here = (settings["task_label"] == group.task_label) & (settings["optimizer_label"] == group.optimizer)
         of_group = settings[here].set_index("method").loc[methods]
         first, own = of_group.iloc[0], results.rows[results.rows["run"].isin(of_group["run"])]
@@ -96,8 +96,16 @@ def advice(results: ResultSet) -> pd.DataFrame:
     return pd.DataFrame(rows, columns=list(COLUMNS))
 
 
-def _held_together(group: Group, places: list[int]) -> dict[str, object]:
-    """The methods that are not told from the first of these places, and those that are."""
+def held_together(group: Group, places: list[int]) -> dict[str, object]:
+    """The methods that are not told from the first of these places, and those that are.
+
+    Args:
+        group: of comparison.groups.
+        places: of its methods, the best mean first.
+
+    Returns:
+        The columns `level`, `worse` and `detectable`.
+    """
     values, overlap = group.values()[places], group.estimand.overlap if group.estimand.resplits else 0.0
     pairs = [(i, j) for i in range(len(places)) for j in range(i + 1, len(places))]
     held = {(i, j): paired.paired(values[i], values[j], overlap=overlap) for i, j in pairs}

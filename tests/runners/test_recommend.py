@@ -58,4 +58,4 @@ def test_tables_that_confirm_choose_nothing(capsys):
     assert recommend.main(["--task", "binarized_convnet"]) == 0
     assert "table convnet (" in (said := capsys.readouterr().out) and "convnet_fresh" not in said
     results, _ = frozen.read(frozen.FOLDER / "policy.parquet")
-    assert not recommend._offers(results), "which measures estimates, and races nobody"
+    assert not recommend.offers(results), "which measures estimates, and races nobody"

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from results.analysis import comparison
-from results.analysis.advice import _held_together, advice
+from results.analysis.advice import held_together, advice
 from results.records.result_set import ResultSet
 from steeplechase.errors import RecordError
 from tests.oracles.records import make
@@ -73,5 +73,5 @@ def test_of_equal_methods_hardly_one_is_called_worse():
         parts |= {name: (np.zeros([1, 12], bool),) * 6 for name in ("diverged", "failed")}
         own = dataclasses.replace(group, **words, **parts, settings=(("",),) * 6, rates=((1.0,),) * 6)
         order = np.argsort(-values.mean(1)).tolist()
-        alarms += bool(_held_together(own, order)["worse"])
+        alarms += bool(held_together(own, order)["worse"])
     assert alarms <= 1000 * (0.05 + 4.5 * np.sqrt(0.05 * 0.95 / 1000))
