@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from results.analysis import comparison
-from results.analysis.advice import held_together, advice
+from results.analysis.advice import advice, held_together
 from results.records.result_set import ResultSet
 from steeplechase.errors import RecordError
 from tests.oracles.records import make
