@@ -15,7 +15,7 @@ from rich.markup import escape
 
 from results import wording
 from results.analysis import lookup
-from results.analysis.advice import advice
+from results.analysis.advice import advice, functions_of
 from results.records import frozen
 from results.records.place import DEFAULT
 from results.records.result_set import ResultSet
@@ -95,8 +95,7 @@ def offers(results: ResultSet) -> list[dict[str, Any]]:
         {
             "task": task,
             "optimizer": optimizer,
-            "functions": tuple(own["forward"].dropna().unique()),
-            "bits": tuple(own["function.bits"].dropna().unique()) if "function.bits" in own else (),
+            **functions_of(own),
         }
         for (task, optimizer), own in rows.groupby(["task", "optimizer"])
     ]
@@ -128,9 +127,9 @@ def _not_measured(measured: list[dict[str, Any]], asked: dict[str, Any]) -> str:
     return f"nothing was measured of {words}; with {first} {asked[first]} there is {', and '.join(also) or 'nothing'}."
 
 
-def _others(measured: list[dict[str, Any]], asked: dict[str, Any], key: str, fixing: list[str]) -> str:
-    """What was measured of this key where the fixing ones, but this, are as they were asked for; "" for nothing."""
-    fixed = {name: asked[name] for name in fixing if name != key}
+def _others(measured: list[dict[str, Any]], asked: dict[str, Any], key: str, others: list[str]) -> str:
+    """What was measured of this key where those others, but this, are as they were asked for; "" for nothing."""
+    fixed = {name: asked[name] for name in others if name != key}
     values = sorted({value for row in measured if _fits(row, fixed) for value in _values(row, key)})
     return ", ".join(f"{value:g}" if isinstance(value, float) else str(value) for value in values)
 

@@ -77,8 +77,7 @@ def advice(results: ResultSet) -> pd.DataFrame:
                 "task_label": group.task_label,
                 "optimizer": first["optimizer"],
                 "optimizer_label": group.optimizer,
-                "functions": tuple(sorted(own["forward"].dropna().unique())),
-                "bits": tuple(sorted(own["function.bits"].dropna().unique())) if "function.bits" in own else (),
+                **functions_of(own),
                 "method": methods[0],
                 "setting": group.settings[places[0]][chosen],
                 "edge": first["edge"],
@@ -94,6 +93,19 @@ def advice(results: ResultSet) -> pd.DataFrame:
             }
         )
     return pd.DataFrame(rows, columns=list(COLUMNS))
+
+
+def functions_of(rows: pd.DataFrame) -> dict[str, tuple]:
+    """The hard functions of rows.
+
+    Args:
+        rows: of a result set.
+
+    Returns:
+        The columns `functions` and `bits`, sorted.
+    """
+    names = {"functions": "forward", "bits": "function.bits"}
+    return {key: tuple(sorted(rows[name].dropna().unique())) if name in rows else () for key, name in names.items()}
 
 
 def held_together(group: Group, places: list[int]) -> dict[str, object]:

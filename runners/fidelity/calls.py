@@ -18,7 +18,7 @@ from runners.fidelity.averages import Average
 from runners.training.asking import asked_gradient, asked_sites
 from runners.training.gradient import gradient
 from runners.training.hard_sites import Hard
-from runners.training.step import batch_indices, batch_of
+from runners.training.step import batch_indices, batch_of, examples_of
 from steeplechase.random import Chance
 from tasks.base import Task
 
@@ -94,9 +94,7 @@ class Caller:
         self.task, self.hard, self.precision, self._place = task, hard, precision, f"/{device}:0"
         self._average, self._of = average, of
         with tf.device(self._place):
-            self._examples = tuple(
-                tf.constant(a, precision if np.issubdtype(a.dtype, np.floating) else None) for a in task.examples
-            )
+            self._examples = examples_of(task, precision)
         self.slices, at = {}, 0
         for name, shape in task.sizes.items():
             self.slices[name] = slice(at, at + math.prod(shape))

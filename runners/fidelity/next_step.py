@@ -13,7 +13,7 @@ from runners.fidelity.calls import State
 from runners.training import optimizers
 from runners.training.compiled import plain
 from runners.training.programs import Program
-from runners.training.step import batch_of, epoch_order, steps_per_epoch
+from runners.training.step import batch_of, epoch_order, examples_of, steps_per_epoch
 from steeplechase import schedules
 from steeplechase.random import Chance
 from tasks.base import Task
@@ -42,10 +42,7 @@ class Stepper:
         self._task, self._program, self._place = task, program, f"/{program.device}:0"
         self._values, self._bounds = program.hard.values(task), program.hard.bounds(task)
         with tf.device(self._place):
-            self._examples = tuple(
-                tf.constant(a, program.precision if np.issubdtype(a.dtype, np.floating) else None)
-                for a in task.examples
-            )
+            self._examples = examples_of(task, program.precision)
         self._losses = tf.function(self._over_all, jit_compile=task.xla, autograph=False)
 
     def loss(self, state: State) -> float:

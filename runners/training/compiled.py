@@ -20,6 +20,7 @@ from runners.training.state import Replicas, TrainState
 from runners.training.step import (
     block_gradients,
     epoch_order,
+    examples_of,
     fitter,
     map_replicas,
     numbers_now,
@@ -66,10 +67,7 @@ class Compiled:
         self.program, task, block = program, program.task, program.block
         self.place = f"/{program.device}:0"
         with tf.device(self.place):
-            self.examples = tuple(
-                tf.constant(a, program.precision if np.issubdtype(a.dtype, np.floating) else None)
-                for a in task.examples
-            )
+            self.examples = examples_of(task, program.precision)
             self.parameters = {
                 name: keras.Variable(np.zeros([block, int(np.prod(shape))]), dtype=program.precision, name=plain(name))
                 for name, shape in task.sizes.items()

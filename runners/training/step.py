@@ -9,6 +9,7 @@ import functools
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
+import numpy as np
 import tensorflow as tf
 
 from estimators.expectation import Expectation
@@ -94,6 +95,20 @@ def batch_indices(task: Task, key: tf.Tensor, step: tf.Tensor, problem: Mapping[
         return tf.zeros([0], tf.int32)
     epoch, position = step // steps_per_epoch(task), step % steps_per_epoch(task)
     return tf.gather(epoch_order(task, key, epoch, problem), position * task.batch + tf.range(task.batch))
+
+
+def examples_of(task: Task, precision: str) -> tuple[tf.Tensor, ...]:
+    """The task's examples as tensors, on the device in force.
+
+    Args:
+        task: whose they are.
+        precision: of those that are floating.
+
+    Returns:
+        In the task's order.
+    """
+    kinds = [precision if np.issubdtype(array.dtype, np.floating) else None for array in task.examples]
+    return tuple(tf.constant(array, kind) for array, kind in zip(task.examples, kinds, strict=True))
 
 
 def batch_of(examples: Sequence[tf.Tensor], indices: tf.Tensor) -> tuple[tf.Tensor, ...]:
