@@ -7,7 +7,7 @@ PEERS := .venv-peers
 PEERS_READY := $(PEERS)/ready
 
 .DEFAULT_GOAL := help
-.PHONY: help setup sweep paper report test test-all test-browser fuzz torture slurm test-slurm lint figures docs site perf peers scaling thousand perf-check gpu-check lock clean
+.PHONY: help setup sweep paper board report test test-all test-browser fuzz torture slurm test-slurm lint figures docs site perf peers scaling thousand perf-check gpu-check lock clean
 
 help: ## what can be made
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-10s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -36,6 +36,9 @@ paper: $(READY) ## run every experiment that is missing, and draw every figure, 
 	@for name in $(PAPER); do $(RUN) -m runners.sweep experiment=$$name || exit 1; done
 	$(RUN) -m runners.figures --columns 1 $(PAPER)
 	$(RUN) -m runners.report
+
+board: $(READY) ## which gradient to start from, over a dozen tasks (up to two hours; ARGS="..." are handed on)
+	$(RUN) -m runners.board $(ARGS)
 
 report: $(READY) ## all that was found, as one HTML file that needs no network
 	$(RUN) -m runners.report $(ARGS)

@@ -9,6 +9,7 @@ import pandas as pd
 
 from results.analysis import comparison, contrasts, fairness, lookup, same_functions, selection
 from results.analysis.comparison import ANY, Group
+from results.records import schema
 from results.records.result_set import ResultSet
 from results.statistics import intervals, paired
 
@@ -79,7 +80,7 @@ def advice(results: ResultSet) -> pd.DataFrame:
                 "optimizer_label": group.optimizer,
                 **functions_of(own),
                 "method": methods[0],
-                "setting": group.settings[places[0]][chosen],
+                "setting": _setting(group.settings[places[0]][chosen], own[own["run"] == first["run"]]),
                 "edge": first["edge"],
                 "measure_label": group.reports.label,
                 "unit": group.reports.unit,
@@ -93,6 +94,16 @@ def advice(results: ResultSet) -> pd.DataFrame:
             }
         )
     return pd.DataFrame(rows, columns=list(COLUMNS))
+
+
+def _setting(words: str, rows: pd.DataFrame) -> str:
+    """The words of a setting, and what else makes the slope of a run that was trained at one alone: its width, or else
+    its parameters."""
+
+    width = [schema.WIDTH] if schema.WIDTH in rows and rows[schema.WIDTH].notna().any() else []
+    columns = width or [column for column in map(str, rows.columns) if column.startswith("estimator.")]
+    alone = [c for c in columns if c not in words and rows[c].notna().all() and rows[c].nunique() == 1]
+    return ", ".join([words, *(f"{column}={lookup.format_value(rows[column].iloc[0])}" for column in alone)])
 
 
 def functions_of(rows: pd.DataFrame) -> dict[str, tuple]:

@@ -9,6 +9,7 @@ from typing import NamedTuple
 from rich.console import Console
 
 from results.analysis import aggregates as aggregates_analysis
+from results.analysis import board as board_analysis
 from results.analysis import fidelity as fidelity_analysis
 from results.analysis import notebook as notebook_analysis
 from results.analysis import ranking as ranking_analysis
@@ -18,7 +19,18 @@ from results.analysis import surrogates as surrogates_analysis
 from results.analysis import tuning as tuning_analysis
 from results.analysis import verdicts as verdicts_analysis
 from results.records.result_set import ResultSet
-from results.tables import aggregates, fidelity, notebook, printing, ranking, summary, surrogates, tuning, verdicts
+from results.tables import (
+    aggregates,
+    board,
+    fidelity,
+    notebook,
+    printing,
+    ranking,
+    summary,
+    surrogates,
+    tuning,
+    verdicts,
+)
 
 
 class Kind(NamedTuple):
@@ -65,6 +77,7 @@ TABLES = {
         aggregates.write,
         aggregates.parts,
     ),
+    "board": Kind(lambda results: (board_analysis.board(results),), board.show, board.write, board.parts),
     "fidelity": Kind(
         lambda results: (fidelity_analysis.fidelity(results),), fidelity.show, fidelity.write, fidelity.parts
     ),

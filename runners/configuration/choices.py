@@ -17,7 +17,7 @@ from steeplechase.errors import UserError
 
 CONFIG_DIR = "STEEPLECHASE_CONFIG_DIR"  # in the environment: the user's own folder of pages
 _OF_USERS = ("experiment", "optimizer")  # of which a page is numbers and words alone, and no code
-GRID_KEYS = ("grid", "wide")  # of an optimizer's page: learning rates for experiments to choose from
+GRID_KEYS = ("grid", "wide", "board")  # of an optimizer's page: learning rates for experiments to choose from
 
 
 def options(group: str) -> list[str]:

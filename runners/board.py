@@ -1,0 +1,97 @@
+"""python -m runners.board: which gradient to start from, over many tasks: measured, and drawn as one table."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from rich.console import Console
+
+from results import outputs, wording
+from results.analysis.board import FEWEST, critical_difference, tasks_needed
+from results.records.place import DEFAULT
+from results.records.store import Store
+from runners import api, command
+from runners.execution import board as boards
+from runners.execution.board import Board
+from steeplechase.errors import RecordError, StoreError, UserError
+
+FAR = 1.0  # ranks: what is asked to be told apart where the design is not enough for it
+OWN = ("seed", "settings", "store", "name", "experiment", "figures", "tables", "plan")  # which a board says itself
+
+
+@command.one_sentence
+def main(arguments: list[str] | None = None) -> int:
+    """The command. Exit codes: 0 drawn, 1 a race or a drawing failed, 2 a mistake in the command."""
+    parser = command.Parser(prog="python -m runners.board", description=__doc__)
+    parser.add_argument("name", nargs="?", default="slopes", help=f"which board: {', '.join(boards.names())} (slopes)")
+    parser.add_argument("words", nargs="*", metavar="KEY=VALUE", help="for every sweep, as hydra/launcher=slurm")
+    parser.add_argument("--store", default=DEFAULT, help=f"where the records go (default: {DEFAULT})")
+    parser.add_argument("--design", action="store_true", help="say what it could tell, and train nothing")
+    parser.add_argument("--reported", type=int, metavar="N", help="draws that are reported, where more are wanted")
+    options = parser.parse_intermixed_args(arguments)
+    if "=" in options.name:
+        options.name, options.words = "slopes", [options.name, *options.words]
+    taken = next((word for word in options.words if word.split("=")[0] in OWN), None)
+    if taken:
+        raise UserError(f"{taken.split('=')[0]} is what a board says itself: leave it out.")
+    board = boards.read(options.name)
+    if options.reported is not None:
+        board = boards.longer(board, options.reported)
+    store, console = Store(Path(options.store)), Console(highlight=False)
+    for sentence in design(board, store):
+        console.print(sentence, soft_wrap=True)
+    if options.design:
+        return 0
+    try:
+        plan = boards.measure(board, store, options.words)
+        faults = outputs.draw(console, store, plan)
+    except (RecordError, StoreError) as error:
+        return command.fail(error, 1)
+    for fault in faults:
+        command.say(fault)
+    return 1 if faults else 0
+
+
+def design(board: Board, store: Store) -> list[str]:
+    """What a board could tell, from its design alone.
+
+    Args:
+        board: which.
+        store: whose records are counted.
+
+    Returns:
+        Sentences.
+
+    Raises:
+        UserError: as a sweep's plan does.
+    """
+    rules, tasks, wanted = len(board.rules), 0, 0
+    for race in board.races:
+        plan = api.plan(experiment=race, store=str(store.root), seed=range(board.tuning))
+        plan = plan[~plan["remark"].str.contains("cannot", na=False)]
+        tasks += int((plan["estimator"] == next(iter(board.rules))).sum())
+        wanted += int(plan["wanted"].sum())
+    reported = rules * tasks * board.reported
+    settings = wanted // max(1, rules * tasks * board.tuning)
+    lines = [
+        f"Board {board.name}: {wording.count(rules, 'rule')} on {wording.count(tasks, 'task')}. Each chooses one of "
+        f"{settings} settings on {board.tuning} draws, and is told by {board.reported} others: {wanted + reported:,} "
+        f"trainings, as many of every rule."
+    ]
+    critical = critical_difference(rules, tasks)
+    needed = tasks_needed(rules, FAR)
+    if tasks < FEWEST:
+        lines.append(
+            f"Mean ranks will not be compared: that takes {FEWEST} tasks, {FEWEST - tasks} more than there are. A "
+            f"difference of one rank would take {needed}."
+        )
+    else:
+        lines.append(
+            f"Mean ranks {critical:.2f} apart will be told apart (Nemenyi, 5 %), of {rules - 1} that are possible; a "
+            f"difference of one rank would take {needed} tasks."
+        )
+    return lines
+
+
+if __name__ == "__main__":
+    command.run(main)
