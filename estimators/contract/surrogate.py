@@ -297,6 +297,7 @@ def normalised(page: Surrogate) -> None:
     Raises:
         ContractError: with the normalisation that is not so.
     """
+    within: dict[tuple, float] = {}  # functions with steps of one length share it
     for kind in NORMALIZATIONS[1:]:
         for function in (function for function in functions.values() if not (function.exact or function.mixes)):
             if page.unsupported_reason(kind, function):
@@ -306,8 +307,11 @@ def normalised(page: Surrogate) -> None:
                     continue
                 raise ContractError(f"{page.name} cannot be normalised by {kind}, and does it all the same.")
             for chosen in page.example_parameters():
-                of_step = kind == "period"
-                own = _within_a_step(page, function, chosen) if of_step else float(page.trait(kind, **chosen))
+                if kind == "period":
+                    step = (function.step_length, *chosen.items())
+                    own = within[step] = within.get(step) or _within_a_step(page, function, chosen)
+                else:
+                    own = float(page.trait(kind, **chosen))
                 raw = slope_at(page, GRID, forward=function, **chosen)
                 wanted = raw * (1 if kind == "peak" else function.rise) / own
                 index = tf.constant(NORMALIZATIONS.index(kind), tf.float64)

@@ -97,8 +97,7 @@ def advice(results: ResultSet) -> pd.DataFrame:
 
 
 def _setting(words: str, rows: pd.DataFrame) -> str:
-    """The words of a setting, and what else makes the slope of a run that was trained at one alone: its width, or else
-    its parameters."""
+    """The words of a setting, and what makes the slope of a run that was trained at one alone: width or parameters."""
 
     width = [schema.WIDTH] if schema.WIDTH in rows and rows[schema.WIDTH].notna().any() else []
     columns = width or [column for column in map(str, rows.columns) if column.startswith("estimator.")]

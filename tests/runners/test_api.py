@@ -146,7 +146,7 @@ def test_trainings_that_fail_are_told_and_the_others_are_kept(tmp_path):
     assert set(sc.load(tmp_path, "n").rows["estimator"]) == {"ste"}
 
 
-@pytest.mark.parametrize("ending", [signal.SIGINT, signal.SIGKILL])
+@pytest.mark.parametrize("ending", [pytest.param(signal.SIGINT, marks=pytest.mark.long), signal.SIGKILL])
 def test_nothing_goes_on_behind_a_sweep_that_is_stopped(ending, tmp_path):
     # Where tests run in a shell's background, SIGINT is ignored, and that is handed on.
     code = "import signal, sys, steeplechase as sc\nsignal.signal(signal.SIGINT, signal.default_int_handler)\n"

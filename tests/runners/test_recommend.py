@@ -20,10 +20,13 @@ def test_it_says_what_to_start_from_and_on_what_that_rests(capsys):
 @pytest.mark.parametrize(
     ("asked", "said"),
     [
-        (["--function", "round", "--bits", "3"], "with the rest of it there is bits 2, 4."),
-        (
+        pytest.param(
+            ["--function", "round", "--bits", "3"], "with the rest of it there is bits 2, 4.", marks=pytest.mark.long
+        ),
+        pytest.param(
             ["--function", "round", "--bits", "3", "--optimizer", "sgd"],
             "with function round there is bits 2, 4, and optimizer adam.",
+            marks=pytest.mark.long,
         ),
         (["--task", "router", "--optimizer", "lion"], "with the rest of it there is optimizer adam."),
     ],

@@ -91,7 +91,14 @@ def compiled():
         config.enable_op_determinism()
 
 
-@pytest.mark.parametrize("kind", ["sequential", "functional", "subclassed"])
+@pytest.mark.parametrize(
+    "kind",
+    [
+        pytest.param("sequential", marks=pytest.mark.long),
+        "functional",
+        pytest.param("subclassed", marks=pytest.mark.long),
+    ],
+)
 def test_it_learns_in_every_kind_of_model(kind, compiled):
     keras.utils.set_random_seed(0)
     losses = fitted(small(kind))
@@ -135,7 +142,9 @@ def test_a_mask_goes_through():
     assert np.array_equal(out._keras_mask, [[True, False]])
 
 
-@pytest.mark.parametrize("policy", ["mixed_float16", "mixed_bfloat16", "float64"])
+@pytest.mark.parametrize(
+    "policy", ["mixed_float16", *(pytest.param(name, marks=pytest.mark.long) for name in ("mixed_bfloat16", "float64"))]
+)
 def test_it_learns_in_every_precision(policy, compiled):
     keras.utils.set_random_seed(0)
     before = keras.config.dtype_policy()

@@ -23,7 +23,10 @@ CASES = {
 }
 
 
-@pytest.mark.parametrize("case", CASES)
+LONG = ("MLP, wide start", "sorting", "two layers", "convolutions")
+
+
+@pytest.mark.parametrize("case", [pytest.param(c, marks=[pytest.mark.long] * (c in LONG)) for c in CASES])
 def test_the_stated_spread_is_that_of_the_start(case):
     """The root of the mean square over 64 seeds and all elements; a normal product of few weights needs more room."""
     name, arguments, tolerance = CASES[case]

@@ -318,7 +318,7 @@ WIDTHS |= {("ieee", 1): 3.5, ("ieee", 2): 7.16}
 @pytest.mark.parametrize("figure", figures.names())
 @pytest.mark.parametrize(
     ("journal", "columns"),
-    [pytest.param(*of, marks=[pytest.mark.long] * (of not in (("icml", 1), ("neurips", 2)))) for of in WIDTHS],
+    [pytest.param(*of, marks=[pytest.mark.long] * (of != ("icml", 1))) for of in WIDTHS],
 )
 def test_a_figure_for_a_journal_is_as_wide_as_its_page(figure, journal, columns, tmp_path):
     made = made_for(figure, optimizers=("adam", "sgd"), seeds=2, rows=3)

@@ -475,7 +475,17 @@ def test_the_command_writes_the_page_and_notices_when_it_says_something_else(kep
 FROZEN = sorted(path.stem for path in frozen.FOLDER.glob("*.parquet"))
 
 
-LARGE = ("choosing", "control_mnist", "drawn_networks", "fidelity_choices", "toy")  # which draw what others draw, too
+LARGE = (
+    "choosing",
+    "control",
+    "control_mnist",
+    "drawn_bits",
+    "fidelity_smoothed",
+    "surrogates",
+    "drawn_networks",
+    "fidelity_choices",
+    "toy",
+)  # which draw what others draw, too
 
 
 @pytest.mark.parametrize("name", [pytest.param(n, marks=[pytest.mark.long] * (n in LARGE)) for n in FROZEN])

@@ -136,7 +136,7 @@ def test_states_go_along_where_stores_are_merged(tmp_path):
     assert len(load(tmp_path / "other").accounts) == 4, "neither the training nor the truth was run again"
 
 
-@pytest.mark.parametrize("over", ["smoothed", "noise"])
+@pytest.mark.parametrize("over", [pytest.param("smoothed", marks=pytest.mark.long), "noise"])
 def test_the_averaged_gradient_of_sign_fitting_is_its_closed_form(tmp_path, over):
     """Of signs that are drawn, each +1 with the chance F(x/s): Φ over root mean squares of x, or the logistic function
     over its spread at the start. Each element of the mean of 40,000 calls is within 4.5 of its standard errors of the
@@ -171,6 +171,7 @@ def test_the_averaged_gradient_of_sign_fitting_is_its_closed_form(tmp_path, over
     assert row["calls"] == 1 and row["variance"] == 0, "a slope gives the same whenever it is asked"
 
 
+@pytest.mark.long  # tests/tasks holds the closed form itself
 def test_the_gradient_over_all_inputs_is_that_of_the_closed_form(tmp_path):
     """By differences of the loss over all inputs; what a slope gives is seen to be none of it."""
     own = BASE["fidelity"] | {"calls": 2000, "along": "ste_clipped", "truth": "population", "at": [0.0, 1.0]}
@@ -203,7 +204,7 @@ def test_the_gradient_over_all_inputs_is_that_of_the_closed_form(tmp_path):
 
 
 @pytest.mark.parametrize("optimizer", ["adam", pytest.param("sgd", marks=pytest.mark.long)])
-@pytest.mark.parametrize("name", [pytest.param("sign_fitting", marks=pytest.mark.long), "binarized_mlp"])
+@pytest.mark.parametrize("name", ["sign_fitting", pytest.param("binarized_mlp", marks=pytest.mark.long)])
 def test_the_next_step_is_that_of_the_training(tmp_path, name, optimizer):
     """By the estimator of the training itself the state after it is where the training was one step later."""
     own = BASE["fidelity"] | {"calls": 40, "along": "ste", "truth": "smoothed", "truth_calls": 40}

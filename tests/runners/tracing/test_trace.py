@@ -446,12 +446,13 @@ def test_a_mistake_is_one_sentence(arguments, said, capfd, monkeypatch):
         (["operations=sqare", "x=2"], "did you mean 'square'?"),
         (["tagret=3"], "there is no key 'tagret'; did you mean 'target'?"),
         (["estimator.scale=-1", "task=sign_fitting"], "sigmoid_derivative.scale is -1.0, but must be > 0"),
-        (
+        pytest.param(
             [
                 *("function=hard_tanh", "estimator=ste_clipped", "estimator.clip=2"),
                 *("function@function_weights=identity", "estimator@estimator_weights=ste"),
             ],
             "ste_clipped is the derivative of hard_tanh with its defaults alone",  # as training says
+            marks=pytest.mark.long,
         ),
     ],
 )

@@ -147,7 +147,13 @@ def test_training_with_the_exact_gradient_is_gradient_descent_on_the_expected_lo
     assert (rows.evaluations == 8 * rows.step).all()
 
 
-@pytest.mark.parametrize("name, samples, calls", [("reinforce", None, 1), ("arm", None, 2), ("leave_one_out", 3, 3)])
+@pytest.mark.parametrize(
+    "name, samples, calls",
+    [
+        *(pytest.param(*of, marks=pytest.mark.long) for of in (("reinforce", None, 1), ("arm", None, 2))),
+        ("leave_one_out", 3, 3),
+    ],
+)
 def test_evaluations_are_counted(name, samples, calls, tmp_path):
     estimator = {
         "name": name,

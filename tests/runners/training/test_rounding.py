@@ -47,7 +47,7 @@ def trained(estimator, function, marks, rate=0.07, **own):
 @pytest.mark.parametrize(
     "edge, limits", [("clip_closed", (-2.0, 1.0)), ("round_closed", (-2.5, 1.5)), ("everywhere", (-np.inf, np.inf))]
 )
-@pytest.mark.parametrize("estimator, scale", [("ste", None), ("tanh_slope", 2.0)])
+@pytest.mark.parametrize("estimator, scale", [("ste", None), pytest.param("tanh_slope", 2.0, marks=pytest.mark.long)])
 def test_a_training_is_that_of_a_loop_in_numpy(edge, limits, estimator, scale):
     """Gradient descent through two bits, by the rule written out: 40 steps in float64, weights and measures."""
     function = functions["round"].fixed(edge=edge)
@@ -74,6 +74,7 @@ def test_a_training_is_that_of_a_loop_in_numpy(edge, limits, estimator, scale):
     assert "flip_rate" not in rows[0]
 
 
+@pytest.mark.long
 def test_a_change_of_level_is_a_flip_and_one_within_a_level_is_none():
     """Also where the sign stays: from 1 to 2 of three bits; and once only where a weight is no number any more."""
     function = functions["round"].fixed(bits=3)
