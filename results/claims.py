@@ -12,8 +12,10 @@ import pandas as pd
 import yaml
 
 from results import wording
+from results.analysis import board as board_analysis
 from results.analysis import draws, lookup, selection, surrogates, targets, verdicts
 from results.analysis import spread as spread_analysis
+from results.analysis.board import Board
 from results.analysis.comparison import ANY
 from results.analysis.surrogates import Rankings
 from results.analysis.verdicts import Verdicts
@@ -33,6 +35,7 @@ KINDS = {  # what a claim of each kind has beside WHERE
     "always": set(),
     "unbeaten": {"condition", "margin"},
     "survives": {"less_than"},
+    "ranked": {"before"},
 }
 
 
@@ -84,6 +87,10 @@ class _Frozen:
     def rankings(self) -> Rankings:
         return surrogates.rankings(self.results)
 
+    @cached_property
+    def board(self) -> Board:
+        return board_analysis.board(self.results)
+
 
 def evaluate(path: str | Path = FILE, folder: str | Path = frozen.FOLDER) -> list[Claim]:
     """Every claim of the file. A claim has the keys `says`, `table` (a frozen table's name), `task`, `optimizer` (or
@@ -96,6 +103,8 @@ def evaluate(path: str | Path = FILE, folder: str | Path = frozen.FOLDER) -> lis
         condition (surrogates.rankings): non-inferiority; that no other was found better is no evidence
     survives, less_than: a condition, and the share of the variance between estimators at the default rate of which
         less is left there (rankings.spread); these two are about one optimizer
+    ranked, before: estimators, of which the first has the smaller mean rank over tasks, told apart from the other's
+        (board.board); its `task` is `all`
 
     and, where it no longer stands, `withdrawn`: why, which is then said. It is not decided any more: its table may have
     been measured anew since, without what it was about.
@@ -214,6 +223,8 @@ def _decided(kind: str, claim: Mapping, of: _Frozen, untuned: _Frozen | None = N
         case "survives":
             ranked = surrogates.tuned_beside(of.rankings, untuned.rankings) if untuned else of.rankings
             return _survival(claim, spread_analysis.spread(ranked).rows)
+        case "ranked":
+            return _ranked(claim, of.board)
     return _contrast(kind, claim, of.verdicts.rows)
 
 
@@ -316,6 +327,21 @@ def _survival(claim: Mapping, spread: pd.DataFrame) -> tuple[str, str]:
     if member:
         evidence += f", without {member} {_share(*row['without'][member])}"
     return word, evidence + (": it rests on one estimator." if turning else ".")
+
+
+def _ranked(claim: Mapping, found: Board) -> tuple[str, str]:
+    means = found.methods.set_index("estimator")["mean_rank"]
+    names = claim["ranked"], claim["before"]
+    if claim["task"] != "all" or {*names} - {*means.index} or claim["optimizer"] not in {*found.tasks["optimizer"]}:
+        raise LookupError(_not_run(claim, " before ".join(names), 0))
+    own, other = (float(means[name]) for name in names)
+    said = f"mean rank {own:.2f} against {other:.2f} over {wording.count(len(found.tasks), 'task')}, "
+    if np.isnan(found.critical):
+        return "undecided", f"{said}of which {found.lacking} more are needed."
+    said += f"told apart from {found.critical:.2f} on (Nemenyi, 5 %)."
+    if abs(other - own) < found.critical:
+        return "undecided", said
+    return ("supported" if own < other else "refuted"), said
 
 
 def _share(share: float, low: float, high: float) -> str:

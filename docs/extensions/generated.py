@@ -223,10 +223,12 @@ class Arguments(Generated):
 
     def of_others(self, group: str) -> list[str]:
         """One table: a page a line."""
+        from runners.configuration.choices import GRID_KEYS
+
         rows = []
         for path in sorted((ROOT / "conf" / group).glob("*.yaml")):
             page = yaml.safe_load(path.read_text(encoding="utf-8"))
-            own = [f"{key}={value}" for key, value in page.items() if key not in ("name", "grid", "wide", "keras")]
+            own = [f"{key}={value}" for key, value in page.items() if key not in ("name", "keras", *GRID_KEYS)]
             own = [part.replace("None", "null").replace("False", "false").replace("True", "true") for part in own]
             rows.append([f"`{path.stem}`", _comment(path), " ".join(f"`{part}`" for part in own) or "none"])
         return _table(["name", "what it is", "its keys, with their defaults"], rows)

@@ -20,6 +20,7 @@ from runners.execution import provenance
 from steeplechase.errors import RecordError, UserError, did_you_mean
 
 FOLDER = schema.CONF / "board"
+COMMAND = "python -m runners.board"
 
 
 @dataclass(frozen=True)
@@ -104,13 +105,32 @@ def measure(board: Board, store: Store, words: Sequence[str]) -> Plan:
         RecordError: where a sweep failed.
         UserError: where the races' rules differ.
     """
-    plans = []
-    for race in board.races:
-        tuned = tune(board, race, store, words)
-        draws = range(board.tuning, board.tuning + board.reported)
-        plans.append(race_at(race, tuned, draws, f"{race}_reported", store, words))
-    command = f"python -m runners.board {board.name}"
-    plan = joined(board.table, plans, command, provenance.now())
+    draws = range(board.tuning, board.tuning + board.reported)
+    plans = [race_at(race, tune(board, race, store, words), draws, store, words) for race in board.races]
+    return _joined(board, plans, store)
+
+
+def again(board: Board, table: Path, draws: range, store: Store) -> Plan:
+    """Trains a board at the settings of its own frozen table.
+
+    Args:
+        board: which.
+        table: frozen.
+        draws: that the table has not met.
+        store: that gets the records.
+
+    Returns:
+        As `measure`.
+
+    Raises:
+        RecordError: as `measure` does.
+        UserError: for draws that the table has.
+    """
+    return _joined(board, [race_at(race, table, draws, store, ()) for race in board.races], store)
+
+
+def _joined(board: Board, plans: Sequence[Plan], store: Store) -> Plan:
+    plan = joined(board.table, plans, f"{COMMAND} {board.name}", provenance.now())
     store.write_plan(plan)
     return plan
 
@@ -135,14 +155,13 @@ def tune(board: Board, race: str, store: Store, words: Sequence[str]) -> Path:
     return frozen.write(load(store, plan), vars(plan), frozen.beside(store.root))
 
 
-def race_at(race: str, table: Path, draws: range, name: str, store: Store, words: Sequence[str]) -> Plan:
+def race_at(race: str, table: Path, draws: range, store: Store, words: Sequence[str]) -> Plan:
     """Trains a race at the settings that a table has chosen.
 
     Args:
         race: one of a board's.
         table: frozen.
         draws: on which, none of which the table has.
-        name: of the plan.
         store: that gets the records.
         words: further words of the sweep.
 
@@ -152,7 +171,7 @@ def race_at(race: str, table: Path, draws: range, name: str, store: Store, words
     Raises:
         RecordError: where the sweep failed.
     """
-    seeds = f"seed=range({draws.start},{draws.stop})"
+    seeds, name = f"seed=range({draws.start},{draws.stop})", f"{race}_reported"
     _sweep(race, store, [f"settings={table.absolute()}", seeds, f"name={name}", *words])
     return store.plan(name)
 

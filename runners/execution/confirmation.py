@@ -14,6 +14,7 @@ from results.records import frozen
 from results.records.plan import Plan
 from results.records.reading import load
 from results.records.store import Store
+from runners.execution import board as boards
 from runners.planning.chosen_settings import seeds_of
 from steeplechase.errors import RecordError
 
@@ -56,8 +57,13 @@ def confirm(path: Path, folder: Path, store: Path, draws: int) -> None:
         per_draw = max(seeds_per_draw(of_table.rows))
         if "task.subsets" in of_table.rows and of_table.rows["task.subsets"].notna().any():
             raise RecordError(f"the table {table} has disjoint subsets of its examples: no draw of them is left.")
-        asked = [word for word in shlex.split(about["plan"]["command"])[3:] if word.split("=")[0] not in OWN]
-        own = Store(store / "fresh" / table)
+        own, command = Store(store / "fresh" / table), about["plan"]["command"]
+        if command.startswith(boards.COMMAND):
+            board = boards.read(shlex.split(command)[3])
+            plan = boards.again(board, source, range(first, first + draws), own)
+            trained.append((own, plan, claims.fresh(table)))
+            continue
+        asked = [word for word in shlex.split(command)[3:] if word.split("=")[0] not in OWN]
         asked += [
             f"settings={source}",
             f"seed=range({first * per_draw},{(first + draws) * per_draw})",

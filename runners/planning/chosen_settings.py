@@ -12,13 +12,14 @@ from typing import Any
 
 import pandas as pd
 
-from results.analysis import selection
+from results.analysis import lookup, selection
 from results.analysis.draws import draws_of
 from results.records import frozen, schema
 from runners.configuration import choices
 from steeplechase.errors import UserError
 
 RATE = "optimizer.learning_rate"
+SLOPES = (schema.WIDTH, "estimator.", "estimator_weights.")  # what the numbers of a slope begin with
 PAIR = ("task", "estimator", "optimizer", "normalize")  # what an unsupported pair is known by
 
 
@@ -62,8 +63,9 @@ def at_chosen(cfg: Mapping[str, Any], overrides: Sequence[str]) -> list[str]:
     if again:
         first = (max(table.draws) + 1) * per_draw
         raise UserError(f"draw {again[0]} is one that the table {path} was chosen on: take seeds from {first} on.")
-    kept = [override for override in overrides if override.split("=")[0].lstrip("+") not in found[0]]
-    setting = _untuned(found[0], names["optimizer"]) if cfg["untuned"] else found[0]
+    [(chosen, fixed)] = found
+    kept = [override for override in overrides if override.split("=")[0].lstrip("+") not in {**fixed, **chosen}]
+    setting = fixed | (_untuned(chosen, names["optimizer"]) if cfg["untuned"] else chosen)
     return [*kept, *(f"{key}={value}" for key, value in setting.items())]
 
 
@@ -116,9 +118,10 @@ def _range(seeds: frozenset[int]) -> str:
 
 @dataclass(frozen=True)
 class _Chosen:
-    """Of a table: the settings of its runs, by their names, each by key; its seeds and draws; and what cannot be."""
+    """Of a table: the settings of its runs, by their names, each by key: what was chosen of several, and what there was
+    one of; its seeds and draws; and what cannot be."""
 
-    settings: dict[tuple[str, ...], list[dict[str, str]]]
+    settings: dict[tuple[str, ...], list[tuple[dict[str, str], dict[str, str]]]]
     seeds: frozenset[int]
     draws: frozenset[int]
     unsupported: frozenset[tuple[str, ...]]
@@ -129,16 +132,24 @@ def _chosen(path: str) -> _Chosen:
     results, _ = frozen.read(path)
     last, settings = results.final_rows(), selection.chosen_settings(results)
     replicas = settings.set_index("run")["replicas"]
-    found: dict[tuple[str, ...], list[dict[str, str]]] = {}
+    found: dict[tuple[str, ...], list[tuple[dict[str, str], dict[str, str]]]] = {}
+    of_slopes = [name for name in map(str, last) if name.startswith(SLOPES)]
     swept = dict(zip(sorted(last["run"].unique()), selection.tested_settings(last), strict=True))
     for run, (columns, _) in swept.items():
         row = last[last["replica"] == replicas[run][0]].iloc[0]
         values = {RATE: row["learning_rate"], **{column: row[column] for column in columns}}
+        alone = {name: number for name in of_slopes if name not in columns and (number := _number(row[name]))}
         found.setdefault(tuple(_names_in(row).values()), []).append(
-            {name: _text(value) for name, value in values.items()}
+            ({name: _text(value) for name, value in values.items()}, alone)
         )
     seeds, met = (frozenset(map(int, column.unique())) for column in (last["seed"], draws_of(last)))
     return _Chosen(found, seeds, met, frozenset(attrgetter(*PAIR)(pair) for pair in results.plan.unsupported))
+
+
+def _number(value: Any) -> str:
+    """A number of a slope as the command line has it; "" of a schedule, and of what the slope does not have."""
+    value = lookup.number_of(value)
+    return "" if isinstance(value, str) or math.isnan(value) else repr(value)
 
 
 def _text(value: Any) -> str:

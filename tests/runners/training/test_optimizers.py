@@ -7,6 +7,7 @@ import tensorflow as tf
 import yaml
 
 from runners.configuration import schema
+from runners.configuration.choices import GRID_KEYS
 from runners.optimizer_traits import TRAITS
 from runners.training import optimizers
 from steeplechase.errors import UserError
@@ -23,7 +24,7 @@ STEPS = 20
 def arguments(name: str) -> dict:
     page = yaml.safe_load((schema.CONF / "optimizer" / f"{name}.yaml").read_text(encoding="utf-8"))
     return page["keras"], {
-        k: v for k, v in page.items() if k not in ("name", "keras", "learning_rate", "grid", "wide") and v is not None
+        k: v for k, v in page.items() if k not in ("name", "keras", "learning_rate", *GRID_KEYS) and v is not None
     }
 
 
