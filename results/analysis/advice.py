@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Sequence
 
 import numpy as np
 import pandas as pd
@@ -59,18 +60,30 @@ def advice(results: ResultSet) -> pd.DataFrame:
     results.complete()
     fairness.check(results)
     results = same_functions.merged(results)
+    groups = [group.without_controls for group in comparison.groups(results) if group.optimizer != ANY]
+    return of_groups(results, [group for group in groups if len(group.methods) > 1])
+
+
+def of_groups(results: ResultSet, groups: Sequence[Group]) -> pd.DataFrame:
+    """The same of single groups; of one over all optimizers the setting begins with the optimizer.
+
+    Args:
+        results: whose groups these are.
+        groups: without controls, each of a method or more.
+
+    Returns:
+        A row for each (columns: COLUMNS), in their order.
+    """
     rows = []
     settings = selection.chosen_settings(results)
     settings["method"] = lookup.methods(settings)
-    for group in comparison.groups(results):
+    for group in groups:
         places = contrasts.order(group)
-        if group.optimizer == ANY or len(places) < 2:
-            continue
-        methods = [group.methods[m] for m in places]
-        found, chosen = held_together(group, places), group.choose()[places[0]]
-        here = (settings["task_label"] == group.task_label) & (settings["optimizer_label"] == group.optimizer)
-        of_group = settings[here].set_index("method").loc[methods]
-        first, own = of_group.iloc[0], results.rows[results.rows["run"].isin(of_group["run"])]
+        words = group.settings[places[0]][group.choose()[places[0]]]
+        optimizer = words.partition(", ")[0] if group.optimizer == ANY else group.optimizer
+        of_task = settings[(settings["task_label"] == group.task_label) & settings["method"].isin(group.methods)]
+        with_it = of_task[of_task["optimizer_label"] == optimizer].set_index("method")
+        first, own = with_it.loc[group.methods[places[0]]], results.rows[results.rows["run"].isin(of_task["run"])]
         mean, low, high = intervals.t_interval(group.values()[places[0]])
         rows.append(
             {
@@ -79,15 +92,15 @@ def advice(results: ResultSet) -> pd.DataFrame:
                 "optimizer": first["optimizer"],
                 "optimizer_label": group.optimizer,
                 **functions_of(own),
-                "method": methods[0],
-                "setting": _setting(group.settings[places[0]][chosen], own[own["run"] == first["run"]]),
+                "method": group.methods[places[0]],
+                "setting": _setting(words, own[own["run"] == first["run"]]),
                 "edge": first["edge"],
                 "measure_label": group.reports.label,
                 "unit": group.reports.unit,
                 "mean": mean,
                 "low": low,
                 "high": high,
-                **found,
+                **held_together(group, places),
                 "methods": len(places),
                 **group.counts,
                 "estimand": group.estimand.text,

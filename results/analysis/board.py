@@ -10,8 +10,8 @@ import numpy as np
 import pandas as pd
 from scipy import stats
 
-from results.analysis import advice, comparison, lookup, ranking, same_functions
-from results.analysis.comparison import ANY, Group
+from results.analysis import advice, comparison, fairness, lookup, ranking, same_functions
+from results.analysis.comparison import Group
 from results.records.result_set import ResultSet
 from results.statistics import paired
 from steeplechase.errors import RecordError
@@ -93,8 +93,8 @@ def tasks_needed(methods: int, difference: float) -> int:
 
 
 def board(results: ResultSet) -> Board:
-    """How methods rank over tasks, each with one optimizer. Only methods that were run on every task take part;
-    controls and bounds do not, and a function under several names is one method.
+    """How methods rank over tasks, each with its best optimizer where there are several. Only methods that were run on
+    every task take part; controls and bounds do not, and a function under several names is one method.
 
     Args:
         results: complete ones.
@@ -103,16 +103,20 @@ def board(results: ResultSet) -> Board:
         What is known of them.
 
     Raises:
-        RecordError: for several optimizers on a task, and as `advice` and comparison.groups do.
+        RecordError: where no method was run on every task, and as comparison.groups and fairness.check do.
     """
-    asked = advice.advice(results)
+    results.complete()
+    fairness.check(results)
     results = same_functions.merged(results)
     groups = _groups(results)
-    common = [name for name in groups[0].methods if all(name in group.methods for group in groups)] if groups else []
+    if not groups:  # bounds alone
+        none = pd.DataFrame(columns=list(COLUMNS))
+        return Board(none, pd.DataFrame(), advice.of_groups(results, []), math.nan, math.nan, FEWEST, ())
+    common = [name for name in groups[0].methods if all(name in group.methods for group in groups)]
     tasks = [group.task_label for group in groups]
-    if len({*tasks}) < len(tasks):
-        twice = next(task for task in tasks if tasks.count(task) > 1)
-        raise RecordError(f"a board has one optimizer on each task, and there are several on {twice}.")
+    if not common:
+        raise RecordError("no method was run on every task, so none can be ranked over them.")
+    asked = advice.of_groups(results, groups)
     every = _ranks(groups, common)
     mean = every.mean(axis=1)
     data = _data(results, tasks)
@@ -155,9 +159,9 @@ def board(results: ResultSet) -> Board:
 
 
 def _groups(results: ResultSet) -> list[Group]:
-    return [
-        own for group in comparison.groups(results) if (own := group.without_controls).methods and own.optimizer != ANY
-    ]
+    """One a task: the last of its groups is that over all optimizers, where there are several."""
+    found = {group.task_label: group.without_controls for group in comparison.groups(results)}
+    return [group for group in found.values() if group.methods]
 
 
 def _ranks(groups: list[Group], common: list[str], half: int | None = None) -> pd.DataFrame:

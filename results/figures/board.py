@@ -43,6 +43,11 @@ def draw(results: ResultSet, columns: int = 2) -> Figure:
         above = 0.4 + 0.062 * max(map(len, "\n".join(names).split("\n")), default=0)
         figure = Figure(figsize=(width, 1.2 + 0.4 * narrow + above + ROW * max(many, 3)), layout="constrained")
         left, right = figure.subplots(1, 2, sharey=True, width_ratios=[max(tasks, 3), 4.5 if narrow else 4])
+        left.set_title("Rank on each task")
+        right.set_title("Mean rank")
+        if not many:
+            layout.note(left, "bounds only")
+            return figure
         _cells(left, found, names, narrow)
         _means(right, found, results)
         layout.emphasise(left.get_yticklabels(), found.methods["estimator"], results.plan)

@@ -169,7 +169,7 @@ def test_a_name_has_one_colour_in_every_figure():
     few = make(estimators=("tanh_slope", "somebody's own"))
     many = make(estimators=("zero", "somebody's own", "ste", "tanh_slope", "sigmoid_derivative"))
     of_estimators = sorted(
-        set(NAMES) - {"surrogates", "ranking", "pairings", "fidelity", "next_step"}
+        set(NAMES) - {"board", "surrogates", "ranking", "pairings", "fidelity", "next_step"}
     )  # whose colours are of conditions and shares, and whose methods have a number each
     shown = [_colours(draw(figure, results)) for figure in of_estimators for results in (few, many)]
     for label, name_ in (("Tanh slope", "tanh_slope"), ("somebody's own", "somebody's own")):
