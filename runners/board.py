@@ -2,15 +2,19 @@
 
 from __future__ import annotations
 
+import argparse
+import functools
+from collections.abc import Sequence
 from pathlib import Path
 
 from rich.console import Console
 
 from results import outputs, wording
 from results.analysis.board import FEWEST, critical_difference, tasks_needed
+from results.records import frozen
 from results.records.place import DEFAULT
 from results.records.store import Store
-from runners import api, command
+from runners import api, command, contract
 from runners.execution import board as boards
 from runners.execution.board import Board
 from steeplechase.errors import RecordError, StoreError, UserError
@@ -27,6 +31,10 @@ def main(arguments: list[str] | None = None) -> int:
     parser.add_argument("words", nargs="*", metavar="KEY=VALUE", help="for every sweep, as hydra/launcher=slurm")
     parser.add_argument("--store", default=DEFAULT, help=f"where the records go (default: {DEFAULT})")
     parser.add_argument("--design", action="store_true", help="say what it could tell, and train nothing")
+    parser.add_argument(
+        "--submit", type=Path, metavar="FILE", help="race the rule in this file beside the frozen board"
+    )
+    parser.add_argument("--frozen", type=Path, metavar="FOLDER", help="where that lies, instead of what ships")
     parser.add_argument("--reported", type=int, metavar="N", help="draws that are reported, where more are wanted")
     options = parser.parse_intermixed_args(arguments)
     if "=" in options.name:
@@ -38,11 +46,13 @@ def main(arguments: list[str] | None = None) -> int:
     if options.reported is not None:
         board = boards.longer(board, options.reported)
     store, console = Store(Path(options.store)), Console(highlight=False)
-    for sentence in design(board, store):
+    for sentence in design(board, store, options.words):
         console.print(sentence, soft_wrap=True)
     if options.design:
         return 0
     try:
+        if options.submit:
+            return _submit(console, board, options, store)
         plan = boards.measure(board, store, options.words)
         faults = outputs.draw(console, store, plan)
     except (RecordError, StoreError) as error:
@@ -52,12 +62,35 @@ def main(arguments: list[str] | None = None) -> int:
     return 1 if faults else 0
 
 
-def design(board: Board, store: Store) -> list[str]:
+def _submit(console: Console, board: Board, options: argparse.Namespace, store: Store) -> int:
+    """Races the rule, draws it beside the board's, and says what to send. Returns the exit code."""
+    if contract.main([str(options.submit)]):
+        return command.fail("what breaks the contract is not raced: mend it first.", 1)
+    table = (options.frozen or frozen.FOLDER) / f"{board.table}.parquet"
+    done = boards.submit(board, options.submit, table, store, options.words)
+    say = functools.partial(console.print, soft_wrap=True)
+    _, faults = outputs.make(console, *outputs.thawed(done.table), done.table.with_suffix(""))
+    changed = {task: far for task, far in done.apart.items() if far}
+    same = wording.count(len(done.apart) - len(changed), "task")
+    say(f"{done.control}, trained again here, ends with the mean of the board's table, to the last digit, on {same}.")
+    for task, far in changed.items():
+        say(f"  On {task} its mean is {far:.2g} away: other code, or another processor.")
+    for task, (own, others) in done.settings.items():
+        if own != others:
+            command.say(f"on {task} {done.name} chose from {own} settings, and each rule of the board from {others}.")
+    say(f"To send: {options.submit}, {done.table}, {done.table.with_suffix('')}/, and the records in {store.root}.")
+    for fault in faults:
+        command.say(fault)
+    return 1 if faults else 0
+
+
+def design(board: Board, store: Store, words: Sequence[str] = ()) -> list[str]:
     """What a board could tell, from its design alone.
 
     Args:
         board: which.
         store: whose records are counted.
+        words: further ones of every sweep.
 
     Returns:
         Sentences.
@@ -67,7 +100,8 @@ def design(board: Board, store: Store) -> list[str]:
     """
     rules, tasks, wanted = len(board.rules), 0, 0
     for race in board.races:
-        plan = api.plan(experiment=race, store=str(store.root), seed=range(board.tuning))
+        asked = [f"experiment={race}", f"store={store.root}", f"seed=range({board.tuning})", *words]
+        plan = api.planned(asked)
         plan = plan[~plan["remark"].str.contains("cannot", na=False)]
         tasks += int((plan["estimator"] == next(iter(board.rules))).sum())
         wanted += int(plan["wanted"].sum())

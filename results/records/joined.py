@@ -1,11 +1,16 @@
-"""Several plans as one, so that they are drawn together, where their rules agree."""
+"""Several plans as one, so that they are drawn together, where their rules agree; and two result sets as one."""
 
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
+from dataclasses import replace
 from typing import Any
 
+import pandas as pd
+
+from results.records import schema
 from results.records.plan import Plan
+from results.records.result_set import ResultSet
 from steeplechase.errors import UserError
 
 _RULES: dict[str, Callable[[Plan], Any]] = {
@@ -72,6 +77,32 @@ def joined(name: str, plans: Sequence[Plan], command: str, written: str) -> Plan
         looks,
         tuple(sorted({name for plan in plans for name in plan.user_estimators})),
     )
+
+
+def together(results: ResultSet, others: ResultSet) -> ResultSet:
+    """The rows and accounts of two result sets that have no run in common, under what the first one's plan declared.
+
+    Args:
+        results: the first.
+        others: whose estimators of users are brought out as well.
+
+    Returns:
+        Both.
+
+    Raises:
+        RecordError: for a column that neither of them declares.
+    """
+    accounts = (*results.accounts, *others.accounts)
+    declared = {name: one for account in accounts for name, one in account["measures"].items()}
+    rows = schema.check(pd.concat([results.rows, others.rows], ignore_index=True), declared)
+    users = dict.fromkeys([*results.plan.user_estimators, *others.plan.user_estimators])
+    plan = replace(
+        results.plan,
+        user_estimators=tuple(users),
+        default_rates={**results.plan.default_rates, **others.plan.default_rates},
+        unsupported=(*results.plan.unsupported, *others.plan.unsupported),
+    )
+    return ResultSet(rows, accounts, {**results.missing, **others.missing}, plan)
 
 
 def _tasks(plan: Plan) -> list[str]:

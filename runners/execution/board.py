@@ -11,11 +11,12 @@ from pathlib import Path
 import yaml
 
 from results.records import frozen
-from results.records.joined import joined
+from results.records.joined import joined, together
 from results.records.plan import Plan
 from results.records.reading import load
+from results.records.result_set import ResultSet
 from results.records.store import Store
-from runners.configuration import schema
+from runners.configuration import estimator_files, named_files, schema
 from runners.execution import provenance
 from steeplechase.errors import RecordError, UserError, did_you_mean
 
@@ -133,6 +134,99 @@ def _joined(board: Board, plans: Sequence[Plan], store: Store) -> Plan:
     plan = joined(board.table, plans, f"{COMMAND} {board.name}", provenance.now())
     store.write_plan(plan)
     return plan
+
+
+@dataclass(frozen=True)
+class Submitted:
+    """A rule of one's own beside a board's.
+
+    Attributes:
+        table: the frozen table that has it beside the board's rules.
+        name: of the rule.
+        control: the rule of the board that was trained again beside it.
+        apart: by task, as it is printed, how far the control's mean is from that in the board's table, in the unit of
+            what the task reports; 0 where it is the same to the bit.
+        settings: by task how many settings the rule chose from, and how many the control did.
+    """
+
+    table: Path
+    name: str
+    control: str
+    apart: Mapping[str, float]
+    settings: Mapping[str, tuple[int, int]]
+
+
+def submit(board: Board, file: Path, table: Path, store: Store, words: Sequence[str]) -> Submitted:
+    """Trains a rule of one's own on a board's draws, with its budget, and puts it beside the rules of its frozen table.
+
+    One rule of the board is trained again beside it, whose numbers show whether this machine and this code give what
+    those gave that the table was made with.
+
+    Args:
+        board: which.
+        file: with the rule, which keeps the contract.
+        table: the board's, frozen.
+        store: that gets the records; the new table is frozen beside it.
+        words: further words of every sweep, as estimator.NAME.scale=0.5,1,2.
+
+    Returns:
+        What came of it.
+
+    Raises:
+        RecordError: where there is no such table, a sweep failed, or the table has other draws.
+        UserError: for a file with another number of rules than one, or with one that the board has.
+    """
+    results, about = frozen.read(table)
+    draws = range(board.tuning, board.tuning + board.reported)
+    if {*results.rows["seed"].unique()} != {*draws}:
+        raise RecordError(f"{table} is of other draws than the board {board.name}: give the one that it was made with.")
+    named = [f"{estimator_files.KEY}={file}"]
+    named_files.name_files(named)
+    names = [*estimator_files.files()]
+    if len(names) != 1 or names[0] in board.rules:
+        has = "a rule that the board has" if len(names) == 1 else f"{len(names)} rules"
+        raise UserError(f"{file} has {has}: a submission is one file with one rule of a name of its own.")
+    [name], control = names, next(iter(board.rules))
+    asked = [f"estimator={control}", *named, *words]
+    tuned = {race: tune(board, race, store, asked) for race in board.races}
+    plans = [race_at(race, tuned[race], draws, store, asked) for race in board.races]
+    plan = joined(f"{board.table}_{name}", plans, f"{COMMAND} {board.name} --submit {file.name}", provenance.now())
+    store.write_plan(plan)
+    own = load(store, plan)
+    own.complete()
+    mine, again = (own.with_rows(own.rows[own.rows["estimator"] == one]) for one in (name, control))
+    whole = together(results, replace(mine, accounts=tuple(a for a in own.accounts if a["run"] in {*mine.rows["run"]})))
+    drawn = {key: about["plan"][key] for key in ("figures", "tables")}
+    made = frozen.write(whole, {"name": plan.name, "command": plan.command, **drawn}, frozen.beside(store.root))
+    return Submitted(made, name, control, _apart(again, results, control), _settings(tuned, name, control))
+
+
+def _apart(again: ResultSet, results: ResultSet, control: str) -> dict[str, float]:
+    """By task how far the control's means are apart."""
+    mine, theirs = (_means(one, control) for one in (again, results))
+    return {task: abs(mine[task] - theirs[task]) for task in mine if task in theirs}
+
+
+def _means(results: ResultSet, estimator: str) -> dict[str, float]:
+    """By task, as it is printed, the estimator's mean of what is reported."""
+    last, accounts, found = results.final_rows(), results.runs(), {}
+    for run in map(str, last.loc[last["estimator"] == estimator, "run"].unique()):
+        values = last.loc[last["run"] == run, accounts[run]["reports"]]
+        found[accounts[run]["labels"]["task"]] = float(values.mean())
+    return found
+
+
+def _settings(tuned: Mapping[str, Path], name: str, control: str) -> dict[str, tuple[int, int]]:
+    """By task how many settings each of the two was tried at."""
+    found: dict[str, dict[str, int]] = {}
+    for path in tuned.values():
+        results, _ = frozen.read(path)
+        last, accounts = results.final_rows(), results.runs()
+        for run in map(str, last["run"].unique()):
+            own = last[last["run"] == run]
+            of_task = found.setdefault(accounts[run]["labels"]["task"], {})
+            of_task[str(own["estimator"].iloc[0])] = len(own) // own["seed"].nunique()
+    return {task: (own.get(name, 0), own.get(control, 0)) for task, own in found.items()}
 
 
 def tune(board: Board, race: str, store: Store, words: Sequence[str]) -> Path:
