@@ -25,7 +25,7 @@ from runners.configuration import choices, estimator_files
 from steeplechase.errors import RecordError, StoreError, UserError, did_you_mean
 
 ASKED = {"function": "functions", "bits": "bits", "task": "task", "optimizer": "optimizer"}  # and the columns of advice
-CONFIRMS = re.compile(r"_fresh(_untuned)?$")  # tables of what was chosen elsewhere: they choose nothing
+CONFIRMS = re.compile(r"_(fresh(_untuned)?|tuning)$")  # tables of what was chosen elsewhere, or is told elsewhere
 
 
 @command.one_sentence

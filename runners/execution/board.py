@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+import math
 import subprocess
 import sys
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 import yaml
@@ -34,6 +35,8 @@ class Board:
         rules: by estimator, why it is one of them.
         tuning: draws, from the first on, that settings are chosen on.
         reported: draws after these.
+        half_widths: by race, where slopes are as wide as their own parameters say: at which half-widths each is tried,
+            in steps of the hard function.
     """
 
     name: str
@@ -41,6 +44,7 @@ class Board:
     rules: Mapping[str, str]
     tuning: int
     reported: int
+    half_widths: Mapping[str, Sequence[float]] = field(default_factory=dict)
 
     @property
     def table(self) -> str:
@@ -68,7 +72,8 @@ def read(name: str) -> Board:
     if name not in names():
         raise UserError(f"there is no board '{name}'{did_you_mean(name, names())} Known are: {', '.join(names())}.")
     page = yaml.safe_load((FOLDER / f"{name}.yaml").read_text(encoding="utf-8"))
-    return Board(name, tuple(page["races"]), page["rules"], page["tuning"], page["reported"])
+    halves = page.get("half_widths", {})
+    return Board(name, tuple(page["races"]), page["rules"], page["tuning"], page["reported"], halves)
 
 
 def longer(board: Board, reported: int) -> Board:
@@ -188,7 +193,8 @@ def submit(board: Board, file: Path, table: Path, store: Store, words: Sequence[
         raise UserError(f"{file} has {has}: a submission is one file with one rule of a name of its own.")
     [name], control = names, next(iter(board.rules))
     asked = [f"estimator={control}", *named, *words]
-    tuned = {race: tune(board, race, store, asked) for race in board.races}
+    widths = {race: own_widths(name, halves) for race, halves in board.half_widths.items()}
+    tuned = {race: tune(board, race, store, [*asked, *widths.get(race, ())]) for race in board.races}
     plans = [race_at(race, tuned[race], draws, store, asked) for race in board.races]
     plan = joined(f"{board.table}_{name}", plans, f"{COMMAND} {board.name} --submit {file.name}", provenance.now())
     store.write_plan(plan)
@@ -199,6 +205,35 @@ def submit(board: Board, file: Path, table: Path, store: Store, words: Sequence[
     drawn = {key: about["plan"][key] for key in ("figures", "tables")}
     made = frozen.write(whole, {"name": plan.name, "command": plan.command, **drawn}, frozen.beside(store.root))
     return Submitted(made, name, control, _apart(again, results, control), _settings(tuned, name, control))
+
+
+def own_widths(name: str, half_widths: Sequence[float]) -> list[str]:
+    """The word of a sweep that makes a slope so wide by its own parameter.
+
+    Args:
+        name: of an estimator that is loaded.
+        half_widths: in what the slope takes.
+
+    Returns:
+        One word; none for a slope without a half-width, or without a parameter that it follows in proportion or the
+        other way round.
+    """
+    import estimators
+    from estimators.surrogate import Surrogate
+
+    page = estimators.find(name)
+    if not isinstance(page, Surrogate) or not page.has_width:
+        return []
+    wide = [key for key, role in page.roles.items() if role == "width"]
+    if len(wide) != 1:
+        return []
+    [key], at = wide, page.parameters
+    own = page.half_width()
+    power = math.log2(page.half_width(**{key: 2 * at[key]}) / own)
+    if abs(abs(power) - 1) > 0.01:
+        return []
+    values = [at[key] * (half / own) ** round(power) for half in half_widths]
+    return [f"estimator.{name}.{key}={','.join(f'{value:.6g}' for value in values)}"]
 
 
 def _apart(again: ResultSet, results: ResultSet, control: str) -> dict[str, float]:
@@ -246,7 +281,8 @@ def tune(board: Board, race: str, store: Store, words: Sequence[str]) -> Path:
     """
     _sweep(race, store, [f"seed=range({board.tuning})", f"name={race}_tuning", *words])
     plan = store.plan(f"{race}_tuning")
-    return frozen.write(load(store, plan), vars(plan), frozen.beside(store.root))
+    nothing = {"figures": (), "tables": ()}  # it chooses, and tells nothing
+    return frozen.write(load(store, plan), vars(plan) | nothing, frozen.beside(store.root))
 
 
 def race_at(race: str, table: Path, draws: range, store: Store, words: Sequence[str]) -> Plan:

@@ -4,6 +4,7 @@ import pandas as pd
 import pytest
 import yaml
 
+import estimators
 from results.records import frozen
 from results.records.store import Store
 from runners import board as command
@@ -41,6 +42,21 @@ def test_the_rules_of_a_board_are_those_of_its_races_and_have_as_many_settings_e
     for own in rates.values():
         assert len(own["ste"]) == 3 * len(own["others"]) == 15, "three widths, or as many rates"
         assert (own["ste"][0], own["ste"][-1]) == (own["others"][0], own["others"][-1])
+
+
+def test_where_steps_are_learned_every_rule_has_the_half_widths_of_the_board():
+    """What the experiment lists of each page's own parameter, by the book's half-width."""
+    listed = pages("experiment")["board_round"]["hydra"]["sweeper"]["params"]
+    board = boards.read("slopes")
+    for name in set(board.rules) - {"ste"}:
+        [word] = boards.own_widths(name, halves := board.half_widths["board_round"])
+        key, values = word.split("=")
+        own = [float(value) for value in str(listed[key]).split(",")]
+        assert own == pytest.approx([float(value) for value in values.split(",")], rel=5e-3)
+        parameter = key.split(".")[-1]
+        reached = [estimators.find(name).half_width(**{parameter: value}) for value in own]
+        assert reached == pytest.approx(halves, rel=5e-3)
+    assert boards.own_widths("ste", [0.1]) == []
 
 
 @pytest.mark.parametrize(
