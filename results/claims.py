@@ -329,17 +329,17 @@ def _survival(claim: Mapping, spread: pd.DataFrame) -> tuple[str, str]:
     return word, evidence + (": it rests on one estimator." if turning else ".")
 
 
-def _ranked(claim: Mapping, found: Board) -> tuple[str, str]:
-    means = found.methods.set_index("estimator")["mean_rank"]
+def _ranked(claim: Mapping, ranking: Board) -> tuple[str, str]:
+    means = ranking.methods.set_index("estimator")["mean_rank"]
     names = claim["ranked"], claim["before"]
-    if claim["task"] != "all" or {*names} - {*means.index} or claim["optimizer"] not in {*found.tasks["optimizer"]}:
+    if claim["task"] != "all" or {*names} - {*means.index} or claim["optimizer"] not in {*ranking.tasks["optimizer"]}:
         raise LookupError(_not_run(claim, " before ".join(names), 0))
     own, other = (float(means[name]) for name in names)
-    said = f"mean rank {own:.2f} against {other:.2f} over {wording.count(len(found.tasks), 'task')}, "
-    if np.isnan(found.critical):
-        return "undecided", f"{said}of which {found.lacking} more are needed."
-    said += f"told apart from {found.critical:.2f} on (Nemenyi, 5 %)."
-    if abs(other - own) < found.critical:
+    said = f"mean rank {own:.2f} against {other:.2f} over {wording.count(len(ranking.tasks), 'task')}, "
+    if np.isnan(ranking.critical):
+        return "undecided", f"{said}of which {ranking.lacking} more are needed."
+    said += f"told apart from {ranking.critical:.2f} on (Nemenyi, 5 %)."
+    if abs(other - own) < ranking.critical:
         return "undecided", said
     return ("supported" if own < other else "refuted"), said
 

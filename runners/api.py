@@ -133,11 +133,11 @@ def plan(*, verbose: bool = False, **settings: Any) -> pd.DataFrame:
     return planned(overrides(**settings), verbose)
 
 
-def planned(words: list[str], verbose: bool = False) -> pd.DataFrame:
+def planned(arguments: list[str], verbose: bool = False) -> pd.DataFrame:
     """The same of a sweep that is given as the command's words.
 
     Args:
-        words: overrides in Hydra's grammar.
+        arguments: overrides in Hydra's grammar.
         verbose: as in `sweep`.
 
     Returns:
@@ -147,7 +147,7 @@ def planned(words: list[str], verbose: bool = False) -> pd.DataFrame:
         UserError: for what the command refuses with one sentence.
     """
     columns = ["task", "estimator", "optimizer", "run", "wanted", "done", "missing", "remark"]
-    return pd.DataFrame(_command([*words, "plan=true"], verbose)["runs"], columns=columns)
+    return pd.DataFrame(_command([*arguments, "plan=true"], verbose)["runs"], columns=columns)
 
 
 def load(

@@ -25,10 +25,20 @@ OWN = ("seed", "settings", "store", "name", "experiment", "figures", "tables", "
 
 @command.one_sentence
 def main(arguments: list[str] | None = None) -> int:
-    """The command. Exit codes: 0 drawn, 1 a race or a drawing failed, 2 a mistake in the command."""
+    """The command.
+
+    Args:
+        arguments: of it; None: those of the process.
+
+    Returns:
+        The exit code: 0 drawn, 1 a race or a drawing failed, 2 a mistake in the command.
+
+    Raises:
+        UserError: for a mistake in the command.
+    """
     parser = command.Parser(prog="python -m runners.board", description=__doc__)
     parser.add_argument("name", nargs="?", default="slopes", help=f"which board: {', '.join(boards.names())} (slopes)")
-    parser.add_argument("words", nargs="*", metavar="KEY=VALUE", help="for every sweep, as hydra/launcher=slurm")
+    parser.add_argument("more", nargs="*", metavar="KEY=VALUE", help="for every sweep, as hydra/launcher=slurm")
     parser.add_argument("--store", default=DEFAULT, help=f"where the records go (default: {DEFAULT})")
     parser.add_argument("--design", action="store_true", help="say what it could tell, and train nothing")
     parser.add_argument(
@@ -38,22 +48,22 @@ def main(arguments: list[str] | None = None) -> int:
     parser.add_argument("--reported", type=int, metavar="N", help="draws that are reported, where more are wanted")
     options = parser.parse_intermixed_args(arguments)
     if "=" in options.name:
-        options.name, options.words = "slopes", [options.name, *options.words]
-    taken = next((word for word in options.words if word.split("=")[0] in OWN), None)
+        options.name, options.more = "slopes", [options.name, *options.more]
+    taken = next((word for word in options.more if word.split("=")[0] in OWN), None)
     if taken:
         raise UserError(f"{taken.split('=')[0]} is what a board says itself: leave it out.")
     board = boards.read(options.name)
     if options.reported is not None:
         board = boards.longer(board, options.reported)
     store, console = Store(Path(options.store)), Console(highlight=False)
-    for sentence in design(board, store, options.words):
+    for sentence in design(board, store, options.more):
         console.print(sentence, soft_wrap=True)
     if options.design:
         return 0
     try:
         if options.submit:
             return _submit(console, board, options, store)
-        plan = boards.measure(board, store, options.words)
+        plan = boards.measure(board, store, options.more)
         faults = outputs.draw(console, store, plan)
     except (RecordError, StoreError) as error:
         return command.fail(error, 1)
@@ -67,7 +77,7 @@ def _submit(console: Console, board: Board, options: argparse.Namespace, store: 
     if contract.main([str(options.submit)]):
         return command.fail("what breaks the contract is not raced: mend it first.", 1)
     table = (options.frozen or frozen.FOLDER) / f"{board.table}.parquet"
-    done = boards.submit(board, options.submit, table, store, options.words)
+    done = boards.submit(board, options.submit, table, store, options.more)
     say = functools.partial(console.print, soft_wrap=True)
     _, faults = outputs.make(console, *outputs.thawed(done.table), done.table.with_suffix(""))
     changed = {task: far for task, far in done.apart.items() if far}
@@ -84,13 +94,13 @@ def _submit(console: Console, board: Board, options: argparse.Namespace, store: 
     return 1 if faults else 0
 
 
-def design(board: Board, store: Store, words: Sequence[str] = ()) -> list[str]:
+def design(board: Board, store: Store, more: Sequence[str] = ()) -> list[str]:
     """What a board could tell, from its design alone.
 
     Args:
         board: which.
         store: whose records are counted.
-        words: further ones of every sweep.
+        more: further ones of every sweep.
 
     Returns:
         Sentences.
@@ -100,7 +110,7 @@ def design(board: Board, store: Store, words: Sequence[str] = ()) -> list[str]:
     """
     rules, tasks, wanted = len(board.rules), 0, 0
     for race in board.races:
-        asked = [f"experiment={race}", f"store={store.root}", f"seed=range({board.tuning})", *words]
+        asked = [f"experiment={race}", f"store={store.root}", f"seed=range({board.tuning})", *more]
         plan = api.planned(asked)
         plan = plan[~plan["remark"].str.contains("cannot", na=False)]
         tasks += int((plan["estimator"] == next(iter(board.rules))).sum())

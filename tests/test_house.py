@@ -23,14 +23,9 @@ from results.drawing import style
 from runners.configuration import choices, estimator_files, schema
 from steeplechase import schedules
 from tasks.base import parameters
+from tests.helpers.configurations import pages
 
 ROOT = Path(__file__).parents[1]
-
-
-def pages(group):
-    return {
-        path.stem: yaml.safe_load(path.read_text(encoding="utf-8")) for path in (ROOT / "conf" / group).glob("*.yaml")
-    }
 
 
 def test_every_estimator_has_its_yaml_with_its_parameters():

@@ -109,13 +109,13 @@ def of_groups(results: ResultSet, groups: Sequence[Group]) -> pd.DataFrame:
     return pd.DataFrame(rows, columns=list(COLUMNS))
 
 
-def _setting(words: str, rows: pd.DataFrame) -> str:
+def _setting(chosen: str, rows: pd.DataFrame) -> str:
     """The words of a setting, and what makes the slope of a run that was trained at one alone: width or parameters."""
 
     width = [schema.WIDTH] if schema.WIDTH in rows and rows[schema.WIDTH].notna().any() else []
     columns = width or [column for column in map(str, rows.columns) if column.startswith("estimator.")]
-    alone = [c for c in columns if c not in words and rows[c].notna().all() and rows[c].nunique() == 1]
-    return ", ".join([words, *(f"{column}={lookup.format_value(rows[column].iloc[0])}" for column in alone)])
+    alone = [c for c in columns if c not in chosen and rows[c].notna().all() and rows[c].nunique() == 1]
+    return ", ".join([chosen, *(f"{column}={lookup.format_value(rows[column].iloc[0])}" for column in alone)])
 
 
 def functions_of(rows: pd.DataFrame) -> dict[str, tuple]:

@@ -125,7 +125,7 @@ def board(results: ResultSet) -> Board:
     left = pd.DataFrame({at: _places(every.drop(columns=out)) for at, out in enumerate(apart) if len(out) < len(tasks)})
     halves = [_places(_ranks(groups, common, half)) for half in (0, 1)]
     shorter = [_places(_ranks(_groups(ranking.truncate(results, share)), common)) for share in BUDGETS]
-    told = _told(groups, common)
+    counts = _counts_of(groups, common)
     seconds = _seconds(results, groups, common)
     names = {name: group.names[group.methods.index(name)] for group in groups for name in common}
     level = [{best, *others} for best, others in zip(asked["method"], asked["level"], strict=True)]
@@ -140,7 +140,7 @@ def board(results: ResultSet) -> Board:
             "first_half": halves[0].to_numpy(),
             "second_half": halves[1].to_numpy(),
             **{f"shorter_{100 * share:.0f}": own.to_numpy() for share, own in zip(BUDGETS, shorter, strict=True)},
-            **{word: [told[name][word] for name in common] for word in ("wins", "ties", "losses")},
+            **{word: [counts[name][word] for name in common] for word in ("wins", "ties", "losses")},
             "starts": [sum(name in own for own in level) for name in common],
             "seconds": [seconds[name] for name in common],
         },
@@ -191,7 +191,7 @@ def _data(results: ResultSet, tasks: list[str]) -> dict[str, str]:
     return found
 
 
-def _told(groups: list[Group], common: list[str]) -> dict[str, dict[str, int]]:
+def _counts_of(groups: list[Group], common: list[str]) -> dict[str, dict[str, int]]:
     """By method how many others, over all tasks, it is better than, not told from, and worse than."""
     found = {name: {"wins": 0, "ties": 0, "losses": 0} for name in common}
     for group in groups:

@@ -35,11 +35,11 @@ def draw(results: ResultSet, columns: int = 2) -> Figure:
     Raises:
         RecordError: for incomplete results, and as analysis.board.board does.
     """
-    found = board(results)
-    narrow, many, tasks = columns == 1, len(found.methods), len(found.tasks)
+    ranking = board(results)
+    narrow, many, tasks = columns == 1, len(ranking.methods), len(ranking.tasks)
     with style.context(columns):
         width = style.figure_width(columns, max(4.6, 2.9 + COLUMN * tasks))
-        names = [textwrap.fill(str(label), LETTERS) for label in found.ranks.columns]
+        names = [textwrap.fill(str(label), LETTERS) for label in ranking.ranks.columns]
         above = 0.4 + 0.062 * max(map(len, "\n".join(names).split("\n")), default=0)
         figure = Figure(figsize=(width, 1.2 + 0.4 * narrow + above + ROW * max(many, 3)), layout="constrained")
         left, right = figure.subplots(1, 2, sharey=True, width_ratios=[max(tasks, 3), 4.5 if narrow else 4])
@@ -48,52 +48,53 @@ def draw(results: ResultSet, columns: int = 2) -> Figure:
         if not many:
             layout.note(left, "bounds only")
             return figure
-        _cells(left, found, names, narrow)
-        _means(right, found, results)
-        layout.emphasise(left.get_yticklabels(), found.methods["estimator"], results.plan)
+        _cells(left, ranking, names, narrow)
+        _means(right, ranking, results)
+        layout.emphasise(left.get_yticklabels(), ranking.methods["estimator"], results.plan)
         frame = Line2D([], [], linestyle="", marker="s", markersize=7, color="none", markeredgecolor="black")
         layout.legend(figure, [frame], ["best, or not told from it"])
-        layout.caption(figure, _caption(found), results)
+        layout.caption(figure, _caption(ranking), results)
     return figure
 
 
-def _cells(axes: Axes, found: Board, names: list[str], narrow: bool) -> None:
-    ranks, most = found.ranks.to_numpy(), max(len(found.methods), 2)
+def _cells(axes: Axes, ranking: Board, names: list[str], narrow: bool) -> None:
+    ranks, most = ranking.ranks.to_numpy(), max(len(ranking.methods), 2)
     axes.imshow(most - ranks, cmap=SHADES, vmin=0, vmax=1.6 * (most - 1), aspect="auto")
     for (y, x), rank in np.ndenumerate(ranks):
         axes.text(x, y, f"{rank:g}", ha="center", va="center", size=5 if narrow else 6.5)
-    for x, (method, level) in enumerate(zip(found.tasks["method"], found.tasks["level"], strict=True)):
-        at = [y for y, name in enumerate(found.methods["method"]) if name in (method, *level)]
+    for x, (method, level) in enumerate(zip(ranking.tasks["method"], ranking.tasks["level"], strict=True)):
+        at = [y for y, name in enumerate(ranking.methods["method"]) if name in (method, *level)]
         axes.plot([x] * len(at), at, "s", markersize=9 if narrow else 13, mfc="none", mec="black", mew=0.8)
     axes.set_xticks(range(len(names)), names, rotation=90, size=5 if narrow else 6)
     axes.xaxis.tick_top()
-    axes.set_yticks(range(len(found.methods)), found.methods["method"].map(layout.wrapped))
+    axes.set_yticks(range(len(ranking.methods)), ranking.methods["method"].map(layout.wrapped))
     axes.tick_params(length=0)
     axes.grid(False)
 
 
-def _means(axes: Axes, found: Board, results: ResultSet) -> None:
-    looks = layout.styles_of_estimators(found.methods["estimator"], results.plan)
-    half = 0.0 if math.isnan(found.critical) else found.critical / 2
-    for y, (name, mean) in enumerate(zip(found.methods["estimator"], found.methods["mean_rank"], strict=True)):
+def _means(axes: Axes, ranking: Board, results: ResultSet) -> None:
+    looks = layout.styles_of_estimators(ranking.methods["estimator"], results.plan)
+    half = 0.0 if math.isnan(ranking.critical) else ranking.critical / 2
+    for y, (name, mean) in enumerate(zip(ranking.methods["estimator"], ranking.methods["mean_rank"], strict=True)):
         look = looks[name]
         if half:
             axes.plot([mean - half, mean + half], [y, y], color=look.colour, linewidth=1.2)
         axes.plot(mean, y, look.marker, color=look.colour, mec="white", mew=0.4, markersize=5)
-    axes.set(xlabel="mean rank", xlim=(0.5, max(len(found.methods), 2) + 0.5))
+    axes.set(xlabel="mean rank", xlim=(0.5, max(len(ranking.methods), 2) + 0.5))
     axes.tick_params(axis="y", length=0, labelleft=False)
     axes.grid(axis="y", visible=False)
 
 
-def _caption(found: Board) -> str:
-    counted = wording.count(len(found.tasks), "task")
+def _caption(ranking: Board) -> str:
+    counted = wording.count(len(ranking.tasks), "task")
     text = (
-        f"Rank of each method by its mean at the last step, over {wording.how_many(set(found.draws), 'draw')} of each "
-        "task; 1 is the best. Frame: the best, and what is not told from it (Holm over all pairs of the task, 5 %)."
+        f"Rank of each method by its mean at the last step, over {wording.how_many(set(ranking.draws), 'draw')} of "
+        "each task; 1 is the best. Frame: the best, and what is not told from it (Holm over all pairs of the task, "
+        "5 %)."
     )
-    if math.isnan(found.critical):
+    if math.isnan(ranking.critical):
         return f"{text} Mean ranks over {counted} are not compared: that takes {FEWEST}."
     return (
         f"{text} Right: mean rank over {counted}; two whose bars do not overlap are told apart (Nemenyi, 5 %: "
-        f"{found.critical:.2f} ranks)."
+        f"{ranking.critical:.2f} ranks)."
     )

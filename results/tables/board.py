@@ -20,57 +20,59 @@ ORDER = "Rows: by mean rank, the best first."
 TASKS_ORDER = "Rows: by task, in the order of the alphabet."
 
 
-def show(found: Board, console: Console) -> list[Table]:
+def show(ranking: Board, console: Console) -> list[Table]:
     """Prints the ranks, and what to start from on each task.
 
     Args:
-        found: of analysis.board.board.
+        ranking: of analysis.board.board.
         console: where they are printed.
 
     Returns:
         In the order of `parts`.
     """
-    return printing.show(parts(found), console)
+    return printing.show(parts(ranking), console)
 
 
-def write(found: Board, folder: str | Path) -> list[Path]:
+def write(ranking: Board, folder: str | Path) -> list[Path]:
     """Writes board.csv, .md and .tex, board_tasks.csv and board_ranks.csv. Returns their paths.
 
     Args:
-        found: of analysis.board.board.
+        ranking: of analysis.board.board.
         folder: where they go.
 
     Returns:
         In this order.
     """
     beside = {
-        "board_tasks": found.tasks.assign(
-            level=found.tasks["level"].map(", ".join),
-            worse=[", ".join(name for name, _ in own) for own in found.tasks["worse"]],
-            functions=found.tasks["functions"].map(", ".join),
-            bits=[", ".join(f"{bits:g}" for bits in own) for own in found.tasks["bits"]],
+        "board_tasks": ranking.tasks.assign(
+            level=ranking.tasks["level"].map(", ".join),
+            worse=[", ".join(name for name, _ in own) for own in ranking.tasks["worse"]],
+            functions=ranking.tasks["functions"].map(", ".join),
+            bits=[", ".join(f"{bits:g}" for bits in own) for own in ranking.tasks["bits"]],
         ),
-        "board_ranks": found.ranks.rename_axis("method").reset_index(),
+        "board_ranks": ranking.ranks.rename_axis("method").reset_index(),
     }
-    markdown, latex = printing.texts(parts(found), "board")
-    return printing.write(folder, "board", found.methods, markdown, latex, **beside)
+    markdown, latex = printing.texts(parts(ranking), "board")
+    return printing.write(folder, "board", ranking.methods, markdown, latex, **beside)
 
 
-def parts(found: Board) -> Iterator[printing.Part]:
+def parts(ranking: Board) -> Iterator[printing.Part]:
     """The ranks over all tasks, and of each task what to start from.
 
     Args:
-        found: of analysis.board.board.
+        ranking: of analysis.board.board.
 
     Yields:
         Two tables.
     """
-    yield printing.Part(f"Ranks over {wording.count(len(found.tasks), 'task')}", _ranks(found), _caption(found), ORDER)
-    yield printing.Part("What to start from", _starts(found.tasks), _starts_caption(found), TASKS_ORDER)
+    yield printing.Part(
+        f"Ranks over {wording.count(len(ranking.tasks), 'task')}", _ranks(ranking), _caption(ranking), ORDER
+    )
+    yield printing.Part("What to start from", _starts(ranking.tasks), _starts_caption(ranking), TASKS_ORDER)
 
 
-def _ranks(found: Board) -> pd.DataFrame:
-    rows = found.methods
+def _ranks(ranking: Board) -> pd.DataFrame:
+    rows = ranking.methods
     return pd.DataFrame(
         {
             "method": rows["method"],
@@ -94,19 +96,20 @@ def _both(rows: pd.DataFrame, first: str, second: str) -> list[str]:
     return [f"{a:g}, {b:g}" for a, b in rows[[first, second]].itertuples(index=False)]
 
 
-def _caption(found: Board) -> str:
+def _caption(ranking: Board) -> str:
     told = (
-        f"Mean ranks that are less than {found.critical:.2f} apart are not told apart (Nemenyi, 5 %; Friedman's test "
-        f"of all: p = {wording.p_value(found.friedman, '–')})."
-        if math.isfinite(found.critical)
-        else f"Mean ranks are not compared: that takes {FEWEST} tasks, {found.lacking} more than there are."
+        f"Mean ranks that are less than {ranking.critical:.2f} apart are not told apart (Nemenyi, 5 %; Friedman's test "
+        f"of all: p = {wording.p_value(ranking.friedman, '–')})."
+        if math.isfinite(ranking.critical)
+        else f"Mean ranks are not compared: that takes {FEWEST} tasks, {ranking.lacking} more than there are."
     )
     return (
-        f"Mean over tasks of the rank by the mean at the last step, over {wording.how_many(set(found.draws), 'draw')} "
-        f"of each. {told} Without one: its place where a task, or all tasks of one data set, are left out. Halves: by "
-        "the first and by the other half of the draws. Budget: where all trainings stop earlier. Better, level, worse: "
-        "than how many others, over all tasks (Holm over all pairs of a task, 5 %). Start: on how many tasks it is the "
-        "best or not told from it. Time: of a step, in that of the task's median method, as it was measured."
+        "Mean over tasks of the rank by the mean at the last step, over "
+        f"{wording.how_many(set(ranking.draws), 'draw')} of each. {told} Without one: its place where a task, or all "
+        "tasks of one data set, are left out. Halves: by the first and by the other half of the draws. Budget: where "
+        "all trainings stop earlier. Better, level, worse: than how many others, over all tasks (Holm over all pairs of "
+        "a task, 5 %). Start: on how many tasks it is the best or not told from it. Time: of a step, in that of the "
+        "task's median method, as it was measured."
     )
 
 
@@ -134,8 +137,8 @@ def _task(row: Mapping[str, Any]) -> str:
     return f"{row['task_label']}, {', '.join(row['functions'])}{bits}"
 
 
-def _starts_caption(found: Board) -> str:
-    measures = ", ".join(dict.fromkeys(label.lower() for label in found.tasks["measure_label"]))
+def _starts_caption(ranking: Board) -> str:
+    measures = ", ".join(dict.fromkeys(label.lower() for label in ranking.tasks["measure_label"]))
     return (
         f"By the mean at the last step ({measures}), with its 95 % t interval. Not told from it: corrected by "
         "Holm over all pairs of the task, since the draws chose the best. Would be told: a difference that is found in "

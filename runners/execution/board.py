@@ -94,7 +94,7 @@ def longer(board: Board, reported: int) -> Board:
     return replace(board, reported=reported)
 
 
-def measure(board: Board, store: Store, words: Sequence[str]) -> Plan:
+def measure(board: Board, store: Store, more: Sequence[str]) -> Plan:
     """Trains what is missing of a board: each race on its tuning draws, then at what was chosen on the others.
 
     A command that was killed goes on where it was.
@@ -102,7 +102,7 @@ def measure(board: Board, store: Store, words: Sequence[str]) -> Plan:
     Args:
         board: which.
         store: that gets the records; the tables that settings are chosen in are frozen beside it.
-        words: further words of every sweep, as hydra/launcher=slurm.
+        more: further words of every sweep, as hydra/launcher=slurm.
 
     Returns:
         The plan of all that is reported, which the store keeps.
@@ -112,7 +112,7 @@ def measure(board: Board, store: Store, words: Sequence[str]) -> Plan:
         UserError: where the races' rules differ.
     """
     draws = range(board.tuning, board.tuning + board.reported)
-    plans = [race_at(race, tune(board, race, store, words), draws, store, words) for race in board.races]
+    plans = [race_at(race, tune(board, race, store, more), draws, store, more) for race in board.races]
     return _joined(board, plans, store)
 
 
@@ -161,7 +161,7 @@ class Submitted:
     settings: Mapping[str, tuple[int, int]]
 
 
-def submit(board: Board, file: Path, table: Path, store: Store, words: Sequence[str]) -> Submitted:
+def submit(board: Board, file: Path, table: Path, store: Store, more: Sequence[str]) -> Submitted:
     """Trains a rule of one's own on a board's draws, with its budget, and puts it beside the rules of its frozen table.
 
     One rule of the board is trained again beside it, whose numbers show whether this machine and this code give what
@@ -172,7 +172,7 @@ def submit(board: Board, file: Path, table: Path, store: Store, words: Sequence[
         file: with the rule, which keeps the contract.
         table: the board's, frozen.
         store: that gets the records; the new table is frozen beside it.
-        words: further words of every sweep, as estimator.NAME.scale=0.5,1,2.
+        more: further words of every sweep, as estimator.NAME.scale=0.5,1,2.
 
     Returns:
         What came of it.
@@ -192,8 +192,8 @@ def submit(board: Board, file: Path, table: Path, store: Store, words: Sequence[
         has = "a rule that the board has" if len(names) == 1 else f"{len(names)} rules"
         raise UserError(f"{file} has {has}: a submission is one file with one rule of a name of its own.")
     [name], control = names, next(iter(board.rules))
-    asked = [f"estimator={control}", *named, *words]
-    widths = {race: own_widths(name, halves) for race, halves in board.half_widths.items()}
+    asked = [f"estimator={control}", *named, *more]
+    widths = {race: widening_values(name, halves) for race, halves in board.half_widths.items()}
     tuned = {race: tune(board, race, store, [*asked, *widths.get(race, ())]) for race in board.races}
     plans = [race_at(race, tuned[race], draws, store, asked) for race in board.races]
     plan = joined(f"{board.table}_{name}", plans, f"{COMMAND} {board.name} --submit {file.name}", provenance.now())
@@ -207,7 +207,7 @@ def submit(board: Board, file: Path, table: Path, store: Store, words: Sequence[
     return Submitted(made, name, control, _apart(again, results, control), _settings(tuned, name, control))
 
 
-def own_widths(name: str, half_widths: Sequence[float]) -> list[str]:
+def widening_values(name: str, half_widths: Sequence[float]) -> list[str]:
     """The word of a sweep that makes a slope so wide by its own parameter.
 
     Args:
@@ -264,14 +264,14 @@ def _settings(tuned: Mapping[str, Path], name: str, control: str) -> dict[str, t
     return {task: (own.get(name, 0), own.get(control, 0)) for task, own in found.items()}
 
 
-def tune(board: Board, race: str, store: Store, words: Sequence[str]) -> Path:
+def tune(board: Board, race: str, store: Store, more: Sequence[str]) -> Path:
     """Trains a race on the board's tuning draws.
 
     Args:
         board: which.
         race: one of its races.
         store: that gets the records.
-        words: further words of the sweep.
+        more: further words of the sweep.
 
     Returns:
         The frozen table that its settings are chosen in.
@@ -279,13 +279,13 @@ def tune(board: Board, race: str, store: Store, words: Sequence[str]) -> Path:
     Raises:
         RecordError: where the sweep failed.
     """
-    _sweep(race, store, [f"seed=range({board.tuning})", f"name={race}_tuning", *words])
+    _sweep(race, store, [f"seed=range({board.tuning})", f"name={race}_tuning", *more])
     plan = store.plan(f"{race}_tuning")
     nothing = {"figures": (), "tables": ()}  # it chooses, and tells nothing
     return frozen.write(load(store, plan), vars(plan) | nothing, frozen.beside(store.root))
 
 
-def race_at(race: str, table: Path, draws: range, store: Store, words: Sequence[str]) -> Plan:
+def race_at(race: str, table: Path, draws: range, store: Store, more: Sequence[str]) -> Plan:
     """Trains a race at the settings that a table has chosen.
 
     Args:
@@ -293,7 +293,7 @@ def race_at(race: str, table: Path, draws: range, store: Store, words: Sequence[
         table: frozen.
         draws: on which, none of which the table has.
         store: that gets the records.
-        words: further words of the sweep.
+        more: further words of the sweep.
 
     Returns:
         Its plan.
@@ -302,12 +302,12 @@ def race_at(race: str, table: Path, draws: range, store: Store, words: Sequence[
         RecordError: where the sweep failed.
     """
     seeds, name = f"seed=range({draws.start},{draws.stop})", f"{race}_reported"
-    _sweep(race, store, [f"settings={table.absolute()}", seeds, f"name={name}", *words])
+    _sweep(race, store, [f"settings={table.absolute()}", seeds, f"name={name}", *more])
     return store.plan(name)
 
 
-def _sweep(race: str, store: Store, words: Sequence[str]) -> None:
-    command = [sys.executable, "-m", "runners.sweep", f"experiment={race}", f"store={store.root}", *words]
+def _sweep(race: str, store: Store, more: Sequence[str]) -> None:
+    command = [sys.executable, "-m", "runners.sweep", f"experiment={race}", f"store={store.root}", *more]
     if subprocess.run(command, check=False).returncode:
         raise RecordError(
             f"the race {race} could not be trained: what is recorded is kept, and the same command goes on."

@@ -67,3 +67,9 @@ def changed(**changes) -> Run:
         else:
             cfg[group] = value
     return resolve(cfg, cfg["device"])
+
+
+def pages(group):
+    """The pages of a group of conf, by their names."""
+    paths = (CONF / group).glob("*.yaml")
+    return {path.stem: yaml.safe_load(path.read_text(encoding="utf-8")) for path in paths}

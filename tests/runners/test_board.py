@@ -12,7 +12,7 @@ from runners.execution import board as boards
 from runners.execution import confirmation
 from runners.planning import chosen_settings
 from steeplechase.errors import UserError
-from tests.test_house import pages
+from tests.helpers.configurations import pages
 
 PAGE = {"tuning": 2, "reported": 3, "races": ["board_round"], "rules": {"ste": "one", "gauss": "another"}}
 SMALL = ("task=quantized_regression", "task.dim=3", "steps=20", "record_points=2", "optimizer.learning_rate=0.01,0.1")
@@ -49,14 +49,14 @@ def test_where_steps_are_learned_every_rule_has_the_half_widths_of_the_board():
     listed = pages("experiment")["board_round"]["hydra"]["sweeper"]["params"]
     board = boards.read("slopes")
     for name in set(board.rules) - {"ste"}:
-        [word] = boards.own_widths(name, halves := board.half_widths["board_round"])
+        [word] = boards.widening_values(name, halves := board.half_widths["board_round"])
         key, values = word.split("=")
         own = [float(value) for value in str(listed[key]).split(",")]
         assert own == pytest.approx([float(value) for value in values.split(",")], rel=5e-3)
         parameter = key.split(".")[-1]
         reached = [estimators.find(name).half_width(**{parameter: value}) for value in own]
         assert reached == pytest.approx(halves, rel=5e-3)
-    assert boards.own_widths("ste", [0.1]) == []
+    assert boards.widening_values("ste", [0.1]) == []
 
 
 @pytest.mark.parametrize(
