@@ -107,8 +107,8 @@ def _caption(ranking: Board) -> str:
         "Mean over tasks of the rank by the mean at the last step, over "
         f"{wording.how_many(set(ranking.draws), 'draw')} of each. {told} Without one: its place where a task, or all "
         "tasks of one data set, are left out. Halves: by the first and by the other half of the draws. Budget: where "
-        "all trainings stop earlier. Better, level, worse: than how many others, over all tasks (Holm over all pairs of "
-        "a task, 5 %). Start: on how many tasks it is the best or not told from it. Time: of a step, in that of the "
+        "all trainings stop earlier. Better, level, worse: than how many others, over all tasks (Holm over all pairs "
+        "of a task, 5 %). Start: on how many tasks it is the best or not told from it. Time: of a step, in that of the "
         "task's median method, as it was measured."
     )
 

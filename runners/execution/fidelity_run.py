@@ -68,9 +68,7 @@ def measure(
         try:
             average.require(task, program.hard)
         except Unsupported as declined:
-            outcome.unsupported = str(declined)
-            lock.require()
-            store.write_unsupported(planned.name, planned.fingerprint, outcome.unsupported)
+            outcome.decline(str(declined), store, planned.fingerprint, lock)
             return
     began, steps = provenance.now(), run.program["steps"]
     is_truth = measured["role"] == references.TRUTH

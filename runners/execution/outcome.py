@@ -4,6 +4,9 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field
 
+from results.records import locks
+from results.records.store import Store
+
 
 @dataclass
 class Outcome:
@@ -46,6 +49,23 @@ class Outcome:
     held: str = ""
     queued: str = ""
     remarks: list[str] = field(default_factory=list)
+
+    def decline(self, reason: str, store: Store, fingerprint: str, lock: locks.Lock) -> None:
+        """Records that there can be no such run.
+
+        Args:
+            reason: why, a sentence.
+            store: that keeps it.
+            fingerprint: of the run.
+            lock: on the run, which must still be this process's.
+
+        Raises:
+            LostLock: where it is not.
+            StoreError: where it cannot be written.
+        """
+        self.unsupported = reason
+        lock.require()
+        store.write_unsupported(self.run, fingerprint, reason)
 
     def spend(self, compile_s: float, train_s: float, judge_s: float) -> None:
         """Adds to the three clocks of this process.

@@ -90,9 +90,7 @@ def _execute(
     for needed in references.needed(run):
         reason = _have(needed, store, outcome, report)
         if reason:
-            outcome.unsupported = reason
-            lock.require()
-            store.write_unsupported(planned.name, planned.fingerprint, reason)
+            outcome.decline(reason, store, planned.fingerprint, lock)
             return
 
     for name in identity.estimators(run):
@@ -102,11 +100,11 @@ def _execute(
         described = json.dumps(dict(run.program), sort_keys=True)
         task, program = programs.build(described, len(run.replicas))
         outcome.remarks.extend(task.remarks)
-    except Unsupported as declined:
+    except programs.NotListed as declined:  # no record may say so: it is part of no identity
         outcome.unsupported = str(declined)
-        lock.require()
-        if not isinstance(declined, programs.NotListed):
-            store.write_unsupported(planned.name, planned.fingerprint, outcome.unsupported)
+        return
+    except Unsupported as declined:
+        outcome.decline(str(declined), store, planned.fingerprint, lock)
         return
     if task.checksum != identity.configuration(run).get("data", ""):
         raise UserError(
