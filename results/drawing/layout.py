@@ -385,6 +385,18 @@ def title(task: str, optimizer: str, columns: int, letters: int = 24) -> str:
     return "\n".join(textwrap.fill(word, letters) for word in words) if tight else "\n".join(words)
 
 
+def head_columns(panels: np.ndarray, titles: Sequence[str]) -> None:
+    """Leaves panels one title a column, where what rows show stands at their axes.
+
+    Args:
+        panels: of `grid`, over two columns of a page.
+        titles: of the columns.
+    """
+    for row in panels:
+        for text, axes in zip(titles, row, strict=True):
+            axes.set_title(text if axes in panels[0] else "")
+
+
 LONGEST = 35  # letters of a vertical axis' name in one line: panels stand below each other
 
 

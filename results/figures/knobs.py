@@ -66,12 +66,11 @@ def draw(results: ResultSet, columns: int = 2) -> Figure:
                     axes.set_xticks(different, [f"{value:g}" for value in different])
                     axes.set_xticks([], minor=True)
             layout.ylabel(row, words)
-        for words, row in zip(ROWS.values(), panels, strict=True):
+        if columns != 1:
+            layout.head_columns(panels, titles)
+        for words, row in zip(ROWS.values(), panels, strict=True) if columns == 1 else ():  # rows stand side by side
             for text, axes in zip(titles, row, strict=True):
-                if columns == 1:  # where rows stand side by side
-                    axes.set_title("\n".join(textwrap.fill(line, 18) for line in (words, *text.split("\n"))))
-                else:  # what rows show stands at their axes
-                    axes.set_title(text if axes in panels[0] else "")
+                axes.set_title("\n".join(textwrap.fill(line, 18) for line in (words, *text.split("\n"))))
         figure.align_ylabels()
         layout.legend(figure, list(handles.values()), list(handles))
         seeds = wording.how_many(found["seeds"].unique(), "seed")

@@ -57,10 +57,8 @@ def draw(results: ResultSet, columns: int = 2) -> Figure:
                 else:
                     axes.set_ylim(-0.05, 1.05)
             layout.ylabel(row, words)
-        if columns != 1:  # what rows show stands at their axes
-            for row in panels:
-                for words, axes in zip(titles, row, strict=True):
-                    axes.set_title(words if axes in panels[0] else "")
+        if columns != 1:
+            layout.head_columns(panels, titles)
         figure.align_ylabels()
         layout.legend(figure, list(handles.values()), list(handles))
         seeds = wording.how_many(found["seeds"].unique(), "seed")
