@@ -108,14 +108,16 @@ def design(board: Board, store: Store, more: Sequence[str] = ()) -> list[str]:
     Raises:
         UserError: as a sweep's plan does.
     """
-    rules, tasks, wanted = len(board.rules), 0, 0
+    rules, tasks, runs, wanted = len(board.rules), 0, 0, 0
     for race in board.races:
         asked = [f"experiment={race}", f"store={store.root}", f"seed=range({board.tuning})", *more]
         plan = api.planned(asked)
         plan = plan[~plan["remark"].str.contains("cannot", na=False)]
-        tasks += int((plan["estimator"] == next(iter(board.rules))).sum())
+        first = plan[plan["estimator"] == next(iter(board.rules))]
+        tasks += len(first) // max(1, first["optimizer"].nunique())
+        runs += len(plan)
         wanted += int(plan["wanted"].sum())
-    reported = rules * tasks * board.reported
+    reported = runs * board.reported
     settings = wanted // max(1, rules * tasks * board.tuning)
     lines = [
         f"Board {board.name}: {wording.count(rules, 'rule')} on {wording.count(tasks, 'task')}. Each chooses one of "

@@ -12,6 +12,7 @@ from results.analysis import aggregates as aggregates_analysis
 from results.analysis import board as board_analysis
 from results.analysis import fidelity as fidelity_analysis
 from results.analysis import notebook as notebook_analysis
+from results.analysis import orders as orders_analysis
 from results.analysis import ranking as ranking_analysis
 from results.analysis import spread as spread_analysis
 from results.analysis import summary as summary_analysis
@@ -24,6 +25,7 @@ from results.tables import (
     board,
     fidelity,
     notebook,
+    orders,
     printing,
     ranking,
     summary,
@@ -81,6 +83,7 @@ TABLES = {
     "fidelity": Kind(
         lambda results: (fidelity_analysis.fidelity(results),), fidelity.show, fidelity.write, fidelity.parts
     ),
+    "orders": Kind(lambda results: (orders_analysis.orders(results),), orders.show, orders.write, orders.parts),
     "ranking": Kind(lambda results: (ranking_analysis.stability(results),), ranking.show, ranking.write, ranking.parts),
     "tuning": Kind(
         lambda results: (tuning_analysis.tuning(results), tuning_analysis.success_grid(results)),
