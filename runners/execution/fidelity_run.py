@@ -68,7 +68,7 @@ def measure(
         try:
             average.require(task, program.hard)
         except Unsupported as declined:
-            outcome.decline(str(declined), store, planned.fingerprint, lock)
+            outcome.record_unsupported(str(declined), store, planned.fingerprint, lock)
             return
     began, steps = provenance.now(), run.program["steps"]
     is_truth = measured["role"] == references.TRUTH

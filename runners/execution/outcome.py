@@ -50,7 +50,7 @@ class Outcome:
     queued: str = ""
     remarks: list[str] = field(default_factory=list)
 
-    def decline(self, reason: str, store: Store, fingerprint: str, lock: locks.Lock) -> None:
+    def record_unsupported(self, reason: str, store: Store, fingerprint: str, lock: locks.Lock) -> None:
         """Records that there can be no such run.
 
         Args:

@@ -90,7 +90,7 @@ def _execute(
     for needed in references.needed(run):
         reason = _have(needed, store, outcome, report)
         if reason:
-            outcome.decline(reason, store, planned.fingerprint, lock)
+            outcome.record_unsupported(reason, store, planned.fingerprint, lock)
             return
 
     for name in identity.estimators(run):
@@ -104,7 +104,7 @@ def _execute(
         outcome.unsupported = str(declined)
         return
     except Unsupported as declined:
-        outcome.decline(str(declined), store, planned.fingerprint, lock)
+        outcome.record_unsupported(str(declined), store, planned.fingerprint, lock)
         return
     if task.checksum != identity.configuration(run).get("data", ""):
         raise UserError(
