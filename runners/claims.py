@@ -20,7 +20,8 @@ from runners.configuration.schema import CHECKOUT
 from runners.execution import confirmation
 from steeplechase.errors import RecordError, did_you_mean
 
-PAGES = [CHECKOUT / "README.md", CHECKOUT / "docs" / "findings.md"] if CHECKOUT else []  # no installed copy has them
+NAMES = ("README.md", "docs/findings.md", "docs/board.md")
+PAGES = [CHECKOUT / name for name in NAMES] if CHECKOUT else []  # no installed copy has them
 ALL = "all"  # the word in place of a table between whose marks the claims are counted
 BEGIN, END = "<!-- claims about {}: made by `python -m runners.claims --write` -->", "<!-- end of claims -->"
 
