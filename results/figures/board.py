@@ -39,8 +39,9 @@ def draw(results: ResultSet, columns: int = 2) -> Figure:
     narrow, many, tasks = columns == 1, len(ranking.methods), len(ranking.tasks)
     with style.context(columns):
         width = style.figure_width(columns, max(4.6, 2.9 + COLUMN * tasks))
-        names = [textwrap.fill(str(label), LETTERS) for label in ranking.ranks.columns]
-        above = 0.4 + 0.062 * max(map(len, "\n".join(names).split("\n")), default=0)
+        # In one column of a page there is room for one line above each column of cells.
+        names = [str(label) if narrow else textwrap.fill(str(label), LETTERS) for label in ranking.ranks.columns]
+        above = 0.4 + (0.042 if narrow else 0.062) * max(map(len, "\n".join(names).split("\n")), default=0)
         figure = Figure(figsize=(width, 1.2 + 0.4 * narrow + above + ROW * max(many, 3)), layout="constrained")
         left, right = figure.subplots(1, 2, sharey=True, width_ratios=[max(tasks, 3), 4.5 if narrow else 4])
         left.set_title("Rank on each task")

@@ -3,6 +3,7 @@
 import errno
 import importlib
 import io
+import itertools
 import os
 import pkgutil
 import subprocess
@@ -29,7 +30,7 @@ from runners import figures as command
 from runners import report
 from steeplechase.errors import RecordError
 from tests.oracles.command import ROOT
-from tests.oracles.records import MEASURED, make, measured, name
+from tests.oracles.records import ACCURACY, MEASURED, make, measured, name
 
 NAMES = sorted(module.name for module in pkgutil.iter_modules(figures.__path__))
 every = pytest.mark.parametrize("figure", NAMES)
@@ -454,3 +455,13 @@ def _python(code, **environment):
     )
     assert done.returncode == 0, done.stderr
     return done.stdout
+
+
+@pytest.mark.parametrize("columns", [1, 2])
+def test_names_of_a_dozen_tasks_stand_apart_on_a_board(columns):
+    accounts = {f"task{i}": ACCURACY | {"label": f"A task of its own (784-128-{i})"} for i in range(12)}
+    drawn = draw("board", make(tasks=accounts, seeds=2, rates=(0.1,), rows=3), columns)
+    drawn.draw_without_rendering()
+    boxes = [label.get_window_extent() for label in drawn.axes[0].get_xticklabels()]
+    assert len(boxes) == 12 and all(one.x1 <= other.x0 + 0.5 for one, other in itertools.pairwise(boxes))
+    assert all(box.y1 <= drawn.bbox.y1 for box in boxes)
