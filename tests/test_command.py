@@ -142,7 +142,7 @@ MISTAKES = {
     "function.at_zero=2": "function.at_zero is 2, but must be one of: 1, 0, -1.",
     "function.file=mine.py": "a hard function is read from no file; one of your own needs a checkout",
     "function_weights.at_zero=1": "choose one with function@function_weights=NAME.",
-    "figures=[thruput]": "there is no figure 'thruput'; did you mean 'throughput'? Known are: convergence, ",
+    "figures=[thruput]": "there is no figure 'thruput'; did you mean 'throughput'? Known are: board, convergence, ",
     "experiment=notbook": "did you mean 'notebook'?",
     "stpes=3": "did you mean 'steps'?",
     "+foo=1": "would add a key",

@@ -62,13 +62,12 @@ def orders(results: ResultSet) -> pd.DataFrame:
 def _row(one: Group, other: Group, common: list[str]) -> dict:
     sides = [_costs(group, common) for group in (one, other)]
     means = [costs.mean(1) for costs in sides]
-    rho = _correlation(*means)
+    rho = float(reliability.spearman(*(side[None] for side in means))[0])
     chance = np.random.default_rng(SEED)
     drawn = [resampling.draw(chance, RESAMPLES, 1, costs.shape[1])[:, 0] for costs in sides]
     if one.seeds == other.seeds:
         drawn[1] = drawn[0]
-    resampled = [costs[:, at].mean(-1).T for costs, at in zip(sides, drawn, strict=True)]
-    found = np.array([_correlation(*both) for both in zip(*resampled, strict=True)])
+    found = reliability.spearman(*(costs[:, at].mean(-1).T for costs, at in zip(sides, drawn, strict=True)))
     low, high = np.nanquantile(found, [0.025, 0.975]) if np.isfinite(found).any() else (math.nan, math.nan)
     halves = [
         reliability.half_correlation(costs, reliability.split_halves(np.random.default_rng(SEED), costs.shape[1]))
@@ -98,10 +97,3 @@ def _costs(group: Group, common: list[str]) -> np.ndarray:
     """What these methods reached, the smaller the better, float64 [methods, draws]; the worst possible as a number."""
     values = group.reports.sign * group.values()[[group.methods.index(name) for name in common]]
     return np.nan_to_num(values, posinf=float(np.finfo("float32").max))
-
-
-def _correlation(one: np.ndarray, other: np.ndarray) -> float:
-    """Spearman's; NaN where a side is constant."""
-    if np.ptp(one) == 0 or np.ptp(other) == 0:
-        return math.nan
-    return float(np.corrcoef(stats.rankdata(one), stats.rankdata(other))[0, 1])

@@ -39,7 +39,7 @@ def half_correlation(values: np.ndarray, halves: np.ndarray) -> float:
     if len(values) < 3 or halves.shape[2] == 0:
         return math.nan
     one, other = (values[:, halves[:, side]].mean(2).T for side in (0, 1))
-    found = _spearman(one, other)
+    found = spearman(one, other)
     return float(np.nanmean(found)) if np.isfinite(found).any() else math.nan
 
 
@@ -74,8 +74,16 @@ def _of_all(half: float) -> float:
     return 2 * half / (1 + half) if half > 0 or math.isnan(half) else 0.0
 
 
-def _spearman(one: np.ndarray, other: np.ndarray) -> np.ndarray:
-    """Row by row, of two arrays of the same shape; NaN where a row is constant."""
+def spearman(one: np.ndarray, other: np.ndarray) -> np.ndarray:
+    """Spearman's correlation, row by row.
+
+    Args:
+        one: [rows, methods].
+        other: of the same shape.
+
+    Returns:
+        float64 [rows], from −1 to 1; NaN where a row is constant.
+    """
     ranks = [stats.rankdata(side, axis=1) for side in (one, other)]
     ranks = [side - side.mean(1, keepdims=True) for side in ranks]
     scale = np.sqrt((ranks[0] ** 2).sum(1) * (ranks[1] ** 2).sum(1))

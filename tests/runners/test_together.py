@@ -67,6 +67,7 @@ def wanted(store):
     return {(run["run"], name) for plan in plans for run in plan.runs for name in run["replicas"]}
 
 
+@pytest.mark.long  # locks, waiting and resuming are each tried in the short form
 def test_two_sweeps_at_once_train_what_is_needed_and_both_have_all_of_it(tmp_path):
     """Of which some replicas are the same: these are trained by one of them, bit for bit as if it were alone."""
     store = tmp_path / "store"
@@ -83,7 +84,7 @@ def test_two_sweeps_at_once_train_what_is_needed_and_both_have_all_of_it(tmp_pat
     pd.testing.assert_frame_equal(one, other, check_exact=True, check_like=True)
 
 
-@pytest.mark.long  # two at once are always tried
+@pytest.mark.long
 @pytest.mark.parametrize("number", range(10))
 @pytest.mark.parametrize("sweeps", [2, 4])
 def test_ten_times_two_and_four_sweeps_at_once(sweeps, number, tmp_path):

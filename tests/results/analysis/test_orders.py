@@ -54,10 +54,10 @@ def test_it_is_the_correlation_of_the_means():
 
 
 def test_where_methods_are_alike_noise_leaves_nothing_to_correct_by():
-    """Forty worlds of equal methods: the ceiling is 0.3 or less in most, and nothing is corrected by it there."""
-    found = [orders(world(merit=lambda *_: 2.0, chance=chance)).iloc[0] for chance in range(40)]
+    """Twenty worlds of equal methods: the ceiling is 0.3 or less in most, and nothing is corrected by it there."""
+    found = [orders(world(merit=lambda *_: 2.0, chance=chance)).iloc[0] for chance in range(20)]
     low = [row for row in found if not row["ceiling"] > 0.3]
-    assert len(low) > 20 and all(math.isnan(row["corrected"]) for row in low)
+    assert len(low) > 10 and all(math.isnan(row["corrected"]) for row in low)
 
 
 def test_two_sizes_of_one_task_are_cases_of_it_and_two_tasks_are_none():

@@ -23,7 +23,7 @@ from tests.oracles.records import make
 RUN = {"seed": [0, 1], "steps": 20, "record_points": 2, "gradient_flow": True}
 
 
-@pytest.mark.parametrize("weights", ["tanh_slope", pytest.param(None, marks=pytest.mark.long)])
+@pytest.mark.parametrize("weights", [pytest.param(name, marks=pytest.mark.long) for name in ("tanh_slope", None)])
 def test_the_start_is_what_the_trace_shows(weights):
     """Against the first step that a trace shows, whose statistics are NumPy's, for the second replica of a block."""
     task = tasks.registry["binarized_mlp"](hidden=[8], batch=16)

@@ -405,6 +405,7 @@ def test_flips_are_counted_between_rows():
     assert "flip_rate" not in rows[0]
 
 
+@pytest.mark.long
 def test_latent_weights_stay_in_their_bounds():
     free = Trainer(program(tasks.registry["binarized_mlp"](hidden=[8], batch=16), "SGD"))
     kept = Trainer(program(tasks.registry["binarized_mlp"](hidden=[8], batch=16, clip=True), "SGD"))
