@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 import math
 from collections.abc import Sequence
 
@@ -13,8 +14,8 @@ from results.analysis.comparison import ANY, Group
 from results.records import schema
 from results.records.result_set import ResultSet
 from results.statistics import intervals, paired
+from results.statistics.paired import Contrast
 
-ALPHA = 0.05  # of calling any method worse than the best that is not, on one task with one optimizer
 COLUMNS = {  # of advice(): name and what it holds
     "task": "name of the task",
     "task_label": "the task as it is printed",
@@ -131,6 +132,29 @@ def functions_of(rows: pd.DataFrame) -> dict[str, tuple]:
     return {key: tuple(sorted(rows[name].dropna().unique())) if name in rows else () for key, name in names.items()}
 
 
+def pairs_of(group: Group, places: Sequence[int]) -> dict[tuple[int, int], tuple[Contrast, float]]:
+    """Every pair of these methods, tested for new examples where draws split the same ones again.
+
+    Args:
+        group: of comparison.groups.
+        places: of its methods.
+
+    Returns:
+        By where two of the places stand in the list, the earlier first: their contrast, and its p, corrected by Holm
+        for all pairs.
+    """
+    values, overlap = group.values()[list(places)], _overlap(group)
+    pairs = list(itertools.combinations(range(len(places)), 2))
+    contrasts = [paired.paired(values[i], values[j], overlap=overlap) for i, j in pairs]
+    corrected = paired.holm([contrast.p for contrast in contrasts]).tolist()
+    return dict(zip(pairs, zip(contrasts, corrected, strict=True), strict=True))
+
+
+def _overlap(group: Group) -> float:
+    """As paired.paired takes it."""
+    return group.estimand.overlap if group.estimand.resplits else 0.0
+
+
 def held_together(group: Group, places: list[int]) -> dict[str, object]:
     """The methods that are not told from the first of these places, and those that are.
 
@@ -141,14 +165,11 @@ def held_together(group: Group, places: list[int]) -> dict[str, object]:
     Returns:
         The columns `level`, `worse` and `detectable`.
     """
-    values, overlap = group.values()[places], group.estimand.overlap if group.estimand.resplits else 0.0
-    pairs = [(i, j) for i in range(len(places)) for j in range(i + 1, len(places))]
-    held = {(i, j): paired.paired(values[i], values[j], overlap=overlap) for i, j in pairs}
-    corrected = dict(zip(pairs, paired.holm([held[pair].p for pair in pairs]), strict=True))
+    values, overlap, pairs = group.values()[places], _overlap(group), pairs_of(group, places)
     level, worse, errors = [], [], []
     for j in range(1, len(places)):
-        name, contrast = group.methods[places[j]], held[0, j]
-        if corrected[0, j] < ALPHA:
+        name, (contrast, p) = group.methods[places[j]], pairs[0, j]
+        if p < paired.LEVEL:
             worse.append((name, abs(contrast.difference)))
         else:
             level.append(name)

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import itertools
 import math
 from dataclasses import dataclass
 
@@ -195,12 +194,9 @@ def _counts_of(groups: list[Group], common: list[str]) -> dict[str, dict[str, in
     """By method how many others, over all tasks, it is better than, not told from, and worse than."""
     found = {name: {"wins": 0, "ties": 0, "losses": 0} for name in common}
     for group in groups:
-        values = group.reports.sign * group.values()[[group.methods.index(name) for name in common]]
-        overlap = group.estimand.overlap if group.estimand.resplits else 0.0
-        pairs = list(itertools.combinations(range(len(common)), 2))
-        held = [paired.paired(values[i], values[j], overlap=overlap) for i, j in pairs]
-        for (i, j), contrast, p in zip(pairs, held, paired.holm([one.p for one in held]), strict=True):
-            better, worse = (j, i) if contrast.larger else (i, j)  # of costs the smaller is better
+        places = [group.methods.index(name) for name in common]
+        for (i, j), (contrast, p) in advice.pairs_of(group, places).items():
+            better, worse = (i, j) if contrast.larger == (group.reports.better == "higher") else (j, i)
             told = p < paired.LEVEL
             found[common[better]]["wins" if told else "ties"] += 1
             found[common[worse]]["losses" if told else "ties"] += 1

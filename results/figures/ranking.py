@@ -14,13 +14,13 @@ from scipy import stats
 
 from results import wording
 from results.analysis import comparison, ranking, same_functions
+from results.analysis.board import FEWEST
 from results.analysis.comparison import ANY, Group, tuned
 from results.drawing import layout, style
 from results.records.plan import PlanFacts
 from results.records.result_set import ResultSet
 from results.statistics import resampling
 
-TASKS = 10  # from which on a critical-difference diagram says something
 ROW = 0.22  # inches
 LETTERS = 20  # of a method's name, up to which two panels stand abreast in one column of a page
 SHADES = LinearSegmentedColormap.from_list("shades", ["white", style.BLUE])
@@ -28,7 +28,7 @@ SHADES = LinearSegmentedColormap.from_list("shades", ["white", style.BLUE])
 
 def draw(results: ResultSet, columns: int = 2) -> Figure:
     """A row a task, a column an optimizer (the last: each estimator with its best one). A cell is an estimator and a
-    rank, its shade the share of resamples in which it has that rank. From TASKS tasks on, below them the critical
+    rank, its shade the share of resamples in which it has that rank. From FEWEST tasks on, below them the critical
     differences.
 
     Controls take no part.
@@ -50,7 +50,7 @@ def draw(results: ResultSet, columns: int = 2) -> Figure:
     tasks = sorted({task for task, _ in groups})
     optimizers = sorted({optimizer for _, optimizer in groups}, key=lambda name: (name == ANY, name))
     many = max((len(rows) for _, rows in found.groupby(["task_label", "optimizer_label"])), default=1)
-    across = len(tasks) >= TASKS
+    across = len(tasks) >= FEWEST
     with style.context(columns):
         chance = np.random.default_rng(ranking.SEED)
         narrow = columns == 1
@@ -161,7 +161,7 @@ def _caption(frame: pd.DataFrame, tasks: int) -> str:
         )
     else:
         text = "Rank by the last value of one seed, of which nobody knows how stable it is."
-    if tasks >= TASKS:
+    if tasks >= FEWEST:
         return text + " Bars join what the Nemenyi test does not tell apart (5 %)."
     are = "are" if tasks > 1 else "is"
-    return text + f" No critical-difference diagram: it needs {TASKS} tasks, and there {are} {tasks}."
+    return text + f" No critical-difference diagram: it needs {FEWEST} tasks, and there {are} {tasks}."

@@ -6,6 +6,7 @@ from collections.abc import Callable, Iterable
 from pathlib import Path
 from typing import NamedTuple
 
+import pandas as pd
 from rich.console import Console
 
 from results.analysis import aggregates as aggregates_analysis
@@ -58,6 +59,18 @@ def _rankings(results: ResultSet) -> tuple:
     return ranked, spread_analysis.spread(ranked)
 
 
+def _of_parts(
+    name: str, find: Callable[[ResultSet], pd.DataFrame], parts: Callable[[pd.DataFrame], Iterable[printing.Part]]
+) -> Kind:
+    """A table of one frame, printed and written part by part, with nothing beside it."""
+    return Kind(
+        lambda results: (find(results),),
+        lambda frame, console: printing.show(parts(frame), console),
+        lambda frame, folder: printing.write(folder, name, frame, *printing.texts(parts(frame), name)),
+        parts,
+    )
+
+
 # What `tables` in the configuration may name.
 TABLES = {
     "summary": Kind(
@@ -80,10 +93,8 @@ TABLES = {
         aggregates.parts,
     ),
     "board": Kind(lambda results: (board_analysis.board(results),), board.show, board.write, board.parts),
-    "fidelity": Kind(
-        lambda results: (fidelity_analysis.fidelity(results),), fidelity.show, fidelity.write, fidelity.parts
-    ),
-    "orders": Kind(lambda results: (orders_analysis.orders(results),), orders.show, orders.write, orders.parts),
+    "fidelity": _of_parts("fidelity", fidelity_analysis.fidelity, fidelity.parts),
+    "orders": _of_parts("orders", orders_analysis.orders, orders.parts),
     "ranking": Kind(lambda results: (ranking_analysis.stability(results),), ranking.show, ranking.write, ranking.parts),
     "tuning": Kind(
         lambda results: (tuning_analysis.tuning(results), tuning_analysis.success_grid(results)),

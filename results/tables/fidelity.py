@@ -1,14 +1,11 @@
-"""The table `fidelity`, as it is printed and written."""
+"""The table `fidelity`: its parts, as they are printed and written."""
 
 from __future__ import annotations
 
 import math
 from collections.abc import Iterator
-from pathlib import Path
 
 import pandas as pd
-from rich.console import Console
-from rich.table import Table
 
 from results import wording
 from results.analysis.fidelity import NOISES, SMOOTHED
@@ -16,32 +13,6 @@ from results.tables import printing
 
 NEXT = ["next_step", "next_step_low", "next_step_high"]
 ORDER = "Rows: by step, then by method, in the order of the alphabet."
-
-
-def show(frame: pd.DataFrame, console: Console) -> list[Table]:
-    """Prints a table a task; returns them.
-
-    Args:
-        frame: of analysis.fidelity.fidelity.
-        console: where they are printed.
-
-    Returns:
-        In the order of `parts`.
-    """
-    return printing.show(parts(frame), console)
-
-
-def write(frame: pd.DataFrame, folder: str | Path) -> list[Path]:
-    """Writes fidelity.csv, .md and .tex. Returns their paths.
-
-    Args:
-        frame: of analysis.fidelity.fidelity.
-        folder: where they go.
-
-    Returns:
-        In this order.
-    """
-    return printing.write(folder, "fidelity", frame, *printing.texts(parts(frame), "fidelity"))
 
 
 def parts(frame: pd.DataFrame) -> Iterator[printing.Part]:

@@ -1,45 +1,16 @@
-"""The table `orders`, as it is printed and written."""
+"""The table `orders`: its parts, as they are printed and written."""
 
 from __future__ import annotations
 
 import math
 from collections.abc import Iterator
-from pathlib import Path
 
 import pandas as pd
-from rich.console import Console
-from rich.table import Table
 
 from results import wording
 from results.tables import printing
 
 ORDER = "Rows: by task, in the order of the alphabet."
-
-
-def show(frame: pd.DataFrame, console: Console) -> list[Table]:
-    """Prints the table; returns it.
-
-    Args:
-        frame: of analysis.orders.orders.
-        console: where it is printed.
-
-    Returns:
-        One.
-    """
-    return printing.show(parts(frame), console)
-
-
-def write(frame: pd.DataFrame, folder: str | Path) -> list[Path]:
-    """Writes orders.csv, .md and .tex. Returns their paths.
-
-    Args:
-        frame: of analysis.orders.orders.
-        folder: where they go.
-
-    Returns:
-        In this order.
-    """
-    return printing.write(folder, "orders", frame, *printing.texts(parts(frame), "orders"))
 
 
 def parts(frame: pd.DataFrame) -> Iterator[printing.Part]:

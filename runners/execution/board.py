@@ -72,8 +72,9 @@ def read(name: str) -> Board:
     if name not in names():
         raise UserError(f"there is no board '{name}'{did_you_mean(name, names())} Known are: {', '.join(names())}.")
     page = yaml.safe_load((FOLDER / f"{name}.yaml").read_text(encoding="utf-8"))
-    halves = page.get("half_widths", {})
-    return Board(name, tuple(page["races"]), page["rules"], page["tuning"], page["reported"], halves)
+    halves, rules = page.get("half_widths", {}), page["rules"]
+    rules = read(rules).rules if isinstance(rules, str) else rules  # those of another board
+    return Board(name, tuple(page["races"]), rules, page["tuning"], page["reported"], halves)
 
 
 def longer(board: Board, reported: int) -> Board:
@@ -194,8 +195,8 @@ def submit(board: Board, file: Path, table: Path, store: Store, more: Sequence[s
     [name], control = names, next(iter(board.rules))
     asked = [f"estimator={control}", *named, *more]
     widths = {race: widening_values(name, halves) for race, halves in board.half_widths.items()}
-    tuned = {race: tune(board, race, store, [*asked, *widths.get(race, ())]) for race in board.races}
-    plans = [race_at(race, tuned[race], draws, store, asked) for race in board.races]
+    tuned = {race: tune(board, race, store, [*asked, *widths.get(race, ())], f"_{name}") for race in board.races}
+    plans = [race_at(race, tuned[race], draws, store, asked, f"_{name}") for race in board.races]
     plan = joined(f"{board.table}_{name}", plans, f"{COMMAND} {board.name} --submit {file.name}", provenance.now())
     store.write_plan(plan)
     own = load(store, plan)
@@ -264,7 +265,7 @@ def _settings(tuned: Mapping[str, Path], name: str, control: str) -> dict[str, t
     return {task: (own.get(name, 0), own.get(control, 0)) for task, own in found.items()}
 
 
-def tune(board: Board, race: str, store: Store, more: Sequence[str]) -> Path:
+def tune(board: Board, race: str, store: Store, more: Sequence[str], suffix: str = "") -> Path:
     """Trains a race on the board's tuning draws.
 
     Args:
@@ -272,6 +273,7 @@ def tune(board: Board, race: str, store: Store, more: Sequence[str]) -> Path:
         race: one of its races.
         store: that gets the records.
         more: further words of the sweep.
+        suffix: of the name of its plan, where the board itself has one of the plain name.
 
     Returns:
         The frozen table that its settings are chosen in.
@@ -279,13 +281,14 @@ def tune(board: Board, race: str, store: Store, more: Sequence[str]) -> Path:
     Raises:
         RecordError: where the sweep failed.
     """
-    _sweep(race, store, [f"seed=range({board.tuning})", f"name={race}_tuning", *more])
-    plan = store.plan(f"{race}_tuning")
+    name = f"{race}{suffix}_tuning"
+    _sweep(race, store, [f"seed=range({board.tuning})", f"name={name}", *more])
+    plan = store.plan(name)
     nothing = {"figures": (), "tables": ()}  # it chooses, and tells nothing
     return frozen.write(load(store, plan), vars(plan) | nothing, frozen.beside(store.root))
 
 
-def race_at(race: str, table: Path, draws: range, store: Store, more: Sequence[str]) -> Plan:
+def race_at(race: str, table: Path, draws: range, store: Store, more: Sequence[str], suffix: str = "") -> Plan:
     """Trains a race at the settings that a table has chosen.
 
     Args:
@@ -294,6 +297,7 @@ def race_at(race: str, table: Path, draws: range, store: Store, more: Sequence[s
         draws: on which, none of which the table has.
         store: that gets the records.
         more: further words of the sweep.
+        suffix: as of `tune`.
 
     Returns:
         Its plan.
@@ -301,7 +305,7 @@ def race_at(race: str, table: Path, draws: range, store: Store, more: Sequence[s
     Raises:
         RecordError: where the sweep failed.
     """
-    seeds, name = f"seed=range({draws.start},{draws.stop})", f"{race}_reported"
+    seeds, name = f"seed=range({draws.start},{draws.stop})", f"{race}{suffix}_reported"
     _sweep(race, store, [f"settings={table.absolute()}", seeds, f"name={name}", *more])
     return store.plan(name)
 

@@ -113,11 +113,13 @@ def test_a_rule_of_ones_own_joins_it_and_the_control_ends_the_same(small, capsys
     table = frozen.write(load(store, plan), vars(plan), small / "frozen")
     (small / "mine.py").write_text(OWN, encoding="utf-8")
     asked = ["small", *SMALL, "--submit", str(small / "mine.py"), "--frozen", str(table.parent)]
-    assert command.main([*asked, "--store", str(small / "own")]) == 0
+    before = (small / "store" / "frozen" / "board_round_tuning.parquet").read_bytes()
+    assert command.main([*asked, "--store", str(small / "store")]) == 0, "beside the board itself"
+    assert (small / "store" / "frozen" / "board_round_tuning.parquet").read_bytes() == before
     out, err = capsys.readouterr()
     assert "ste, trained again here, ends with the mean of the board's table, to the last digit, on 1 task." in out
     assert "mine chose from 2 settings" not in err, "both had two rates"
-    joined, about = frozen.read(small / "own" / "frozen" / "board_small_mine.parquet")
+    joined, about = frozen.read(small / "store" / "frozen" / "board_small_mine.parquet")
     assert {*joined.rows["estimator"].unique()} == {"ste", "gauss", "mine"}
     assert joined.plan.user_estimators == ("mine",) and about["plan"]["name"] == "board_small_mine"
     before, _ = frozen.read(table)
